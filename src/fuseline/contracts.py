@@ -1,0 +1,253 @@
+"""Arrow schemas of the tables that stages exchange, and how such tables are written and read.
+
+A table is a folder of Parquet shards with a `manifest.json`, written last: a folder without it
+is unfinished. Derived tables (tokens, features) keep the shard names of `examples`, so that
+rows appended to a source add shards and leave the old ones byte-identical.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import pyarrow as pa
+import pyarrow.parquet as pq
+
+from fuseline.errors import ContractError
+
+SPLITS = ("train", "dev", "test")
+SCHEMA_VERSION = 1
+MANIFEST = "manifest.json"
+
+# The convention of Hugging Face `datasets` for media columns.
+MEDIA = pa.struct([("bytes", pa.binary()), ("path", pa.string())])
+
+
+
+def _required(name: str, kind: pa.DataType) -> pa.Field:
+    return pa.field(name, kind, nullable=False)
+
+
+EXAMPLES = pa.schema(
+    [
+        _required("example_id", pa.string()),
+        _required("source_row", pa.int64()),
+        _required("split", pa.string()),
+        _required("group", pa.string()),
+        pa.field("text", pa.string()),
+        pa.field("label", pa.string()),
+        pa.field("lang", pa.string()),
+        pa.field("image", MEDIA),
+        pa.field("audio", MEDIA),
+        _required("sanitised", pa.list_(pa.string())),
+    ]
+)
+
+QUARANTINE = pa.schema(
+    [
+        _required("source_row", pa.int64()),
+        pa.field("example_id", pa.string()),
+        _required("reason", pa.string()),
+        _required("detail", pa.string()),
+        _required("raw", pa.string()),
+    ]
+)
+
+TOKENS = pa.schema(
+    [
+        _required("example_id", pa.string()),
+        _required("split", pa.string()),
+        _required("group", pa.string()),
+        # Special tokens included; an example without text has none but those.
+        _required("input_ids", pa.list_(pa.int32())),
+        _required("has_text", pa.bool_()),
+    ]
+)
+
+
+def features_schema(positions: int, dim: int) -> pa.Schema:
+    """Schema of one modality's features: `positions * dim` float16 values, null where absent."""
+    values = pa.list_(pa.float16(), positions * dim)
+    return pa.schema(
+        [
+            _required("example_id", pa.string()),
+            _required("split", pa.string()),
+            _required("group", pa.string()),
+            pa.field("features", values, metadata={"shape": json.dumps([positions, dim])}),
+        ]
+    )
+
+
+def predictions_schema(num_labels: int) -> pa.Schema:
+    """Schema of predictions: probabilities in the order of the manifest's `labels`."""
+    return pa.schema(
+        [
+            _required("example_id", pa.string()),
+            _required("label", pa.string()),
+            _required("prediction", pa.string()),
+            _required("probabilities", pa.list_(pa.float32(), num_labels)),
+        ]
+    )
+
+
+def shard_name(index: int) -> str:
+    """File name of shard `index`."""
+    return f"{index:05d}.parquet"
+
+
+@dataclass
+class TableWriter:
+    """Writes one table into an existing empty folder: shards first, the manifest last.
+
+    Args:
+        folder: where the shards go.
+        schema: the table's contract, enforced on every shard.
+        kind: the table's name in its manifest.
+    """
+
+    folder: Path
+    schema: pa.Schema
+    kind: str
+    _rows: int = field(default=0, init=False)
+    _shards: list[str] = field(default_factory=list, init=False)
+
+    def write(self, name: str, table: pa.Table) -> None:
+        """Write one shard.
+
+        Raises:
+            ContractError: columns or types differ from the schema, or a null stands where the
+                contract allows none.
+        """
+        check_table(table, self.schema, f"{self.kind}/{name}")
+        self.folder.mkdir(parents=True, exist_ok=True)
+        # No dictionary or statistics: media, tokens and features gain nothing from them, and
+        # reading fixed-size lists is three times faster without.
+        pq.write_table(
+            table.cast(self.schema),
+            self.folder / name,
+            compression="zstd",
+            use_dictionary=False,
+            write_statistics=False,
+        )
+        self._rows += table.num_rows
+        self._shards.append(name)
+
+    def finish(self, **facts: Any) -> None:
+        """Write the manifest; `facts` are what readers need to know of how the table was made."""
+        manifest = {
+            "kind": self.kind,
+            "schema_version": SCHEMA_VERSION,
+            "rows": self._rows,
+            "shards": sorted(self._shards),
+            **facts,
+        }
+        self.folder.mkdir(parents=True, exist_ok=True)
+        write_json(self.folder / MANIFEST, manifest)
+
+
+def check_table(table: pa.Table, schema: pa.Schema, where: str) -> None:
+    """Check names, types and nulls of a table against its contract.
+
+    Arrow accepts nulls in a field declared non-nullable, so nulls are counted here.
+
+    Raises:
+        ContractError: naming the shard, the column, what was expected and what was found.
+    """
+    if table.schema.names != schema.names:
+        raise ContractError(
+            f"{where}: expected columns {schema.names}, found {table.schema.names}."
+            " Run `dvc repro` to make the table again."
+        )
+    for name in schema.names:
+        expected, found = schema.field(name).type, table.schema.field(name).type
+        if expected != found:
+            raise ContractError(
+                f"{where}: column '{name}' expected {expected}, found {found}."
+                " Run `dvc repro` to make the table again."
+            )
+        nulls = table.column(name).null_count
+        if nulls and not schema.field(name).nullable:
+            raise ContractError(f"{where}: column '{name}' has {nulls} nulls; none are allowed.")
+
+
+def read_manifest(folder: Path, kind: str) -> dict[str, Any]:
+    """Read a table's manifest.
+
+    Raises:
+        ContractError: it is missing (the table is unfinished), or of another kind or version.
+    """
+    path = folder / MANIFEST
+    try:
+        manifest = json.loads(path.read_text(encoding="utf-8"))
+    except FileNotFoundError:
+        raise ContractError(
+            f"{path}: not found, so the table is unfinished. Run `dvc repro` to make it."
+        ) from None
+    except ValueError as error:
+        raise ContractError(f"{path}: not readable as JSON: {error}") from None
+    found = (manifest.get("kind"), manifest.get("schema_version"))
+    if found != (kind, SCHEMA_VERSION):
+        raise ContractError(
+            f"{path}: expected kind and version {(kind, SCHEMA_VERSION)}, found {found}."
+            " Run `dvc repro` to make the table again."
+        )
+    return manifest  # type: ignore[no-any-return]
+
+
+def iter_shards(
+    folder: Path, schema: pa.Schema, kind: str, columns: list[str] | None = None
+) -> Iterator[tuple[str, pa.Table]]:
+    """Yield `(shard name, table)` in order, each checked against the contract."""
+    names = columns or schema.names
+    wanted = pa.schema([schema.field(name) for name in names])
+    for name in read_manifest(folder, kind)["shards"]:
+        path = folder / name
+        try:
+            table = pq.read_table(path, columns=names)
+        except (OSError, pa.ArrowException) as error:
+            raise ContractError(f"{path}: not readable as Parquet: {error}") from None
+        check_table(table, wanted, str(path))
+        yield name, table
+
+
+def read_table(
+    folder: Path, schema: pa.Schema, kind: str, columns: list[str] | None = None
+) -> pa.Table:
+    """Read a whole table; `columns` keeps memory to what is needed."""
+    wanted = pa.schema([schema.field(name) for name in columns or schema.names])
+    tables = [table for _, table in iter_shards(folder, schema, kind, columns)]
+    return pa.concat_tables(tables) if tables else wanted.empty_table()
+
+
+def write_json(path: Path, content: Any) -> None:
+    """Write small JSON with sorted keys, whole or not at all.
+
+    Raises:
+        ValueError: a number is not finite.
+    """
+    path.parent.mkdir(parents=True, exist_ok=True)
+    text = json.dumps(content, indent=2, sort_keys=True, allow_nan=False, ensure_ascii=False)
+    partial = path.with_name(path.name + ".partial")
+    partial.write_text(text + "\n", encoding="utf-8")
+    partial.replace(path)
+
+
+def hash_file(path: Path) -> str:
+    """SHA-256 of a file's content."""
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
+
+
+def hash_path(path: Path) -> str:
+    """SHA-256 over a file, or over the sorted relative names and contents of a folder."""
+    if path.is_file():
+        return hash_file(path)
+    digest = hashlib.sha256()
+    for file in sorted(item for item in path.rglob("*") if item.is_file()):
+        digest.update(file.relative_to(path).as_posix().encode())
+        digest.update(hash_file(file).encode())
+    return digest.hexdigest()

@@ -1,0 +1,27 @@
+"""An attack's radius and steps, as training and evaluation give them."""
+
+from __future__ import annotations
+
+from typing import Annotated, Literal
+
+from pydantic import Field
+
+from fuseline.config import Section
+from fuseline.params.base import Count, Positive
+
+Space = Literal["text_embedding", "image_feature"]
+
+
+class AttackParams(Section):
+    """An attack within a ball around the clean input.
+
+    `epsilon` is the ball's radius by space, per token or per position, in the units of that
+    space. `step_size` is a fraction of epsilon.
+    """
+
+    kind: str
+    norm: Literal["l2", "linf"]
+    epsilon: Annotated[dict[Space, Positive], Field(min_length=1)]
+    num_steps: Count
+    step_size: Positive
+    random_start: bool

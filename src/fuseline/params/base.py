@@ -1,0 +1,23 @@
+"""Section `base`: what several stages share."""
+
+from __future__ import annotations
+
+from typing import Annotated, Literal
+
+from pydantic import Field
+
+from fuseline.config import Section
+
+Share = Annotated[float, Field(ge=0.0, le=1.0)]
+Positive = Annotated[float, Field(gt=0.0)]
+NonNegative = Annotated[float, Field(ge=0.0)]
+Count = Annotated[int, Field(ge=1)]
+
+
+class BaseParams(Section):
+    """Values that more than one stage reads."""
+
+    seed: Annotated[int, Field(ge=0, lt=2**31)]
+    modalities: Annotated[list[Literal["text", "image"]], Field(min_length=1)]
+    num_threads: Count
+    precision: Literal["auto", "bf16", "fp32"]

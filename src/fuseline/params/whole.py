@@ -1,0 +1,51 @@
+"""All sections together, for the check that runs before any work begins."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from fuseline.config import PARAMS_FILE, Section, parse_section
+from fuseline.errors import ConfigError
+from fuseline.params.adversarial_finetune import AdversarialFinetuneParams
+from fuseline.params.base import BaseParams
+from fuseline.params.evaluate import EvaluateParams
+from fuseline.params.extract_features import ExtractFeaturesParams
+from fuseline.params.finetune import FinetuneParams
+from fuseline.params.ingest import IngestParams
+from fuseline.params.pretrain import PretrainParams
+from fuseline.params.report import ReportParams
+from fuseline.params.tokenize import TokenizeParams
+from fuseline.registry import suggestion
+
+SECTIONS: dict[str, type[Section]] = {
+    "base": BaseParams,
+    "ingest": IngestParams,
+    "tokenize": TokenizeParams,
+    "extract_features": ExtractFeaturesParams,
+    "pretrain": PretrainParams,
+    "finetune": FinetuneParams,
+    "adversarial_finetune": AdversarialFinetuneParams,
+    "evaluate": EvaluateParams,
+    "report": ReportParams,
+}
+
+
+def check(content: dict[str, Any]) -> None:
+    """Validate every section.
+
+    Raises:
+        ConfigError: naming each wrong, missing or unknown key with its full path.
+    """
+    problems = [
+        f"{PARAMS_FILE}: unknown section '{name}'. Valid sections: {', '.join(SECTIONS)}."
+        f"{suggestion(name, list(SECTIONS))}"
+        for name in content
+        if name not in SECTIONS
+    ]
+    for name, kind in SECTIONS.items():
+        try:
+            parse_section(content, name, kind)
+        except ConfigError as error:
+            problems.append(str(error))
+    if problems:
+        raise ConfigError("\n".join(problems))

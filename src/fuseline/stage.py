@@ -1,0 +1,225 @@
+"""What every stage script does around its one package function.
+
+A stage checks all of `params.yaml`, hashes its inputs, writes its outputs beside their final
+places and moves them there at the end, and ends when the `dvc` that started it ends.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import importlib
+import json
+import os
+import shutil
+import signal
+import sys
+import threading
+import time
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import psutil
+
+from fuseline.config import PARAMS_FILE, read_yaml
+from fuseline.contracts import hash_path, write_json
+from fuseline.errors import ContractError, FuselineError
+
+CODE_FILE = Path("code.json")
+WORK_FOLDER = ".checkpoints"
+
+
+@dataclass
+class StageRun:
+    """One run of a stage: where its outputs grow, and what identifies its work.
+
+    Attributes:
+        name: the stage's name, as in `dvc.yaml` without the matrix cell.
+        fingerprint: SHA-256 over the stage's params, code and inputs.
+        work: folder for progress that outlives a kill; empty at the first run of a fingerprint.
+    """
+
+    name: str
+    fingerprint: str
+    work: Path
+    _partial: dict[Path, Path] = field(default_factory=dict)
+
+    def out(self, path: Path) -> Path:
+        """Return where to write output `path`; it is moved into place when the stage ends."""
+        return self._partial[path]
+
+
+@contextmanager
+def run_stage(
+    name: str,
+    *,
+    params: list[str],
+    inputs: list[Path],
+    outputs: list[Path],
+    cell: str = "",
+) -> Iterator[StageRun]:
+    """Frame one run of a stage.
+
+    Args:
+        name: the stage's name, its key in `code.json`.
+        params: names of the sections (or leaf keys such as `base.seed`) that the stage reads.
+        inputs: files and folders it reads.
+        outputs: files and folders it writes, metrics included.
+        cell: the matrix cell, where the stage has several.
+
+    Raises:
+        SystemExit: with status 1, after a readable message, on any `FuselineError`.
+    """
+    end_with_dvc()
+    try:
+        content = read_yaml(PARAMS_FILE)
+        check_all_params(content)
+        before = {path: _signature(path) for path in inputs}
+        hashes = {path.as_posix(): hash_path(path) for path in inputs}
+        fingerprint = _fingerprint(name, cell, content, params, hashes)
+        run = StageRun(name, fingerprint, _work_folder(name, cell, fingerprint))
+        for path in outputs:
+            run._partial[path] = _fresh_partial(path)
+        with _exclusive(run.work.parent):
+            yield run
+            _check_unchanged(before, hashes)
+            for path, partial in run._partial.items():
+                _move_into_place(partial, path)
+            shutil.rmtree(run.work, ignore_errors=True)
+    except FuselineError as error:
+        print(f"\n{name}: {error}", file=sys.stderr)
+        raise SystemExit(1) from None
+
+
+def check_all_params(content: dict[str, Any]) -> None:
+    """Refuse a params file with any wrong key, before any work begins.
+
+    The classes of all sections are imported by name, outside the import graph that `code.json`
+    hashes: this check can stop a stage but not change what it writes.
+    """
+    importlib.import_module("fuseline.params.whole").check(content)
+
+
+def leaf(content: Mapping[str, Any], key: str) -> Any:
+    """Value of a dotted key of nested mappings."""
+    value: Any = content
+    for part in key.split("."):
+        value = value[part]
+    return value
+
+
+def _fingerprint(
+    name: str, cell: str, content: dict[str, Any], params: list[str], hashes: dict[str, str]
+) -> str:
+    if not CODE_FILE.exists():
+        raise ContractError(f"{CODE_FILE}: not found. Run `dvc repro code` to make it.")
+    identity = {
+        "stage": f"{name}@{cell}",
+        "code": json.loads(CODE_FILE.read_text(encoding="utf-8")).get(name),
+        "params": {key: leaf(content, key) for key in params},
+        "inputs": hashes,
+    }
+    return hashlib.sha256(json.dumps(identity, sort_keys=True).encode()).hexdigest()
+
+
+def _work_folder(name: str, cell: str, fingerprint: str) -> Path:
+    """Progress folder of this fingerprint; stale ones of the same stage are removed.
+
+    It lies in the main repository even when an experiment runs in a temporary copy, whose own
+    folder is removed when the experiment fails.
+    """
+    root = Path(os.environ.get("DVC_ROOT", "."))
+    family = root / WORK_FOLDER / (f"{name}@{cell}" if cell else name)
+    family.mkdir(parents=True, exist_ok=True)
+    return family / fingerprint[:16]
+
+
+@contextmanager
+def _exclusive(family: Path) -> Iterator[None]:
+    """Hold the stage's lock, so that two runs never share a checkpoint.
+
+    Raises:
+        ContractError: another living process holds it.
+    """
+    import fcntl  # noqa: PLC0415
+
+    with (family / "lock").open("w") as lock:
+        try:
+            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            raise ContractError(
+                f"another run of stage '{family.name}' is at work here. Wait for it or stop it."
+            ) from None
+        yield
+
+
+def _fresh_partial(path: Path) -> Path:
+    partial = path.with_name(f".{path.name}.partial")
+    if partial.is_dir():
+        shutil.rmtree(partial)
+    partial.unlink(missing_ok=True)
+    partial.parent.mkdir(parents=True, exist_ok=True)
+    return partial
+
+
+def _move_into_place(partial: Path, path: Path) -> None:
+    if not partial.exists():
+        raise ContractError(f"{path}: the stage declared this output but did not write it.")
+    if path.is_dir():
+        shutil.rmtree(path)
+    partial.replace(path)
+
+
+def _signature(path: Path) -> dict[str, tuple[int, int]]:
+    """Size and modification time of every file; raises ContractError where there is none."""
+    if not path.exists():
+        raise ContractError(f"{path}: input not found. Run `dvc repro`, or `dvc pull` to fetch it.")
+    files = [path] if path.is_file() else [item for item in path.rglob("*") if item.is_file()]
+    return {str(file): (file.stat().st_size, file.stat().st_mtime_ns) for file in files}
+
+
+def _check_unchanged(
+    before: dict[Path, dict[str, tuple[int, int]]], hashes: dict[str, str]
+) -> None:
+    """DVC records inputs after the command, so a change during it would go unseen."""
+    for path, signature in before.items():
+        if _signature(path) != signature and hash_path(path) != hashes[path.as_posix()]:
+            raise ContractError(
+                f"{path}: changed while the stage ran, so its result would match neither version."
+                " Run `dvc repro` again."
+            )
+
+
+def end_with_dvc() -> None:
+    """End this process when the `dvc` above it is gone: an orphaned trainer runs on otherwise."""
+    if "DVC_ROOT" not in os.environ:
+        return
+    above = []
+    for process in psutil.Process().parents():
+        above.append(process)
+        if "dvc" in " ".join(process.cmdline()):
+            break
+    else:
+        return
+
+    def watch() -> None:
+        while all(process.is_running() for process in above):
+            time.sleep(1.0)
+        os.kill(os.getpid(), signal.SIGTERM)
+
+    threading.Thread(target=watch, daemon=True, name="end-with-dvc").start()
+
+
+def write_metrics(path: Path, metrics: Mapping[str, Any]) -> None:
+    """Write a metrics file: fixed keys, finite numbers rounded to six decimals."""
+    write_json(path, _rounded(metrics))
+
+
+def _rounded(value: Any) -> Any:
+    if isinstance(value, Mapping):
+        return {key: _rounded(item) for key, item in value.items()}
+    if isinstance(value, list):
+        return [_rounded(item) for item in value]
+    return round(value, 6) if isinstance(value, float) else value
