@@ -62,6 +62,7 @@ TOKENS = pa.schema(
         _required("example_id", pa.string()),
         _required("split", pa.string()),
         _required("group", pa.string()),
+        pa.field("lang", pa.string()),
         # Special tokens included; an example without text has none but those.
         _required("input_ids", pa.list_(pa.int32())),
         _required("has_text", pa.bool_()),

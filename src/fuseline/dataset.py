@@ -1,0 +1,241 @@
+"""The rows that training and evaluation work on, in memory: token ids, features, labels."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import pyarrow as pa
+import torch
+from torch import Tensor
+
+from fuseline.contracts import (
+    EXAMPLES,
+    TOKENS,
+    features_schema,
+    iter_shards,
+    read_manifest,
+    read_table,
+)
+from fuseline.errors import ContractError
+
+NO_LABEL = -100
+PAD_MULTIPLE = 8
+
+
+@dataclass(frozen=True)
+class MultimodalData:
+    """N rows of several modalities.
+
+    Attributes:
+        example_ids: N ids.
+        splits: (N,) `train`, `dev` or `test`.
+        groups: (N,) int64; rows of one group share the number.
+        langs: (N,) int64; rows of one language share the number.
+        input_ids: N int64 arrays, special tokens included.
+        text_mask: (N,) bool, False where a row has no text.
+        features: by modality, (N, P, D) float16, zeros where absent.
+        feature_mask: by modality, (N,) bool.
+        labels: (N,) int64, `NO_LABEL` where a row has none.
+        label_names: C names, in the order of the labels.
+        pad_token_id: fills up short rows of a batch.
+    """
+
+    example_ids: list[str]
+    splits: np.ndarray
+    groups: np.ndarray
+    langs: np.ndarray
+    input_ids: list[np.ndarray]
+    text_mask: np.ndarray
+    features: dict[str, np.ndarray]
+    feature_mask: dict[str, np.ndarray]
+    labels: np.ndarray
+    label_names: list[str]
+    pad_token_id: int
+
+    def __len__(self) -> int:
+        return len(self.example_ids)
+
+    @property
+    def lengths(self) -> np.ndarray:
+        """(N,) number of tokens."""
+        return np.array([len(ids) for ids in self.input_ids], dtype=np.int64)
+
+    def select(self, split: str) -> MultimodalData:
+        """Rows of one split."""
+        return self.take(np.flatnonzero(self.splits == split))
+
+    def take(self, rows: np.ndarray) -> MultimodalData:
+        """Rows by index."""
+        return MultimodalData(
+            example_ids=[self.example_ids[row] for row in rows],
+            splits=self.splits[rows],
+            groups=self.groups[rows],
+            langs=self.langs[rows],
+            input_ids=[self.input_ids[row] for row in rows],
+            text_mask=self.text_mask[rows],
+            features={name: values[rows] for name, values in self.features.items()},
+            feature_mask={name: mask[rows] for name, mask in self.feature_mask.items()},
+            labels=self.labels[rows],
+            label_names=self.label_names,
+            pad_token_id=self.pad_token_id,
+        )
+
+    def labelled(self) -> MultimodalData:
+        """Rows that have a label."""
+        return self.take(np.flatnonzero(self.labels != NO_LABEL))
+
+    def batch(self, rows: np.ndarray | list[int]) -> dict[str, Tensor]:
+        """Tensors of some rows, padded to a multiple of eight tokens.
+
+        Returns:
+            `input_ids`, `attention_mask` (B, T) int64; `text_mask` (B,) bool;
+            `<modality>_features` (B, P, D) float32, `<modality>_mask` (B,) bool; `labels`,
+            `groups` (B,) int64.
+        """
+        rows = np.asarray(rows)
+        ids, mask = pad([self.input_ids[row] for row in rows], self.pad_token_id)
+        batch = {
+            "input_ids": ids,
+            "attention_mask": mask,
+            "text_mask": torch.from_numpy(self.text_mask[rows]),
+            "labels": torch.from_numpy(self.labels[rows]),
+            "groups": torch.from_numpy(self.groups[rows]),
+            "langs": torch.from_numpy(self.langs[rows]),
+        }
+        for name, values in self.features.items():
+            batch[f"{name}_features"] = torch.from_numpy(values[rows].astype(np.float32))
+            batch[f"{name}_mask"] = torch.from_numpy(self.feature_mask[name][rows])
+        return batch
+
+
+def pad(sequences: list[np.ndarray], pad_token_id: int) -> tuple[Tensor, Tensor]:
+    """Token ids and attention mask (B, T), T a multiple of eight so that few shapes occur."""
+    longest = max(len(ids) for ids in sequences)
+    width = -(-longest // PAD_MULTIPLE) * PAD_MULTIPLE
+    ids = np.full((len(sequences), width), pad_token_id, dtype=np.int64)
+    mask = np.zeros((len(sequences), width), dtype=np.int64)
+    for row, sequence in enumerate(sequences):
+        ids[row, : len(sequence)] = sequence
+        mask[row, : len(sequence)] = 1
+    return torch.from_numpy(ids), torch.from_numpy(mask)
+
+
+def load_data(
+    tokens: Path,
+    features: Path,
+    modalities: list[str],
+    *,
+    pad_token_id: int,
+    examples: Path | None = None,
+    label_names: list[str] | None = None,
+) -> MultimodalData:
+    """Read the tables of one data set, in the order of `tokens`.
+
+    Args:
+        tokens: the tokens table.
+        features: folder with one features table per modality.
+        modalities: those to use; without `text`, every row counts as having no text.
+        pad_token_id: of the tokenizer.
+        examples: the examples table, for labels; None leaves every row without.
+        label_names: order of the labels; the sorted names of the examples if None.
+
+    Raises:
+        ContractError: tables of different runs (other rows or another order), or a label
+            outside `label_names`.
+    """
+    table = read_table(tokens, TOKENS, "tokens")
+    example_ids = table.column("example_id").to_pylist()
+    columns = {
+        name: _read_features(features / name, name, example_ids)
+        for name in modalities
+        if name != "text"
+    }
+    names, labels = _labels(examples, example_ids, label_names)
+    has_text = table.column("has_text").to_numpy(zero_copy_only=False)
+    return MultimodalData(
+        example_ids=example_ids,
+        splits=np.array(table.column("split").to_pylist()),
+        groups=_numbered(table.column("group").to_pylist()),
+        langs=_numbered([lang or "" for lang in table.column("lang").to_pylist()]),
+        input_ids=_lists(table.column("input_ids")),
+        text_mask=has_text if "text" in modalities else np.zeros(len(has_text), dtype=bool),
+        features={name: values for name, (values, _) in columns.items()},
+        feature_mask={name: mask for name, (_, mask) in columns.items()},
+        labels=labels,
+        label_names=names,
+        pad_token_id=pad_token_id,
+    )
+
+
+def feature_shape(features: Path) -> tuple[int, int]:
+    """`(positions, dim)` of a features table."""
+    positions, dim = read_manifest(features, "features")["shape"]
+    return positions, dim
+
+
+def _read_features(
+    folder: Path, name: str, example_ids: list[str]
+) -> tuple[np.ndarray, np.ndarray]:
+    positions, dim = feature_shape(folder)
+    values = np.zeros((len(example_ids), positions, dim), dtype=np.float16)
+    mask = np.zeros(len(example_ids), dtype=bool)
+    row = 0
+    for shard, table in iter_shards(folder, features_schema(positions, dim), "features"):
+        end = row + table.num_rows
+        _check_order(f"{folder}/{shard}", table.column("example_id"), example_ids[row:end])
+        column = table.column("features").combine_chunks()
+        present = column.is_valid().to_numpy(zero_copy_only=False)
+        mask[row:end] = present
+        flat = column.drop_null().flatten().to_numpy(zero_copy_only=False)
+        values[row:end][present] = flat.reshape(-1, positions, dim)
+        row = end
+    if row != len(example_ids):
+        raise ContractError(
+            f"{folder}: {name} features have {row} rows, tokens have {len(example_ids)}."
+            " Run `dvc repro` to make both from the same examples."
+        )
+    return values, mask
+
+
+def _labels(
+    examples: Path | None, example_ids: list[str], label_names: list[str] | None
+) -> tuple[list[str], np.ndarray]:
+    labels = np.full(len(example_ids), NO_LABEL, dtype=np.int64)
+    if examples is None:
+        return label_names or [], labels
+    table = read_table(examples, EXAMPLES, "examples", ["example_id", "label"])
+    _check_order(str(examples), table.column("example_id"), example_ids)
+    found = table.column("label").to_pylist()
+    names = label_names or sorted({label for label in found if label is not None})
+    number = {name: index for index, name in enumerate(names)}
+    for row, label in enumerate(found):
+        if label is None:
+            continue
+        if label not in number:
+            raise ContractError(
+                f"{examples}: row '{example_ids[row]}' has label '{label}', which the model does"
+                f" not know (it knows {', '.join(names)}). Fine-tune again with `dvc repro`."
+            )
+        labels[row] = number[label]
+    return names, labels
+
+
+def _check_order(where: str, found: pa.ChunkedArray, expected: list[str]) -> None:
+    if found.to_pylist() != expected:
+        raise ContractError(
+            f"{where}: its rows are not those of the tokens table, in the same order."
+            " Run `dvc repro` to make both from the same examples."
+        )
+
+
+def _numbered(values: list[str]) -> np.ndarray:
+    return np.unique(np.array(values), return_inverse=True)[1].astype(np.int64)
+
+
+def _lists(column: pa.ChunkedArray) -> list[np.ndarray]:
+    array = column.combine_chunks()
+    flat = array.flatten().to_numpy().astype(np.int64)
+    ends = np.cumsum(np.array([len(item) for item in array], dtype=np.int64))
+    return np.split(flat, ends[:-1]) if len(array) else []

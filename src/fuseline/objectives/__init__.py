@@ -1,0 +1,1 @@
+"""Objectives: a batch and the model into a loss and named figures."""
