@@ -1,0 +1,1 @@
+"""Modalities: raw media to features, features to what the model reads."""

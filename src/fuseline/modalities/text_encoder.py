@@ -1,0 +1,105 @@
+"""The text encoder that a tokenizer folder names: its weights, and frozen sentence vectors."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from tokenizers import Tokenizer
+from transformers import AutoConfig, AutoModel, BertConfig, PretrainedConfig, PreTrainedModel
+
+from fuseline.dataset import pad
+from fuseline.modalities.text import ENCODER_FILE, encoder_folder, load_tokenizer
+from fuseline.precision import Precision, autocast
+
+
+def load_text_encoder(tokenizer_folder: Path) -> PreTrainedModel:
+    """The encoder with its pre-trained weights, or a new one for `scratch`; float32, no pooler.
+
+    Raises:
+        ConfigError: its package or folder is gone.
+    """
+    source = encoder_folder(_facts(tokenizer_folder)["encoder"])
+    if source is None:
+        return AutoModel.from_config(_scratch_config(tokenizer_folder), add_pooling_layer=False)
+    return AutoModel.from_pretrained(
+        source, use_safetensors=True, dtype=torch.float32, add_pooling_layer=False
+    )
+
+
+def text_config(tokenizer_folder: Path) -> PretrainedConfig:
+    """The configuration of that encoder."""
+    source = encoder_folder(_facts(tokenizer_folder)["encoder"])
+    return _scratch_config(tokenizer_folder) if source is None else AutoConfig.from_pretrained(source)
+
+
+def embed_texts(
+    tokenizer_folder: Path, input_ids: list[np.ndarray], batch_size: int, precision: Precision
+) -> np.ndarray:
+    """Mean-pooled states of the frozen encoder (N, D) float32; token counts for `scratch`.
+
+    Rows are sorted by length before they are batched, so that little is padded.
+    """
+    tokenizer = load_tokenizer(tokenizer_folder)
+    if _facts(tokenizer_folder)["encoder"] == "scratch":
+        return _token_counts(input_ids, tokenizer.get_vocab_size())
+    encoder = load_text_encoder(tokenizer_folder).eval()
+    pad_id = _special_id(tokenizer, encoder.config, "pad")
+    vectors = np.zeros((len(input_ids), encoder.config.hidden_size), dtype=np.float32)
+    order = np.argsort([len(ids) for ids in input_ids], kind="stable")
+    for start in range(0, len(order), batch_size):
+        rows = order[start : start + batch_size]
+        ids, mask = pad([input_ids[row] for row in rows], pad_id)
+        with torch.inference_mode(), autocast(precision):
+            states = encoder(input_ids=ids, attention_mask=mask).last_hidden_state.float()
+        weights = mask.unsqueeze(-1).float()
+        vectors[rows] = ((states * weights).sum(1) / weights.sum(1)).numpy()
+    return vectors
+
+
+def special_token_ids(tokenizer: Tokenizer, config: PretrainedConfig) -> dict[str, int]:
+    """Ids of the padding, start, separator and mask tokens."""
+    return {name: _special_id(tokenizer, config, name) for name in ("pad", "cls", "sep", "mask")}
+
+
+def _special_id(tokenizer: Tokenizer, config: PretrainedConfig, name: str) -> int:
+    spellings = {
+        "pad": ("[PAD]", "<pad>"),
+        "cls": ("[CLS]", "<s>"),
+        "sep": ("[SEP]", "</s>"),
+        "mask": ("[MASK]", "<mask>"),
+    }
+    for spelling in spellings[name]:
+        found = tokenizer.token_to_id(spelling)
+        if found is not None:
+            return int(found)
+    return int(getattr(config, f"{name}_token_id", 0) or 0)
+
+
+def _facts(tokenizer_folder: Path) -> dict[str, Any]:
+    content: dict[str, Any] = json.loads(
+        (tokenizer_folder / ENCODER_FILE).read_text(encoding="utf-8")
+    )
+    return content
+
+
+def _scratch_config(tokenizer_folder: Path) -> BertConfig:
+    facts = _facts(tokenizer_folder)
+    return BertConfig(
+        vocab_size=load_tokenizer(tokenizer_folder).get_vocab_size(),
+        hidden_size=facts["hidden_size"],
+        num_hidden_layers=facts["num_layers"],
+        num_attention_heads=facts["num_heads"],
+        intermediate_size=4 * facts["hidden_size"],
+        max_position_embeddings=max(512, facts["max_length_tokens"]),
+    )
+
+
+def _token_counts(input_ids: list[np.ndarray], vocab_size: int) -> np.ndarray:
+    counts = np.zeros((len(input_ids), vocab_size), dtype=np.float32)
+    for row, ids in enumerate(input_ids):
+        np.add.at(counts[row], ids, 1.0)
+    return counts
