@@ -1,0 +1,44 @@
+"""Plain forward passes over many rows."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any
+
+import numpy as np
+import torch
+
+from fuseline.dataset import PAD_MULTIPLE, MultimodalData
+
+Model = Any
+
+
+def length_batches(data: MultimodalData, rows: np.ndarray, batch_size: int) -> Iterator[np.ndarray]:
+    """Cut `rows`, sorted by length, into batches that pad to one width each."""
+    lengths = data.lengths[rows]
+    order = np.argsort(lengths, kind="stable")
+    widths = -(-lengths[order] // PAD_MULTIPLE)
+    for part in np.split(rows[order], np.flatnonzero(np.diff(widths)) + 1):
+        for start in range(0, len(part), batch_size):
+            yield part[start : start + batch_size]
+
+
+def predict_logits(model: Model, data: MultimodalData, batch_size: int) -> np.ndarray:
+    """Logits (N, C) float32 of a model in evaluation mode, in the order of `data`.
+
+    They are computed in float32 whatever the precision of training: it costs little on a test
+    split, and a prediction must not hang on rounding.
+    """
+    parts, places = [], []
+    for rows in length_batches(data, np.arange(len(data)), batch_size):
+        with torch.inference_mode():
+            parts.append(model(**data.batch(rows)).logits.float().numpy())
+        places.append(rows)
+    order = np.argsort(np.concatenate(places))
+    return np.asarray(np.concatenate(parts)[order])
+
+
+def softmax(logits: np.ndarray) -> np.ndarray:
+    """Probabilities (N, C) float32 of logits (N, C)."""
+    shifted = np.exp(logits.astype(np.float64) - logits.max(-1, keepdims=True))
+    return np.asarray(shifted / shifted.sum(-1, keepdims=True), dtype=np.float32)

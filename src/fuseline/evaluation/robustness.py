@@ -1,0 +1,169 @@
+"""Accuracy under attack: projected gradient descent with restarts, over a range of radii."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+import torch
+from torch import Tensor
+from tqdm import tqdm
+
+from fuseline.attacks import Attack, build_attack
+from fuseline.attacks.fgm import FGM
+from fuseline.attacks.geometry import norms
+from fuseline.dataset import MultimodalData
+from fuseline.evaluation.prediction import Model, length_batches
+from fuseline.evaluation.standing import Standing
+from fuseline.evaluation.target import Audit, Deltas, Loss, Target, cross_entropy, margin
+from fuseline.params.evaluate import RobustnessParams
+from fuseline.precision import Precision
+
+# After so many steps the rows that fell leave the batch.
+STEPS_BETWEEN_CHECKS = 5
+
+# Restarts take turns: the two losses fail on different rows.
+RESTART_LOSSES: tuple[Loss, ...] = (margin, cross_entropy)
+
+
+def measure_robustness(
+    model: Model,
+    data: MultimodalData,
+    correct: np.ndarray,
+    params: RobustnessParams,
+    *,
+    batch_size: int,
+    seed: int,
+    precision: Precision,
+) -> dict[str, Any]:
+    """Attack the rows that still stand, and count them.
+
+    The model is attacked in evaluation mode, on its logits. FGM goes first, at every scale and
+    on every row that is right without an attack; then the attack of `params` with restarts, at
+    the headline scale, upwards, and downwards (see `Standing.worth_attacking`). A row falls when
+    any of them finds a delta, so the result is never weaker than FGM. Gradients are computed in
+    `precision`; a row counts as fallen only after a plain float32 pass over its delta.
+
+    Args:
+        model: gives `logits` (B, C) for a batch.
+        data: N labelled rows.
+        correct: (N,) bool, right without an attack.
+        params: attack, restarts and scales.
+        batch_size: rows of one attacked batch at most.
+        seed: of the random starts.
+        precision: of the gradients.
+
+    Returns:
+        `robust_accuracy`, `attack_success_rate`, and `robustness` with the curve and the audit.
+    """
+    model.eval().requires_grad_(False)
+    standing = Standing(correct, params.scales)
+    generator = torch.Generator().manual_seed(seed)
+    siege = _Siege(model, data, params, standing, batch_size, precision, generator)
+    headline = params.scales.index(1.0)
+    siege.fast_gradient(headline)
+    upwards = range(headline, len(params.scales))
+    for index in tqdm([*upwards, *reversed(range(headline))], desc="attack", unit="scale"):
+        siege.restarts(index, headline)
+    return {
+        **standing.headline(headline),
+        "robustness": {
+            "epsilon": dict(params.attack.epsilon),
+            "curve": standing.curve(),
+            **_figures(siege.audit, list(params.attack.epsilon), int(correct.sum())),
+        },
+    }
+
+
+@dataclass
+class _Siege:
+    """The attacks on one model's rows."""
+
+    model: Model
+    data: MultimodalData
+    params: RobustnessParams
+    standing: Standing
+    batch_size: int
+    precision: Precision
+    generator: torch.Generator
+    audit: Audit = field(default_factory=Audit)
+
+    def fast_gradient(self, headline: int) -> None:
+        """FGM at every scale; at the headline also a count of rows without a gradient."""
+        attack = FGM(self.params.attack)
+        rows = np.flatnonzero(self.standing.correct)
+        for part in length_batches(self.data, rows, self.batch_size):
+            target = self._target(part)
+            for index, scale in enumerate(self.params.scales):
+                deltas = target.climb(attack, cross_entropy, target.start, scale, self.generator)
+                if index == headline:
+                    self._record(target, deltas, torch.ones(len(part), dtype=torch.bool))
+                    self.audit.zero_gradients += int(target.unmoved(deltas).sum())
+                fallen = target.fallen(deltas)
+                self.standing.break_rows(index, part[fallen.numpy()], by_fgm=True)
+
+    def restarts(self, index: int, headline: int) -> None:
+        """The full attack at one scale, restart after restart, on what still stands."""
+        rows = self.standing.worth_attacking(index, headline)
+        self.standing.attacked[index, rows] = True
+        for restart in range(self.params.num_restarts):
+            loss = RESTART_LOSSES[restart % len(RESTART_LOSSES)]
+            still = rows[self.standing.at(index)[rows]]
+            for part in length_batches(self.data, still, self.batch_size):
+                self._attack(part, loss, index, headline)
+
+    def _attack(self, rows: np.ndarray, loss: Loss, index: int, headline: int) -> None:
+        """One restart on one batch; rows that fall leave it between rounds of steps."""
+        scale = self.params.scales[index]
+        target = self._target(rows)
+        deltas = target.start
+        rounds = _rounds(self.params)
+        for attack in rounds:
+            deltas = target.climb(attack, loss, deltas, scale, self.generator)
+            fallen = target.fallen(deltas)
+            if index == headline:
+                last = attack is rounds[-1]
+                self._record(target, deltas, torch.ones_like(fallen) if last else fallen)
+            self.standing.break_rows(index, rows[fallen.numpy()])
+            if fallen.all():
+                return
+            rows = rows[~fallen.numpy()]
+            deltas = {space: delta[~fallen] for space, delta in deltas.items()}
+            target = target.take(~fallen)
+
+    def _target(self, rows: np.ndarray) -> Target:
+        spaces = self.params.attack.epsilon
+        return Target(self.model, self.data.batch(rows), spaces, self.precision, self.audit)
+
+    def _record(self, target: Target, deltas: Deltas, done: Tensor) -> None:
+        """Keep the norms of the deltas on which the attack of the `done` rows ended."""
+        for space, delta in deltas.items():
+            moved = norms(delta, self.params.attack.norm)[target.masks[space] & done[:, None]]
+            self.audit.delta_norms.setdefault(space, []).append(moved)
+
+
+def _rounds(params: RobustnessParams) -> list[Attack]:
+    """The attack cut into rounds of a few steps: only the first starts at random, so that
+    together they take the steps that the uncut attack takes."""
+    attack = build_attack(params.attack)
+    rounds = []
+    for first in range(0, attack.num_steps, STEPS_BETWEEN_CHECKS):
+        part = build_attack(params.attack)
+        part.num_steps = min(STEPS_BETWEEN_CHECKS, attack.num_steps - first)
+        part.random_start = attack.random_start and first == 0
+        rounds.append(part)
+    return rounds
+
+
+def _figures(audit: Audit, spaces: list[str], num_correct: int) -> dict[str, Any]:
+    lengths = {
+        space: torch.cat([*audit.delta_norms.get(space, []), torch.zeros(0)]) for space in spaces
+    }
+    return {
+        "mean_delta_norm": {s: float(x.mean()) if len(x) else 0.0 for s, x in lengths.items()},
+        "max_delta_norm": {s: float(x.max()) if len(x) else 0.0 for s, x in lengths.items()},
+        "zero_gradient_share": audit.zero_gradients / max(num_correct, 1),
+        "forward_passes": audit.forward,
+        "backward_passes": audit.backward,
+    }

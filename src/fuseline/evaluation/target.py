@@ -1,0 +1,119 @@
+"""One batch under attack: losses to climb, deltas to check, and what it all costs."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass, field
+
+import torch
+from torch import Tensor
+from torch.nn import functional
+
+from fuseline.attacks import Attack
+from fuseline.evaluation.prediction import Model
+from fuseline.objectives.perturbation import Perturbable
+from fuseline.precision import Precision, autocast
+
+Deltas = dict[str, Tensor]
+Loss = Callable[[Tensor, Tensor], Tensor]
+
+
+def cross_entropy(logits: Tensor, labels: Tensor) -> Tensor:
+    """(B, C) and (B,) to per-example losses (B,)."""
+    return functional.cross_entropy(logits, labels, reduction="none")
+
+
+def margin(logits: Tensor, labels: Tensor) -> Tensor:
+    """Best wrong logit minus the right one: above 0 once the row has fallen, and, unlike
+    cross-entropy, with a gradient however sure the model is."""
+    right = functional.one_hot(labels, logits.shape[-1]).bool()
+    best_wrong = logits.masked_fill(right, float("-inf")).amax(-1)
+    return best_wrong - logits.gather(-1, labels.unsqueeze(-1)).squeeze(-1)
+
+
+@dataclass
+class Audit:
+    """What the attacks cost and how far they moved.
+
+    Attributes:
+        forward: rows passed through the model, checks included.
+        backward: rows passed back through it.
+        delta_norms: at scale 1, norms of the deltas that were checked, by space.
+        zero_gradients: rows at scale 1 whose loss had no gradient at the clean input.
+    """
+
+    forward: int = 0
+    backward: int = 0
+    delta_norms: dict[str, list[Tensor]] = field(default_factory=dict)
+    zero_gradients: int = 0
+
+
+class Target:
+    """One batch under attack.
+
+    Attributes:
+        start: zero deltas of the spaces in which any position may move.
+        masks: (B, T) bool by space, the positions that may.
+    """
+
+    def __init__(
+        self,
+        model: Model,
+        batch: dict[str, Tensor],
+        spaces: Iterable[str],
+        precision: Precision,
+        audit: Audit,
+    ) -> None:
+        self._model, self._batch, self._spaces = model, batch, sorted(spaces)
+        self._precision: Precision = precision
+        self._audit = audit
+        self._perturbable = Perturbable(model, batch, self._spaces)
+        self.masks = self._perturbable.masks()
+        self.start = {
+            space: zero
+            for space, zero in self._perturbable.start().items()
+            if self.masks[space].any()
+        }
+
+    def take(self, keep: Tensor) -> Target:
+        """The batch without the rows where `keep` is False, padded as before."""
+        batch = {name: value[keep] for name, value in self._batch.items()}
+        return Target(self._model, batch, self._spaces, self._precision, self._audit)
+
+    def climb(
+        self, attack: Attack, loss: Loss, start: Deltas, scale: float, generator: torch.Generator
+    ) -> Deltas:
+        """Run an attack from `start`; a space without a movable position is left out."""
+        movable = {space: start[space] for space in self.start}
+        if not movable:
+            return {}
+        return attack.perturb(
+            self._losses(loss), movable, self.masks, generator=generator, scale=scale
+        )
+
+    def fallen(self, deltas: Deltas) -> Tensor:
+        """(B,) bool: wrong in a plain float32 pass over the perturbed batch."""
+        labels = self._batch["labels"]
+        self._audit.forward += len(labels)
+        with torch.no_grad():
+            logits: Tensor = self._model(**self._perturbable.inputs(deltas)).logits.float()
+        return logits.argmax(-1) != labels
+
+    def unmoved(self, deltas: Deltas) -> Tensor:
+        """(B,) bool: no position of the row moved in any space."""
+        moved = torch.zeros(len(self._batch["labels"]), dtype=torch.bool)
+        for delta in deltas.values():
+            moved |= (delta != 0).flatten(1).any(-1)
+        return ~moved
+
+    def _losses(self, loss: Loss) -> Callable[[Deltas], Tensor]:
+        labels = self._batch["labels"]
+
+        def losses(deltas: Deltas) -> Tensor:
+            self._audit.forward += len(labels)
+            self._audit.backward += len(labels)
+            with autocast(self._precision):
+                logits = self._model(**self._perturbable.inputs(deltas)).logits
+            return loss(logits.float(), labels)
+
+        return losses

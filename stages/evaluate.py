@@ -1,0 +1,50 @@
+"""Evaluation of one model on the test split."""
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from fuseline.stage import run_stage, write_metrics
+
+app = typer.Typer(add_completion=False, pretty_exceptions_enable=False)
+
+
+@app.command()
+def main(
+    model: Annotated[Path, typer.Option(help="Model folder to evaluate.")],
+    name: Annotated[str, typer.Option(help="The matrix cell, such as 'finetuned'.")],
+    examples: Annotated[Path, typer.Option(help="Examples table to read, for its labels.")],
+    tokens: Annotated[Path, typer.Option(help="Tokens table to read.")],
+    tokenizer: Annotated[Path, typer.Option(help="Folder that names the frozen text encoder.")],
+    features: Annotated[Path, typer.Option(help="Folder of features tables, one per modality.")],
+    predictions: Annotated[Path, typer.Option(help="Predictions table to write.")],
+    metrics: Annotated[Path, typer.Option(help="Metrics file to write.")],
+    plots: Annotated[Path, typer.Option(help="Folder of plot data to write.")],
+) -> None:
+    """Measure accuracy, calibration, the worth of each modality, and robustness to attacks."""
+    with run_stage(
+        "evaluate",
+        cell=name,
+        params=["base", "evaluate"],
+        inputs=[model, examples, tokens, tokenizer, features / "image"],
+        outputs=[predictions, metrics, plots],
+    ) as run:
+        from fuseline.config import load_section
+        from fuseline.evaluation.evaluate import EvaluationInputs, evaluate_model
+        from fuseline.params.base import BaseParams
+        from fuseline.params.evaluate import EvaluateParams
+
+        figures = evaluate_model(
+            name,
+            EvaluationInputs(model, examples, tokens, tokenizer, features),
+            run.out(predictions),
+            run.out(plots),
+            params=load_section("evaluate", EvaluateParams),
+            base=load_section("base", BaseParams),
+        )
+        write_metrics(run.out(metrics), figures)
+
+
+if __name__ == "__main__":
+    app()

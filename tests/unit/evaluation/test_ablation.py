@@ -1,0 +1,106 @@
+from __future__ import annotations
+
+from types import SimpleNamespace
+
+import numpy as np
+import pytest
+import torch
+from torch import Tensor
+
+from fuseline.evaluation.ablation import modality_ablation, only, other_rows, shuffle
+from fuseline.evaluation.prediction import length_batches, predict_logits
+
+
+def read_both(
+    input_ids: Tensor,
+    text_mask: Tensor,
+    image_features: Tensor | None = None,
+    image_mask: Tensor | None = None,
+    **_: Tensor,
+) -> SimpleNamespace:
+    """Class 1 where the second token and the picture's first value agree, as far as present."""
+    word = torch.where(text_mask, input_ids[:, 1] - 10, 0)
+    picture = torch.zeros(len(word))
+    if image_features is not None:
+        picture = torch.where(image_mask, image_features[:, 0, 0], picture)
+    score = word + picture
+    return SimpleNamespace(logits=torch.stack([-score, score], dim=-1).float())
+
+
+@pytest.mark.parametrize("num_rows", [2, 3, 50])
+def test_other_rows_are_others_and_each_is_taken_once(num_rows):
+    other = other_rows(num_rows, seed=3)
+    assert (other != np.arange(num_rows)).all()
+    assert sorted(other) == list(range(num_rows))
+
+
+def test_a_single_row_stays():
+    assert other_rows(1, seed=0).tolist() == [0]
+
+
+def test_only_one_modality_is_left(make_data):
+    data = make_data()
+    text = only(data, "text")
+    assert text.text_mask.all()
+    assert not text.feature_mask["image"].any()
+    image = only(data, "image")
+    assert not image.text_mask.any()
+    assert image.feature_mask["image"].all()
+    assert data.text_mask.all(), "the original rows must stay as they are"
+
+
+def test_shuffling_moves_a_modality_as_a_whole(make_data):
+    present = np.arange(24) % 3 > 0
+    data = make_data(feature_mask={"image": present})
+    moved = shuffle(data, ["image"], seed=1)
+    other = other_rows(24, seed=1)
+    assert (moved.features["image"] == data.features["image"][other]).all()
+    assert (moved.feature_mask["image"] == present[other]).all()
+    assert moved.input_ids is data.input_ids
+    assert (moved.labels == data.labels).all()
+
+
+def test_each_ablation_is_scored_against_the_rows_own_labels(make_data):
+    generator = np.random.default_rng(0)
+    labels = generator.integers(0, 2, 200)
+    ids = [np.array([2, 11 if label else 9, 3]) for label in labels]
+    pictures = np.zeros((200, 4, 6), dtype=np.float16)  # the picture says nothing
+    data = make_data(200, 2, labels=labels, input_ids=ids, features={"image": pictures})
+    found = modality_ablation(read_both, data, ["text", "image"], batch_size=64, seed=0)
+    assert found["text_only"] == {"accuracy": 1.0, "macro_f1": 1.0}
+    assert found["image_only"]["accuracy"] == pytest.approx((labels == 0).mean())
+    assert found["shuffled"]["accuracy"] == 1.0
+    assert found["shuffled"]["by_modality"]["image"]["accuracy"] == 1.0
+    assert 0.3 < found["shuffled"]["by_modality"]["text"]["accuracy"] < 0.7
+
+
+@pytest.mark.parametrize("modalities", [["text"], ["image"]])
+def test_keys_stay_with_a_single_modality(make_data, modalities):
+    changes = {} if "image" in modalities else {"features": {}, "feature_mask": {}}
+    if "text" not in modalities:
+        changes["text_mask"] = np.zeros(24, dtype=bool)
+    found = modality_ablation(read_both, make_data(**changes), modalities, batch_size=8, seed=0)
+    assert set(found) == {"text_only", "image_only", "shuffled"}
+    assert set(found["shuffled"]) == {"accuracy", "macro_f1", "by_modality"}
+    clean = predict_logits(read_both, make_data(24, 2, **changes), 8).argmax(-1)
+    alone = found[f"{modalities[0]}_only"]["accuracy"]
+    assert alone == pytest.approx((clean == make_data().labels).mean())
+
+
+def test_logits_come_back_in_the_order_of_the_rows(make_data):
+    data = make_data(30)
+    whole = predict_logits(read_both, data, 30)
+    single = np.concatenate(
+        [predict_logits(read_both, data.take(np.array([row])), 1) for row in range(30)]
+    )
+    assert (whole == single).all()
+    assert (predict_logits(read_both, data, 4) == single).all()
+
+
+def test_batches_hold_each_row_once_and_pad_to_one_width(make_data):
+    data = make_data(40)
+    batches = list(length_batches(data, np.arange(3, 40), 8))
+    assert sorted(np.concatenate(batches)) == list(range(3, 40))
+    for rows in batches:
+        assert len(rows) <= 8
+        assert len(set(-(-data.lengths[rows] // 8))) == 1

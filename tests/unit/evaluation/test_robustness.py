@@ -1,0 +1,191 @@
+from __future__ import annotations
+
+from types import SimpleNamespace
+
+import numpy as np
+import pytest
+import torch
+from torch import Tensor, nn
+
+from fuseline.evaluation import robustness
+from fuseline.evaluation.prediction import predict_logits
+from fuseline.evaluation.robustness import measure_robustness
+from fuseline.evaluation.standing import Standing
+from fuseline.params.evaluate import RobustnessParams
+
+SCALES = [0.25, 0.5, 1.0, 2.0, 4.0, 64.0]
+
+
+class Linear(nn.Module):
+    """Two classes; the margin is `w . x` over all positions, so the exact robust accuracy is
+    known: with a budget per position, a row stands iff margin > epsilon * sum of |w_p|."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        generator = torch.Generator().manual_seed(3)
+        self.weight = nn.Parameter(torch.randn(4, 6, generator=generator))
+
+    def forward(self, image_features: Tensor, **_: Tensor) -> SimpleNamespace:
+        score = (image_features * self.weight).sum((-1, -2))
+        return SimpleNamespace(logits=torch.stack([-score / 2, score / 2], dim=-1))
+
+    def radius(self, image_features: Tensor, labels: Tensor, norm: str) -> np.ndarray:
+        """Epsilon at which each row falls."""
+        score = (image_features * self.weight).sum((-1, -2)) * (2 * labels - 1)
+        dual = 2 if norm == "l2" else 1
+        return (score / self.weight.norm(p=dual, dim=-1).sum()).detach().numpy()
+
+
+class Saturated(Linear):
+    """So sure of itself that its cross-entropy has no gradient; the margin still has one."""
+
+    def forward(self, **batch: Tensor) -> SimpleNamespace:
+        return SimpleNamespace(logits=super().forward(**batch).logits * 1e4)
+
+
+class Rounded(Linear):
+    """Its logits are steps: no gradient anywhere, as in a masked model."""
+
+    def forward(self, image_features: Tensor, **rest: Tensor) -> SimpleNamespace:
+        logits = super().forward(image_features, **rest).logits
+        return SimpleNamespace(logits=logits.round() + 0.0 * logits)
+
+
+def settings(**attack: object) -> RobustnessParams:
+    content = {
+        "attack": {
+            "kind": "pgd",
+            "norm": "l2",
+            "epsilon": {"image_feature": 0.2},
+            "num_steps": 12,
+            "step_size": 0.2,
+            "random_start": True,
+            **attack,
+        },
+        "num_restarts": 2,
+        "scales": SCALES,
+    }
+    return RobustnessParams.model_validate(content)
+
+
+def attack(model: nn.Module, data, params: RobustnessParams, **options) -> dict:
+    correct = predict_logits(model, data, 8).argmax(-1) == data.labels
+    fixed = {"batch_size": 8, "seed": 1, "precision": "fp32"}
+    return measure_robustness(model, data, correct, params, **(fixed | options))
+
+
+@pytest.mark.parametrize("norm", ["l2", "linf"])
+@pytest.mark.parametrize("precision", ["fp32", "bf16"])
+def test_a_linear_model_has_its_exact_robust_accuracy(make_data, norm, precision):
+    model, data = Linear(), make_data(60, 2)
+    radius = model.radius(
+        torch.from_numpy(data.features["image"]).float(), torch.from_numpy(data.labels), norm
+    )
+    epsilon = float(np.median(radius[radius > 0]))
+    params = settings(norm=norm, epsilon={"image_feature": epsilon})
+    found = attack(model, data, params, precision=precision)
+
+    curve = found["robustness"]["curve"]
+    expected = [float((radius > epsilon * scale).mean()) for scale in SCALES]
+    # Rows at the very edge may fall either way.
+    assert [point["robust_accuracy"] for point in curve] == pytest.approx(expected, abs=1.1 / 60)
+    assert 0 < found["robust_accuracy"] < (radius > 0).mean()
+    assert curve[-1]["robust_accuracy"] == 0.0
+    clean = (radius > 0).mean()
+    assert found["attack_success_rate"] == pytest.approx(1 - found["robust_accuracy"] / clean)
+
+
+def test_deltas_stay_in_the_ball_and_reach_its_edge(make_data):
+    audit = attack(Linear(), make_data(30, 2), settings())["robustness"]
+    assert audit["max_delta_norm"]["image_feature"] == pytest.approx(0.2, rel=1e-4)
+    assert 0 < audit["mean_delta_norm"]["image_feature"] <= 0.2 + 1e-6
+
+
+def test_the_curve_never_rises_and_never_lies_above_fgm(make_data):
+    for seed in range(4):
+        found = attack(Linear(), make_data(40, 2, seed=seed), settings(num_steps=1, step_size=0.01))
+        curve = found["robustness"]["curve"]
+        robust = [point["robust_accuracy"] for point in curve]
+        assert robust == sorted(robust, reverse=True)
+        # One tiny step is far weaker than FGM, and FGM's rows count nevertheless.
+        assert all(p["robust_accuracy"] <= p["fgm_robust_accuracy"] for p in curve)
+
+
+def test_only_standing_rows_are_attacked(make_data):
+    data = make_data(40, 2)
+    found = attack(Linear(), data, settings())
+    curve = found["robustness"]["curve"]
+    clean = (predict_logits(Linear(), data, 8).argmax(-1) == data.labels).mean()
+    assert all(point["attacked_share"] <= clean for point in curve)
+    assert curve[-1]["attacked_share"] <= curve[-2]["robust_accuracy"]
+
+
+def test_a_model_without_right_rows_gives_zeros(make_data):
+    data = make_data(12, 2)
+    wrong = predict_logits(Linear(), data, 8).argmin(-1)
+    found = attack(Linear(), make_data(12, 2, labels=wrong), settings())
+    assert found["robust_accuracy"] == found["attack_success_rate"] == 0.0
+    assert found["robustness"]["forward_passes"] == 0
+    assert found["robustness"]["mean_delta_norm"] == {"image_feature": 0.0}
+
+
+def test_the_margin_restart_breaks_what_cross_entropy_cannot(make_data):
+    found = attack(Saturated(), make_data(30, 2), settings(random_start=False))
+    assert found["robustness"]["zero_gradient_share"] > 0.9
+    assert found["robustness"]["curve"][-1]["robust_accuracy"] == 0.0
+
+
+def test_a_masked_model_shows_in_the_audit(make_data):
+    """It seems robust at any radius: the share of zero gradients gives it away."""
+    found = attack(Rounded(), make_data(30, 2), settings(random_start=False))
+    assert found["robustness"]["zero_gradient_share"] == 1.0
+    assert found["robustness"]["curve"][-1]["robust_accuracy"] > 0.3
+
+
+def test_absent_modalities_are_not_attacked(make_data):
+    data = make_data(20, 2, feature_mask={"image": np.zeros(20, dtype=bool)})
+    found = attack(Linear(), data, settings())
+    clean = (predict_logits(Linear(), data, 8).argmax(-1) == data.labels).mean()
+    assert found["robust_accuracy"] == pytest.approx(clean)
+    assert found["robustness"]["max_delta_norm"] == {"image_feature": 0.0}
+
+
+def test_a_row_falls_only_on_a_plain_float32_pass(make_data, monkeypatch):
+    """Wrong gradients weaken the attack; they never make a row count as fallen."""
+    data = make_data(30, 2)
+    monkeypatch.setattr(robustness, "RESTART_LOSSES", (lambda logits, _: -logits[:, 0],))
+    found = attack(Linear(), data, settings(epsilon={"image_feature": 1e-6}))
+    clean = (predict_logits(Linear(), data, 8).argmax(-1) == data.labels).mean()
+    assert found["robust_accuracy"] == pytest.approx(clean)
+
+
+def test_the_same_seed_gives_the_same_figures(make_data):
+    data = make_data(30, 2)
+    assert attack(Linear(), data, settings()) == attack(Linear(), data, settings())
+
+
+def test_passes_are_counted_in_rows(make_data):
+    data = make_data(10, 2)
+    model = Linear()
+    right = int((predict_logits(model, data, 8).argmax(-1) == data.labels).sum())
+    tiny = settings(epsilon={"image_feature": 1e-7}, num_steps=7)
+    found = attack(model, data, tiny)["robustness"]
+    # FGM at six scales; two restarts of seven steps at the four scales from the headline up
+    # (nothing fell, so the smaller ones need no attack), checked after five and seven.
+    assert found["backward_passes"] == right * (6 + 4 * 2 * 7)
+    assert found["forward_passes"] == right * (6 * 2 + 4 * 2 * (7 + 2))
+
+
+def test_standing_carries_a_break_to_larger_scales_only():
+    standing = Standing(np.array([True, True, True, False]), [0.5, 1.0, 2.0])
+    standing.break_rows(1, np.array([0]))
+    standing.break_rows(2, np.array([1]))
+    assert standing.at(0).tolist() == [True, True, True, False]
+    assert standing.at(1).tolist() == [False, True, True, False]
+    assert standing.at(2).tolist() == [False, False, True, False]
+    assert standing.worth_attacking(0, headline=1).tolist() == [0]
+    assert standing.worth_attacking(2, headline=1).tolist() == [2]
+    assert standing.headline(1) == {
+        "robust_accuracy": 0.5,
+        "attack_success_rate": pytest.approx(1 / 3),
+    }
