@@ -27,7 +27,6 @@ MANIFEST = "manifest.json"
 MEDIA = pa.struct([("bytes", pa.binary()), ("path", pa.string())])
 
 
-
 def _required(name: str, kind: pa.DataType) -> pa.Field:
     return pa.field(name, kind, nullable=False)
 
@@ -102,7 +101,7 @@ def shard_name(index: int) -> str:
 
 @dataclass
 class TableWriter:
-    """Writes one table into an existing empty folder: shards first, the manifest last.
+    """Writes one table into a new folder: shards first, the manifest last.
 
     Args:
         folder: where the shards go.
@@ -113,11 +112,10 @@ class TableWriter:
     folder: Path
     schema: pa.Schema
     kind: str
-    _rows: int = field(default=0, init=False)
-    _shards: list[str] = field(default_factory=list, init=False)
+    _shard_rows: dict[str, int] = field(default_factory=dict, init=False)
 
     def write(self, name: str, table: pa.Table) -> None:
-        """Write one shard.
+        """Write one shard; a name that was written before is replaced.
 
         Raises:
             ContractError: columns or types differ from the schema, or a null stands where the
@@ -134,16 +132,20 @@ class TableWriter:
             use_dictionary=False,
             write_statistics=False,
         )
-        self._rows += table.num_rows
-        self._shards.append(name)
+        self._shard_rows[name] = table.num_rows
+
+    def remove(self, name: str) -> None:
+        """Take back a shard that was written."""
+        del self._shard_rows[name]
+        (self.folder / name).unlink()
 
     def finish(self, **facts: Any) -> None:
         """Write the manifest; `facts` are what readers need to know of how the table was made."""
         manifest = {
             "kind": self.kind,
             "schema_version": SCHEMA_VERSION,
-            "rows": self._rows,
-            "shards": sorted(self._shards),
+            "rows": sum(self._shard_rows.values()),
+            "shards": sorted(self._shard_rows),
             **facts,
         }
         self.folder.mkdir(parents=True, exist_ok=True)
