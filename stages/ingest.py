@@ -1,0 +1,34 @@
+"""Raw rows and media to validated, split examples."""
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from fuseline.stage import run_stage, write_metrics
+
+app = typer.Typer(add_completion=False, pretty_exceptions_enable=False)
+
+
+@app.command()
+def main(
+    raw: Annotated[Path, typer.Option(help="Home of your own data, which DVC watches.")],
+    examples: Annotated[Path, typer.Option(help="Examples table to write.")],
+    quarantine: Annotated[Path, typer.Option(help="Table of refused rows to write.")],
+    metrics: Annotated[Path, typer.Option(help="Metrics file to write.")],
+) -> None:
+    """Validate and split every row of the source; refused rows go to quarantine."""
+    with run_stage(
+        "ingest", params=["ingest"], inputs=[raw], outputs=[examples, quarantine, metrics]
+    ) as run:
+        from fuseline.config import load_section
+        from fuseline.ingest import ingest_examples
+        from fuseline.params.ingest import IngestParams
+
+        params = load_section("ingest", IngestParams)
+        figures = ingest_examples(params, run.out(examples), run.out(quarantine), raw=raw)
+        write_metrics(run.out(metrics), figures)
+
+
+if __name__ == "__main__":
+    app()
