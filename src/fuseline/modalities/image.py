@@ -39,9 +39,7 @@ def extract_image_features(
     writer = TableWriter(features, features_schema(positions, encoder.dim), "features")
     rows = missing = 0
     norm = 0.0
-    shards = iter_shards(
-        examples, EXAMPLES, "examples", ["example_id", "split", "group", "image"]
-    )
+    shards = iter_shards(examples, EXAMPLES, "examples", ["example_id", "split", "group", "image"])
     total = read_manifest(examples, "examples")["rows"]
     with tqdm(total=total, desc="extract image features", unit="row") as progress:
         for name, table in shards:
@@ -59,6 +57,7 @@ def extract_image_features(
         shape=[positions, encoder.dim],
         encoder=params.encoder,
         revision=encoder.revision,
+        config=encoder.config,
         image_size=params.image_size,
     )
     return {
@@ -70,22 +69,27 @@ def extract_image_features(
     }
 
 
-def decode_image(content: bytes, image_size: int) -> np.ndarray:
-    """Decode to RGB on white and resize to a square: (3, S, S) uint8."""
-    with Image.open(io.BytesIO(content)) as image:
-        if image.mode in ("RGBA", "LA", "PA") or "transparency" in image.info:
-            layer = image.convert("RGBA")
-            image = Image.alpha_composite(Image.new("RGBA", layer.size, "white"), layer)
-        picture = image.convert("RGB")
-    if picture.size != (image_size, image_size):
-        picture = picture.resize((image_size, image_size), Image.Resampling.BICUBIC)
-    return np.asarray(picture).transpose(2, 0, 1)
+def picture_to_pixels(picture: Image.Image, image_size: int) -> np.ndarray:
+    """RGB on white, resized to a square: (3, S, S) uint8."""
+    if picture.mode in ("RGBA", "LA", "PA") or "transparency" in picture.info:
+        layer = picture.convert("RGBA")
+        picture = Image.alpha_composite(Image.new("RGBA", layer.size, "white"), layer)
+    rgb = picture.convert("RGB")
+    if rgb.size != (image_size, image_size):
+        rgb = rgb.resize((image_size, image_size), Image.Resampling.BICUBIC)
+    return np.asarray(rgb).transpose(2, 0, 1)
 
 
-def to_pixel_values(contents: list[bytes], image_size: int) -> Tensor:
-    """Decode a batch: (B, 3, S, S) float32 in [0, 255], channels last in memory."""
-    pixels = torch.from_numpy(np.stack([decode_image(item, image_size) for item in contents]))
-    return pixels.float().contiguous(memory_format=torch.channels_last)
+def stack_pixels(pictures: list[np.ndarray]) -> Tensor:
+    """(B, 3, S, S) float32 in [0, 255], channels last in memory."""
+    pixels = torch.from_numpy(np.stack(pictures)).float()
+    return pixels.contiguous(memory_format=torch.channels_last)
+
+
+def decode_pixels(content: bytes, image_size: int) -> np.ndarray:
+    """Decode one stored picture: (3, S, S) uint8."""
+    with Image.open(io.BytesIO(content)) as picture:
+        return picture_to_pixels(picture, image_size)
 
 
 def _encode(
@@ -99,9 +103,8 @@ def _encode(
     for start in range(0, len(contents), params.batch_size):
         batch = contents[start : start + params.batch_size]
         with torch.inference_mode(), autocast(precision):
-            values[start : start + len(batch)] = encoder(
-                to_pixel_values(batch, params.image_size)
-            ).numpy()
+            pixels = stack_pixels([decode_pixels(item, params.image_size) for item in batch])
+            values[start : start + len(batch)] = encoder(pixels).numpy()
         progress.update(len(batch))
     return values
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 from abc import abstractmethod
 from pathlib import Path
+from typing import Any
 
 import torch
 from torch import Tensor, nn
@@ -21,11 +22,13 @@ class ImageEncoder(nn.Module):
         dim: width of a feature vector.
         grid: positions a side.
         revision: SHA-256 of the weights, or of what stands for them.
+        config: of a Transformers network, so that a saved model can build it again.
     """
 
     dim: int
     grid: int
     revision: str
+    config: dict[str, Any] | None = None
 
     @abstractmethod
     def maps(self, pixel_values: Tensor) -> Tensor:
@@ -90,23 +93,32 @@ class Patches(ImageEncoder):
 
 
 class TransformersVision(ImageEncoder):
-    """Any Transformers vision checkpoint in a folder: maps, or tokens of a square grid."""
+    """Any Transformers vision checkpoint: its maps, or its tokens as a square grid.
 
-    def __init__(self, grid: int, folder: Path, *, weights: bool) -> None:
+    Args:
+        grid: positions a side that are kept.
+        folder: the checkpoint; None builds the network from `config` without weights.
+        config: the network's configuration as a dict, as a saved model carries it.
+    """
+
+    def __init__(self, grid: int, folder: Path | None, config: dict[str, Any] | None) -> None:
         super().__init__()
         from transformers import AutoConfig, AutoModel
 
-        config = AutoConfig.from_pretrained(folder)
         self.grid = grid
-        self.network = (
-            AutoModel.from_pretrained(folder, use_safetensors=True, dtype=torch.float32)
-            if weights
-            else AutoModel.from_config(config)
-        )
-        self.dim = (
-            config.hidden_sizes[-1] if hasattr(config, "hidden_sizes") else config.hidden_size
-        )
-        self.revision = hash_file(folder / "model.safetensors") if weights else ""
+        if folder is None:
+            network_config = AutoConfig.for_model(**(config or {}))
+            self.network = AutoModel.from_config(network_config)
+            self.revision = ""
+        else:
+            network_config = AutoConfig.from_pretrained(folder)
+            self.network = AutoModel.from_pretrained(
+                folder, use_safetensors=True, dtype=torch.float32
+            )
+            self.revision = hash_file(folder / "model.safetensors")
+        self.config = network_config.to_dict()
+        sizes = getattr(network_config, "hidden_sizes", None)
+        self.dim = sizes[-1] if sizes else network_config.hidden_size
         self.register_buffer("mean", torch.tensor([123.675, 116.28, 103.53]).view(3, 1, 1))
         self.register_buffer("std", torch.tensor([58.395, 57.12, 57.375]).view(3, 1, 1))
 
@@ -119,13 +131,16 @@ class TransformersVision(ImageEncoder):
         return patches.transpose(1, 2).unflatten(2, (side, side))
 
 
-def build_image_encoder(name: str, grid: int, *, weights: bool) -> ImageEncoder:
+def build_image_encoder(
+    name: str, grid: int, *, weights: bool, config: dict[str, Any] | None = None
+) -> ImageEncoder:
     """Build a frozen image encoder.
 
     Args:
         name: `efficientnet_lite0`, `patches`, or a folder with a Transformers checkpoint.
         grid: positions a side that are kept.
         weights: load pre-trained weights (else they come from a saved model).
+        config: of a Transformers network that is built without weights.
 
     Raises:
         ConfigError: neither a known name nor such a folder.
@@ -134,8 +149,10 @@ def build_image_encoder(name: str, grid: int, *, weights: bool) -> ImageEncoder:
         encoder: ImageEncoder = EfficientNetLite0(grid, weights=weights)
     elif name == "patches":
         encoder = Patches(grid)
+    elif not weights:
+        encoder = TransformersVision(grid, None, config)
     elif (Path(name) / "config.json").is_file():
-        encoder = TransformersVision(grid, Path(name), weights=weights)
+        encoder = TransformersVision(grid, Path(name), None)
     else:
         raise ConfigError(
             "extract_features.image.encoder: expected 'efficientnet_lite0', 'patches' or a folder"

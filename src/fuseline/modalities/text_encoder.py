@@ -8,10 +8,10 @@ from typing import Any
 
 import numpy as np
 import torch
-from tokenizers import Tokenizer
 from transformers import AutoConfig, AutoModel, BertConfig, PretrainedConfig, PreTrainedModel
 
 from fuseline.dataset import pad
+from fuseline.errors import ConfigError
 from fuseline.modalities.text import ENCODER_FILE, encoder_folder, load_tokenizer
 from fuseline.precision import Precision, autocast
 
@@ -22,7 +22,7 @@ def load_text_encoder(tokenizer_folder: Path) -> PreTrainedModel:
     Raises:
         ConfigError: its package or folder is gone.
     """
-    source = encoder_folder(_facts(tokenizer_folder)["encoder"])
+    source = encoder_folder(read_encoder_facts(tokenizer_folder)["encoder"])
     if source is None:
         return AutoModel.from_config(_scratch_config(tokenizer_folder), add_pooling_layer=False)
     return AutoModel.from_pretrained(
@@ -32,8 +32,10 @@ def load_text_encoder(tokenizer_folder: Path) -> PreTrainedModel:
 
 def text_config(tokenizer_folder: Path) -> PretrainedConfig:
     """The configuration of that encoder."""
-    source = encoder_folder(_facts(tokenizer_folder)["encoder"])
-    return _scratch_config(tokenizer_folder) if source is None else AutoConfig.from_pretrained(source)
+    source = encoder_folder(read_encoder_facts(tokenizer_folder)["encoder"])
+    return (
+        _scratch_config(tokenizer_folder) if source is None else AutoConfig.from_pretrained(source)
+    )
 
 
 def embed_texts(
@@ -44,10 +46,10 @@ def embed_texts(
     Rows are sorted by length before they are batched, so that little is padded.
     """
     tokenizer = load_tokenizer(tokenizer_folder)
-    if _facts(tokenizer_folder)["encoder"] == "scratch":
+    if read_encoder_facts(tokenizer_folder)["encoder"] == "scratch":
         return _token_counts(input_ids, tokenizer.get_vocab_size())
     encoder = load_text_encoder(tokenizer_folder).eval()
-    pad_id = _special_id(tokenizer, encoder.config, "pad")
+    pad_id = special_token_ids(tokenizer_folder)["pad"]
     vectors = np.zeros((len(input_ids), encoder.config.hidden_size), dtype=np.float32)
     order = np.argsort([len(ids) for ids in input_ids], kind="stable")
     for start in range(0, len(order), batch_size):
@@ -60,26 +62,46 @@ def embed_texts(
     return vectors
 
 
-def special_token_ids(tokenizer: Tokenizer, config: PretrainedConfig) -> dict[str, int]:
+SPELLINGS = {
+    "pad": ("[PAD]", "<pad>"),
+    "unk": ("[UNK]", "<unk>"),
+    "cls": ("[CLS]", "<s>"),
+    "sep": ("[SEP]", "</s>"),
+    "mask": ("[MASK]", "<mask>"),
+}
+
+
+def special_spellings(tokenizer_folder: Path) -> dict[str, str]:
+    """How the tokenizer spells its special tokens, BERT's way or RoBERTa's.
+
+    Raises:
+        ConfigError: it has neither spelling of one of them.
+    """
+    tokenizer = load_tokenizer(tokenizer_folder)
+    found = {}
+    for name, spellings in SPELLINGS.items():
+        known = [token for token in spellings if tokenizer.token_to_id(token) is not None]
+        if not known:
+            raise ConfigError(
+                f"tokenize.encoder: its tokenizer has none of {', '.join(spellings)}; choose an"
+                " encoder with a BERT-like or RoBERTa-like tokenizer."
+            )
+        found[name] = known[0]
+    return found
+
+
+def special_token_ids(tokenizer_folder: Path) -> dict[str, int]:
     """Ids of the padding, start, separator and mask tokens."""
-    return {name: _special_id(tokenizer, config, name) for name in ("pad", "cls", "sep", "mask")}
-
-
-def _special_id(tokenizer: Tokenizer, config: PretrainedConfig, name: str) -> int:
-    spellings = {
-        "pad": ("[PAD]", "<pad>"),
-        "cls": ("[CLS]", "<s>"),
-        "sep": ("[SEP]", "</s>"),
-        "mask": ("[MASK]", "<mask>"),
+    tokenizer = load_tokenizer(tokenizer_folder)
+    return {
+        name: tokenizer.token_to_id(token)
+        for name, token in special_spellings(tokenizer_folder).items()
+        if name != "unk"
     }
-    for spelling in spellings[name]:
-        found = tokenizer.token_to_id(spelling)
-        if found is not None:
-            return int(found)
-    return int(getattr(config, f"{name}_token_id", 0) or 0)
 
 
-def _facts(tokenizer_folder: Path) -> dict[str, Any]:
+def read_encoder_facts(tokenizer_folder: Path) -> dict[str, Any]:
+    """What the tokenize stage recorded of the encoder."""
     content: dict[str, Any] = json.loads(
         (tokenizer_folder / ENCODER_FILE).read_text(encoding="utf-8")
     )
@@ -87,7 +109,7 @@ def _facts(tokenizer_folder: Path) -> dict[str, Any]:
 
 
 def _scratch_config(tokenizer_folder: Path) -> BertConfig:
-    facts = _facts(tokenizer_folder)
+    facts = read_encoder_facts(tokenizer_folder)
     return BertConfig(
         vocab_size=load_tokenizer(tokenizer_folder).get_vocab_size(),
         hidden_size=facts["hidden_size"],

@@ -1,0 +1,51 @@
+"""Configuration of the multimodal model."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from transformers import PretrainedConfig
+
+
+class FuselineConfig(PretrainedConfig):
+    """Shape of the model.
+
+    Attributes:
+        text_config: configuration of the text encoder, with its `model_type`.
+        features: by modality, `{"positions": P, "dim": D}`.
+        image_encoder: `{"name", "grid", "image_size", "config"}` of the frozen image encoder.
+        hidden_size: common width W.
+        fusion: `{"kind", "num_layers", "num_heads", "dropout"}`.
+        contrastive_size: width of the contrastive space.
+        classifier_dropout: in front of the classification layer.
+        special_tokens: ids of `pad`, `cls`, `sep` and `mask`.
+    """
+
+    model_type = "fuseline"
+
+    def __init__(
+        self,
+        text_config: dict[str, Any] | None = None,
+        features: dict[str, dict[str, int]] | None = None,
+        image_encoder: dict[str, Any] | None = None,
+        hidden_size: int = 384,
+        fusion: dict[str, Any] | None = None,
+        contrastive_size: int = 128,
+        classifier_dropout: float = 0.0,
+        special_tokens: dict[str, int] | None = None,
+        **kwargs: Any,
+    ) -> None:
+        self.text_config = text_config or {}
+        self.features = features or {}
+        self.image_encoder = image_encoder
+        self.hidden_size = hidden_size
+        self.fusion = fusion or {}
+        self.contrastive_size = contrastive_size
+        self.classifier_dropout = classifier_dropout
+        self.special_tokens = special_tokens or {}
+        super().__init__(**kwargs)
+
+    @property
+    def special_token_ids(self) -> list[int]:
+        """Tokens that attacks and masking leave alone."""
+        return sorted(set(self.special_tokens.values()))

@@ -1,0 +1,281 @@
+"""The multimodal model as Transformers classes.
+
+Shapes: B batch, T tokens, P positions of a feature modality, D its dim, W common width,
+C classes, V vocabulary.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+from torch.nn import functional
+from transformers import AutoConfig, AutoModel, PreTrainedModel
+from transformers.modeling_outputs import SequenceClassifierOutput
+
+from fuseline.modalities.image_encoder import build_image_encoder
+from fuseline.model.configuration import FuselineConfig
+from fuseline.model.fusion import FUSIONS, Sequence
+from fuseline.registry import lookup
+
+
+@dataclass(frozen=True)
+class FuselineOutput:
+    """What the backbone gives.
+
+    Attributes:
+        pooled: (B, W) fused vector.
+        states: fused states by modality: `text` (B, T, W), `<modality>` (B, P, W).
+        unimodal: (B, W) mean of each modality before fusion.
+    """
+
+    pooled: Tensor
+    states: dict[str, Tensor]
+    unimodal: dict[str, Tensor]
+
+
+class FuselinePreTrainedModel(PreTrainedModel):
+    config_class = FuselineConfig
+    base_model_prefix = "fuseline"
+    _supports_sdpa = True
+
+    def _init_weights(self, module: nn.Module) -> None:
+        if isinstance(module, nn.Linear):
+            nn.init.normal_(module.weight, std=0.02)
+            if module.bias is not None:
+                nn.init.zeros_(module.bias)
+        elif isinstance(module, nn.LayerNorm):
+            nn.init.ones_(module.weight)
+            nn.init.zeros_(module.bias)
+
+
+class ModalityEmbedding(nn.Module):
+    """Projects one modality to the common width and marks it; an absent row becomes one learned
+    token at the first position.
+
+    Args:
+        dim: width of what comes in.
+        width: common width W.
+        positions: number of positions with an embedding of their own; 0 where the encoder has
+            marked them already.
+    """
+
+    def __init__(self, dim: int, width: int, positions: int) -> None:
+        super().__init__()
+        self.norm = nn.LayerNorm(dim)
+        self.project = nn.Linear(dim, width)
+        self.modality = nn.Parameter(torch.zeros(width))
+        self.absent = nn.Parameter(torch.zeros(width))
+        self.masked = nn.Parameter(torch.zeros(width))
+        self.position = nn.Parameter(torch.zeros(positions, width)) if positions else None
+
+    def forward(
+        self, values: Tensor, mask: Tensor, present: Tensor, masked: Tensor | None = None
+    ) -> Sequence:
+        """`values` (B, L, D), `mask` (B, L), `present` (B,), `masked` (B, L) positions to hide."""
+        states = self.project(self.norm(values))
+        if masked is not None:
+            states = torch.where(masked.unsqueeze(-1), self.masked.to(states.dtype), states)
+        if self.position is not None:
+            states = states + self.position
+        states = states + self.modality
+        first = torch.zeros_like(mask)
+        first[:, 0] = True
+        here = present.unsqueeze(-1)
+        states = torch.where(here.unsqueeze(-1), states, self.absent.to(states.dtype))
+        return Sequence(states, torch.where(here, mask, first))
+
+
+class FuselineModel(FuselinePreTrainedModel):
+    """Text encoder and frozen features, projected to a common width and fused."""
+
+    def __init__(self, config: FuselineConfig) -> None:
+        super().__init__(config)
+        text = dict(config.text_config)
+        self.text_encoder = AutoModel.from_config(
+            AutoConfig.for_model(**text), add_pooling_layer=False
+        )
+        width = config.hidden_size
+        self.embeddings = nn.ModuleDict(
+            {"text": ModalityEmbedding(self.text_encoder.config.hidden_size, width, 0)}
+            | {
+                name: ModalityEmbedding(shape["dim"], width, shape["positions"])
+                for name, shape in sorted(config.features.items())
+            }
+        )
+        kind = lookup(FUSIONS, config.fusion["kind"], where="pretrain.model.fusion.kind")
+        self.fusion = kind(config, list(self.embeddings))
+        encoder = config.image_encoder
+        self.image_encoder = encoder and build_image_encoder(
+            encoder["name"], encoder["grid"], weights=False, config=encoder["config"]
+        )
+        self.post_init()
+
+    def get_input_embeddings(self) -> nn.Module:
+        embeddings: nn.Module = self.text_encoder.get_input_embeddings()
+        return embeddings
+
+    def set_input_embeddings(self, value: nn.Module) -> None:
+        self.text_encoder.set_input_embeddings(value)
+
+    def forward(
+        self,
+        input_ids: Tensor | None = None,
+        attention_mask: Tensor | None = None,
+        inputs_embeds: Tensor | None = None,
+        token_type_ids: Tensor | None = None,
+        text_mask: Tensor | None = None,
+        pixel_values: Tensor | None = None,
+        masked_positions: dict[str, Tensor] | None = None,
+        **features: Tensor,
+    ) -> FuselineOutput:
+        """Encode, embed and fuse.
+
+        Args:
+            input_ids: (B, T); or `inputs_embeds` (B, T, D), word embeddings that win over them.
+            attention_mask: (B, T), all ones if None.
+            token_type_ids: (B, T) segments of a pair.
+            text_mask: (B,) bool, False where the row has no text; all True if None.
+            pixel_values: (B, 3, S, S) in [0, 255], in place of `image_features`.
+            masked_positions: (B, P) bool by modality, features hidden from the model.
+            features: `<modality>_features` (B, P, D) and `<modality>_mask` (B,) bool; a modality
+                without features is absent in every row.
+
+        Raises:
+            ValueError: neither `input_ids` nor `inputs_embeds`.
+        """
+        tokens = input_ids if inputs_embeds is None else inputs_embeds
+        if tokens is None:
+            raise ValueError("input_ids or inputs_embeds is required; absent text is [CLS] [SEP].")
+        if attention_mask is None:
+            attention_mask = torch.ones(tokens.shape[:2], dtype=torch.long, device=tokens.device)
+        if pixel_values is not None:
+            features["image_features"] = self.encode_image(pixel_values)
+        text = self._text(input_ids, attention_mask, inputs_embeds, token_type_ids)
+        present = _ones(text[:, 0, 0]) if text_mask is None else text_mask
+        sequences = {"text": self.embeddings["text"](text, attention_mask.bool(), present)}
+        for name in self.config.features:
+            hidden = (masked_positions or {}).get(name)
+            sequences[name] = self._embed_features(name, features, hidden, text)
+        fused = self.fusion(sequences)
+        unimodal = {name: sequence.mean() for name, sequence in sequences.items()}
+        return FuselineOutput(fused.pooled, fused.states, unimodal)
+
+    def encode_image(self, pixel_values: Tensor) -> Tensor:
+        """Frozen features (B, P, D) of pictures, rounded to float16 like the stored ones."""
+        features: Tensor = self.image_encoder(pixel_values)
+        return features.half().float()
+
+    def _text(
+        self,
+        input_ids: Tensor | None,
+        attention_mask: Tensor,
+        inputs_embeds: Tensor | None,
+        token_type_ids: Tensor | None,
+    ) -> Tensor:
+        output = self.text_encoder(
+            input_ids=input_ids if inputs_embeds is None else None,
+            inputs_embeds=inputs_embeds,
+            attention_mask=attention_mask,
+            token_type_ids=token_type_ids,
+        )
+        states: Tensor = output.last_hidden_state
+        return states
+
+    def _embed_features(
+        self, name: str, features: dict[str, Tensor], hidden: Tensor | None, text: Tensor
+    ) -> Sequence:
+        values = features.get(f"{name}_features")
+        if values is None:
+            shape = self.config.features[name]
+            values = text.new_zeros(text.shape[0], shape["positions"], shape["dim"])
+            present = ~_ones(text[:, 0, 0])
+        else:
+            present = features.get(f"{name}_mask", _ones(values[:, 0, 0]))
+        sequence: Sequence = self.embeddings[name](values, _ones(values[..., 0]), present, hidden)
+        return sequence
+
+
+def _ones(like: Tensor) -> Tensor:
+    return torch.ones_like(like, dtype=torch.bool)
+
+
+class FuselineForPreTraining(FuselinePreTrainedModel):
+    """The backbone with a head for each self-supervised objective."""
+
+    def __init__(self, config: FuselineConfig) -> None:
+        super().__init__(config)
+        self.fuseline = FuselineModel(config)
+        width = config.hidden_size
+        embeddings = self.fuseline.get_input_embeddings()
+        self.mlm_transform = nn.Sequential(
+            nn.Linear(width, embeddings.embedding_dim),
+            nn.GELU(),
+            nn.LayerNorm(embeddings.embedding_dim),
+        )
+        self.mlm_bias = nn.Parameter(torch.zeros(embeddings.num_embeddings))
+        self.nsp_head = nn.Linear(width, 2)
+        self.itm_head = nn.Linear(width, 2)
+        self.contrastive_heads = nn.ModuleDict(
+            {
+                name: nn.Linear(width, config.contrastive_size, bias=False)
+                for name in self.fuseline.embeddings
+            }
+        )
+        # The CLIP paper's start and ceiling: exp(logit_scale) from 1 / 0.07, at most 100.
+        self.logit_scale = nn.Parameter(torch.tensor(2.6593))
+        self.feature_heads = nn.ModuleDict(
+            {name: nn.Linear(width, shape["dim"]) for name, shape in config.features.items()}
+        )
+        self.post_init()
+
+    def get_input_embeddings(self) -> nn.Module:
+        return self.fuseline.get_input_embeddings()
+
+    def forward(self, **inputs: Any) -> FuselineOutput:
+        """The backbone's output; objectives apply the heads they need."""
+        output: FuselineOutput = self.fuseline(**model_inputs(inputs))
+        return output
+
+    def mlm_logits(self, states: Tensor) -> Tensor:
+        """Vocabulary logits (N, V) of selected token states (N, W); the decoder is the word
+        embedding matrix."""
+        weight = self.fuseline.get_input_embeddings().weight
+        return functional.linear(self.mlm_transform(states), weight, self.mlm_bias)
+
+    def contrastive_vectors(self, output: FuselineOutput, modality: str) -> Tensor:
+        """Unit vectors (B, S) of one modality alone."""
+        projected = self.contrastive_heads[modality](output.unimodal[modality])
+        return functional.normalize(projected.float(), dim=-1)
+
+
+class FuselineForClassification(FuselinePreTrainedModel):
+    """The backbone with a linear classifier over the pooled vector."""
+
+    def __init__(self, config: FuselineConfig) -> None:
+        super().__init__(config)
+        self.fuseline = FuselineModel(config)
+        self.norm = nn.LayerNorm(config.hidden_size)
+        self.dropout = nn.Dropout(config.classifier_dropout)
+        self.classifier = nn.Linear(config.hidden_size, config.num_labels)
+        self.post_init()
+
+    def get_input_embeddings(self) -> nn.Module:
+        return self.fuseline.get_input_embeddings()
+
+    def forward(
+        self, labels: Tensor | None = None, return_dict: bool = True, **inputs: Any
+    ) -> SequenceClassifierOutput:
+        """Logits (B, C), float32; with `labels` (B,) also the mean cross-entropy."""
+        output = self.fuseline(**model_inputs(inputs))
+        logits = self.classifier(self.dropout(self.norm(output.pooled))).float()
+        loss = None if labels is None else functional.cross_entropy(logits, labels)
+        return SequenceClassifierOutput(loss=loss, logits=logits)
+
+
+def model_inputs(batch: dict[str, Any]) -> dict[str, Any]:
+    """The entries of a batch that the backbone takes; a batch also carries labels and groups."""
+    taken = ("_ids", "_mask", "_features", "_embeds", "_values", "_positions")
+    return {name: value for name, value in batch.items() if name.endswith(taken)}

@@ -1,0 +1,64 @@
+"""The self-supervised objectives, and their mixture."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import torch
+
+from fuseline.errors import ConfigError
+from fuseline.objectives.base import Batch, Objective, ObjectiveOutput
+from fuseline.objectives.contrastive import Contrastive
+from fuseline.objectives.itm import ImageTextMatching
+from fuseline.objectives.masked_features import MaskedFeatures
+from fuseline.objectives.mlm import MaskedLanguageModelling
+from fuseline.objectives.nsp import NextSentencePrediction
+from fuseline.params.pretrain import ObjectiveParams
+from fuseline.registry import lookup
+
+OBJECTIVES: dict[str, Any] = {
+    "mlm": MaskedLanguageModelling,
+    "nsp": NextSentencePrediction,
+    "itm": ImageTextMatching,
+    "contrastive": Contrastive,
+    "masked_features": MaskedFeatures,
+}
+
+NEEDS_IMAGE = frozenset({"itm", "contrastive", "masked_features"})
+NEEDS_TEXT = frozenset({"mlm", "nsp", "itm", "contrastive"})
+
+
+def build_objectives(params: ObjectiveParams, modalities: list[str]) -> dict[str, Objective]:
+    """Objectives with a weight above 0 whose modalities take part.
+
+    Raises:
+        ConfigError: an unknown name, or nothing left to train on.
+    """
+    built = {}
+    for name, weight in params.weights.items():
+        kind = lookup(OBJECTIVES, name, where="pretrain.objectives.weights")
+        lacks = (name in NEEDS_IMAGE and "image" not in modalities) or (
+            name in NEEDS_TEXT and "text" not in modalities
+        )
+        if weight > 0 and not lacks:
+            built[name] = kind(params)
+    if not built:
+        raise ConfigError(
+            "pretrain.objectives.weights: no objective has a weight above 0 and all of its"
+            f" modalities among base.modalities ({', '.join(modalities)}). Raise a weight."
+        )
+    return built
+
+
+class Mixture:
+    """One objective a batch, drawn in proportion to the weights (as UNITER does): a step costs
+    one forward pass however many objectives there are."""
+
+    def __init__(self, objectives: dict[str, Objective], weights: dict[str, float]) -> None:
+        self.names = sorted(objectives)
+        self.objectives = objectives
+        self.weights = torch.tensor([weights[name] for name in self.names])
+
+    def __call__(self, model: Any, batch: Batch) -> ObjectiveOutput:
+        drawn = self.names[int(torch.multinomial(self.weights, 1))]
+        return self.objectives[drawn](model, batch)

@@ -1,0 +1,61 @@
+"""Batches of similar length, in an order that a seed and the epoch fix."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import numpy as np
+from torch.utils.data import Dataset, Sampler
+
+POOL_BATCHES = 16
+
+
+class Rows(Dataset[int]):
+    """Row numbers: batches are cut from arrays as a whole, not collated from rows."""
+
+    def __init__(self, size: int) -> None:
+        self.size = size
+
+    def __len__(self) -> int:
+        return self.size
+
+    def __getitem__(self, row: int) -> int:
+        return row
+
+
+class LengthGroupedBatches(Sampler[list[int]]):
+    """Shuffles rows, sorts pools of them by length and cuts batches, so that little is padded.
+
+    Every row comes once an epoch; the last batch may be smaller.
+
+    Args:
+        lengths: (N,) tokens of each row.
+        batch_size: rows a batch.
+        seed: with the epoch, fixes the order.
+    """
+
+    def __init__(self, lengths: np.ndarray, batch_size: int, seed: int) -> None:
+        self.lengths = lengths
+        self.batch_size = batch_size
+        self.seed = seed
+        self.epoch = 0
+
+    def set_epoch(self, epoch: int) -> None:
+        """Choose the order of this epoch."""
+        self.epoch = epoch
+
+    def __len__(self) -> int:
+        return -(-len(self.lengths) // self.batch_size)
+
+    def __iter__(self) -> Iterator[list[int]]:
+        random = np.random.default_rng([self.seed, self.epoch])
+        order = random.permutation(len(self.lengths))
+        pool = self.batch_size * POOL_BATCHES
+        batches: list[list[int]] = []
+        for start in range(0, len(order), pool):
+            rows = order[start : start + pool]
+            rows = rows[np.argsort(self.lengths[rows], kind="stable")]
+            cuts = range(0, len(rows), self.batch_size)
+            batches.extend(rows[cut : cut + self.batch_size].tolist() for cut in cuts)
+        for batch in random.permutation(len(batches)):
+            yield batches[batch]

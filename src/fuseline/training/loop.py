@@ -1,0 +1,280 @@
+"""The one training loop: Transformers' `Trainer` with objectives and verified checkpoints."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+from torch.utils.data import DataLoader
+from transformers import Trainer, TrainerCallback, TrainerState, TrainingArguments
+from transformers.trainer_callback import EarlyStoppingCallback
+
+from fuseline.dataset import MultimodalData
+from fuseline.errors import ContractError
+from fuseline.objectives.base import Objective
+from fuseline.params.training import TrainingParams
+from fuseline.precision import Precision, use_bf16
+from fuseline.training.batches import LengthGroupedBatches, Rows
+from fuseline.training.checkpoint import latest_checkpoint, mark_complete
+
+Evaluator = Callable[[Any], dict[str, float]]
+
+
+@dataclass(frozen=True)
+class Selection:
+    """The development metric that picks the best epoch."""
+
+    metric: str
+    greater_is_better: bool
+
+
+@dataclass
+class Totals:
+    """What an epoch of an objective adds up to."""
+
+    correct: float = 0.0
+    count: float = 0.0
+    forward_passes: int = 0
+    backward_passes: int = 0
+
+
+class FuselineTrainer(Trainer):
+    """Adds to `Trainer`: an objective, length-grouped batches, two learning rates, a check of
+    every loss, and checkpoints that prove themselves whole.
+
+    Args:
+        objective: batch to loss.
+        data: training rows.
+        evaluator: model to development metrics, after every epoch.
+        encoder_learning_rate: of the text encoder; all else gets `args.learning_rate`.
+    """
+
+    def __init__(
+        self,
+        *,
+        objective: Objective,
+        data: MultimodalData,
+        evaluator: Evaluator,
+        encoder_learning_rate: float,
+        **kwargs: Any,
+    ) -> None:
+        # The evaluator holds the development rows; the library only wants to see some data set.
+        rows = Rows(len(data))
+        super().__init__(train_dataset=rows, eval_dataset=rows, **kwargs)
+        self.objective = objective
+        self.data = data
+        self.evaluator = evaluator
+        self.encoder_learning_rate = encoder_learning_rate
+        self.totals = Totals()
+        self.model_accepts_loss_kwargs = False
+
+    def get_train_dataloader(self) -> DataLoader[Any]:
+        batches = LengthGroupedBatches(
+            self.data.lengths, self.args.per_device_train_batch_size, self.args.seed
+        )
+        self.add_callback(_EpochOrder(batches))
+        return DataLoader(Rows(len(self.data)), batch_sampler=batches, collate_fn=self.data.batch)
+
+    def compute_loss(
+        self, model: nn.Module, inputs: dict[str, Tensor], *args: Any, **kwargs: Any
+    ) -> Tensor:
+        del args, kwargs
+        output = self.objective(model, inputs)
+        if not math.isfinite(output.loss.item()):
+            raise ContractError(
+                f"training: the loss is {output.loss.item()} at step {self.state.global_step + 1}."
+                " Lower the learning rate or the attack's epsilon; the last checkpoint is whole."
+            )
+        self.totals.correct += output.correct
+        self.totals.count += output.count
+        self.totals.forward_passes += 1 + output.passes.get("forward", 0)
+        self.totals.backward_passes += 1 + output.passes.get("backward", 0)
+        return output.loss
+
+    def floating_point_ops(self, inputs: dict[str, Any]) -> int:
+        # The library's estimate walks all parameters at every step, and nothing reads it.
+        del inputs
+        return 0
+
+    def evaluate(self, *args: Any, **kwargs: Any) -> dict[str, float]:
+        """Development metrics; the training's random state is left as it was."""
+        del args, kwargs
+        was_training = self.model.training
+        self.model.eval()
+        with torch.random.fork_rng(devices=[]):
+            torch.manual_seed(self.args.seed)
+            figures = self.evaluator(self.model)
+        self.model.train(was_training)
+        metrics = {f"eval_{name}": value for name, value in figures.items()}
+        metrics |= self._training_figures()
+        self.log(metrics)
+        self.control = self.callback_handler.on_evaluate(
+            self.args, self.state, self.control, metrics
+        )
+        return metrics
+
+    def create_optimizer(self, model: nn.Module | None = None) -> torch.optim.Optimizer:
+        del model
+        if self.optimizer is None:
+            self.optimizer = torch.optim.AdamW(self._parameter_groups(), fused=True)
+        return self.optimizer
+
+    def _parameter_groups(self) -> list[dict[str, Any]]:
+        decayed = set(self.get_decay_parameter_names(self.model))
+        groups: dict[tuple[bool, bool], list[nn.Parameter]] = {}
+        for name, parameter in self.model.named_parameters():
+            if parameter.requires_grad:
+                groups.setdefault((".text_encoder." in name, name in decayed), []).append(parameter)
+        return [
+            {
+                "params": parameters,
+                "lr": self.encoder_learning_rate if encoder else self.args.learning_rate,
+                "weight_decay": self.args.weight_decay if decay else 0.0,
+            }
+            for (encoder, decay), parameters in sorted(groups.items())
+        ]
+
+    def _training_figures(self) -> dict[str, float]:
+        totals, self.totals = self.totals, Totals()
+        return {
+            "train_accuracy": totals.correct / totals.count if totals.count else 0.0,
+            "train_forward_passes": totals.forward_passes,
+            "train_backward_passes": totals.backward_passes,
+        }
+
+    def _save_checkpoint(self, model: nn.Module, trial: Any) -> None:
+        super()._save_checkpoint(model, trial)
+        mark_complete(Path(self.args.output_dir) / f"checkpoint-{self.state.global_step}")
+
+
+class _EpochOrder(TrainerCallback):
+    """Tells the batches which epoch it is, after a resume too."""
+
+    def __init__(self, batches: LengthGroupedBatches) -> None:
+        self.batches = batches
+
+    def on_epoch_begin(self, args: Any, state: TrainerState, control: Any, **kwargs: Any) -> None:
+        del args, control, kwargs
+        self.batches.set_epoch(round(state.epoch or 0))
+
+
+def train(
+    model: nn.Module,
+    objective: Objective,
+    data: MultimodalData,
+    evaluator: Evaluator,
+    *,
+    params: TrainingParams,
+    selection: Selection,
+    seed: int,
+    precision: Precision,
+    work: Path,
+) -> list[dict[str, float]]:
+    """Train, and leave the model with the weights of its best epoch.
+
+    A run that was killed goes on from its last whole checkpoint and ends with the same weights.
+
+    Args:
+        model: trained in place.
+        objective: batch to loss.
+        data: training rows.
+        evaluator: model to development metrics.
+        params: epochs, rates, patience.
+        selection: the metric that picks the best epoch.
+        seed: of batches and dropout.
+        precision: bfloat16 or float32 products.
+        work: folder for checkpoints.
+
+    Returns:
+        One dict of figures per epoch, `epoch` among them.
+
+    Raises:
+        ContractError: no training rows, or a loss that is not finite.
+    """
+    if len(data) == 0:
+        raise ContractError(
+            "training: the training split has no rows to train on."
+            " Raise `ingest.split.train` or add labelled rows."
+        )
+    trainer = FuselineTrainer(
+        model=model,
+        args=_arguments(params, len(data), seed, precision, work, selection),
+        objective=objective,
+        data=data,
+        evaluator=evaluator,
+        encoder_learning_rate=params.encoder_learning_rate,
+        callbacks=[EarlyStoppingCallback(params.early_stopping_patience)],
+    )
+    checkpoint = latest_checkpoint(work)
+    if checkpoint and (state := _finished(checkpoint, params)):
+        # Only the stage's outputs were left to write; training again would add an epoch.
+        trainer.state = state
+        trainer._load_best_model()
+    else:
+        trainer.train(resume_from_checkpoint=str(checkpoint) if checkpoint else None)
+    return _history(trainer.state)
+
+
+def _arguments(
+    params: TrainingParams,
+    rows: int,
+    seed: int,
+    precision: Precision,
+    work: Path,
+    selection: Selection,
+) -> TrainingArguments:
+    steps = params.num_epochs * -(-rows // params.batch_size)
+    return TrainingArguments(
+        output_dir=str(work),
+        seed=seed,
+        num_train_epochs=params.num_epochs,
+        per_device_train_batch_size=params.batch_size,
+        learning_rate=params.learning_rate,
+        lr_scheduler_type=params.lr_scheduler,
+        warmup_steps=round(params.warmup_share * steps),
+        weight_decay=params.weight_decay,
+        max_grad_norm=params.max_grad_norm,
+        bf16=use_bf16(precision),
+        use_cpu=not torch.cuda.is_available(),
+        eval_strategy="epoch",
+        save_strategy="epoch",
+        logging_strategy="epoch",
+        save_total_limit=2,
+        load_best_model_at_end=True,
+        metric_for_best_model=f"eval_{selection.metric}",
+        greater_is_better=selection.greater_is_better,
+        logging_nan_inf_filter=False,
+        remove_unused_columns=False,
+        report_to=[],
+    )
+
+
+def _finished(checkpoint: Path, params: TrainingParams) -> TrainerState | None:
+    """The state of a run whose epochs or patience are spent, else None."""
+    state = TrainerState.load_from_json(str(checkpoint / "trainer_state.json"))
+    steps_per_epoch = state.max_steps / params.num_epochs
+    since_best = (state.global_step - (state.best_global_step or 0)) / steps_per_epoch
+    spent = state.global_step >= state.max_steps or since_best >= params.early_stopping_patience
+    return state if spent else None
+
+
+def _history(state: TrainerState) -> list[dict[str, float]]:
+    """Figures by epoch, without what depends on the clock."""
+    epochs: dict[int, dict[str, float]] = {}
+    for entry in state.log_history:
+        epoch = round(entry["epoch"])
+        figures = epochs.setdefault(epoch, {"epoch": epoch})
+        for name, value in entry.items():
+            if name == "loss":
+                figures["train_loss"] = value
+            elif name.startswith(("eval_", "train_")) and not name.endswith(CLOCK):
+                figures[name] = value
+    return [epochs[epoch] for epoch in sorted(epochs)]
+
+
+CLOCK = ("_runtime", "_per_second", "total_flos")

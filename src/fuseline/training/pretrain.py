@@ -1,0 +1,122 @@
+"""Self-supervised pre-training."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import torch
+
+from fuseline.contracts import read_manifest
+from fuseline.dataset import MultimodalData, load_data
+from fuseline.modalities.text_encoder import special_token_ids
+from fuseline.model.creation import create_model
+from fuseline.model.processing import create_processor
+from fuseline.objectives.base import Objective
+from fuseline.objectives.pretraining import Mixture, build_objectives
+from fuseline.params.base import BaseParams
+from fuseline.params.pretrain import PretrainParams
+from fuseline.precision import autocast, make_deterministic
+from fuseline.training.freezing import freeze_image_encoder
+from fuseline.training.loop import Selection, train
+
+History = list[dict[str, float]]
+
+
+def pretrain(
+    tokens: Path,
+    tokenizer: Path,
+    features: Path,
+    model_folder: Path,
+    *,
+    params: PretrainParams,
+    base: BaseParams,
+    work: Path,
+) -> tuple[dict[str, Any], History]:
+    """Train the objectives on the training split and save the model with the lowest
+    development loss.
+
+    Returns:
+        Metrics (loss and accuracy per objective) and the figures of every epoch.
+    """
+    make_deterministic(base.seed, base.num_threads)
+    pad_token_id = special_token_ids(tokenizer)["pad"]
+    data = load_data(tokens, features, base.modalities, pad_token_id=pad_token_id)
+    model = create_model(params.model, tokenizer, features, base.modalities)
+    freeze_image_encoder(model)
+    objectives = build_objectives(params.objectives, base.modalities)
+    history = train(
+        model,
+        Mixture(objectives, params.objectives.weights),
+        data.select("train"),
+        _Development(objectives, params, base, data.select("dev")),
+        params=params.training,
+        selection=Selection("loss", greater_is_better=False),
+        seed=base.seed,
+        precision=base.precision,
+        work=work,
+    )
+    model.save_pretrained(model_folder)
+    create_processor(tokenizer, _image_size(features, base)).save_pretrained(model_folder)
+    best = min(history, key=lambda figures: figures["eval_loss"])
+    return _metrics(best, objectives), history
+
+
+class _Development:
+    """Loss and accuracy of every objective on the development rows, with fixed draws."""
+
+    def __init__(
+        self,
+        objectives: Mapping[str, Objective],
+        params: PretrainParams,
+        base: BaseParams,
+        data: MultimodalData,
+    ) -> None:
+        self.objectives = objectives
+        self.weights = params.objectives.weights
+        self.base = base
+        self.data = data
+        self.batch_size = params.training.batch_size
+
+    def __call__(self, model: Any) -> dict[str, float]:
+        figures = {}
+        for name in sorted(self.objectives):
+            loss, accuracy = self._score(model, self.objectives[name])
+            figures |= {f"{name}_loss": loss, f"{name}_accuracy": accuracy}
+        total = sum(self.weights[name] for name in self.objectives)
+        figures["loss"] = (
+            sum(self.weights[name] * figures[f"{name}_loss"] for name in self.objectives) / total
+        )
+        return figures
+
+    def _score(self, model: Any, objective: Objective) -> tuple[float, float]:
+        loss = correct = count = 0.0
+        for start in range(0, len(self.data), self.batch_size):
+            rows = range(start, min(start + self.batch_size, len(self.data)))
+            with torch.inference_mode(), autocast(self.base.precision):
+                output = objective(model, self.data.batch(list(rows)))
+            loss += output.loss.item() * output.count
+            correct, count = correct + output.correct, count + output.count
+        return (loss / count, correct / count) if count else (0.0, 0.0)
+
+
+def _metrics(best: dict[str, float], objectives: Mapping[str, Objective]) -> dict[str, Any]:
+    return {
+        "best_epoch": int(best["epoch"]),
+        "loss": best["eval_loss"],
+        "objectives": {
+            name: {
+                "loss": best[f"eval_{name}_loss"],
+                "accuracy": best[f"eval_{name}_accuracy"],
+            }
+            for name in sorted(objectives)
+        },
+    }
+
+
+def _image_size(features: Path, base: BaseParams) -> int:
+    if "image" not in base.modalities:
+        return 0
+    size: int = read_manifest(features / "image", "features")["image_size"]
+    return size

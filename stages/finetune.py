@@ -1,0 +1,51 @@
+"""Supervised fine-tuning."""
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from fuseline.stage import run_stage, write_metrics
+
+app = typer.Typer(add_completion=False, pretty_exceptions_enable=False)
+
+
+@app.command()
+def main(
+    pretrained: Annotated[Path, typer.Option(help="Model folder to start from.")],
+    examples: Annotated[Path, typer.Option(help="Examples table to read, for its labels.")],
+    tokens: Annotated[Path, typer.Option(help="Tokens table to read.")],
+    features: Annotated[Path, typer.Option(help="Folder of features tables, one per modality.")],
+    model: Annotated[Path, typer.Option(help="Model folder to write.")],
+    metrics: Annotated[Path, typer.Option(help="Metrics file to write.")],
+    history: Annotated[Path, typer.Option(help="Curves by epoch to write, CSV.")],
+) -> None:
+    """Fine-tune the pre-trained model on the labels of a task."""
+    with run_stage(
+        "finetune",
+        params=["base", "finetune"],
+        inputs=[pretrained, examples, tokens, features / "image"],
+        outputs=[model, metrics, history],
+    ) as run:
+        from fuseline.config import load_section
+        from fuseline.params.base import BaseParams
+        from fuseline.params.finetune import FinetuneParams
+        from fuseline.training.finetune import finetune
+        from fuseline.training.history import write_history
+
+        figures, curves = finetune(
+            pretrained,
+            examples,
+            tokens,
+            features,
+            run.out(model),
+            params=load_section("finetune", FinetuneParams),
+            base=load_section("base", BaseParams),
+            work=run.work,
+        )
+        write_metrics(run.out(metrics), figures)
+        write_history(run.out(history), curves)
+
+
+if __name__ == "__main__":
+    app()
