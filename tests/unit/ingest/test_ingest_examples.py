@@ -1,0 +1,256 @@
+"""The whole of `ingest`, on manifests made here."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pyarrow.parquet as pq
+import pytest
+from PIL import Image
+
+from fuseline.contracts import (
+    EXAMPLES,
+    QUARANTINE,
+    hash_file,
+    hash_path,
+    read_manifest,
+    read_table,
+)
+from fuseline.errors import ConfigError, ContractError
+from fuseline.ingest import ingest_examples
+from fuseline.params.ingest import IngestParams
+
+Build = Callable[..., IngestParams]
+WriteCsv = Callable[[list[dict[str, str]]], Path]
+Row = dict[str, str]
+
+
+def _good(number: int, **changes: str) -> Row:
+    row = {"id": f"r{number}", "text": f"text {number}", "image": "good.png", "label": "x"}
+    return row | changes
+
+
+@pytest.fixture
+def run(
+    build_params: Build, write_csv: WriteCsv, tmp_path: Path
+) -> Callable[..., tuple[dict[str, Any], list[dict[str, Any]], list[dict[str, Any]]]]:
+    """Ingest rows; return metrics, examples and quarantine."""
+
+    def ingest(rows: list[Row], columns: dict[str, Any] | None = None, **changes: Any) -> Any:
+        manifest = {"path": str(write_csv(rows)), "columns": {"id": "id"} | (columns or {})}
+        params = build_params(source="manifest", manifest=manifest, **changes)
+        folders = tmp_path / "examples", tmp_path / "quarantine"
+        metrics = ingest_examples(params, *folders, raw=tmp_path / "raw")
+        examples = read_table(folders[0], EXAMPLES, "examples").to_pylist()
+        refused = read_table(folders[1], QUARANTINE, "quarantine").to_pylist()
+        assert metrics["rows_in"] == len(rows)
+        assert metrics["rows_in"] == metrics["rows_kept"] + metrics["rows_quarantined"]
+        assert (metrics["rows_kept"], metrics["rows_quarantined"]) == (len(examples), len(refused))
+        return metrics, examples, refused
+
+    return ingest
+
+
+Run = Callable[..., tuple[dict[str, Any], list[dict[str, Any]], list[dict[str, Any]]]]
+
+BAD_ROWS = {
+    "missing_media": {"image": "nowhere.png"},
+    "unsafe_path": {"image": "../rows.csv"},
+    "unreadable_image": {"image": "rows.csv"},
+    "oversized_image": {"image": "wide.png"},
+    "empty_text": {"text": " \u200b "},
+    "oversized_text": {"text": "long " * 5000},
+    "unknown_label": {"label": "  "},
+    "rare_label": {"label": "seldom"},
+    "duplicate_id": {"id": "r0"},
+    "malformed_row": {"id": ""},
+}
+
+
+@pytest.mark.parametrize("reason", BAD_ROWS)
+def test_bad_row_goes_to_quarantine_with_its_reason(
+    run: Run, write_csv: WriteCsv, tmp_path: Path, reason: str
+) -> None:
+    Image.new("1", (7000, 7000)).save(tmp_path / "raw" / "wide.png")
+    rows = [*(_good(number) for number in range(4)), _good(4, **BAD_ROWS[reason]), _good(5)]
+    metrics, examples, refused = run(rows)
+    assert metrics["quarantined"] == {reason: 1}
+    assert [row["source_row"] for row in examples] == [0, 1, 2, 3, 5]
+    assert (refused[0]["source_row"], refused[0]["reason"]) == (4, reason)
+    assert refused[0]["detail"].endswith(".")
+    raw = json.loads(refused[0]["raw"])
+    key, value = next(iter(BAD_ROWS[reason].items()))
+    assert (raw[key] or "").startswith(value[:500])
+
+
+def test_all_bad_rows_together(run: Run, tmp_path: Path) -> None:
+    Image.new("1", (7000, 7000)).save(tmp_path / "raw" / "wide.png")
+    bad = [_good(10 + i, **changes) for i, changes in enumerate(BAD_ROWS.values())]
+    good = [_good(number) for number in range(8)]
+    metrics, examples, _ = run([*good, *bad], max_quarantined_share=0.9, shard_rows=3)
+    assert metrics["quarantined"] == dict.fromkeys(sorted(BAD_ROWS), 1)
+    assert len(examples) == 8
+
+
+def test_kept_row_holds_what_the_manifest_says(run: Run, tmp_path: Path) -> None:
+    metrics, examples, _ = run([_good(number) for number in range(3)])
+    picture = (tmp_path / "raw" / "good.png").read_bytes()
+    assert examples[0] == {
+        "example_id": "r0",
+        "source_row": 0,
+        "split": "test",
+        "group": "r0",
+        "text": "text 0",
+        "label": "x",
+        "lang": None,
+        "image": {"bytes": picture, "path": "good.png"},
+        "audio": None,
+        "sanitised": [],
+    }
+    assert metrics["labels"] == {"x": 3}
+    assert metrics["modalities"] == {"text": 3, "image": 3}
+    assert sum(metrics["splits"].values()) == 3
+    facts = read_manifest(tmp_path / "examples", "examples")
+    assert (facts["source"], facts["labels"], facts["languages"]) == ("manifest", ["x"], [])
+    assert read_manifest(tmp_path / "quarantine", "quarantine")["rows"] == 0
+
+
+def test_sanitised_row_says_what_was_changed(run: Run, tmp_path: Path) -> None:
+    Image.new("P", (4, 4)).save(tmp_path / "raw" / "palette.png")
+    odd = _good(0, text="a\0b ", label=" x ", image="palette.png")
+    metrics, examples, _ = run([odd, _good(1), _good(2)])
+    assert (examples[0]["text"], examples[0]["label"]) == ("ab", "x")
+    assert examples[0]["sanitised"] == [
+        "text:control_characters",
+        "text:whitespace",
+        "label:whitespace",
+        "image:mode_P",
+    ]
+    assert metrics["rows_sanitised"] == 1
+
+
+def test_row_without_a_picture_is_kept_for_its_text(run: Run) -> None:
+    metrics, examples, _ = run([_good(0, image=""), _good(1), _good(2)])
+    assert examples[0]["image"] is None
+    assert metrics["modalities"] == {"text": 3, "image": 2}
+
+
+def test_picture_only_data(run: Run) -> None:
+    rows = [{"id": str(n), "image": name} for n, name in enumerate(["good.png", "", "good.png"])]
+    metrics, examples, refused = run(rows, {"text": None, "label": None})
+    assert [row["text"] for row in examples] == [None, None]
+    assert (metrics["num_labels"], metrics["labels"]) == (0, {})
+    assert (refused[0]["reason"], refused[0]["detail"]) == (
+        "missing_media",
+        "The row has neither text nor an image.",
+    )
+
+
+def test_ids_of_refused_rows_stay_free(run: Run) -> None:
+    metrics, examples, _ = run([_good(0, text=""), _good(0), _good(1), _good(2)])
+    assert metrics["quarantined"] == {"empty_text": 1}
+    assert examples[0]["example_id"] == "r0"
+
+
+def test_rare_labels_are_those_of_kept_rows(run: Run) -> None:
+    """A label whose rows are mostly refused is rare, though the source has enough of them."""
+    rows = [_good(n) for n in range(6)] + [
+        _good(6, label="y"),
+        _good(7, label="y", image="nowhere.png"),
+        _good(8, label="y"),
+    ]
+    metrics, _, refused = run(rows, shard_rows=2)
+    assert metrics["quarantined"] == {"missing_media": 1, "rare_label": 2}
+    assert metrics["labels"] == {"x": 6}
+    assert [row["source_row"] for row in refused] == [6, 7, 8]
+    assert refused[0]["detail"] == "Only 2 row(s) could be kept with the label 'y'."
+
+
+def test_shards_follow_source_rows(run: Run, tmp_path: Path) -> None:
+    rows = [_good(n, label="rare" if n in (2, 3) else "x") for n in range(7)]
+    run(rows, shard_rows=2)
+    assert read_manifest(tmp_path / "examples", "examples")["shards"] == [
+        "00000.parquet",
+        "00002.parquet",
+        "00003.parquet",
+    ]
+    assert not (tmp_path / "examples" / "00001.parquet").exists()
+    assert pq.read_table(tmp_path / "examples" / "00002.parquet")["source_row"].to_pylist() == [
+        4,
+        5,
+    ]
+
+
+def test_second_run_writes_the_same_bytes(build_params: Build, tmp_path: Path) -> None:
+    params = build_params(source="synthetic", synthetic={"num_rows": 40}, shard_rows=16)
+    for name in ("first", "second"):
+        ingest_examples(params, tmp_path / name / "e", tmp_path / name / "q", raw=tmp_path)
+    assert hash_path(tmp_path / "first") == hash_path(tmp_path / "second")
+
+
+def test_appended_rows_leave_full_shards_as_they_were(build_params: Build, tmp_path: Path) -> None:
+    for rows in (40, 60):
+        params = build_params(source="synthetic", synthetic={"num_rows": rows}, shard_rows=16)
+        ingest_examples(params, tmp_path / str(rows) / "e", tmp_path / "q", raw=tmp_path)
+    for shard in ("00000.parquet", "00001.parquet"):
+        assert hash_file(tmp_path / "40" / "e" / shard) == hash_file(tmp_path / "60" / "e" / shard)
+    assert len(list((tmp_path / "60" / "e").glob("*.parquet"))) == 4
+
+
+def test_nothing_kept_stops_with_the_reasons(run: Run) -> None:
+    with pytest.raises(ContractError) as error:
+        run([_good(n, text="") for n in range(3)])
+    assert "expected at least one row to keep, found 0 of 3 rows kept" in str(error.value)
+    assert "empty_text" in str(error.value)
+
+
+def test_table_without_rows_stops(run: Run, build_params: Build, tmp_path: Path) -> None:
+    (tmp_path / "raw" / "empty.csv").write_text("text,image,label\n")
+    params = build_params(source="manifest", manifest={"path": str(tmp_path / "raw" / "empty.csv")})
+    with pytest.raises(ContractError, match="found 0 of 0 rows kept"):
+        ingest_examples(params, tmp_path / "e", tmp_path / "q", raw=tmp_path / "raw")
+
+
+def test_too_many_refused_stops_with_the_reasons(run: Run) -> None:
+    rows = [_good(n, text="" if n % 3 else "word") for n in range(9)]
+    with pytest.raises(ContractError) as error:
+        run(rows)
+    message = str(error.value)
+    assert "expected at most 50% of the rows quarantined, found 3 of 9 rows kept" in message
+    assert "ingest.max_quarantined_share" in message
+    assert "row 1: The text is empty" in message
+
+
+def test_summary_is_printed(run: Run, capsys: pytest.CaptureFixture[str]) -> None:
+    run([_good(0), _good(1), _good(2), _good(3, image="nowhere.png")])
+    printed = capsys.readouterr()
+    lines = [line.split()[:2] for line in printed.out.splitlines()]
+    assert ["kept", "3"] in lines
+    assert ["missing_media", "1"] in lines
+    assert "'nowhere.png' is no file" in printed.out
+    assert "warning" not in printed.err
+
+
+def test_manifest_outside_the_watched_folder_is_warned_about(
+    build_params: Build, write_csv: WriteCsv, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    path = write_csv([_good(n) for n in range(3)])
+    params = build_params(source="manifest", manifest={"path": str(path)})
+    ingest_examples(params, tmp_path / "e", tmp_path / "q", raw=tmp_path / "data" / "raw")
+    assert "lies outside" in capsys.readouterr().err
+
+
+def test_unknown_source_lists_the_valid_ones(build_params: Build, tmp_path: Path) -> None:
+    with pytest.raises(ConfigError, match=r"ingest\.source: unknown name 'emojis'.*mean 'emoji'"):
+        ingest_examples(build_params(source="emojis"), tmp_path, tmp_path, raw=tmp_path)
+
+
+def test_shard_with_too_much_media_says_what_to_lower(
+    run: Run, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("fuseline.ingest.shards.MAX_SHARD_MEDIA_BYTES", 100)
+    with pytest.raises(ContractError, match=r"Lower ingest\.shard_rows"):
+        run([_good(n) for n in range(3)])

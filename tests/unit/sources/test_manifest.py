@@ -1,0 +1,237 @@
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pyarrow as pa
+import pyarrow.parquet as pq
+import pytest
+
+from fuseline.errors import ConfigError, ContractError
+from fuseline.params.ingest import IngestParams
+from fuseline.sources.base import Media, RawRow
+from fuseline.sources.manifest import ManifestSource
+
+Build = Callable[..., IngestParams]
+
+
+@pytest.fixture
+def read(build_params: Build, tmp_path: Path) -> Callable[..., list[RawRow]]:
+    """Write a manifest with the given content and read it; `columns` changes the mapping."""
+
+    def rows(name: str, content: bytes | str | pa.Table, **columns: Any) -> list[RawRow]:
+        path = tmp_path / name
+        if isinstance(content, pa.Table):
+            pq.write_table(content, path)
+        else:
+            path.write_bytes(content.encode() if isinstance(content, str) else content)
+        (tmp_path / "a.png").write_bytes(b"picture")
+        params = build_params(manifest={"path": str(path), "columns": columns})
+        return list(ManifestSource(params).rows())
+
+    return rows
+
+
+Read = Callable[..., list[RawRow]]
+ROWS = [("one", "a.png", "x"), ("two", "", "y")]
+
+
+def _as_csv() -> str:
+    return "\n".join(["text,image,label", *(",".join(row) for row in ROWS)])
+
+
+def _as_jsonl() -> str:
+    return "\n".join(
+        json.dumps(dict(zip(("text", "image", "label"), row, strict=True))) for row in ROWS
+    )
+
+
+def _as_parquet() -> pa.Table:
+    columns = list(zip(*ROWS, strict=True))
+    return pa.table({"text": columns[0], "image": columns[1], "label": columns[2]})
+
+
+@pytest.mark.parametrize(
+    ("name", "content"),
+    [
+        ("rows.csv", _as_csv()),
+        ("rows.csv", "\ufeff" + _as_csv()),
+        ("ROWS.CSV", _as_csv().replace("\n", "\r\n") + "\r\n\r\n"),
+        ("rows.jsonl", _as_jsonl()),
+        ("rows.jsonl", "\ufeff" + _as_jsonl() + "\n\n"),
+        ("rows.parquet", _as_parquet()),
+    ],
+)
+def test_every_format_gives_the_same_rows(read: Read, name: str, content: Any) -> None:
+    first, second = read(name, content)
+    assert (first.text, first.label, first.image) == ("one", "x", Media(b"picture", "a.png"))
+    assert (second.text, second.label, second.image) == ("two", "y", None)
+    assert first.problems == second.problems == ()
+    assert first.raw == {"text": "one", "image": "a.png", "label": "x"}
+
+
+def test_id_follows_the_content_and_not_the_position(read: Read) -> None:
+    forward = [row.example_id for row in read("rows.csv", _as_csv())]
+    header, *lines = _as_csv().split("\n")
+    backward = [row.example_id for row in read("b.csv", "\n".join([header, *lines[::-1]]))]
+    assert forward == backward[::-1]
+    assert len(set(forward)) == 2
+
+
+def test_mapped_columns_are_used(read: Read) -> None:
+    content = "key,words,pic,kind,family,tongue\n7,hello,a.png,x,f,de\n"
+    (row,) = read(
+        "rows.csv",
+        content,
+        id="key",
+        text="words",
+        image="pic",
+        label="kind",
+        group="family",
+        lang="tongue",
+    )
+    assert (row.example_id, row.text, row.label) == ("7", "hello", "x")
+    assert (row.group, row.lang) == ("f", "de")
+
+
+@pytest.mark.parametrize("text", ["NA", "None", "null", "nan", "1e5", "007"])
+def test_csv_values_are_text_as_written(read: Read, text: str) -> None:
+    (row,) = read("rows.csv", f"text,label\n{text},{text}\n", image=None)
+    assert (row.text, row.label) == (text, text)
+
+
+def test_numbers_of_jsonl_and_parquet_become_text(read: Read) -> None:
+    lines = '{"text": "a", "label": 3}\n{"text": "b", "label": true}\n{"text": "c", "label": null}'
+    assert [row.label for row in read("r.jsonl", lines, image=None)] == ["3", "true", None]
+    table = pa.table({"text": ["a", "b"], "label": [1.5, float("nan")]})
+    assert [row.label for row in read("r.parquet", table, image=None)] == ["1.5", None]
+
+
+@pytest.mark.parametrize("kind", [pa.string(), pa.large_string(), pa.string_view()])
+def test_parquet_strings_of_any_kind(read: Read, kind: pa.DataType) -> None:
+    table = pa.table({"text": pa.array(["a", None], kind), "label": ["x", "y"]})
+    assert [row.text for row in read("r.parquet", table, image=None)] == ["a", None]
+
+
+def test_parquet_may_embed_its_media(read: Read) -> None:
+    cells = [{"bytes": b"in", "path": "/home/me/x.png"}, {"bytes": None, "path": "a.png"}, None]
+    table = pa.table({"text": ["a", "b", "c"], "image": cells, "label": ["x"] * 3})
+    images = [row.image for row in read("r.parquet", table)]
+    assert images == [Media(b"in", "x.png"), Media(b"picture", "a.png"), None]
+    raw = pa.table({"text": ["a"], "image": [b"in"], "label": ["x"]})
+    assert read("r.parquet", raw)[0].image == Media(b"in", None)
+
+
+MALFORMED = [
+    ("rows.csv", b"text,label\ngood,x\nbad,x,extra\nbad\nlast,y\n", "expected 2 cells, found 3"),
+    ("rows.csv", b"text,label\ngood,x\nb\xff\xfed,x\nlast,y\n", "line 3: not valid UTF-8"),
+    ("rows.csv", b'text,label\ngood,x\n"b"ad,x\nlast,y\n', "Is a quote left open?"),
+    ("rows.jsonl", b'{"text":"good"}\n{"text":\n{"text":"last"}\n', "line 2: not readable as JSON"),
+    ("rows.jsonl", b'{"text":"good"}\n[1]\n{"text":"last"}\n', "expected a JSON object"),
+    ("rows.jsonl", b'{"text":"good"}\n{"text":"\xff"}\n{"text":"last"}\n', "not valid UTF-8"),
+    ("rows.jsonl", b'{"text":"good"}\n{"text":"\\ud800"}\n{"text":"last"}\n', "half a character"),
+    ("rows.jsonl", b'{"text":"good"}\n{"text":NaN}\n{"text":"last"}\n', "NaN is no JSON"),
+    ("rows.jsonl", b'{"text":"good"}\n{"text":["b"]}\n{"text":"last"}\n', "text, found list"),
+    ("rows.jsonl", b'{"text":"good"}\n' + b"[" * 10**5 + b'\n{"text":"last"}\n', "not readable"),
+]
+
+
+@pytest.mark.parametrize(("name", "content", "detail"), MALFORMED)
+def test_bad_row_is_one_problem_among_good_rows(
+    read: Read, name: str, content: bytes, detail: str
+) -> None:
+    rows = read(name, content, image=None, label=None)
+    assert (rows[0].text, rows[-1].text) == ("good", "last")
+    assert rows[1].problems[0].reason == "malformed_row"
+    assert detail in rows[1].problems[0].detail
+    assert [row.source_row for row in rows] == list(range(len(rows)))
+
+
+def test_open_quote_at_the_end_is_a_problem(read: Read) -> None:
+    rows = read("rows.csv", 'text,label\ngood,x\n"bad,x\nlost,y\n', image=None)
+    assert "lines 3 to 4" in rows[1].problems[0].detail
+
+
+def test_parquet_text_that_is_not_utf8_is_a_problem(read: Read) -> None:
+    broken = pa.array([b"good", b"b\xff"]).view(pa.string())
+    rows = read("r.parquet", pa.table({"text": broken}), image=None, label=None)
+    assert rows[0].text == "good"
+    assert rows[1].problems[0].detail == "column 'text': not valid UTF-8."
+
+
+def test_empty_id_is_a_problem(read: Read) -> None:
+    rows = read("rows.csv", "id,text\n1,a\n,b\n", id="id", image=None, label=None)
+    assert rows[1].problems[0].detail == "column 'id': the id is empty."
+
+
+@pytest.mark.parametrize(
+    ("name", "content"),
+    [
+        ("rows.csv", "txt,image,label\n"),
+        ("rows.jsonl", '{"txt": "a", "image": "a.png", "label": "x"}'),
+        ("rows.parquet", pa.table({"txt": ["a"], "image": ["a.png"], "label": ["x"]})),
+    ],
+)
+def test_wrong_column_names_all_there_is_to_know(read: Read, name: str, content: Any) -> None:
+    with pytest.raises(ConfigError) as error:
+        read(name, content)
+    message = str(error.value)
+    assert name in message
+    assert "ingest.manifest.columns.text: expected column 'text'" in message
+    assert "found columns: txt, image, label" in message
+    assert "Did you mean 'txt'?" in message
+    assert "null for none" in message
+
+
+def test_sparse_key_of_jsonl_is_found(read: Read) -> None:
+    lines = '{"text": "a"}\n' * 50 + '{"text": "b", "label": "x"}'
+    assert read("rows.jsonl", lines, image=None)[-1].label == "x"
+
+
+@pytest.mark.parametrize("field", ["audio", "video"])
+def test_unsupported_modality_names_the_supported(build_params: Build, field: str) -> None:
+    params = build_params(manifest={"path": "x.csv", "columns": {field: "sound"}})
+    with pytest.raises(ConfigError, match=rf"columns\.{field}: found 'sound', but only text, im"):
+        ManifestSource(params)
+
+
+def test_tabular_is_not_supported(build_params: Build) -> None:
+    params = build_params(manifest={"path": "x.csv", "columns": {"tabular": ["age"]}})
+    with pytest.raises(ConfigError, match=r"columns\.tabular: .*Set it to \[\]"):
+        ManifestSource(params)
+
+
+def test_text_or_image_is_needed(build_params: Build) -> None:
+    params = build_params(manifest={"path": "x.csv", "columns": {"text": None, "image": None}})
+    with pytest.raises(ConfigError, match="expected a column for text or image, found neither"):
+        ManifestSource(params)
+
+
+@pytest.mark.parametrize(
+    ("path", "message"),
+    [
+        (None, r"ingest\.manifest\.path: expected a file \(\.csv, \.jsonl, \.parquet\), found"),
+        ("rows.xlsx", r"ingest\.manifest\.path: expected a file ending in .*, found 'rows\.xlsx'"),
+        ("nowhere.csv", r"ingest\.manifest\.path: 'nowhere\.csv' cannot be read \(No such file"),
+    ],
+)
+def test_wrong_path(build_params: Build, path: str | None, message: str) -> None:
+    with pytest.raises(ConfigError, match=message):
+        ManifestSource(build_params(manifest={"path": path}))
+
+
+@pytest.mark.parametrize(
+    ("name", "content", "message"),
+    [
+        ("rows.csv", b"", "found no columns"),
+        ("rows.jsonl", b"", "found no columns"),
+        ("rows.parquet", b"no parquet", "not readable as Parquet"),
+        ("rows.csv", "text,label\na,x".encode("utf-16"), "expected UTF-8"),
+        ("rows.csv", b"text,text,image,label\n", "text more than once"),
+    ],
+)
+def test_unreadable_file(read: Read, name: str, content: bytes, message: str) -> None:
+    with pytest.raises(ContractError, match=message):
+        read(name, content)
