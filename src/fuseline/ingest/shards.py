@@ -12,8 +12,8 @@ from fuseline.contracts import TableWriter, shard_name
 from fuseline.errors import ContractError
 from fuseline.ingest.validate import Record, raw_json
 
-# Arrow's binary columns end at 2 GiB; half of it leaves room for the copy that is written.
-MAX_SHARD_MEDIA_BYTES = 2**30
+# Rows, their Arrow copy and the compressed pages are in memory together: three times this.
+MAX_SHARD_MEDIA_BYTES = 2**29
 
 
 class ShardedTable:

@@ -60,14 +60,18 @@ class Tally:
         return sorted(key for key in self._names("lang:") if key)
 
     def metrics(self) -> dict[str, Any]:
-        """The figures of `metrics/ingest.json`; `labels` only where a person would read them."""
+        """The figures of `metrics/ingest.json`.
+
+        Every reason is listed, so that two runs compare key by key; `labels` only where there
+        are few enough to read.
+        """
         by_label = {label: self._by_label[label]["rows"] for label in self.labels}
         return {
             "rows_in": self.rows_in,
             "rows_kept": self.rows_kept,
             "rows_quarantined": self.quarantined.total(),
             "rows_sanitised": self._total("sanitised"),
-            "quarantined": dict(sorted(self.quarantined.items())),
+            "quarantined": {reason: self.quarantined[reason] for reason in sorted(REASONS)},
             "splits": {split: self._total(f"split:{split}") for split in SPLITS},
             "num_labels": len(by_label),
             **({"labels": by_label} if len(by_label) <= MAX_LISTED_LABELS else {}),
