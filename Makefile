@@ -1,0 +1,43 @@
+# Everything runs in the environment .venv, made at first need. `make` lists the targets.
+PYTHON ?= python3.11
+BIN := .venv/bin
+INSTALLED := .venv/installed
+# DVC starts stages as `python -m stages.<name>`, so the environment's Python comes first.
+IN_VENV := PATH="$(CURDIR)/$(BIN):$$PATH"
+
+.DEFAULT_GOAL := help
+.PHONY: help setup repro test lint bench clean
+
+help:  ## List the targets
+	@sed -n 's/^\([a-z]*\):.*## /\1\t/p' Makefile | expand -t 8
+
+setup: $(INSTALLED)  ## Make .venv and install the pinned dependencies
+
+$(INSTALLED): pyproject.toml constraints.txt
+	@command -v $(PYTHON) >/dev/null || \
+	  { echo "$(PYTHON): not found. Install Python 3.11, or name one: make setup PYTHON=python3.12"; exit 2; }
+	$(PYTHON) -m venv .venv
+	$(BIN)/python -m pip install --quiet -c constraints.txt -e '.[dev]'
+	@touch $@
+
+repro: setup  ## Run what is out of date of the pipeline, then print its figures
+	$(BIN)/fuseline check
+	$(IN_VENV) dvc repro
+	$(BIN)/fuseline summary
+	@echo "Report: $(CURDIR)/reports/index.html"
+
+test: lint  ## Lint, type-check and test
+	$(BIN)/pytest
+
+lint: setup  ## Check style, types and the direction of imports
+	$(BIN)/ruff check
+	$(BIN)/ruff format --check
+	$(BIN)/mypy
+	$(BIN)/lint-imports --no-logo
+
+bench: setup  ## Measure against what one would use instead
+	$(BIN)/python -m benchmarks
+
+clean:  ## Remove the caches of the tools; data and models stay
+	rm -rf .mypy_cache .pytest_cache .ruff_cache .hypothesis .import_linter_cache build dist
+	find src stages tests benchmarks -name __pycache__ -type d -prune -exec rm -rf {} +

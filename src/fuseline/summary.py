@@ -1,0 +1,72 @@
+"""The headline figures of a run as a table for the terminal."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+from fuseline.errors import ContractError
+from fuseline.stage import leaf
+
+COUNTS = ("in", "kept", "quarantined")
+
+# Heading and dotted key of each figure that a model is summed up by.
+FIGURES = {
+    "accuracy": "accuracy",
+    "macro_f1": "macro_f1",
+    "ece": "ece",
+    "robust_accuracy": "robust_accuracy",
+    "text_only": "text_only.accuracy",
+    "image_only": "image_only.accuracy",
+    "shuffled": "shuffled.accuracy",
+    "twin": "twin.accuracy",
+}
+
+
+def summarise(metrics: Path) -> str:
+    """Rows, and one line of figures per model.
+
+    Args:
+        metrics: the folder that holds `ingest.json` and `evaluate/<model>.json`.
+
+    Raises:
+        ContractError: nothing has been evaluated yet, or a file is not JSON or lacks a figure.
+    """
+    rows = _figures(metrics / "ingest.json", [f"rows_{name}" for name in COUNTS])
+    models = sorted((metrics / "evaluate").glob("*.json"))
+    if not models:
+        raise ContractError(f"{metrics / 'evaluate'}: no metrics found. Run `make repro` first.")
+    table = [["model", *FIGURES]]
+    for path in models:
+        values = _figures(path, list(FIGURES.values()))
+        table.append([path.stem, *(f"{value:.4f}" for value in values)])
+    return "\n".join(
+        [
+            "rows: " + ", ".join(f"{row} {name}" for row, name in zip(rows, COUNTS, strict=True)),
+            *_aligned(table),
+            "on the test split; text_only to twin are accuracies",
+        ]
+    )
+
+
+def _figures(path: Path, keys: list[str]) -> list[Any]:
+    """Values of dotted keys of a metrics file."""
+    try:
+        content = json.loads(path.read_text(encoding="utf-8"))
+        return [leaf(content, key) for key in keys]
+    except FileNotFoundError:
+        raise ContractError(f"{path}: not found. Run `make repro` first.") from None
+    except ValueError as error:
+        raise ContractError(f"{path}: not readable as JSON: {error}") from None
+    except (KeyError, TypeError) as error:
+        raise ContractError(
+            f"{path}: expected the figure {error}, found none. Run `dvc repro` to make it again."
+        ) from None
+
+
+def _aligned(table: list[list[str]]) -> list[str]:
+    widths = [max(map(len, column)) for column in zip(*table, strict=True)]
+    return [
+        "  ".join([row[0].ljust(widths[0]), *map(str.rjust, row[1:], widths[1:])]) for row in table
+    ]

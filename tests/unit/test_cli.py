@@ -1,0 +1,214 @@
+"""The command line says what is wrong in one message, and never needs torch to do so."""
+
+from __future__ import annotations
+
+import json
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+from types import SimpleNamespace
+
+import pytest
+from click.testing import Result
+from typer.testing import CliRunner
+
+from fuseline import doctor
+from fuseline.cli import app
+from fuseline.doctor import Level, examine
+
+REPOSITORY = Path(__file__).parents[2]
+
+MODEL_METRICS = {
+    "accuracy": 0.875,
+    "macro_f1": 0.8612,
+    "ece": 0.04,
+    "robust_accuracy": 0.31,
+    "text_only": {"accuracy": 0.84},
+    "image_only": {"accuracy": 0.75},
+    "shuffled": {"accuracy": 0.5},
+    "twin": {"accuracy": 0.8601},
+}
+
+
+def run(*arguments: str) -> Result:
+    return CliRunner().invoke(app, arguments)
+
+
+@pytest.fixture
+def root(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """A repository's root as far as the command line looks."""
+    for name in ("params.yaml", "constraints.txt"):
+        shutil.copy(REPOSITORY / name, tmp_path)
+    (tmp_path / ".dvc").mkdir()
+    monkeypatch.chdir(tmp_path)
+    return tmp_path
+
+
+def write_metrics(root: Path) -> None:
+    counts = {"rows_in": 120, "rows_kept": 118, "rows_quarantined": 2}
+    (root / "metrics" / "evaluate").mkdir(parents=True)
+    (root / "metrics" / "ingest.json").write_text(json.dumps(counts))
+    for name in ("finetuned", "adversarial"):
+        (root / f"metrics/evaluate/{name}.json").write_text(json.dumps(MODEL_METRICS))
+
+
+def test_help_lists_every_command() -> None:
+    result = run("--help")
+    assert result.exit_code == 0
+    for command in ("check", "doctor", "summary"):
+        assert command in result.output
+        assert run(command, "--help").exit_code == 0
+
+
+@pytest.mark.parametrize("arguments", [["nonsense"], ["check", "--nonsense"], ["summary", "x"]])
+def test_bad_use_exits_with_2_and_a_message(arguments: list[str]) -> None:
+    result = run(*arguments)
+    assert result.exit_code == 2
+    assert "Usage" in result.output
+    assert "Traceback" not in result.output
+
+
+def test_no_command_needs_torch(root: Path) -> None:
+    write_metrics(root)
+    script = (
+        "import sys\nfrom typer.testing import CliRunner\nfrom fuseline.cli import app\n"
+        "for command in ('--help', 'check', 'doctor', 'summary'):\n"
+        "    assert CliRunner().invoke(app, [command]).exit_code == 0, command\n"
+        "print(sorted({'torch', 'transformers', 'pandas'} & set(sys.modules)))\n"
+    )
+    result = subprocess.run(
+        [sys.executable, "-c", script], check=False, capture_output=True, text=True
+    )
+    assert (result.stdout.strip(), result.stderr) == ("[]", "")
+
+
+def test_check_accepts_the_default_params(root: Path) -> None:
+    result = run("check")
+    assert (result.exit_code, result.output) == (
+        0,
+        "params.yaml: every key is known and every value valid.\n",
+    )
+
+
+@pytest.mark.parametrize(
+    ("found", "replacement", "message"),
+    [
+        ("  seed: 17", "  sed: 17", "base.sed: unknown key"),
+        ("  seed: 17", "", "base.seed: missing key"),
+        ("  seed: 17", "  seed: -1", "base.seed: Input should be greater than or equal to 0"),
+        ("report:", "raport:", "Did you mean 'report'?"),
+    ],
+)
+def test_check_names_the_wrong_key(root: Path, found: str, replacement: str, message: str) -> None:
+    params = root / "params.yaml"
+    params.write_text(params.read_text().replace(found, replacement, 1))
+    result = run("check")
+    assert result.exit_code == 2
+    assert message in result.output
+
+
+def test_check_outside_a_repository_says_where_to_run(root: Path) -> None:
+    (root / "params.yaml").unlink()
+    result = run("check")
+    assert result.exit_code == 2
+    assert "params.yaml: not found. Run from the root" in result.output
+
+
+def test_summary_prints_rows_and_figures_by_model(root: Path) -> None:
+    write_metrics(root)
+    result = run("summary")
+    assert result.exit_code == 0
+    lines = result.output.splitlines()
+    assert lines[0] == "rows: 120 in, 118 kept, 2 quarantined"
+    assert lines[1].split()[:5] == ["model", "accuracy", "macro_f1", "ece", "robust_accuracy"]
+    assert lines[2].split() == [
+        *("adversarial", "0.8750", "0.8612", "0.0400", "0.3100"),
+        *("0.8400", "0.7500", "0.5000", "0.8601"),
+    ]
+    assert lines[3].startswith("finetuned ")
+
+
+@pytest.mark.parametrize(
+    ("name", "content", "message"),
+    [
+        ("ingest.json", None, "ingest.json: not found. Run `make repro` first."),
+        ("ingest.json", "{", "ingest.json: not readable as JSON"),
+        ("evaluate/finetuned.json", "{}", "finetuned.json: expected the figure 'accuracy'"),
+    ],
+)
+def test_summary_of_unfinished_metrics_names_the_file(
+    root: Path, name: str, content: str | None, message: str
+) -> None:
+    write_metrics(root)
+    path = root / "metrics" / name
+    path.unlink() if content is None else path.write_text(content)
+    result = run("summary")
+    assert result.exit_code == 2
+    assert message in result.output
+
+
+def test_summary_before_any_evaluation_says_so(root: Path) -> None:
+    write_metrics(root)
+    shutil.rmtree(root / "metrics" / "evaluate")
+    assert "no metrics found. Run `make repro` first." in run("summary").output
+
+
+def levels(root: Path) -> dict[str, Level]:
+    return {finding.subject: finding.level for finding in examine(root)}
+
+
+def test_doctor_finds_nothing_fatal_here(root: Path) -> None:
+    assert Level.FATAL not in levels(root).values()
+    assert run("doctor").exit_code == 0
+
+
+def test_doctor_stops_on_wrong_params(root: Path) -> None:
+    (root / "params.yaml").write_text("base: {}\n")
+    result = run("doctor")
+    assert result.exit_code == 1
+    assert "base.seed: missing key" in result.output
+    assert "-> Mend params.yaml." in result.output
+
+
+def test_doctor_stops_where_there_is_no_dvc(root: Path) -> None:
+    (root / ".dvc").rmdir()
+    assert levels(root)["dvc"] is Level.FATAL
+
+
+def test_doctor_names_packages_of_other_versions(root: Path) -> None:
+    (root / "constraints.txt").write_text("pydantic==0.1\nnot-installed-here==1\n")
+    found = {finding.subject: finding for finding in examine(root)}["versions"]
+    assert found.level is Level.WARNING
+    assert "instead of 0.1" in found.found
+    assert "not-installed-here" not in found.found
+
+
+def test_doctor_names_packages_that_are_missing(
+    root: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(doctor, "_installed", lambda name: None if name == "torch" else "1")
+    found = {finding.subject: finding for finding in examine(root)}["packages"]
+    assert (found.level, found.found) == (Level.FATAL, "not installed: torch")
+
+
+@pytest.mark.parametrize(
+    ("free", "level"), [(9e9, Level.OK), (3e9, Level.WARNING), (1e8, Level.FATAL)]
+)
+def test_doctor_looks_at_the_disk(
+    root: Path, monkeypatch: pytest.MonkeyPatch, free: float, level: Level
+) -> None:
+    monkeypatch.setattr(shutil, "disk_usage", lambda _: SimpleNamespace(free=free))
+    assert levels(root)["disk"] is level
+
+
+def test_doctor_compares_cores_with_threads(root: Path) -> None:
+    params = root / "params.yaml"
+    params.write_text(params.read_text().replace("num_threads: 2", "num_threads: 100000"))
+    assert levels(root)["cores"] is Level.WARNING
+
+
+def test_doctor_knows_whether_there_is_a_remote(root: Path) -> None:
+    assert levels(root)["remote"] is Level.WARNING
+    (root / ".dvc/config").write_text("['remote \"storage\"']\n    url = s3://bucket/%2F\n")
+    assert levels(root)["remote"] is Level.OK
