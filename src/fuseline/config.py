@@ -61,9 +61,7 @@ def parse_section(content: dict[str, Any], name: str, kind: type[S], path: Path 
     try:
         return kind.model_validate(content[name])
     except ValidationError as error:
-        problems = "\n".join(
-            f"  {_describe(problem, name, kind)}" for problem in error.errors()
-        )
+        problems = "\n".join(f"  {_describe(problem, name, kind)}" for problem in error.errors())
         raise ConfigError(f"{path}: invalid params\n{problems}") from None
 
 
@@ -90,11 +88,15 @@ def _valid_names(kind: type[Section], location: list[str]) -> list[str]:
     """Field names of the section class that `location` leads to."""
     for name in location:
         field = kind.model_fields.get(name)
-        nested = [
-            candidate
-            for candidate in (field.annotation, *get_args(field.annotation))
-            if isinstance(candidate, type) and issubclass(candidate, Section)
-        ] if field else []
+        nested = (
+            [
+                candidate
+                for candidate in (field.annotation, *get_args(field.annotation))
+                if isinstance(candidate, type) and issubclass(candidate, Section)
+            ]
+            if field
+            else []
+        )
         if not nested:
             return []
         kind = nested[0]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -125,7 +126,7 @@ def pad(sequences: list[np.ndarray], pad_token_id: int) -> tuple[Tensor, Tensor]
 def load_data(
     tokens: Path,
     features: Path,
-    modalities: list[str],
+    modalities: Sequence[str],
     *,
     pad_token_id: int,
     examples: Path | None = None,

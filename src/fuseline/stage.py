@@ -143,7 +143,7 @@ def _exclusive(family: Path) -> Iterator[None]:
     Raises:
         ContractError: another living process holds it.
     """
-    import fcntl  # noqa: PLC0415
+    import fcntl
 
     with (family / "lock").open("w") as lock:
         try:

@@ -42,7 +42,9 @@ class Attack:
         for space, radius in params.epsilon.items():
             if not radius > 0:
                 raise ConfigError(f"attack.epsilon.{space}: must be above 0, found {radius}.")
-        self.epsilon: dict[str, float] = dict(params.epsilon)
+        self.epsilon: dict[str, float] = {
+            str(space): radius for space, radius in params.epsilon.items()
+        }
         self.norm = params.norm
         self.num_steps = params.num_steps
         self.step_size = params.step_size

@@ -13,7 +13,8 @@ Norm = Literal["l2", "linf"]
 def norms(delta: Tensor, norm: Norm) -> Tensor:
     """Norm over the last dimension, in float32: (B, T, D) to (B, T)."""
     order = 2.0 if norm == "l2" else float("inf")
-    return torch.linalg.vector_norm(delta.float(), ord=order, dim=-1)
+    length: Tensor = torch.linalg.vector_norm(delta.float(), ord=order, dim=-1)
+    return length
 
 
 def steepest(gradient: Tensor, norm: Norm) -> Tensor:

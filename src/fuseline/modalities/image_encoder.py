@@ -89,7 +89,8 @@ class Patches(ImageEncoder):
         return functional.unfold(pixels, self.SIDE, stride=self.SIDE).transpose(1, 2)
 
     def maps(self, pixel_values: Tensor) -> Tensor:
-        return self.forward(pixel_values).transpose(1, 2).unflatten(2, (self.grid, self.grid))
+        columns = self.forward(pixel_values).transpose(1, 2)
+        return columns.reshape(*columns.shape[:2], self.grid, self.grid)
 
 
 class TransformersVision(ImageEncoder):
@@ -100,6 +101,9 @@ class TransformersVision(ImageEncoder):
         folder: the checkpoint; None builds the network from `config` without weights.
         config: the network's configuration as a dict, as a saved model carries it.
     """
+
+    mean: Tensor
+    std: Tensor
 
     def __init__(self, grid: int, folder: Path | None, config: dict[str, Any] | None) -> None:
         super().__init__()
@@ -128,7 +132,8 @@ class TransformersVision(ImageEncoder):
             return states
         side = int((states.shape[1] - 1) ** 0.5)
         patches = states[:, -side * side :]
-        return patches.transpose(1, 2).unflatten(2, (side, side))
+        columns = patches.transpose(1, 2)
+        return columns.reshape(*columns.shape[:2], side, side)
 
 
 def build_image_encoder(

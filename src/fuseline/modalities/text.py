@@ -75,7 +75,7 @@ def tokenize_examples(
         Counts of rows, lengths, truncated rows and unknown tokens.
     """
     tokenizer = _write_tokenizer(examples, tokenizer_folder, params)
-    unknown = tokenizer.token_to_id("[UNK]")
+    unknown = _unknown_id(tokenizer)
     writer = TableWriter(tokens, TOKENS, "tokens")
     lengths: Counter[int] = Counter()
     truncated = unknown_tokens = 0
@@ -115,6 +115,11 @@ def load_tokenizer(folder: Path) -> Tokenizer:
     tokenizer.no_truncation()
     tokenizer.no_padding()
     return tokenizer
+
+
+def _unknown_id(tokenizer: Tokenizer) -> int:
+    found = [tokenizer.token_to_id(spelling) for spelling in ("[UNK]", "<unk>")]
+    return next((token for token in found if token is not None), -1)
 
 
 def _truncate(ids: list[int], longest: int) -> list[int]:

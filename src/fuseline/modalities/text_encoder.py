@@ -94,7 +94,7 @@ def special_token_ids(tokenizer_folder: Path) -> dict[str, int]:
     """Ids of the padding, start, separator and mask tokens."""
     tokenizer = load_tokenizer(tokenizer_folder)
     return {
-        name: tokenizer.token_to_id(token)
+        name: int(tokenizer.token_to_id(token) or 0)
         for name, token in special_spellings(tokenizer_folder).items()
         if name != "unk"
     }

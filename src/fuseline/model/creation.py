@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 import torch
 from torch import nn
@@ -12,12 +13,12 @@ from fuseline.contracts import read_manifest
 from fuseline.modalities.image_encoder import build_image_encoder
 from fuseline.modalities.text_encoder import load_text_encoder, special_token_ids, text_config
 from fuseline.model.configuration import FuselineConfig
-from fuseline.model.modeling import FuselineForPreTraining
+from fuseline.model.modeling import FuselineForPreTraining, FuselineModel, ModalityEmbedding
 from fuseline.params.pretrain import ModelParams
 
 
 def create_model(
-    params: ModelParams, tokenizer_folder: Path, features: Path, modalities: list[str]
+    params: ModelParams, tokenizer_folder: Path, features: Path, modalities: Sequence[str]
 ) -> FuselineForPreTraining:
     """Build the model: encoders with their pre-trained weights, the rest drawn at random.
 
@@ -33,12 +34,13 @@ def create_model(
     }
     config = _config(params, tokenizer_folder, manifests)
     model = FuselineForPreTraining(config)
-    backbone = model.fuseline
+    backbone: FuselineModel = model.fuseline
     backbone.text_encoder.load_state_dict(load_text_encoder(tokenizer_folder).state_dict())
-    _identity(backbone.embeddings["text"].project)
+    _identity(cast(ModalityEmbedding, backbone.embeddings["text"]).project)
     if "image" in manifests:
         image = manifests["image"]
         encoder = build_image_encoder(image["encoder"], _grid(image), weights=True)
+        assert backbone.image_encoder is not None  # the features' manifest names one
         backbone.image_encoder.load_state_dict(encoder.state_dict())
     return model
 
@@ -71,7 +73,7 @@ def _image_encoder(manifest: dict[str, Any]) -> dict[str, Any]:
 
 
 def _grid(manifest: dict[str, Any]) -> int:
-    return round(manifest["shape"][0] ** 0.5)
+    return round(float(manifest["shape"][0]) ** 0.5)
 
 
 def _identity(layer: nn.Linear) -> None:

@@ -15,7 +15,7 @@ from torch.nn import functional
 from transformers import AutoConfig, AutoModel, PreTrainedModel
 from transformers.modeling_outputs import SequenceClassifierOutput
 
-from fuseline.modalities.image_encoder import build_image_encoder
+from fuseline.modalities.image_encoder import ImageEncoder, build_image_encoder
 from fuseline.model.configuration import FuselineConfig
 from fuseline.model.fusion import FUSIONS, Sequence
 from fuseline.registry import lookup
@@ -107,14 +107,11 @@ class FuselineModel(FuselinePreTrainedModel):
         )
         kind = lookup(FUSIONS, config.fusion["kind"], where="pretrain.model.fusion.kind")
         self.fusion = kind(config, list(self.embeddings))
-        encoder = config.image_encoder
-        self.image_encoder = encoder and build_image_encoder(
-            encoder["name"], encoder["grid"], weights=False, config=encoder["config"]
-        )
+        self.image_encoder = _frozen_encoder(config.image_encoder)
         self.post_init()
 
-    def get_input_embeddings(self) -> nn.Module:
-        embeddings: nn.Module = self.text_encoder.get_input_embeddings()
+    def get_input_embeddings(self) -> nn.Embedding:
+        embeddings: nn.Embedding = self.text_encoder.get_input_embeddings()
         return embeddings
 
     def set_input_embeddings(self, value: nn.Module) -> None:
@@ -165,6 +162,8 @@ class FuselineModel(FuselinePreTrainedModel):
 
     def encode_image(self, pixel_values: Tensor) -> Tensor:
         """Frozen features (B, P, D) of pictures, rounded to float16 like the stored ones."""
+        if self.image_encoder is None:
+            raise ValueError("pixel_values given, but this model was trained without pictures.")
         features: Tensor = self.image_encoder(pixel_values)
         return features.half().float()
 
@@ -196,6 +195,12 @@ class FuselineModel(FuselinePreTrainedModel):
             present = features.get(f"{name}_mask", _ones(values[:, 0, 0]))
         sequence: Sequence = self.embeddings[name](values, _ones(values[..., 0]), present, hidden)
         return sequence
+
+
+def _frozen_encoder(image: dict[str, Any] | None) -> ImageEncoder | None:
+    if image is None:
+        return None
+    return build_image_encoder(image["name"], image["grid"], weights=False, config=image["config"])
 
 
 def _ones(like: Tensor) -> Tensor:
@@ -231,7 +236,7 @@ class FuselineForPreTraining(FuselinePreTrainedModel):
         )
         self.post_init()
 
-    def get_input_embeddings(self) -> nn.Module:
+    def get_input_embeddings(self) -> nn.Embedding:
         return self.fuseline.get_input_embeddings()
 
     def forward(self, **inputs: Any) -> FuselineOutput:
@@ -262,12 +267,10 @@ class FuselineForClassification(FuselinePreTrainedModel):
         self.classifier = nn.Linear(config.hidden_size, config.num_labels)
         self.post_init()
 
-    def get_input_embeddings(self) -> nn.Module:
+    def get_input_embeddings(self) -> nn.Embedding:
         return self.fuseline.get_input_embeddings()
 
-    def forward(
-        self, labels: Tensor | None = None, return_dict: bool = True, **inputs: Any
-    ) -> SequenceClassifierOutput:
+    def forward(self, labels: Tensor | None = None, **inputs: Any) -> SequenceClassifierOutput:
         """Logits (B, C), float32; with `labels` (B,) also the mean cross-entropy."""
         output = self.fuseline(**model_inputs(inputs))
         logits = self.classifier(self.dropout(self.norm(output.pooled))).float()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
 import torch
@@ -28,7 +29,7 @@ NEEDS_IMAGE = frozenset({"itm", "contrastive", "masked_features"})
 NEEDS_TEXT = frozenset({"mlm", "nsp", "itm", "contrastive"})
 
 
-def build_objectives(params: ObjectiveParams, modalities: list[str]) -> dict[str, Objective]:
+def build_objectives(params: ObjectiveParams, modalities: Sequence[str]) -> dict[str, Objective]:
     """Objectives with a weight above 0 whose modalities take part.
 
     Raises:

@@ -6,7 +6,7 @@ import math
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 import torch
 from torch import Tensor, nn
@@ -113,7 +113,7 @@ class FuselineTrainer(Trainer):
         metrics = {f"eval_{name}": value for name, value in figures.items()}
         metrics |= self._training_figures()
         self.log(metrics)
-        self.control = self.callback_handler.on_evaluate(
+        self.control: Any = self.callback_handler.on_evaluate(
             self.args, self.state, self.control, metrics
         )
         return metrics
@@ -121,8 +121,8 @@ class FuselineTrainer(Trainer):
     def create_optimizer(self, model: nn.Module | None = None) -> torch.optim.Optimizer:
         del model
         if self.optimizer is None:
-            self.optimizer = torch.optim.AdamW(self._parameter_groups(), fused=True)
-        return self.optimizer
+            self.optimizer: Any = torch.optim.AdamW(self._parameter_groups(), fused=True)
+        return cast(torch.optim.Optimizer, self.optimizer)
 
     def _parameter_groups(self) -> list[dict[str, Any]]:
         decayed = set(self.get_decay_parameter_names(self.model))
@@ -267,14 +267,15 @@ def _history(state: TrainerState) -> list[dict[str, float]]:
     """Figures by epoch, without what depends on the clock."""
     epochs: dict[int, dict[str, float]] = {}
     for entry in state.log_history:
+        if "train_runtime" in entry:
+            # The library's closing summary: its mean loss covers this process only, so that it
+            # differs after a resume.
+            continue
         epoch = round(entry["epoch"])
         figures = epochs.setdefault(epoch, {"epoch": epoch})
         for name, value in entry.items():
             if name == "loss":
                 figures["train_loss"] = value
-            elif name.startswith(("eval_", "train_")) and not name.endswith(CLOCK):
+            elif name.startswith(("eval_", "train_")):
                 figures[name] = value
     return [epochs[epoch] for epoch in sorted(epochs)]
-
-
-CLOCK = ("_runtime", "_per_second", "total_flos")

@@ -80,7 +80,7 @@ class _Development:
         self.batch_size = params.training.batch_size
 
     def __call__(self, model: Any) -> dict[str, float]:
-        figures = {}
+        figures: dict[str, float] = {}
         for name in sorted(self.objectives):
             loss, accuracy = self._score(model, self.objectives[name])
             figures |= {f"{name}_loss": loss, f"{name}_accuracy": accuracy}

@@ -1,0 +1,133 @@
+"""Every attack in the table keeps the same promises."""
+
+import pytest
+import torch
+
+from fuseline.attacks import ATTACKS, build_attack
+from fuseline.attacks.geometry import norms
+from fuseline.errors import ConfigError
+from fuseline.params.attack import AttackParams
+
+NORMS = ["l2", "linf"]
+DTYPES = [torch.float32, torch.bfloat16, torch.float16]
+
+
+def params(kind: str, norm: str = "l2", **changes: object) -> AttackParams:
+    values = {
+        "kind": kind,
+        "norm": norm,
+        "epsilon": {"text_embedding": 0.5, "image_feature": 2.0},
+        "num_steps": 4,
+        "step_size": 0.4,
+        "random_start": True,
+    }
+    return AttackParams(**(values | changes))  # type: ignore[arg-type]
+
+
+def problem(dtype: torch.dtype = torch.float32):
+    """A convex loss over two spaces, with some positions that may not move."""
+    generator = torch.Generator().manual_seed(0)
+    start = {
+        "text_embedding": torch.zeros(3, 5, 7, dtype=dtype),
+        "image_feature": torch.zeros(3, 4, 6, dtype=dtype),
+    }
+    weights = {k: torch.randn(v.shape, generator=generator).to(dtype) for k, v in start.items()}
+    masks = {k: torch.rand(v.shape[:2], generator=generator) < 0.7 for k, v in start.items()}
+
+    def loss_fn(deltas):
+        return sum(
+            (weights[k] * d).flatten(1).sum(1) + 0.1 * (d**2).flatten(1).sum(1)
+            for k, d in deltas.items()
+        )
+
+    return loss_fn, start, masks
+
+
+@pytest.mark.parametrize("norm", NORMS)
+@pytest.mark.parametrize("kind", ATTACKS)
+@pytest.mark.parametrize("dtype", DTYPES)
+def test_deltas_stay_within_epsilon_and_masked_positions_stay(kind, norm, dtype):
+    loss_fn, start, masks = problem(dtype)
+    attack = build_attack(params(kind, norm))
+    deltas = attack.perturb(loss_fn, start, masks)
+    for space, delta in deltas.items():
+        assert torch.isfinite(delta).all()
+        slack = 1 + 4 * torch.finfo(dtype).eps
+        assert norms(delta, norm).max() <= attack.epsilon[space] * slack
+        assert (delta[~masks[space]] == 0).all()
+        assert not delta.requires_grad
+
+
+@pytest.mark.parametrize("norm", NORMS)
+@pytest.mark.parametrize("kind", ATTACKS)
+def test_loss_under_attack_is_not_below_clean(kind, norm):
+    loss_fn, start, masks = problem()
+    deltas = build_attack(params(kind, norm)).perturb(loss_fn, start, masks)
+    assert (loss_fn(deltas) >= loss_fn(start)).all()
+
+
+@pytest.mark.parametrize("kind", ATTACKS)
+@pytest.mark.parametrize("dtype", DTYPES)
+def test_zero_gradients_give_finite_deltas(kind, dtype):
+    _, start, masks = problem(dtype)
+    attack = build_attack(params(kind, random_start=False))
+    deltas = attack.perturb(lambda d: sum((v * 0).sum((1, 2)) for v in d.values()), start, masks)
+    assert all((delta == 0).all() for delta in deltas.values())
+
+
+@pytest.mark.parametrize("kind", ATTACKS)
+def test_parameters_and_their_gradients_are_untouched(kind):
+    layer = torch.nn.Linear(7, 1)
+    before = layer.weight.detach().clone()
+    start = {"text_embedding": torch.zeros(3, 5, 7)}
+    masks = {"text_embedding": torch.ones(3, 5, dtype=torch.bool)}
+    attack = build_attack(params(kind))
+    attack.perturb(lambda d: layer(d["text_embedding"]).sum((1, 2)), start, masks)
+    assert layer.weight.grad is None
+    assert torch.equal(layer.weight, before)
+
+
+@pytest.mark.parametrize("kind", ATTACKS)
+def test_passes_are_counted(kind):
+    loss_fn, start, masks = problem()
+    calls = 0
+
+    def counted(deltas):
+        nonlocal calls
+        calls += 1
+        return loss_fn(deltas)
+
+    attack = build_attack(params(kind))
+    attack.perturb(counted, start, masks)
+    assert attack.passes.forward == attack.passes.backward == calls > 0
+
+
+@pytest.mark.parametrize("norm", NORMS)
+def test_pgd_with_one_full_step_and_no_random_start_is_fgm(norm):
+    loss_fn, start, masks = problem()
+    pgd = build_attack(params("pgd", norm, num_steps=1, step_size=1.0, random_start=False))
+    fgm = build_attack(params("fgm", norm))
+    ours, closed = pgd.perturb(loss_fn, start, masks), fgm.perturb(loss_fn, start, masks)
+    for space in start:
+        assert torch.equal(ours[space], closed[space])
+
+
+def test_l2_step_on_a_linear_loss_reaches_the_closed_form_optimum():
+    weight = torch.tensor([3.0, 4.0])
+    start = {"text_embedding": torch.zeros(1, 1, 2)}
+    masks = {"text_embedding": torch.ones(1, 1, dtype=torch.bool)}
+    attack = build_attack(params("pgd", num_steps=200, step_size=0.3))
+    deltas = attack.perturb(lambda d: (d["text_embedding"] * weight).sum((1, 2)), start, masks)
+    expected = 0.5 * weight / 5.0
+    assert torch.allclose(deltas["text_embedding"][0, 0], expected, atol=1e-4)
+
+
+def test_an_epsilon_of_zero_is_refused():
+    zero = params("pgd").model_copy(update={"epsilon": {"text_embedding": 0.0}})
+    with pytest.raises(ConfigError, match=r"attack\.epsilon\.text_embedding: must be above 0"):
+        build_attack(zero)
+
+
+def test_an_unknown_attack_lists_the_known_ones():
+    with pytest.raises(ConfigError, match="unknown name 'pgt'. Valid names: fgm, pgd"):
+        build_attack(params("pgt"))

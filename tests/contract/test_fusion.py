@@ -1,0 +1,65 @@
+"""Every fusion in the table keeps the same promises."""
+
+import pytest
+import torch
+
+from fuseline.model.fusion import FUSIONS
+from tests.tiny import POSITIONS, classifier, pretrainer, rows
+
+
+@pytest.mark.parametrize("kind", FUSIONS)
+def test_shapes(kind):
+    batch = rows().batch(range(6))
+    output = pretrainer(kind)(**batch)
+    tokens = batch["input_ids"].shape[1]
+    assert output.pooled.shape == (6, 16)
+    assert output.states["text"].shape == (6, tokens, 16)
+    assert output.states["image"].shape == (6, POSITIONS, 16)
+
+
+@pytest.mark.parametrize("kind", FUSIONS)
+def test_padding_changes_nothing(kind):
+    model, data = classifier(kind), rows()
+    short = int(data.lengths.argmin())
+    long = int(data.lengths.argmax())
+    alone = model(**data.batch([short])).logits
+    padded = data.batch([short, long])
+    extra = {
+        name: torch.nn.functional.pad(padded[name], (0, 8))
+        for name in ("input_ids", "attention_mask")
+    }
+    together = model(**(padded | extra)).logits[:1]
+    assert torch.allclose(alone, together, atol=1e-5)
+
+
+@pytest.mark.parametrize("kind", FUSIONS)
+def test_an_absent_modality_has_no_influence(kind):
+    model, batch = classifier(kind), rows().batch(range(6))
+    absent = batch | {"image_mask": torch.zeros(6, dtype=torch.bool)}
+    other = absent | {"image_features": torch.randn_like(batch["image_features"])}
+    assert torch.equal(model(**absent).logits, model(**other).logits)
+    without = {name: value for name, value in batch.items() if not name.startswith("image")}
+    assert torch.allclose(model(**absent).logits, model(**without).logits, atol=1e-6)
+
+
+@pytest.mark.parametrize("kind", FUSIONS)
+def test_both_modalities_matter(kind):
+    model, batch = classifier(kind), rows().batch([0, 1, 2])
+    clean = model(**batch).logits
+    other_image = batch | {"image_features": batch["image_features"] + 1.0}
+    image = model(**(other_image | {"image_features": batch["image_features"].flip(0)})).logits
+    text = model(**(batch | {"input_ids": (batch["input_ids"] * 7) % 50})).logits
+    assert not torch.allclose(clean, image)
+    assert not torch.allclose(clean, text)
+
+
+@pytest.mark.parametrize("kind", FUSIONS)
+def test_every_trainable_parameter_gets_a_gradient(kind):
+    model, batch = classifier(kind), rows().batch(range(6))
+    model(**batch).loss.backward()
+    unused = {
+        name
+        for name, parameter in model.named_parameters()
+        if parameter.grad is None and ".masked" not in name
+    }
+    assert unused == set()

@@ -1,0 +1,68 @@
+"""A model and rows small enough for a test, without any file."""
+
+import numpy as np
+import torch
+
+from fuseline.dataset import MultimodalData
+from fuseline.model import FuselineConfig, FuselineForClassification, FuselineForPreTraining
+
+SPECIAL = {"pad": 0, "cls": 2, "sep": 3, "mask": 4}
+POSITIONS, DIM, VOCAB = 4, 12, 50
+
+
+def config(kind: str = "attention", **changes: object) -> FuselineConfig:
+    text = {
+        "model_type": "bert",
+        "vocab_size": VOCAB,
+        "hidden_size": 16,
+        "num_hidden_layers": 2,
+        "num_attention_heads": 2,
+        "intermediate_size": 32,
+        "max_position_embeddings": 64,
+        "pad_token_id": 0,
+    }
+    values = {
+        "text_config": text,
+        "features": {"image": {"positions": POSITIONS, "dim": DIM}},
+        "hidden_size": 16,
+        "fusion": {"kind": kind, "num_layers": 2, "num_heads": 2, "dropout": 0.1},
+        "contrastive_size": 8,
+        "special_tokens": SPECIAL,
+        "num_labels": 3,
+    }
+    return FuselineConfig(**(values | changes))
+
+
+def classifier(kind: str = "attention", seed: int = 0, **changes: object):
+    torch.manual_seed(seed)
+    return FuselineForClassification(config(kind, **changes)).eval()
+
+
+def pretrainer(kind: str = "attention", seed: int = 0, **changes: object):
+    torch.manual_seed(seed)
+    return FuselineForPreTraining(config(kind, **changes)).eval()
+
+
+def rows(count: int = 12, seed: int = 0) -> MultimodalData:
+    """Rows of three classes; every fourth lacks its picture, every fifth its text."""
+    random = np.random.default_rng(seed)
+    labels = np.arange(count) % 3
+    ids = [
+        np.concatenate([[2], random.integers(5, VOCAB, random.integers(2, 7)), [3]])
+        for _ in range(count)
+    ]
+    features = random.normal(size=(count, POSITIONS, DIM))
+    features[np.arange(count), :, labels] += 3.0
+    return MultimodalData(
+        example_ids=[f"row-{row:03d}" for row in range(count)],
+        splits=np.array([("train", "train", "dev", "test")[row % 4] for row in range(count)]),
+        groups=np.arange(count) // 2,
+        langs=np.arange(count) % 2,
+        input_ids=[row.astype(np.int64) for row in ids],
+        text_mask=np.arange(count) % 5 != 4,
+        features={"image": features.astype(np.float16)},
+        feature_mask={"image": np.arange(count) % 4 != 3},
+        labels=labels.astype(np.int64),
+        label_names=["ant", "bee", "cat"],
+        pad_token_id=0,
+    )

@@ -1,0 +1,109 @@
+import subprocess
+import sys
+
+import pytest
+import torch
+from PIL import Image
+from transformers import PreTrainedTokenizerFast
+
+from fuseline.model import FuselineForClassification, FuselineProcessor
+from tests.tiny import classifier, rows
+
+SCRIPT = """
+import sys, torch
+from fuseline.model import FuselineForClassification
+folder = sys.argv[1]
+batch = torch.load(folder + "/batch.pt", weights_only=True)
+with torch.no_grad():
+    logits = FuselineForClassification.from_pretrained(folder).eval()(**batch).logits
+torch.save(logits, folder + "/logits.pt")
+"""
+
+
+def test_a_saved_model_gives_the_same_logits_in_another_process(tmp_path):
+    model, batch = classifier(), rows().batch(range(6))
+    model.save_pretrained(tmp_path)
+    torch.save(batch, tmp_path / "batch.pt")
+    subprocess.run([sys.executable, "-c", SCRIPT, str(tmp_path)], check=True)
+    with torch.no_grad():
+        expected = model(**batch).logits
+    assert torch.equal(torch.load(tmp_path / "logits.pt", weights_only=True), expected)
+
+
+def test_a_saved_model_is_safetensors_only(tmp_path):
+    classifier().save_pretrained(tmp_path)
+    assert {path.name for path in tmp_path.iterdir()} == {"config.json", "model.safetensors"}
+
+
+def test_pictures_and_their_stored_features_give_the_same_logits():
+    image = {"name": "patches", "grid": 2, "image_size": 16, "config": None}
+    shape = {"image": {"positions": 4, "dim": 192}}
+    model = classifier(image_encoder=image, features=shape)
+    pixels = torch.randint(0, 256, (3, 3, 16, 16)).float()
+    features = model.fuseline.encode_image(pixels)
+    ids = torch.tensor([[2, 9, 3]] * 3)
+    from_pixels = model(input_ids=ids, pixel_values=pixels).logits
+    assert torch.equal(from_pixels, model(input_ids=ids, image_features=features).logits)
+
+
+def test_no_tokens_is_an_error():
+    with pytest.raises(ValueError, match="input_ids or inputs_embeds is required"):
+        classifier()(image_features=torch.zeros(1, 4, 12))
+
+
+def test_the_processor_survives_saving(tmp_path, tokenizer_folder):
+    tokenizer = PreTrainedTokenizerFast(
+        tokenizer_file=str(tokenizer_folder / "tokenizer.json"),
+        pad_token="[PAD]",
+        unk_token="[UNK]",
+        cls_token="[CLS]",
+        sep_token="[SEP]",
+        mask_token="[MASK]",
+    )
+    processor = FuselineProcessor(tokenizer, image_size=16, max_length_tokens=8)
+    processor.save_pretrained(tmp_path)
+    again = FuselineProcessor.from_pretrained(tmp_path)
+    pictures = [Image.new("RGBA", (20, 10), (255, 0, 0, 0)), Image.new("L", (9, 9), 7)]
+    first, second = processor(["red dot", "a"], pictures), again(["red dot", "a"], pictures)
+    assert again.image_size == 16
+    for name in first:
+        assert torch.equal(first[name], second[name])
+    assert first["pixel_values"][0].min() == 255  # transparent is white
+
+
+def test_the_processor_refuses_unequal_numbers(tokenizer_folder):
+    processor = FuselineProcessor(
+        PreTrainedTokenizerFast(tokenizer_file=str(tokenizer_folder / "tokenizer.json")), 16, 8
+    )
+    with pytest.raises(ValueError, match="as many images as texts, found 1 images and 2 texts"):
+        processor(["a", "b"], [Image.new("RGB", (4, 4))])
+
+
+def test_freezing_policies_train_exactly_what_they_say():
+    from fuseline.params.finetune import FreezingParams
+    from fuseline.training.freezing import apply_freezing
+
+    def trained(policy: str, top_k: int = 1) -> set[str]:
+        model = classifier()
+        apply_freezing(model, FreezingParams(policy=policy, top_k=top_k))
+        return {name for name, p in model.named_parameters() if p.requires_grad}
+
+    everything = trained("none")
+    text = {name for name in everything if ".text_encoder." in name}
+    head = {"norm.weight", "norm.bias", "classifier.weight", "classifier.bias"}
+    assert trained("head") == head
+    assert trained("all") == everything - text
+    top = {name for name in text if ".encoder.layer.1." in name}
+    assert top
+    assert trained("top_k") == (everything - text) | top
+
+
+def test_pretrained_heads_are_dropped_and_the_backbone_kept(tmp_path):
+    from tests.tiny import pretrainer
+
+    pretrained = pretrainer(seed=3)
+    pretrained.save_pretrained(tmp_path)
+    model = FuselineForClassification.from_pretrained(tmp_path, num_labels=5)
+    theirs = pretrained.fuseline.state_dict()
+    assert all(torch.equal(value, theirs[k]) for k, value in model.fuseline.state_dict().items())
+    assert model.classifier.weight.shape == (5, 16)

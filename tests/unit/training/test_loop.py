@@ -1,0 +1,203 @@
+"""The training loop on a tiny model: it learns, it resumes, it refuses."""
+
+import json
+import shutil
+
+import numpy as np
+import pytest
+import torch
+
+from fuseline.dataset import MultimodalData
+from fuseline.errors import ContractError
+from fuseline.objectives.supervised import Supervised
+from fuseline.params.training import TrainingParams
+from fuseline.tasks import Classification
+from fuseline.training.checkpoint import is_complete, latest_checkpoint
+from fuseline.training.finetune import Development
+from fuseline.training.loop import Selection, train
+from tests.tiny import classifier, rows
+
+TASK = Classification(["ant", "bee", "cat"])
+
+
+class Killed(BaseException):
+    """Stands for a kill: nothing in the loop catches it."""
+
+
+def params(**changes: object) -> TrainingParams:
+    values = {
+        "num_epochs": 4,
+        "batch_size": 8,
+        "learning_rate": 3e-3,
+        "encoder_learning_rate": 1e-3,
+        "lr_scheduler": "cosine",
+        "warmup_share": 0.1,
+        "weight_decay": 0.01,
+        "max_grad_norm": 1.0,
+        "early_stopping_patience": 4,
+    }
+    return TrainingParams(**(values | changes))  # type: ignore[arg-type]
+
+
+def run(work, model, *, data=None, objective=None, **changes):
+    data = rows(48) if data is None else data
+    torch.manual_seed(1)
+    return train(
+        model,
+        objective or Supervised(TASK, 0.2, 0.1),
+        data,
+        Development(TASK, rows(24, seed=1), "fp32"),
+        params=params(**changes),
+        selection=Selection("macro_f1", greater_is_better=True),
+        seed=1,
+        precision="fp32",
+        work=work,
+    )
+
+
+def dying(after_calls: int):
+    """An objective that is killed at a given call."""
+    inner, calls = Supervised(TASK, 0.2, 0.1), 0
+
+    def objective(model, batch):
+        nonlocal calls
+        calls += 1
+        if calls > after_calls:
+            raise Killed
+        return inner(model, batch)
+
+    return objective
+
+
+def weights(model):
+    return {name: value.clone() for name, value in model.state_dict().items()}
+
+
+def same(first, second):
+    return all(torch.equal(value, second[name]) for name, value in first.items())
+
+
+@pytest.fixture(scope="module")
+def uninterrupted(tmp_path_factory):
+    model = classifier()
+    history = run(tmp_path_factory.mktemp("whole"), model)
+    return weights(model), history
+
+
+def test_it_learns(uninterrupted):
+    _, history = uninterrupted
+    assert [figures["epoch"] for figures in history] == [1, 2, 3, 4]
+    assert history[-1]["train_loss"] < history[0]["train_loss"]
+    assert history[-1]["train_forward_passes"] == 6
+
+
+@pytest.mark.parametrize("after_calls", [3, 6, 7, 13, 23])
+def test_a_killed_run_ends_with_the_same_weights_and_history(tmp_path, uninterrupted, after_calls):
+    with pytest.raises(Killed):
+        run(tmp_path, classifier(), objective=dying(after_calls))
+    model = classifier(seed=9)
+    history = run(tmp_path, model if latest_checkpoint(tmp_path) else (model := classifier()))
+    expected, expected_history = uninterrupted
+    assert same(expected, weights(model))
+    assert history == expected_history
+
+
+def test_a_finished_run_is_not_trained_again(tmp_path, uninterrupted):
+    run(tmp_path, classifier())
+    model = classifier(seed=9)
+    history = run(tmp_path, model, objective=dying(0))
+    assert same(uninterrupted[0], weights(model))
+    assert history == uninterrupted[1]
+
+
+def test_a_torn_checkpoint_is_never_used(tmp_path):
+    run(tmp_path, classifier(), num_epochs=2)
+    newest = latest_checkpoint(tmp_path)
+    (newest / "optimizer.pt").unlink()
+    assert not is_complete(newest)
+    older = latest_checkpoint(tmp_path)
+    assert older != newest
+    assert not newest.exists()
+
+
+def test_a_flipped_byte_makes_a_checkpoint_torn(tmp_path):
+    run(tmp_path, classifier(), num_epochs=1)
+    checkpoint = latest_checkpoint(tmp_path)
+    content = bytearray((checkpoint / "rng_state.pth").read_bytes())
+    content[-1] ^= 1
+    (checkpoint / "rng_state.pth").write_bytes(content)
+    assert latest_checkpoint(tmp_path) is None
+
+
+def test_the_best_epoch_is_kept(tmp_path):
+    model = classifier()
+    history = run(tmp_path, model, num_epochs=3)
+    best = max(figures["eval_macro_f1"] for figures in history)
+    data = rows(24, seed=1)
+    found = Development(TASK, data, "fp32")(model.eval())["macro_f1"]
+    assert found == pytest.approx(best)
+
+
+def test_patience_ends_a_run(tmp_path):
+    history = run(
+        tmp_path,
+        classifier(),
+        num_epochs=8,
+        early_stopping_patience=1,
+        learning_rate=1e-12,
+        encoder_learning_rate=1e-12,
+    )
+    assert len(history) == 2
+    again = run(tmp_path, classifier(), num_epochs=8, early_stopping_patience=1, objective=dying(0))
+    assert again == history
+
+
+def test_a_loss_that_is_not_finite_stops_before_the_weights_move(tmp_path):
+    model = classifier()
+    before = weights(model)
+
+    def objective(model, batch):
+        output = Supervised(TASK, 0.0, 0.0)(model, batch)
+        return type(output)(output.loss * float("nan"))
+
+    with pytest.raises(ContractError, match="the loss is nan at step 1"):
+        run(tmp_path, model, objective=objective)
+    assert same(before, weights(model))
+
+
+def test_no_rows_is_an_error(tmp_path):
+    data: MultimodalData = rows(8).take(np.array([], dtype=int))
+    with pytest.raises(ContractError, match="the training split has no rows"):
+        run(tmp_path, classifier(), data=data)
+
+
+def test_nothing_of_the_clock_is_in_the_history(uninterrupted):
+    names = set().union(*uninterrupted[1])
+    assert not {name for name in names if "runtime" in name or "second" in name}
+    json.dumps(uninterrupted[1], allow_nan=False)
+
+
+def test_evaluation_does_not_disturb_training(tmp_path, uninterrupted):
+    """A development pass that draws random numbers leaves the weights as they would be."""
+    shutil.rmtree(tmp_path)
+    tmp_path.mkdir()
+
+    class Drawing(Development):
+        def __call__(self, model):
+            torch.rand(7)
+            return super().__call__(model)
+
+    model = classifier()
+    torch.manual_seed(1)
+    train(
+        model,
+        Supervised(TASK, 0.2, 0.1),
+        rows(48),
+        Drawing(TASK, rows(24, seed=1), "fp32"),
+        params=params(),
+        selection=Selection("macro_f1", greater_is_better=True),
+        seed=1,
+        precision="fp32",
+        work=tmp_path,
+    )
+    assert same(uninterrupted[0], weights(model))
