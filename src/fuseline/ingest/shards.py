@@ -12,8 +12,11 @@ from fuseline.contracts import TableWriter, shard_name
 from fuseline.errors import ContractError
 from fuseline.ingest.validate import Record, raw_json
 
-# Rows, their Arrow copy and the compressed pages are in memory together: three times this.
+# A shard and its compressed pages are in memory together.
 MAX_SHARD_MEDIA_BYTES = 2**29
+
+# Rows become Arrow tables a few at a time: one large table would be copied as it grows.
+CHUNK_ROWS = 32
 
 
 class ShardedTable:
@@ -30,6 +33,7 @@ class ShardedTable:
         self._shard_rows = shard_rows
         self._index = 0
         self._pending: list[Record] = []
+        self._chunks: list[pa.Table] = []
         self._media_bytes = 0
 
     def add(self, record: Record) -> None:
@@ -43,6 +47,8 @@ class ShardedTable:
             self.flush()
             self._index = index
         self._pending.append(record)
+        if len(self._pending) == CHUNK_ROWS:
+            self._pack()
         self._media_bytes += len((record.get("image") or {}).get("bytes", b""))
         if self._media_bytes > MAX_SHARD_MEDIA_BYTES:
             raise ContractError(
@@ -53,11 +59,18 @@ class ShardedTable:
 
     def flush(self) -> None:
         """Write the rows that are still in memory."""
-        if self._pending:
+        self._pack()
+        if self._chunks:
             name = shard_name(self._index)
-            self.writer.write(name, pa.Table.from_pylist(self._pending, self.writer.schema))
+            self.writer.write(name, pa.concat_tables(self._chunks))
             self.names.append(name)
-        self._pending, self._media_bytes = [], 0
+        self._chunks, self._media_bytes = [], 0
+
+    def _pack(self) -> None:
+        """Turn the pending rows into an Arrow table."""
+        if self._pending:
+            self._chunks.append(pa.Table.from_pylist(self._pending, self.writer.schema))
+        self._pending = []
 
     def read(self, name: str, columns: list[str] | None = None) -> pa.Table:
         """A shard that was written; empty where there is none."""
