@@ -28,8 +28,8 @@ def main(
         outputs=[model, metrics, history],
     ) as run:
         from fuseline.config import load_section
-        from fuseline.params.base import BaseParams
         from fuseline.params.adversarial_finetune import AdversarialFinetuneParams
+        from fuseline.params.base import BaseParams
         from fuseline.training.adversarial import adversarial_finetune
         from fuseline.training.history import write_history
 

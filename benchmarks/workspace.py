@@ -1,0 +1,29 @@
+"""A clean clone of this repository in a temporary folder, with the environment that runs now."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+ROOT = Path(__file__).resolve().parent.parent
+BIN = Path(sys.executable).parent
+
+
+@contextmanager
+def clean_clone() -> Iterator[Path]:
+    """Clone the committed state; the clone has no outputs and a cache of its own."""
+    with tempfile.TemporaryDirectory(prefix="fuseline-") as folder:
+        clone = Path(folder) / "clone"
+        subprocess.run(["git", "clone", "--quiet", str(ROOT), str(clone)], check=True)
+        yield clone
+
+
+def run(clone: Path, *command: str) -> None:
+    """Run a command of the environment in the clone, its output passed through."""
+    paths = os.pathsep.join([str(BIN), os.environ["PATH"]])
+    subprocess.run(command, cwd=clone, check=True, env=os.environ | {"PATH": paths})

@@ -1,0 +1,110 @@
+import json
+
+import pyarrow as pa
+import pytest
+
+from fuseline.contracts import EXAMPLES, TOKENS, TableWriter, read_table
+from fuseline.errors import ConfigError
+from fuseline.modalities.text import encoder_folder, load_tokenizer, tokenize_examples
+from fuseline.params.tokenize import ScratchTextParams, TokenizeParams
+
+TEXTS = ["a red dot", "blue blue square", None, "unseen word zebra", "a " * 40]
+SPLITS = ["train", "train", "train", "test", "train"]
+
+
+def params(encoder="scratch", longest=8, vocab=64):
+    scratch = ScratchTextParams(vocab_size=vocab, hidden_size=8, num_layers=1, num_heads=1)
+    return TokenizeParams(encoder=encoder, max_length_tokens=longest, scratch=scratch)
+
+
+@pytest.fixture
+def examples(tmp_path):
+    rows = [
+        {
+            "example_id": f"row-{row}",
+            "source_row": row,
+            "split": SPLITS[row],
+            "group": f"g{row}",
+            "text": text,
+            "label": "x",
+            "lang": None,
+            "image": None,
+            "audio": None,
+            "sanitised": [],
+        }
+        for row, text in enumerate(TEXTS)
+    ]
+    writer = TableWriter(tmp_path / "examples", EXAMPLES, "examples")
+    writer.write("00000.parquet", pa.Table.from_pylist(rows[:3], EXAMPLES))
+    writer.write("00001.parquet", pa.Table.from_pylist(rows[3:], EXAMPLES))
+    writer.finish()
+    return tmp_path / "examples"
+
+
+def tokenized(examples, name="a", **changes):
+    folder = examples.parent
+    metrics = tokenize_examples(
+        examples, folder / f"tokens-{name}", folder / f"tokenizer-{name}", params(**changes)
+    )
+    table = read_table(folder / f"tokens-{name}", TOKENS, "tokens")
+    return metrics, table, folder / f"tokenizer-{name}"
+
+
+def test_rows_shards_and_lengths(examples):
+    metrics, table, _ = tokenized(examples)
+    assert table.column("example_id").to_pylist() == [f"row-{row}" for row in range(5)]
+    assert {p.name for p in (examples.parent / "tokens-a").glob("*.parquet")} == {
+        "00000.parquet",
+        "00001.parquet",
+    }
+    assert metrics["rows"] == 5
+    assert metrics["truncated_rows"] == 1
+    assert metrics["max_length_tokens"] == 8
+
+
+def test_a_truncated_text_keeps_its_separator_and_an_absent_one_is_empty(examples):
+    _, table, folder = tokenized(examples)
+    tokenizer = load_tokenizer(folder)
+    ids = table.column("input_ids").to_pylist()
+    cls, sep = tokenizer.token_to_id("[CLS]"), tokenizer.token_to_id("[SEP]")
+    assert all(row[0] == cls and row[-1] == sep for row in ids)
+    assert ids[2] == [cls, sep]
+    assert table.column("has_text").to_pylist() == [True, True, False, True, True]
+
+
+def test_the_vocabulary_sees_the_training_split_only(examples):
+    _, _, folder = tokenized(examples)
+    tokenizer = load_tokenizer(folder)
+    assert tokenizer.token_to_id("blue") is not None
+    assert tokenizer.token_to_id("zebra") is None
+    assert tokenizer.token_to_id("z") is None
+
+
+def test_frequent_words_come_first_and_the_size_is_kept(examples):
+    metrics, _, folder = tokenized(examples, vocab=64)
+    assert metrics["vocab_size"] <= 64
+    tokenizer = load_tokenizer(folder)
+    assert tokenizer.token_to_id("blue") < tokenizer.token_to_id("dot")
+
+
+def test_a_second_run_writes_the_same_bytes(examples):
+    first, _, folder = tokenized(examples, "a")
+    second, _, again = tokenized(examples, "b")
+    assert first == second
+    for path in [*folder.iterdir(), *(examples.parent / "tokens-a").iterdir()]:
+        twin = examples.parent / path.parent.name.replace("-a", "-b") / path.name
+        assert path.read_bytes() == twin.read_bytes()
+    assert again.exists()
+
+
+def test_the_folder_says_what_encoder_the_ids_are_for(examples):
+    _, _, folder = tokenized(examples, encoder="minilm", longest=16)
+    facts = json.loads((folder / "encoder.json").read_text())
+    assert facts["encoder"] == "minilm"
+    assert facts["max_length_tokens"] == 16
+    assert len(facts["weights"]) == 64
+
+
+def test_an_unknown_encoder_is_named():
+    with pytest.raises(ConfigError, match=r"tokenize\.encoder: expected 'minilm', 'scratch' or a"):
+        encoder_folder("minilmm")

@@ -1,0 +1,109 @@
+import numpy as np
+import pyarrow as pa
+import pytest
+
+from fuseline.contracts import EXAMPLES, TOKENS, TableWriter, features_schema
+from fuseline.dataset import NO_LABEL, load_data
+from fuseline.errors import ContractError
+
+LABELS = ["cat", None, "ant", "cat"]
+
+
+def write(folder, schema, kind, rows, **facts):
+    writer = TableWriter(folder, schema, kind)
+    writer.write("00000.parquet", pa.Table.from_pylist(rows, schema))
+    writer.finish(**facts)
+
+
+@pytest.fixture
+def tables(tmp_path):
+    ids = [f"row-{row}" for row in range(4)]
+    common = [
+        {"example_id": i, "split": "train" if n < 3 else "test", "group": f"g{n // 2}"}
+        for n, i in enumerate(ids)
+    ]
+    tokens = [
+        row | {"lang": None, "input_ids": list(range(2, 5 + n)), "has_text": n != 2}
+        for n, row in enumerate(common)
+    ]
+    features = [
+        row | {"features": None if n == 1 else [float(n)] * 6} for n, row in enumerate(common)
+    ]
+    examples = [
+        row
+        | {
+            "source_row": n,
+            "text": "t",
+            "label": LABELS[n],
+            "lang": None,
+            "image": None,
+            "audio": None,
+            "sanitised": [],
+        }
+        for n, row in enumerate(common)
+    ]
+    write(tmp_path / "tokens", TOKENS, "tokens", tokens)
+    schema = features_schema(2, 3)
+    write(tmp_path / "features" / "image", schema, "features", features, shape=[2, 3])
+    write(tmp_path / "examples", EXAMPLES, "examples", examples)
+    return tmp_path
+
+
+def load(tables, **changes):
+    values = {
+        "modalities": ["text", "image"],
+        "pad_token_id": 0,
+        "examples": tables / "examples",
+    }
+    return load_data(tables / "tokens", tables / "features", **(values | changes))
+
+
+def test_arrays_follow_the_tables(tables):
+    data = load(tables)
+    assert data.label_names == ["ant", "cat"]
+    assert data.labels.tolist() == [1, NO_LABEL, 0, 1]
+    assert data.feature_mask["image"].tolist() == [True, False, True, True]
+    assert data.features["image"][3].tolist() == [[3.0] * 3] * 2
+    assert data.features["image"][1].sum() == 0
+    assert data.text_mask.tolist() == [True, True, False, True]
+    assert len(data.labelled()) == 3
+    assert data.select("test").example_ids == ["row-3"]
+
+
+def test_batches_are_padded_to_a_multiple_of_eight(tables):
+    batch = load(tables).batch([0, 3])
+    assert batch["input_ids"].shape == (2, 8)
+    assert batch["attention_mask"].sum(1).tolist() == [3, 6]
+    assert batch["input_ids"][0].tolist() == [2, 3, 4, 0, 0, 0, 0, 0]
+    assert batch["image_features"].shape == (2, 2, 3)
+
+
+def test_a_modality_left_out_is_absent(tables):
+    assert not load(tables, modalities=["image"]).text_mask.any()
+    assert load(tables, modalities=["text"]).features == {}
+
+
+def test_without_examples_there_are_no_labels(tables):
+    assert (load(tables, examples=None).labels == NO_LABEL).all()
+
+
+def test_a_label_the_model_does_not_know_is_named(tables):
+    with pytest.raises(ContractError, match="row 'row-2' has label 'ant', which the model does"):
+        load(tables, label_names=["cat"])
+
+
+def test_tables_of_different_runs_are_refused(tables):
+    rows = [
+        {"example_id": f"other-{n}", "split": "train", "group": "g", "features": [0.0] * 6}
+        for n in range(4)
+    ]
+    for path in (tables / "features" / "image").iterdir():
+        path.unlink()
+    schema = features_schema(2, 3)
+    write(tables / "features" / "image", schema, "features", rows, shape=[2, 3])
+    with pytest.raises(ContractError, match="not those of the tokens table, in the same order"):
+        load(tables)
+
+
+def test_memory_holds_half_precision(tables):
+    assert load(tables).features["image"].dtype == np.float16
