@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 import torch
 from torch import Tensor
 from torch.nn import functional
+from torch.nn.attention import SDPBackend, sdpa_kernel
 
 from fuseline.attacks import Attack
 from fuseline.evaluation.prediction import Model
@@ -87,9 +88,11 @@ class Target:
         movable = {space: start[space] for space in self.start}
         if not movable:
             return {}
-        return attack.perturb(
-            self._losses(loss), movable, self.masks, generator=generator, scale=scale
-        )
+        # On a processor the fused attention's backward pass is slower than the plain products.
+        with sdpa_kernel(SDPBackend.MATH):
+            return attack.perturb(
+                self._losses(loss), movable, self.masks, generator=generator, scale=scale
+            )
 
     def fallen(self, deltas: Deltas) -> Tensor:
         """(B,) bool: wrong in a plain float32 pass over the perturbed batch."""

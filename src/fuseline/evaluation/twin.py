@@ -98,7 +98,7 @@ def predict_twin(data: MultimodalData, blocks: list[Block]) -> np.ndarray:
 
 
 def _fit(inputs: np.ndarray, labels: np.ndarray, strength: float) -> LogisticRegression:
-    # Two threads take thirty times as long on products of this size.
+    # Products of this size gain nothing from a second thread, and wait for it on a busy machine.
     with threadpool_limits(limits=1):
         return LogisticRegression(C=strength, max_iter=MAX_ITERATIONS).fit(inputs, labels)
 

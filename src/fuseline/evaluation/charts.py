@@ -1,0 +1,175 @@
+"""The report's charts: inline SVG, the same bytes for the same figures.
+
+They take the page's text colour, so that they read on light and dark. Marks are never clipped:
+the ids of clip paths are counted through the life of the process and would differ from run to
+run.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import altair as alt
+import vl_convert
+
+from fuseline.evaluation.calibration import Bin
+
+Row = dict[str, Any]
+
+# Eight hues that stay apart on white and on near-black.
+PALETTE = [
+    "#3d7be0",
+    "#e07b2e",
+    "#2f9e74",
+    "#b0509c",
+    "#8a7a1f",
+    "#d0505f",
+    "#3f9fb5",
+    "#7f7f8c",
+]
+WIDTH = 290
+HEIGHT = 190
+# Above so many classes a cell is too small for its count.
+MAX_COUNTED_CLASSES = 20
+
+_CONFIG: Row = {
+    "background": None,
+    "font": "system-ui, sans-serif",
+    "view": {"stroke": None},
+    "axis": {
+        "labelColor": "currentColor",
+        "titleColor": "currentColor",
+        "titleFontWeight": "normal",
+        "domainColor": "currentColor",
+        "domainOpacity": 0.4,
+        "tickColor": "currentColor",
+        "tickOpacity": 0.4,
+        "gridColor": "currentColor",
+        "gridOpacity": 0.12,
+        "labelLimit": 110,
+    },
+    "legend": {
+        "labelColor": "currentColor",
+        "titleColor": "currentColor",
+        "orient": "bottom",
+        "columns": 2,
+        "labelLimit": 200,
+        "symbolStrokeWidth": 2,
+    },
+    "range": {"category": PALETTE},
+    "text": {"color": "currentColor"},
+}
+
+
+def confusion_chart(labels: list[str], matrix: list[list[int]]) -> str:
+    """Heat map of counts; the shade is the share of the actual class."""
+    rows = [
+        {
+            "actual": actual,
+            "predicted": predicted,
+            "count": count,
+            "share": count / max(sum(row), 1),
+        }
+        for actual, row in zip(labels, matrix, strict=True)
+        for predicted, count in zip(labels, row, strict=True)
+    ]
+    side = 24 if len(labels) <= MAX_COUNTED_CLASSES else 10
+    chart = alt.Chart(_data(rows)).encode(
+        x=alt.X("predicted:N", title="predicted", sort=labels, axis=alt.Axis(labelAngle=-50)),
+        y=alt.Y("actual:N", title="actual", sort=labels),
+    )
+    cells = chart.mark_rect(fill=PALETTE[0]).encode(
+        opacity=alt.Opacity("share:Q", legend=None, scale=alt.Scale(domain=[0, 1], range=[0.04, 1]))
+    )
+    counts = chart.transform_filter("datum.count > 0").mark_text(fontSize=10).encode(text="count:Q")
+    layers = cells + counts if len(labels) <= MAX_COUNTED_CLASSES else cells
+    return _svg(layers.properties(width=alt.Step(side), height=alt.Step(side)))
+
+
+def history_chart(rows: list[Row], title: str) -> str:
+    """One line per `series` over epochs.
+
+    Args:
+        rows: `epoch`, `series`, `value`.
+        title: of the vertical axis.
+    """
+    epochs = sorted({row["epoch"] for row in rows})
+    chart = alt.Chart(_data(rows)).encode(
+        x=alt.X("epoch:Q", axis=alt.Axis(values=epochs, format="d", grid=False)),
+        y=alt.Y("value:Q", title=title, scale=alt.Scale(zero=False)),
+        color=alt.Color("series:N", title=None),
+    )
+    return _svg(_sized(chart.mark_line(point={"size": 24})))
+
+
+def robustness_chart(rows: list[Row], headline: str) -> str:
+    """Accuracy of every model under attack over the scale of epsilon.
+
+    Args:
+        rows: `model`, `scale`, `robust_accuracy`, `fgm_robust_accuracy`.
+        headline: what scale 1 stands for.
+    """
+    scales = sorted({row["scale"] for row in rows})
+    chart = alt.Chart(_data(rows)).encode(
+        x=alt.X(
+            "scale:Q",
+            title=f"epsilon, times {headline}",
+            scale=alt.Scale(type="log", nice=False),
+            axis=alt.Axis(values=scales, format="~g", grid=False),
+        ),
+        color=alt.Color("model:N", title=None, sort=_in_order(rows, "model")),
+    )
+    share = alt.Scale(domain=[0, 1])
+    accuracy = alt.Y("robust_accuracy:Q", title="accuracy under attack", scale=share)
+    pgd = chart.mark_line(point={"size": 30}).encode(
+        y=accuracy.axis(format="%"),
+    )
+    fgm = chart.mark_line(strokeDash=[4, 3], strokeWidth=1).encode(
+        y=alt.Y("fgm_robust_accuracy:Q", scale=share)
+    )
+    return _svg(_sized(fgm + pgd))
+
+
+def reliability_chart(bins: dict[str, list[Bin]]) -> str:
+    """Accuracy over confidence, per model; a dot's area is the number of rows in its bin."""
+    rows = [
+        {"model": model, **item}
+        for model, items in bins.items()
+        for item in items
+        if item["count"] > 0
+    ]
+    share = alt.Scale(domain=[0, 1])
+    perfect = (
+        alt.Chart(
+            _data([{"confidence": 0.0, "accuracy": 0.0}, {"confidence": 1.0, "accuracy": 1.0}])
+        )
+        .mark_line(color="gray", strokeDash=[2, 3], strokeWidth=1)
+        .encode(x="confidence:Q", y="accuracy:Q")
+    )
+    dots = alt.Chart(_data(rows)).encode(
+        x=alt.X("confidence:Q", scale=share, axis=alt.Axis(format="%")),
+        y=alt.Y("accuracy:Q", scale=share, axis=alt.Axis(format="%")),
+        color=alt.Color("model:N", title=None, sort=list(bins)),
+    )
+    sized = dots.mark_circle(opacity=0.75).encode(
+        size=alt.Size("count:Q", legend=None, scale=alt.Scale(range=[20, 300]))
+    )
+    return _svg(_sized(perfect + dots.mark_line(strokeWidth=1) + sized))
+
+
+def _in_order(rows: list[Row], name: str) -> list[str]:
+    return list(dict.fromkeys(row[name] for row in rows))
+
+
+def _data(rows: list[Row]) -> alt.InlineData:
+    return alt.InlineData(values=rows)
+
+
+def _sized(chart: Any) -> Any:
+    return chart.properties(width=WIDTH, height=HEIGHT)
+
+
+def _svg(chart: Any) -> str:
+    # Altair's own configuration refuses `currentColor`, which SVG knows and the page needs.
+    spec = chart.to_dict() | {"config": _CONFIG}
+    return str(vl_convert.vegalite_to_svg(spec))

@@ -1,0 +1,199 @@
+"""The report: one offline page with figures, charts and example rows."""
+
+from __future__ import annotations
+
+import json
+from collections import Counter
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+from jinja2 import Environment, FileSystemLoader, StrictUndefined
+from markupsafe import Markup
+
+from fuseline.contracts import QUARANTINE, iter_shards, read_manifest
+from fuseline.errors import ContractError
+from fuseline.evaluation.charts import (
+    confusion_chart,
+    history_chart,
+    reliability_chart,
+    robustness_chart,
+)
+from fuseline.evaluation.report_examples import choose_examples, read_predictions
+from fuseline.evaluation.tables import RELIABILITY
+from fuseline.params.report import ReportParams
+
+TEMPLATE = "report.html.j2"
+TITLES = {
+    "finetuned": "Fine-tuned",
+    "adversarial": "Adversarial",
+    "pretrain": "Pre-training",
+    "finetune": "Fine-tuning",
+    "adversarial_finetune": "Adversarial fine-tuning",
+}
+ATTRIBUTIONS = {
+    "emoji": "Pictures: OpenMoji (openmoji.org), licence CC BY-SA 4.0.",
+}
+QUALITY = ("accuracy", "macro_f1", "robust_accuracy")
+
+
+@dataclass(frozen=True)
+class ReportInputs:
+    """What the report reads.
+
+    Attributes:
+        metrics: folder of metrics files.
+        predictions: folder of predictions tables, one per model.
+        examples, quarantine: the tables of those names.
+        plots: folder of plot data, one folder per model.
+        history: folder of curves by epoch, one CSV per training stage.
+    """
+
+    metrics: Path
+    predictions: Path
+    examples: Path
+    quarantine: Path
+    plots: Path
+    history: Path
+
+
+@dataclass(frozen=True)
+class Evaluated:
+    """One model's metrics and charts."""
+
+    name: str
+    title: str
+    metrics: dict[str, Any]
+    bins: list[Any]
+    confusion: Markup
+
+
+@dataclass(frozen=True)
+class Curve:
+    """Charts of one training stage; `quality` is None where it only has losses."""
+
+    title: str
+    loss: Markup
+    quality: Markup | None
+
+
+def write_report(inputs: ReportInputs, out: Path, params: ReportParams) -> None:
+    """Write the page. All text of rows is escaped; the page loads and runs nothing.
+
+    Raises:
+        ContractError: a table or metrics file is missing, or they are not of one run.
+    """
+    models = _read_models(inputs)
+    predictions = {
+        model.title: read_predictions(inputs.predictions / model.name) for model in models
+    }
+    environment = Environment(
+        loader=FileSystemLoader(Path(__file__).parent),
+        autoescape=True,
+        undefined=StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+    )
+    environment.filters["percent"] = _percent
+    page = environment.get_template(TEMPLATE).render(
+        models=models,
+        ingest=_read_json(inputs.metrics / "ingest.json"),
+        quarantine=_quarantine_reasons(inputs.quarantine),
+        robustness=_robustness(models),
+        reliability=Markup(reliability_chart({model.title: model.bins for model in models})),
+        curves=_curves(inputs.history),
+        examples=choose_examples(predictions, inputs.examples, params.num_examples),
+        attribution=ATTRIBUTIONS.get(read_manifest(inputs.examples, "examples").get("source", "")),
+    )
+    out.parent.mkdir(parents=True, exist_ok=True)
+    out.write_text(page, encoding="utf-8")
+
+
+def _read_models(inputs: ReportInputs) -> list[Evaluated]:
+    """The evaluated models, plain fine-tuning first."""
+    files = sorted((inputs.metrics / "evaluate").glob("*.json"), key=_plain_first)
+    if not files:
+        raise ContractError(
+            f"{inputs.metrics / 'evaluate'}: no metrics of any model. Run `dvc repro evaluate`."
+        )
+    return [_read_model(inputs, path) for path in files]
+
+
+def _plain_first(path: Path) -> tuple[bool, str]:
+    return path.stem != "finetuned", path.stem
+
+
+def _read_model(inputs: ReportInputs, path: Path) -> Evaluated:
+    metrics = _read_json(path)
+    # The charts escape their text; everything else is escaped by the template.
+    confusion = Markup(confusion_chart(metrics["labels"], metrics["confusion_matrix"]))
+    bins: list[Any] = pd.read_csv(inputs.plots / path.stem / RELIABILITY).to_dict("records")
+    return Evaluated(path.stem, _title(path.stem), metrics, bins, confusion)
+
+
+def _read_json(path: Path) -> dict[str, Any]:
+    try:
+        content: dict[str, Any] = json.loads(path.read_text(encoding="utf-8"))
+    except FileNotFoundError:
+        raise ContractError(f"{path}: not found. Run `dvc repro` to make it.") from None
+    return content
+
+
+def _robustness(models: list[Evaluated]) -> Markup:
+    rows = [
+        {"model": model.title, **point}
+        for model in models
+        for point in model.metrics["robustness"]["curve"]
+    ]
+    epsilon = models[0].metrics["robustness"]["epsilon"]
+    named = ", ".join(f"{value:g} in {space}" for space, value in sorted(epsilon.items()))
+    return Markup(robustness_chart(rows, named))
+
+
+def _curves(folder: Path) -> list[Curve]:
+    order = {name: place for place, name in enumerate(TITLES)}
+    files = sorted(folder.glob("*.csv"), key=lambda path: (order.get(path.stem, 99), path.stem))
+    return [curve for path in files if (curve := _curve(path)) is not None]
+
+
+def _curve(path: Path) -> Curve | None:
+    history = pd.read_csv(path)
+    history["series"] = history["split"] + " " + history["metric"]
+    loss = history[history["metric"].str.endswith("loss")]
+    quality = history[history["metric"].isin(QUALITY) & (history["split"] == "dev")]
+    if loss.empty:
+        return None
+    return Curve(
+        _title(path.stem),
+        Markup(history_chart(_rows(loss), "loss")),
+        Markup(history_chart(_rows(quality), "on the dev split")) if len(quality) else None,
+    )
+
+
+def _rows(history: pd.DataFrame) -> list[dict[str, Any]]:
+    columns = history[["epoch", "series", "value"]].to_dict("list")
+    return [
+        {"epoch": epoch, "series": series, "value": value}
+        for epoch, series, value in zip(*columns.values(), strict=True)
+    ]
+
+
+def _quarantine_reasons(folder: Path) -> list[tuple[str, int, str]]:
+    """`(reason, rows, detail of the first)`, the most frequent first."""
+    counts: Counter[str] = Counter()
+    details: dict[str, str] = {}
+    for _, table in iter_shards(folder, QUARANTINE, "quarantine", ["reason", "detail"]):
+        for row in table.to_pylist():
+            counts[row["reason"]] += 1
+            details.setdefault(row["reason"], row["detail"])
+    ordered = sorted(counts.items(), key=lambda item: (-item[1], item[0]))
+    return [(reason, count, details[reason]) for reason, count in ordered]
+
+
+def _title(name: str) -> str:
+    return TITLES.get(name, name)
+
+
+def _percent(share: float) -> str:
+    return f"{100 * share:.1f}"

@@ -1,0 +1,42 @@
+"""One offline page about the whole run."""
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from fuseline.stage import run_stage
+
+app = typer.Typer(add_completion=False, pretty_exceptions_enable=False)
+
+
+@app.command()
+def main(
+    metrics: Annotated[Path, typer.Option(help="Folder of metrics files to read.")],
+    predictions: Annotated[Path, typer.Option(help="Folder of predictions tables to read.")],
+    examples: Annotated[Path, typer.Option(help="Examples table to read, for example rows.")],
+    quarantine: Annotated[Path, typer.Option(help="Quarantine table to read.")],
+    plots: Annotated[Path, typer.Option(help="Folder of plot data to read.")],
+    history: Annotated[Path, typer.Option(help="Folder of curves by epoch to read.")],
+    out: Annotated[Path, typer.Option(help="Page to write, HTML.")],
+) -> None:
+    """Write figures, charts and example rows as one page that works offline."""
+    with run_stage(
+        "report",
+        params=["report"],
+        inputs=[metrics, predictions, examples, quarantine, plots, history],
+        outputs=[out],
+    ) as run:
+        from fuseline.config import load_section
+        from fuseline.evaluation.report import ReportInputs, write_report
+        from fuseline.params.report import ReportParams
+
+        write_report(
+            ReportInputs(metrics, predictions, examples, quarantine, plots, history),
+            run.out(out),
+            load_section("report", ReportParams),
+        )
+
+
+if __name__ == "__main__":
+    app()

@@ -1,0 +1,69 @@
+from __future__ import annotations
+
+from xml.etree import ElementTree
+
+import pytest
+
+from fuseline.evaluation.charts import (
+    confusion_chart,
+    history_chart,
+    reliability_chart,
+    robustness_chart,
+)
+
+EVIL = "<script>alert(\"x\")</script> & 'y'"
+HISTORY = [
+    {"epoch": epoch, "series": series, "value": 1.0 / (epoch + 1)}
+    for epoch in range(3)
+    for series in ("train loss", EVIL)
+]
+CURVE = [
+    {"model": model, "scale": scale, "robust_accuracy": 0.5, "fgm_robust_accuracy": 0.6}
+    for model in ("plain", EVIL)
+    for scale in (0.5, 1.0, 2.0)
+]
+BINS = [
+    {"low": 0.0, "high": 0.5, "count": 3, "confidence": 0.4, "accuracy": 0.3},
+    {"low": 0.5, "high": 1.0, "count": 0, "confidence": 0.0, "accuracy": 0.0},
+]
+CHARTS = {
+    "confusion": lambda: confusion_chart(["a", EVIL], [[3, 1], [0, 0]]),
+    "history": lambda: history_chart(HISTORY, "loss"),
+    "robustness": lambda: robustness_chart(CURVE, "0.5 in text_embedding"),
+    "reliability": lambda: reliability_chart({"plain": BINS, EVIL: BINS}),
+}
+
+
+@pytest.mark.parametrize("draw", CHARTS.values(), ids=CHARTS)
+def test_the_same_figures_give_the_same_bytes(draw):
+    assert draw() == draw()
+
+
+@pytest.mark.parametrize("draw", CHARTS.values(), ids=CHARTS)
+def test_labels_are_escaped_and_nothing_is_linked(draw):
+    svg = draw()
+    assert "<script" not in svg
+    tags = {element.tag.split("}")[-1] for element in ElementTree.fromstring(svg).iter()}
+    assert tags <= {"svg", "g", "path", "line", "text", "rect", "defs", "tspan"}
+    assert "href" not in svg
+
+
+@pytest.mark.parametrize("draw", CHARTS.values(), ids=CHARTS)
+def test_text_takes_the_colour_of_the_page(draw):
+    assert "currentColor" in draw()
+
+
+def test_cells_hold_counts_and_empty_ones_stay_empty():
+    texts = [
+        element.text
+        for element in ElementTree.fromstring(confusion_chart(["a", "b"], [[17, 0], [5, 9]])).iter()
+        if element.tag.endswith("text")
+    ]
+    assert {"17", "5", "9"} <= set(texts)
+    assert "0" not in texts
+
+
+def test_many_classes_are_drawn_without_counts():
+    labels = [f"label{index}" for index in range(30)]
+    svg = confusion_chart(labels, [[7] * 30] * 30)
+    assert ">7<" not in svg

@@ -1,0 +1,65 @@
+from __future__ import annotations
+
+import json
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from fuseline.contracts import hash_path, predictions_schema, read_manifest, read_table
+from fuseline.evaluation.calibration import reliability_bins
+from fuseline.evaluation.prediction import softmax
+from fuseline.evaluation.tables import write_plots, write_predictions
+
+CURVE = [{"scale": 1.0, "robust_accuracy": 1 / 3}]
+
+
+@pytest.fixture
+def rows(make_data):
+    data = make_data(10, 3, example_ids=[f"id{9 - row}" for row in range(10)])
+    logits = np.random.default_rng(0).normal(size=(10, 3)).astype(np.float32)
+    return data, softmax(logits)
+
+
+def test_predictions_are_sorted_and_keep_their_rows_together(tmp_path, rows):
+    data, probabilities = rows
+    write_predictions(tmp_path, data, probabilities, "finetuned")
+    table = read_table(tmp_path, predictions_schema(3), "predictions").to_pylist()
+    assert [row["example_id"] for row in table] == sorted(data.example_ids)
+    for row in table:
+        place = data.example_ids.index(row["example_id"])
+        assert row["label"] == data.label_names[data.labels[place]]
+        assert row["probabilities"] == probabilities[place].tolist()
+        assert row["prediction"] == data.label_names[probabilities[place].argmax()]
+    manifest = read_manifest(tmp_path, "predictions")
+    assert (manifest["labels"], manifest["model"]) == (data.label_names, "finetuned")
+
+
+def test_the_same_predictions_give_the_same_bytes(tmp_path, rows):
+    data, probabilities = rows
+    for name in ("one", "two"):
+        write_predictions(tmp_path / name, data, probabilities, "finetuned")
+    assert hash_path(tmp_path / "one") == hash_path(tmp_path / "two")
+
+
+def test_plots_hold_one_confusion_row_per_example(tmp_path, rows):
+    data, probabilities = rows
+    predicted = probabilities.argmax(-1)
+    bins = reliability_bins(probabilities, data.labels, 4)
+    write_plots(tmp_path, data, predicted, bins, CURVE)
+    confusion = pd.read_csv(tmp_path / "confusion.csv")
+    assert list(confusion.columns) == ["actual", "predicted"]
+    assert len(confusion) == 10
+    right = (confusion["actual"] == confusion["predicted"]).mean()
+    assert right == (predicted == data.labels).mean()
+    assert pd.read_csv(tmp_path / "robustness.csv").to_dict("records") == [
+        {"scale": 1.0, "robust_accuracy": 0.333333}
+    ]
+    assert len(pd.read_csv(tmp_path / "reliability.csv")) == 4
+
+
+def test_softmax_survives_large_logits():
+    found = softmax(np.array([[1e4, 0.0], [0.0, 0.0]], dtype=np.float32))
+    assert found.tolist() == [[1.0, 0.0], [0.5, 0.5]]
+    assert found.dtype == np.float32
+    assert json.dumps(found.tolist())
