@@ -24,7 +24,15 @@ def main(
     with run_stage(
         "report",
         params=["report"],
-        inputs=[metrics, predictions, examples, quarantine, plots, history],
+        inputs=[
+            metrics / "ingest.json",
+            metrics / "evaluate",
+            predictions,
+            examples,
+            quarantine,
+            plots,
+            history,
+        ],
         outputs=[out],
     ) as run:
         from fuseline.config import load_section

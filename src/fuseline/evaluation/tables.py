@@ -3,15 +3,18 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import pandas as pd
 import pyarrow as pa
 
 from fuseline.contracts import TableWriter, predictions_schema, shard_name
-from fuseline.dataset import MultimodalData
 from fuseline.evaluation.calibration import Bin
+
+if TYPE_CHECKING:
+    # The report reads this module's file names: how models are fed is none of its business.
+    from fuseline.dataset import MultimodalData
 
 CONFUSION = "confusion.csv"
 RELIABILITY = "reliability.csv"
