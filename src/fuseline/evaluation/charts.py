@@ -40,6 +40,7 @@ _CONFIG: Row = {
         "labelColor": "currentColor",
         "titleColor": "currentColor",
         "titleFontWeight": "normal",
+        "titleLimit": 300,
         "domainColor": "currentColor",
         "domainOpacity": 0.4,
         "tickColor": "currentColor",
@@ -53,7 +54,8 @@ _CONFIG: Row = {
         "titleColor": "currentColor",
         "orient": "bottom",
         "columns": 2,
-        "labelLimit": 200,
+        "columnPadding": 16,
+        "labelLimit": 130,
         "symbolStrokeWidth": 2,
     },
     "range": {"category": PALETTE},
@@ -81,7 +83,15 @@ def confusion_chart(labels: list[str], matrix: list[list[int]]) -> str:
     cells = chart.mark_rect(fill=PALETTE[0]).encode(
         opacity=alt.Opacity("share:Q", legend=None, scale=alt.Scale(domain=[0, 1], range=[0.04, 1]))
     )
-    counts = chart.transform_filter("datum.count > 0").mark_text(fontSize=10).encode(text="count:Q")
+    counts = (
+        chart.transform_filter("datum.count > 0")
+        .mark_text(fontSize=10)
+        .encode(
+            text="count:Q",
+            # White on the dark cells of either theme; elsewhere the page's own colour.
+            fill=alt.condition("datum.share > 0.5", alt.value("white"), alt.value("currentColor")),
+        )
+    )
     layers = cells + counts if len(labels) <= MAX_COUNTED_CLASSES else cells
     return _svg(layers.properties(width=alt.Step(side), height=alt.Step(side)))
 
@@ -113,7 +123,7 @@ def robustness_chart(rows: list[Row], headline: str) -> str:
     chart = alt.Chart(_data(rows)).encode(
         x=alt.X(
             "scale:Q",
-            title=f"epsilon, times {headline}",
+            title=["times epsilon", f"({headline})"],
             scale=alt.Scale(type="log", nice=False),
             axis=alt.Axis(values=scales, format="~g", grid=False),
         ),

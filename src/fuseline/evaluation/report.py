@@ -147,7 +147,7 @@ def _robustness(models: list[Evaluated]) -> Markup:
         for point in model.metrics["robustness"]["curve"]
     ]
     epsilon = models[0].metrics["robustness"]["epsilon"]
-    named = ", ".join(f"{value:g} in {space}" for space, value in sorted(epsilon.items()))
+    named = ", ".join(f"{space} {value:g}" for space, value in sorted(epsilon.items()))
     return Markup(robustness_chart(rows, named))
 
 
@@ -159,7 +159,7 @@ def _curves(folder: Path) -> list[Curve]:
 
 def _curve(path: Path) -> Curve | None:
     history = pd.read_csv(path)
-    history["series"] = history["split"] + " " + history["metric"]
+    history["series"] = history["split"] + " " + history["metric"].str.replace("_", " ")
     loss = history[history["metric"].str.endswith("loss")]
     quality = history[history["metric"].isin(QUALITY) & (history["split"] == "dev")]
     if loss.empty:
@@ -167,7 +167,7 @@ def _curve(path: Path) -> Curve | None:
     return Curve(
         _title(path.stem),
         Markup(history_chart(_rows(loss), "loss")),
-        Markup(history_chart(_rows(quality), "on the dev split")) if len(quality) else None,
+        Markup(history_chart(_rows(quality), "dev split")) if len(quality) else None,
     )
 
 

@@ -1,0 +1,135 @@
+"""The whole evaluation of an untrained model on a few drawn rows, from tables to metrics."""
+
+from __future__ import annotations
+
+import json
+import math
+from pathlib import Path
+
+import pytest
+import torch
+
+from fuseline.config import parse_section, read_yaml
+from fuseline.contracts import hash_path, read_manifest
+from fuseline.errors import ConfigError
+from fuseline.evaluation.evaluate import EvaluationInputs, evaluate_model
+from fuseline.ingest import ingest_examples
+from fuseline.modalities.image import extract_image_features
+from fuseline.modalities.text import tokenize_examples
+from fuseline.model import FuselineForClassification
+from fuseline.model.creation import create_model
+from fuseline.params.base import BaseParams
+from fuseline.params.evaluate import EvaluateParams
+from fuseline.params.extract_features import ImageFeatureParams
+from fuseline.params.ingest import IngestParams
+from fuseline.params.pretrain import PretrainParams
+from fuseline.params.tokenize import TokenizeParams
+
+PARAMS = Path(__file__).parents[3] / "params.yaml"
+# What is read from outside, and what the report and the plots need besides.
+KEYS = {
+    "accuracy", "macro_f1", "ece", "robust_accuracy", "attack_success_rate", "text_only",
+    "image_only", "shuffled", "twin", "twin_text_only", "twin_image_only", "intervals",
+    "per_class", "labels", "confusion_matrix", "robustness", "rows",
+}  # fmt: skip
+
+
+@pytest.fixture(scope="module")
+def content() -> dict:
+    return read_yaml(PARAMS)
+
+
+@pytest.fixture(scope="module")
+def inputs(tmp_path_factory, content) -> EvaluationInputs:
+    root = tmp_path_factory.mktemp("evaluate")
+    ingest = parse_section(content, "ingest", IngestParams)
+    synthetic = ingest.synthetic.model_copy(update={"num_rows": 80, "image_size": 16})
+    ingest = ingest.model_copy(update={"source": "synthetic", "synthetic": synthetic})
+    ingest_examples(ingest, root / "examples", root / "quarantine", raw=root / "raw")
+    tokenize = parse_section(content, "tokenize", TokenizeParams)
+    small = tokenize.scratch.model_copy(update={"hidden_size": 16, "num_layers": 1})
+    tokenize = tokenize.model_copy(update={"encoder": "scratch", "scratch": small})
+    tokenize_examples(root / "examples", root / "tokens", root / "tokenizer", tokenize)
+    image = ImageFeatureParams(encoder="patches", image_size=16, grid=2, batch_size=16)
+    extract_image_features(root / "examples", root / "features" / "image", image, "fp32")
+    return EvaluationInputs(
+        model=write_model(root, content),
+        examples=root / "examples",
+        tokens=root / "tokens",
+        tokenizer=root / "tokenizer",
+        features=root / "features",
+    )
+
+
+def write_model(root: Path, content: dict) -> Path:
+    shape = parse_section(content, "pretrain", PretrainParams).model
+    fusion = shape.fusion.model_copy(update={"num_layers": 1, "num_heads": 2})
+    shape = shape.model_copy(update={"hidden_size": 16, "fusion": fusion})
+    torch.manual_seed(0)
+    pretrained = create_model(shape, root / "tokenizer", root / "features", ["text", "image"])
+    labels = read_manifest(root / "examples", "examples")["labels"]
+    pretrained.save_pretrained(root / "pretrained")
+    FuselineForClassification.from_pretrained(
+        root / "pretrained",
+        num_labels=len(labels),
+        id2label=dict(enumerate(labels)),
+        label2id={name: index for index, name in enumerate(labels)},
+    ).save_pretrained(root / "model")
+    return root / "model"
+
+
+def settings(content: dict, **changes: object) -> tuple[EvaluateParams, BaseParams]:
+    params = parse_section(content, "evaluate", EvaluateParams)
+    attack = params.robustness.attack.model_copy(update={"num_steps": 2})
+    robustness = params.robustness.model_copy(update={"attack": attack, "num_restarts": 1})
+    base = parse_section(content, "base", BaseParams)
+    return (
+        params.model_copy(update={"robustness": robustness}),
+        base.model_copy(update={"num_threads": 1, **changes}),
+    )
+
+
+def run(inputs: EvaluationInputs, out: Path, content: dict, **changes: object) -> dict:
+    params, base = settings(content, **changes)
+    return evaluate_model(
+        "finetuned", inputs, out / "predictions", out / "plots", params=params, base=base
+    )
+
+
+def numbers(value: object) -> list[float]:
+    if isinstance(value, dict):
+        return [number for item in value.values() for number in numbers(item)]
+    if isinstance(value, list):
+        return [number for item in value for number in numbers(item)]
+    return [value] if isinstance(value, int | float) else []
+
+
+@pytest.mark.parametrize("modalities", [["text", "image"], ["text"], ["image"]])
+def test_keys_are_fixed_and_numbers_finite(inputs, tmp_path, content, modalities):
+    found = run(inputs, tmp_path, content, modalities=modalities)
+    assert set(found) == KEYS
+    for name in ("text_only", "image_only", "shuffled", "twin", "twin_text_only"):
+        assert {"accuracy", "macro_f1"} <= set(found[name])
+    assert all(math.isfinite(number) for number in numbers(found))
+    assert json.loads(json.dumps(found, allow_nan=False)) == found
+
+
+def test_twice_the_same_inputs_give_the_same_outputs(inputs, tmp_path, content):
+    first = run(inputs, tmp_path / "one", content)
+    assert run(inputs, tmp_path / "two", content) == first
+    assert hash_path(tmp_path / "one") == hash_path(tmp_path / "two")
+
+
+def test_an_attack_without_a_space_in_use_is_refused(inputs, tmp_path, content):
+    params, base = settings(content, modalities=["image"])
+    attack = params.robustness.attack.model_copy(update={"epsilon": {"text_embedding": 0.5}})
+    robustness = params.robustness.model_copy(update={"attack": attack})
+    with pytest.raises(ConfigError, match=r"epsilon: none of its spaces \(text_embedding\)"):
+        evaluate_model(
+            "finetuned",
+            inputs,
+            tmp_path / "predictions",
+            tmp_path / "plots",
+            params=params.model_copy(update={"robustness": robustness}),
+            base=base,
+        )
