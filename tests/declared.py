@@ -39,7 +39,7 @@ class DeclaredStage:
 def declared_stages(root: Path) -> dict[str, DeclaredStage]:
     """Every stage of the repository at `root`, by cell."""
     with Repo(str(root)) as repo:
-        return {stage.addressing: _declared(stage) for stage in repo.index.stages}
+        return {stage.name: _declared(stage) for stage in repo.index.stages}
 
 
 def _declared(stage) -> DeclaredStage:
@@ -47,7 +47,7 @@ def _declared(stage) -> DeclaredStage:
     assert words[:2] == ["python", "-m"], stage.cmd
     keys = {dep.def_path: frozenset(dep.params) for dep in stage.deps if hasattr(dep, "params")}
     return DeclaredStage(
-        cell=stage.addressing,
+        cell=stage.name,
         name=words[2].removeprefix("stages."),
         command=stage.cmd,
         options={

@@ -205,11 +205,19 @@ def end_with_dvc() -> None:
         return
 
     def watch() -> None:
-        while all(process.is_running() for process in above):
+        while all(map(_is_alive, above)):
             time.sleep(1.0)
         os.kill(os.getpid(), signal.SIGTERM)
 
     threading.Thread(target=watch, daemon=True, name="end-with-dvc").start()
+
+
+def _is_alive(process: psutil.Process) -> bool:
+    """Whether a process runs; one that ended and was not waited for yet does not."""
+    try:
+        return process.is_running() and process.status() != psutil.STATUS_ZOMBIE
+    except psutil.NoSuchProcess:
+        return False
 
 
 def write_metrics(path: Path, metrics: Mapping[str, Any]) -> None:

@@ -1,0 +1,53 @@
+"""Python imports this at start: in a stage it records what the stage opens and loads.
+
+Put this folder on PYTHONPATH and name a folder for the records in STAGE_OBSERVATIONS.
+"""
+
+import atexit
+import json
+import os
+import sys
+from pathlib import Path
+
+records = os.environ.get("STAGE_OBSERVATIONS")
+stage = next((name for name in sys.orig_argv if name.startswith("stages.")), None)
+
+if records and stage:
+    root = Path.cwd()
+    opened: dict[str, set[str]] = {"read": set(), "hashed": set(), "written": set()}
+
+    def note(event, arguments):
+        if event != "open" or not isinstance(arguments[0], str | bytes | os.PathLike):
+            return
+        path = os.path.abspath(os.fsdecode(arguments[0]))  # noqa: PTH100
+        if not path.startswith(f"{root}/"):
+            return
+        how = kind(arguments[1], arguments[2])
+        # `rmtree` opens names relative to a folder that the event does not tell.
+        if how == "written" or os.path.exists(path):  # noqa: PTH110
+            opened[how].add(path[len(f"{root}/") :])
+
+    def kind(mode, flags):
+        if flags & (os.O_WRONLY | os.O_RDWR) or (mode and not mode.startswith("r")):
+            return "written"
+        frame = sys._getframe(2)
+        names = set()
+        while frame and len(names) < 6:
+            names.add(frame.f_code.co_name)
+            frame = frame.f_back
+        return "hashed" if "hash_file" in names else "read"
+
+    def write():
+        modules = {
+            name: module.__file__
+            for name, module in sys.modules.items()
+            if name.split(".")[0] in ("fuseline", "stages")
+        }
+        observed = {kind: sorted(paths) for kind, paths in opened.items()}
+        # The record itself, and what is opened from here on, is no act of the stage.
+        opened.update(read=set(), hashed=set(), written=set())
+        path = Path(records) / f"{stage}-{os.getpid()}.json"
+        path.write_text(json.dumps({"argv": sys.argv[1:], "modules": modules, **observed}))
+
+    atexit.register(write)
+    sys.addaudithook(note)

@@ -1,0 +1,104 @@
+"""While they run, stages load and open what `dvc.yaml` and `code.json` know of, and all of it."""
+
+from __future__ import annotations
+
+import json
+import shlex
+from typing import Any
+
+import pytest
+
+from fuseline.provenance import SourceTree
+from tests.declared import REPOSITORY, DeclaredStage, declared_stages
+from tests.pipeline.workspace import Workspace
+
+STAGES = declared_stages(REPOSITORY)
+
+# Imported by name to check all params, outside the closure: it can stop a stage, not change it.
+BY_NAME = {"fuseline.params.whole"}
+# Read by every stage to check params and to know its own code.
+ALWAYS = {"params.yaml", "code.json"}
+# Your own data: the `synthetic` source of these tests reads none of it.
+UNREAD = {"data/raw"}
+
+every_stage = pytest.mark.parametrize("stage", STAGES.values(), ids=list(STAGES))
+
+
+@pytest.fixture
+def observed(finished: Workspace, stage: DeclaredStage) -> dict[str, Any]:
+    """What the run of this cell did."""
+    arguments = shlex.split(stage.command)[3:]
+    records = [json.loads(path.read_text()) for path in finished.observations.glob("*.json")]
+    (record,) = (record for record in records if record["argv"] == arguments)
+    return record
+
+
+@pytest.fixture
+def tree(finished: Workspace) -> SourceTree:
+    return SourceTree.of(finished.root / "src", finished.root / "stages")
+
+
+def within(path: str, folders: set[str]) -> bool:
+    return any(path == folder or path.startswith(f"{folder}/") for folder in folders)
+
+
+@every_stage
+def test_the_modules_loaded_are_those_that_are_hashed(
+    stage: DeclaredStage, observed: dict[str, Any], tree: SourceTree
+) -> None:
+    allowed = tree.closure(f"stages.{stage.name}")
+    if stage.name != "code":
+        for name in BY_NAME:
+            allowed |= tree.closure(name)
+    assert set(observed["modules"]) - allowed == set()
+
+
+@every_stage
+def test_the_code_that_runs_is_the_code_beside_it(
+    finished: Workspace, observed: dict[str, Any]
+) -> None:
+    assert all(path.startswith(str(finished.root)) for path in observed["modules"].values())
+
+
+@every_stage
+def test_the_files_read_are_declared(
+    stage: DeclaredStage, observed: dict[str, Any], finished: Workspace, tree: SourceTree
+) -> None:
+    closure = tree.closure(f"stages.{stage.name}")
+    data = {str(path.relative_to(finished.root)) for path in tree.data_files(closure)}
+    read = {path for path in [*observed["read"], *observed["hashed"]] if not is_code(path)}
+    undeclared = {
+        path
+        for path in read - ALWAYS - data
+        if not within(path, set(stage.deps)) and not is_own(path, stage)
+    }
+    assert undeclared == set()
+
+
+@every_stage
+def test_the_files_written_are_declared(stage: DeclaredStage, observed: dict[str, Any]) -> None:
+    written = {path for path in observed["written"] if not is_code(path)}
+    assert {path for path in written if not is_own(path, stage)} == set()
+
+
+@every_stage
+def test_every_dependency_is_read(stage: DeclaredStage, observed: dict[str, Any]) -> None:
+    """Hashing an input at the start is no reading."""
+    read = observed["read"]
+    unread = {dep for dep in stage.deps if not any(within(path, {dep}) for path in read)}
+    assert unread - UNREAD == set()
+
+
+def is_code(path: str) -> bool:
+    return path.endswith((".py", ".pyc")) or ".pyc." in path
+
+
+def is_own(path: str, stage: DeclaredStage) -> bool:
+    """Whether a path is an output of the stage, final or growing, or its work in progress."""
+    growing = {
+        f"{folder}/.{name}.partial" if folder else f".{name}.partial"
+        for folder, _, name in (out.rpartition("/") for out in stage.outs)
+    }
+    beside = {f"{out}.partial" for out in [*stage.outs, *growing]}
+    work = f".checkpoints/{stage.cell}"
+    return within(path, {*stage.outs, *growing, *beside, work})

@@ -1,0 +1,182 @@
+"""A copy of the repository with small params, in which tests run the real `dvc`."""
+
+from __future__ import annotations
+
+import os
+import re
+import shutil
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from ruamel.yaml import YAML
+
+from fuseline.contracts import hash_path
+from tests.declared import REPOSITORY
+
+OBSERVER = Path(__file__).parent / "observer"
+GIT_IDENTITY = {
+    f"GIT_{who}_{what}": f"tester{'@example.org' if what == 'EMAIL' else ''}"
+    for who in ("AUTHOR", "COMMITTER")
+    for what in ("NAME", "EMAIL")
+}
+SMALL_PARAMS = {
+    "base.num_threads": 1,
+    "base.precision": "fp32",
+    "ingest.source": "synthetic",
+    "ingest.synthetic.num_rows": 120,
+    "ingest.shard_rows": 64,
+    "tokenize.encoder": "scratch",
+    "tokenize.max_length_tokens": 16,
+    "tokenize.scratch.vocab_size": 128,
+    "tokenize.scratch.hidden_size": 16,
+    "tokenize.scratch.num_layers": 1,
+    "extract_features.image.encoder": "patches",
+    "extract_features.image.image_size": 16,
+    "extract_features.image.grid": 2,
+    "pretrain.model.hidden_size": 32,
+    "pretrain.model.contrastive_size": 16,
+    "pretrain.model.fusion.num_layers": 1,
+    "pretrain.model.fusion.num_heads": 2,
+    "pretrain.training.num_epochs": 1,
+    "finetune.training.num_epochs": 1,
+    "adversarial_finetune.training.num_epochs": 1,
+    "adversarial_finetune.attack.num_steps": 1,
+    "evaluate.robustness.attack.num_steps": 2,
+    "evaluate.robustness.num_restarts": 1,
+    "evaluate.robustness.scales": [1.0, 16.0],
+    "report.num_examples": 4,
+}
+
+
+@dataclass(frozen=True)
+class Workspace:
+    """A repository of its own, cut off from the user's settings of git and DVC."""
+
+    root: Path
+
+    @classmethod
+    def create(cls, root: Path) -> Workspace:
+        """Copy what git tracks or would track, with small params, into a new git repository."""
+        listed = subprocess.run(
+            ["git", "ls-files", "-z", "--cached", "--others", "--exclude-standard"],
+            cwd=REPOSITORY,
+            check=True,
+            capture_output=True,
+            text=True,
+        ).stdout.split("\0")
+        for name in listed:
+            if name not in ("", "dvc.lock", "code.json") and (REPOSITORY / name).is_file():
+                (root / name).parent.mkdir(parents=True, exist_ok=True)
+                shutil.copy2(REPOSITORY / name, root / name)
+        workspace = cls(root)
+        for folder in ("metrics", "reports", "docs"):
+            shutil.rmtree(root / folder, ignore_errors=True)
+        workspace.set_params(SMALL_PARAMS)
+        subprocess.run(["git", "init", "--quiet"], cwd=root, check=True, env=workspace.environment)
+        return workspace
+
+    def copy(self, root: Path) -> Workspace:
+        """The same files, cache and lock file included, at another place."""
+        shutil.copytree(self.root, root, ignore=shutil.ignore_patterns("tmp", "observations"))
+        return Workspace(root)
+
+    @property
+    def observations(self) -> Path:
+        return self.root / ".observations"
+
+    @property
+    def environment(self) -> dict[str, str]:
+        """The environment's Python first on PATH; DVC and git see no settings but their own."""
+        inherited = {
+            key: value
+            for key, value in os.environ.items()
+            if not key.startswith(("DVC_", "GIT_", "PYTEST_"))
+        }
+        private = self.root.parent / f"{self.root.name}-dvc"
+        return inherited | {
+            **GIT_IDENTITY,
+            "PATH": f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}",
+            "OMP_NUM_THREADS": "1",
+            "DVC_SITE_CACHE_DIR": str(private / "site"),
+            "DVC_GLOBAL_CONFIG_DIR": str(private / "global"),
+            "DVC_SYSTEM_CONFIG_DIR": str(private / "system"),
+            "DVC_NO_ANALYTICS": "1",
+        }
+
+    def set_params(self, values: dict[str, Any]) -> None:
+        """Give keys of `params.yaml` new values; each key must be there already."""
+        yaml = YAML()
+        path = self.root / "params.yaml"
+        content = yaml.load(path)
+        for key, value in values.items():
+            *sections, leaf = key.split(".")
+            place = content
+            for section in sections:
+                place = place[section]
+            assert leaf in place, key
+            place[leaf] = value
+        yaml.dump(content, path)
+
+    def run(self, *command: str, **environment: str) -> subprocess.CompletedProcess[str]:
+        """Run a command at the root, with its output as text."""
+        return subprocess.run(
+            command,
+            cwd=self.root,
+            env=self.environment | environment,
+            check=False,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            text=True,
+        )
+
+    def start(self, *command: str) -> subprocess.Popen[str]:
+        """Start a command at the root in a process group of its own."""
+        return subprocess.Popen(
+            command,
+            cwd=self.root,
+            env=self.environment,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            text=True,
+            start_new_session=True,
+        )
+
+    def repro(self, *arguments: str, **environment: str) -> list[str]:
+        """Run `dvc repro`; return the stages that ran, or would run with `--dry`, in order."""
+        result = self.run("dvc", "repro", *arguments, **environment)
+        assert result.returncode == 0, result.stdout
+        return re.findall(r"^Running stage '([^']+)':", result.stdout, re.MULTILINE)
+
+    @property
+    def lock(self) -> str:
+        return (self.root / "dvc.lock").read_text()
+
+    def hashes(self, paths: list[str]) -> dict[str, str]:
+        """Hash of each file or folder."""
+        return {path: hash_path(self.root / path) for path in paths}
+
+
+def wait_for(condition: Callable[[], object], seconds: float) -> bool:
+    """Whether a condition came true in time."""
+    deadline = time.monotonic() + seconds
+    while time.monotonic() < deadline:
+        if condition():
+            return True
+        time.sleep(0.02)
+    return False
+
+
+def kill_group(process: subprocess.Popen[str]) -> None:
+    """End a process that was started here, and all that it started, at once."""
+    try:
+        os.killpg(process.pid, signal.SIGKILL)
+    except ProcessLookupError:
+        return
+    finally:
+        process.communicate()
