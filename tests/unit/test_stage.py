@@ -1,0 +1,234 @@
+"""The frame of a stage: all outputs or none, and a message where something is amiss."""
+
+from __future__ import annotations
+
+import json
+import multiprocessing
+import shutil
+from pathlib import Path
+
+import pytest
+
+from fuseline.errors import ContractError
+from fuseline.stage import StageRun, leaf, run_stage, write_metrics
+from tests.declared import REPOSITORY
+
+SOURCE, FOLDER, METRICS = Path("source.txt"), Path("out/folder"), Path("metrics/it.json")
+
+
+@pytest.fixture(autouse=True)
+def root(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    shutil.copy(REPOSITORY / "params.yaml", tmp_path)
+    (tmp_path / "code.json").write_text('{"report": "abc"}')
+    (tmp_path / SOURCE).write_text("rows")
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.delenv("DVC_ROOT", raising=False)
+    return tmp_path
+
+
+def frame(**changes: object):
+    arguments = {"params": ["report"], "inputs": [SOURCE], "outputs": [FOLDER, METRICS]}
+    return run_stage("report", **(arguments | changes))
+
+
+def write_outputs(run: StageRun, content: str = "new") -> None:
+    run.out(FOLDER).mkdir()
+    (run.out(FOLDER) / "part").write_text(content)
+    write_metrics(run.out(METRICS), {"rows": 1})
+
+
+def test_outputs_appear_when_the_stage_ends(root: Path) -> None:
+    with frame() as run:
+        write_outputs(run)
+        assert not FOLDER.exists()
+    assert (FOLDER / "part").read_text() == "new"
+    assert json.loads(METRICS.read_text()) == {"rows": 1}
+    assert list(root.rglob("*.partial")) == []
+
+
+def test_outputs_replace_older_ones_whole() -> None:
+    FOLDER.mkdir(parents=True)
+    (FOLDER / "old").write_text("old")
+    with frame() as run:
+        write_outputs(run)
+    assert [path.name for path in FOLDER.iterdir()] == ["part"]
+
+
+@pytest.mark.parametrize("error", [ContractError("rows are missing"), RuntimeError("a bug")])
+def test_a_failing_stage_leaves_older_outputs_alone(error: Exception) -> None:
+    FOLDER.mkdir(parents=True)
+    (FOLDER / "old").write_text("old")
+    with pytest.raises((SystemExit, RuntimeError)), frame() as run:
+        write_outputs(run)
+        raise error
+    assert [path.name for path in FOLDER.iterdir()] == ["old"]
+    assert not METRICS.exists()
+
+
+def test_what_a_failed_run_left_is_cleared_by_the_next() -> None:
+    with pytest.raises(RuntimeError), frame() as run:
+        write_outputs(run, "torn")
+        (run.out(FOLDER) / "torn").write_text("torn")
+        raise RuntimeError
+    with frame() as run:
+        write_outputs(run)
+    assert [path.name for path in FOLDER.iterdir()] == ["part"]
+
+
+def test_a_users_error_is_one_message_and_status_1(capsys: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(SystemExit) as caught, frame():
+        raise ContractError("examples: expected rows, found none.")
+    assert caught.value.code == 1
+    assert capsys.readouterr().err == "\nreport: examples: expected rows, found none.\n"
+
+
+def test_a_bug_keeps_its_traceback() -> None:
+    with pytest.raises(ZeroDivisionError), frame():
+        _ = 1 / 0
+
+
+def stop(capsys: pytest.CaptureFixture[str], **changes: object) -> str:
+    """The message with which the frame stops a stage that writes its outputs."""
+    with pytest.raises(SystemExit) as caught, frame(**changes) as run:
+        write_outputs(run)
+    assert caught.value.code == 1
+    return capsys.readouterr().err
+
+
+def test_an_output_that_was_not_written_is_named(capsys: pytest.CaptureFixture[str]) -> None:
+    message = stop(capsys, outputs=[FOLDER, METRICS, Path("out/more")])
+    assert "out/more: the stage declared this output but did not write it" in message
+
+
+def test_an_output_that_was_not_declared_has_no_place() -> None:
+    with pytest.raises(KeyError), frame(outputs=[FOLDER]) as run:
+        write_outputs(run)
+
+
+def test_an_input_that_is_missing_is_named(capsys: pytest.CaptureFixture[str]) -> None:
+    message = stop(capsys, inputs=[Path("gone.txt")])
+    assert "gone.txt: input not found. Run `dvc repro`, or `dvc pull`" in message
+
+
+def test_an_input_that_changed_meanwhile_stops_the_stage(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    with pytest.raises(SystemExit), frame() as run:
+        write_outputs(run)
+        SOURCE.write_text("other rows")
+    assert "source.txt: changed while the stage ran" in capsys.readouterr().err
+    assert not FOLDER.exists()
+
+
+def test_a_file_added_to_an_input_folder_stops_the_stage(
+    root: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    folder = Path("folder")
+    folder.mkdir()
+    with pytest.raises(SystemExit), frame(inputs=[folder]) as run:
+        write_outputs(run)
+        (folder / "late").write_text("late")
+    assert "folder: changed while the stage ran" in capsys.readouterr().err
+
+
+def test_an_input_written_anew_with_the_same_content_is_no_change() -> None:
+    with frame() as run:
+        write_outputs(run)
+        SOURCE.write_text("rows")
+    assert FOLDER.exists()
+
+
+def test_wrong_params_of_any_section_stop_before_the_work(
+    root: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    text = (root / "params.yaml").read_text()
+    (root / "params.yaml").write_text(text.replace("salt: 0", "slat: 0"))
+    with pytest.raises(SystemExit), frame():
+        pytest.fail("the work began")
+    assert "ingest.split.slat: unknown key" in capsys.readouterr().err
+
+
+def test_without_code_hashes_the_stage_says_how_to_make_them(
+    root: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (root / "code.json").unlink()
+    assert "code.json: not found. Run `dvc repro code`" in stop(capsys)
+
+
+def fingerprint(**changes: object) -> str:
+    with frame(**changes) as run:
+        write_outputs(run)
+    return run.fingerprint
+
+
+def test_the_fingerprint_is_of_params_code_inputs_and_cell(root: Path) -> None:
+    found = [fingerprint(), fingerprint(cell="image")]
+    SOURCE.write_text("other rows")
+    found.append(fingerprint())
+    (root / "code.json").write_text('{"report": "other"}')
+    found.append(fingerprint())
+    text = (root / "params.yaml").read_text()
+    (root / "params.yaml").write_text(text.replace("num_examples: 24", "num_examples: 23"))
+    found.append(fingerprint())
+    assert len(set(found)) == len(found)
+
+
+def test_the_fingerprint_leaves_out_what_the_stage_does_not_read(root: Path) -> None:
+    before = fingerprint()
+    (root / "code.json").write_text('{"report": "abc", "ingest": "new"}')
+    text = (root / "params.yaml").read_text()
+    (root / "params.yaml").write_text(text.replace("seed: 17", "seed: 18"))
+    assert fingerprint() == before
+
+
+def test_progress_outlives_a_failure_and_goes_with_success() -> None:
+    with pytest.raises(RuntimeError), frame() as run:
+        run.work.mkdir()
+        (run.work / "step").write_text("3")
+        raise RuntimeError
+    with frame() as run:
+        assert (run.work / "step").read_text() == "3"
+        write_outputs(run)
+    assert not run.work.exists()
+
+
+def test_a_changed_input_starts_without_the_progress_of_another() -> None:
+    with pytest.raises(RuntimeError), frame() as run:
+        run.work.mkdir()
+        raise RuntimeError
+    SOURCE.write_text("other rows")
+    with frame() as other:
+        assert other.work != run.work
+        write_outputs(other)
+
+
+def hold(started, release) -> None:
+    with frame(outputs=[]):
+        started.set()
+        release.wait(30)
+
+
+def test_the_second_run_at_once_says_so(capsys: pytest.CaptureFixture[str]) -> None:
+    context = multiprocessing.get_context("fork")
+    started, release = context.Event(), context.Event()
+    first = context.Process(target=hold, args=(started, release))
+    first.start()
+    try:
+        assert started.wait(30)
+        assert "another run of stage 'report' is at work here" in stop(capsys)
+    finally:
+        release.set()
+        first.join(30)
+    assert first.exitcode == 0
+
+
+def test_metrics_are_rounded_sorted_and_finite(root: Path) -> None:
+    write_metrics(METRICS, {"b": [1 / 3], "a": {"c": 2.0000001, "d": 3}})
+    assert json.loads(METRICS.read_text()) == {"a": {"c": 2.0, "d": 3}, "b": [0.333333]}
+    assert METRICS.read_text().index('"a"') < METRICS.read_text().index('"b"')
+    with pytest.raises(ValueError, match="not JSON compliant"):
+        write_metrics(METRICS, {"loss": float("nan")})
+
+
+def test_leaf_follows_a_dotted_key() -> None:
+    assert leaf({"a": {"b": {"c": 1}}}, "a.b.c") == 1
