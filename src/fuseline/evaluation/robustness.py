@@ -62,7 +62,7 @@ def measure_robustness(
     generator = torch.Generator().manual_seed(seed)
     siege = _Siege(model, data, params, standing, batch_size, precision, generator)
     headline = params.scales.index(1.0)
-    siege.fast_gradient(headline)
+    siege.fast_gradient()
     upwards = range(headline, len(params.scales))
     for index in tqdm([*upwards, *reversed(range(headline))], desc="attack", unit="scale"):
         siege.restarts(index, headline)
@@ -89,18 +89,20 @@ class _Siege:
     generator: torch.Generator
     audit: Audit = field(default_factory=Audit)
 
-    def fast_gradient(self, headline: int) -> None:
-        """FGM at every scale; at the headline also a count of rows without a gradient."""
-        attack = FGM(self.params.attack)
+    def fast_gradient(self) -> None:
+        """FGM at every scale, whose delta grows in proportion; one gradient serves them all.
+
+        At the headline scale rows without a gradient are counted.
+        """
         rows = np.flatnonzero(self.standing.correct)
+        attack = FGM(self.params.attack)
         for part in length_batches(self.data, rows, self.batch_size):
             target = self._target(part)
+            deltas = target.climb(attack, cross_entropy, target.start, 1.0, self.generator)
+            self._record(target, deltas, torch.ones(len(part), dtype=torch.bool))
+            self.audit.zero_gradients += int(target.unmoved(deltas).sum())
             for index, scale in enumerate(self.params.scales):
-                deltas = target.climb(attack, cross_entropy, target.start, scale, self.generator)
-                if index == headline:
-                    self._record(target, deltas, torch.ones(len(part), dtype=torch.bool))
-                    self.audit.zero_gradients += int(target.unmoved(deltas).sum())
-                fallen = target.fallen(deltas)
+                fallen = target.fallen({space: scale * d for space, d in deltas.items()})
                 self.standing.break_rows(index, part[fallen.numpy()], by_fgm=True)
 
     def restarts(self, index: int, headline: int) -> None:

@@ -111,6 +111,17 @@ def test_the_curve_never_rises_and_never_lies_above_fgm(make_data):
         assert all(p["robust_accuracy"] <= p["fgm_robust_accuracy"] for p in curve)
 
 
+@pytest.mark.parametrize("norm", ["l2", "linf"])
+def test_fgm_is_exact_on_a_linear_model_at_every_scale(make_data, norm):
+    model, data = Linear(), make_data(60, 2)
+    radius = model.radius(
+        torch.from_numpy(data.features["image"]).float(), torch.from_numpy(data.labels), norm
+    )
+    curve = attack(model, data, settings(norm=norm))["robustness"]["curve"]
+    expected = [float((radius > 0.2 * scale).mean()) for scale in SCALES]
+    assert [p["fgm_robust_accuracy"] for p in curve] == pytest.approx(expected, abs=1.1 / 60)
+
+
 def test_only_standing_rows_are_attacked(make_data):
     data = make_data(40, 2)
     found = attack(Linear(), data, settings())
@@ -170,10 +181,11 @@ def test_passes_are_counted_in_rows(make_data):
     right = int((predict_logits(model, data, 8).argmax(-1) == data.labels).sum())
     tiny = settings(epsilon={"image_feature": 1e-7}, num_steps=7)
     found = attack(model, data, tiny)["robustness"]
-    # FGM at six scales; two restarts of seven steps at the four scales from the headline up
-    # (nothing fell, so the smaller ones need no attack), checked after five and seven.
-    assert found["backward_passes"] == right * (6 + 4 * 2 * 7)
-    assert found["forward_passes"] == right * (6 * 2 + 4 * 2 * (7 + 2))
+    # FGM: one gradient, checked at six scales. PGD: two restarts of seven steps at the four
+    # scales from the headline up (nothing fell, so the smaller ones need no attack), checked
+    # after five and seven.
+    assert found["backward_passes"] == right * (1 + 4 * 2 * 7)
+    assert found["forward_passes"] == right * (1 + 6 + 4 * 2 * (7 + 2))
 
 
 def test_standing_carries_a_break_to_larger_scales_only():
