@@ -73,6 +73,8 @@ def run_stage(
         SystemExit: with status 1, after a readable message, on any `FuselineError`.
     """
     end_with_dvc()
+    # Read when torch loads. Threads that spin while they wait slow a shared machine tenfold.
+    os.environ.setdefault("OMP_WAIT_POLICY", "passive")
     try:
         content = read_yaml(PARAMS_FILE)
         check_all_params(content)

@@ -12,7 +12,7 @@ import torch
 from torch import Tensor, nn
 from torch.utils.data import DataLoader
 from transformers import Trainer, TrainerCallback, TrainerState, TrainingArguments
-from transformers.trainer_callback import EarlyStoppingCallback
+from transformers.trainer_callback import EarlyStoppingCallback, ProgressCallback
 
 from fuseline.dataset import MultimodalData
 from fuseline.errors import ContractError
@@ -66,6 +66,8 @@ class FuselineTrainer(Trainer):
         # The evaluator holds the development rows; the library only wants to see some data set.
         rows = Rows(len(data))
         super().__init__(train_dataset=rows, eval_dataset=rows, **kwargs)
+        self.remove_callback(ProgressCallback)
+        self.add_callback(_Progress())
         self.objective = objective
         self.data = data
         self.evaluator = evaluator
@@ -150,6 +152,19 @@ class FuselineTrainer(Trainer):
     def _save_checkpoint(self, model: nn.Module, trial: Any) -> None:
         super()._save_checkpoint(model, trial)
         mark_complete(Path(self.args.output_dir) / f"checkpoint-{self.state.global_step}")
+
+
+class _Progress(ProgressCallback):
+    """The library's progress bar, and one line an epoch in place of its raw dictionaries."""
+
+    def on_log(self, args: Any, state: TrainerState, control: Any, **kwargs: Any) -> None:
+        del args, control
+        figures = {
+            name: value for name, value in kwargs["logs"].items() if name.startswith("eval_")
+        }
+        if figures and self.training_bar is not None:
+            shown = "  ".join(f"{name[5:]} {value:.4f}" for name, value in figures.items())
+            self.training_bar.write(f"epoch {round(state.epoch or 0)}  dev: {shown}")
 
 
 class _EpochOrder(TrainerCallback):
