@@ -129,7 +129,7 @@ def _threads(root: Path) -> Finding:
         wanted = load_section("base", BaseParams, root / PARAMS_FILE).num_threads
     except ConfigError:
         return Finding(Level.WARNING, "cores", "not compared: base.num_threads cannot be read")
-    cores = len(os.sched_getaffinity(0))
+    cores = os.cpu_count() or 1
     found = f"{cores} for base.num_threads = {wanted}"
     if cores >= wanted:
         return Finding(Level.OK, "cores", found)
