@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, cast
@@ -73,7 +74,7 @@ def _image_encoder(manifest: dict[str, Any]) -> dict[str, Any]:
 
 
 def _grid(manifest: dict[str, Any]) -> int:
-    return round(float(manifest["shape"][0]) ** 0.5)  # type: ignore[no-any-return]
+    return math.isqrt(manifest["shape"][0])
 
 
 def _identity(layer: nn.Linear) -> None:

@@ -266,6 +266,7 @@ def _arguments(
         logging_nan_inf_filter=False,
         remove_unused_columns=False,
         report_to=[],
+        disable_tqdm=False,
     )
 
 

@@ -10,6 +10,7 @@ import torch
 
 from fuseline.contracts import read_manifest
 from fuseline.dataset import MultimodalData, load_data
+from fuseline.errors import ContractError
 from fuseline.modalities.text_encoder import special_token_ids
 from fuseline.model.creation import create_model
 from fuseline.model.processing import create_processor
@@ -39,10 +40,19 @@ def pretrain(
 
     Returns:
         Metrics (loss and accuracy per objective) and the figures of every epoch.
+
+    Raises:
+        ContractError: no development rows.
     """
     make_deterministic(base.seed, base.num_threads)
     pad_token_id = special_token_ids(tokenizer)["pad"]
     data = load_data(tokens, features, base.modalities, pad_token_id=pad_token_id)
+    dev = data.select("dev")
+    if len(dev) == 0:
+        raise ContractError(
+            f"{tokens}: the dev split has no rows, so no epoch can be told from another."
+            " Raise `ingest.split.dev` or add rows."
+        )
     model = create_model(params.model, tokenizer, features, base.modalities)
     freeze_image_encoder(model)
     objectives = build_objectives(params.objectives, base.modalities)
@@ -50,7 +60,7 @@ def pretrain(
         model,
         Mixture(objectives, params.objectives.weights),
         data.select("train"),
-        _Development(objectives, params, base, data.select("dev")),
+        _Development(objectives, params, base, dev),
         params=params.training,
         selection=Selection("loss", greater_is_better=False),
         seed=base.seed,
