@@ -2,13 +2,21 @@
 
 from __future__ import annotations
 
+import inspect
 import json
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import torch
-from transformers import AutoConfig, AutoModel, BertConfig, PretrainedConfig, PreTrainedModel
+from transformers import (
+    MODEL_MAPPING,
+    AutoConfig,
+    AutoModel,
+    BertConfig,
+    PretrainedConfig,
+    PreTrainedModel,
+)
 
 from fuseline.dataset import pad
 from fuseline.errors import ConfigError
@@ -24,10 +32,24 @@ def load_text_encoder(tokenizer_folder: Path) -> PreTrainedModel:
     """
     source = encoder_folder(read_encoder_facts(tokenizer_folder)["encoder"])
     if source is None:
-        return AutoModel.from_config(_scratch_config(tokenizer_folder), add_pooling_layer=False)
+        return build_text_encoder(_scratch_config(tokenizer_folder))
     return AutoModel.from_pretrained(
-        source, use_safetensors=True, dtype=torch.float32, add_pooling_layer=False
+        source,
+        use_safetensors=True,
+        dtype=torch.float32,
+        **_without_pooler(AutoConfig.from_pretrained(source)),
     )
+
+
+def build_text_encoder(config: PretrainedConfig) -> PreTrainedModel:
+    """An encoder of a configuration, its weights drawn at random, without a pooler."""
+    return AutoModel.from_config(config, **_without_pooler(config))
+
+
+def _without_pooler(config: PretrainedConfig) -> dict[str, bool]:
+    """The argument that leaves the pooler out, for the architectures that have one."""
+    arguments = inspect.signature(MODEL_MAPPING[type(config)]).parameters
+    return {"add_pooling_layer": False} if "add_pooling_layer" in arguments else {}
 
 
 def text_config(tokenizer_folder: Path) -> PretrainedConfig:

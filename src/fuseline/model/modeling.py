@@ -12,10 +12,11 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 from torch.nn import functional
-from transformers import AutoConfig, AutoModel, PreTrainedModel
+from transformers import AutoConfig, PreTrainedModel
 from transformers.modeling_outputs import SequenceClassifierOutput
 
 from fuseline.modalities.image_encoder import ImageEncoder, build_image_encoder
+from fuseline.modalities.text_encoder import build_text_encoder
 from fuseline.model.configuration import FuselineConfig
 from fuseline.model.fusion import FUSIONS, Sequence
 from fuseline.registry import lookup
@@ -93,10 +94,7 @@ class FuselineModel(FuselinePreTrainedModel):
 
     def __init__(self, config: FuselineConfig) -> None:
         super().__init__(config)
-        text = dict(config.text_config)
-        self.text_encoder = AutoModel.from_config(
-            AutoConfig.for_model(**text), add_pooling_layer=False
-        )
+        self.text_encoder = build_text_encoder(AutoConfig.for_model(**config.text_config))
         width = config.hidden_size
         self.embeddings = nn.ModuleDict(
             {"text": ModalityEmbedding(self.text_encoder.config.hidden_size, width, 0)}
@@ -178,7 +176,7 @@ class FuselineModel(FuselinePreTrainedModel):
             input_ids=input_ids if inputs_embeds is None else None,
             inputs_embeds=inputs_embeds,
             attention_mask=attention_mask,
-            token_type_ids=token_type_ids,
+            **({} if token_type_ids is None else {"token_type_ids": token_type_ids}),
         )
         states: Tensor = output.last_hidden_state
         return states

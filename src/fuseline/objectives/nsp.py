@@ -84,7 +84,11 @@ def _encode(model: Any, first: list[np.ndarray], second: list[np.ndarray]) -> Ba
         [np.concatenate([[start], a, [separator], b, [separator]]) for a, b in pairs],
         special["pad"],
     )
+    batch = {"input_ids": ids, "attention_mask": mask}
+    if model.config.text_config.get("type_vocab_size", 0) < 2:
+        # Such encoders know no segments; the separator alone tells the texts apart.
+        return batch
     types = torch.zeros_like(ids)
     for row, (a, b) in enumerate(pairs):
         types[row, len(a) + 2 : len(a) + len(b) + 3] = 1
-    return {"input_ids": ids, "attention_mask": mask, "token_type_ids": types}
+    return batch | {"token_type_ids": types}

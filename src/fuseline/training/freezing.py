@@ -22,20 +22,30 @@ def apply_freezing(model: Any, params: FreezingParams) -> dict[str, int]:
         `trainable_parameters` and `total_parameters`.
 
     Raises:
-        ConfigError: `top_k` above the encoder's number of layers.
+        ConfigError: `top_k` above the encoder's number of layers, or layers of an unknown name.
     """
-    layers = model.config.text_config["num_hidden_layers"]
+    layers = model.fuseline.text_encoder.config.num_hidden_layers
     if params.policy == "top_k" and params.top_k > layers:
         raise ConfigError(
             f"finetune.freezing.top_k: the text encoder has {layers} layers, found {params.top_k}."
         )
-    top = {f".text_encoder.encoder.layer.{layers - k - 1}." for k in range(params.top_k)}
+    top = {f".layer.{layers - k - 1}." for k in range(params.top_k)}
     for name, parameter in model.named_parameters():
         parameter.requires_grad_(_trains(name, params.policy, top))
+    if params.policy == "top_k" and top and not _trained_text(model):
+        raise ConfigError(
+            "finetune.freezing.policy: found no layers named `layer.<n>` in this text encoder, so"
+            " 'top_k' cannot choose any. Use 'all' or 'none'."
+        )
     return {
         "trainable_parameters": sum(p.numel() for p in model.parameters() if p.requires_grad),
         "total_parameters": sum(p.numel() for p in model.parameters()),
     }
+
+
+def _trained_text(model: Any) -> list[str]:
+    named = model.named_parameters()
+    return [name for name, p in named if ".text_encoder." in name and p.requires_grad]
 
 
 def freeze_image_encoder(model: Any) -> None:
