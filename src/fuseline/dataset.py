@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
 
 import numpy as np
@@ -23,6 +24,8 @@ from fuseline.errors import ContractError
 
 NO_LABEL = -100
 PAD_MULTIPLE = 8
+# How far apart in a group a text and its translation may lie.
+NEIGHBOURS = 16
 
 
 @dataclass(frozen=True)
@@ -63,6 +66,20 @@ class MultimodalData:
         """(N,) number of tokens."""
         return np.array([len(ids) for ids in self.input_ids], dtype=np.int64)
 
+    @cached_property
+    def translations(self) -> np.ndarray:
+        """(N,) index of the nearest row of the same group in another language, -1 for none."""
+        found = np.full(len(self), -1, dtype=np.int64)
+        order = np.argsort(self.groups, kind="stable")
+        starts = np.flatnonzero(np.diff(self.groups[order])) + 1
+        for members in np.split(order, starts):
+            for place, row in enumerate(members):
+                near = members[max(0, place - NEIGHBOURS) : place + NEIGHBOURS + 1]
+                others = near[self.langs[near] != self.langs[row]]
+                if len(others):
+                    found[row] = others[np.abs(others - row).argmin()]
+        return found
+
     def select(self, split: str) -> MultimodalData:
         """Rows of one split."""
         return self.take(np.flatnonzero(self.splits == split))
@@ -93,7 +110,8 @@ class MultimodalData:
         Returns:
             `input_ids`, `attention_mask` (B, T) int64; `text_mask` (B,) bool;
             `<modality>_features` (B, P, D) float32, `<modality>_mask` (B,) bool; `labels`,
-            `groups` (B,) int64.
+            `groups` (B,) int64; and where any row has one, `translation_tokens` (B, T) int64,
+            padding alone for a row without.
         """
         rows = np.asarray(rows)
         ids, mask = pad([self.input_ids[row] for row in rows], self.pad_token_id)
@@ -103,8 +121,12 @@ class MultimodalData:
             "text_mask": torch.from_numpy(self.text_mask[rows]),
             "labels": torch.from_numpy(self.labels[rows]),
             "groups": torch.from_numpy(self.groups[rows]),
-            "langs": torch.from_numpy(self.langs[rows]),
         }
+        partners = self.translations[rows]
+        if (partners >= 0).any():
+            none = np.array([self.pad_token_id])
+            texts = [self.input_ids[p] if p >= 0 else none for p in partners]
+            batch["translation_tokens"] = pad(texts, self.pad_token_id)[0]
         for name, values in self.features.items():
             batch[f"{name}_features"] = torch.from_numpy(values[rows].astype(np.float32))
             batch[f"{name}_mask"] = torch.from_numpy(self.feature_mask[name][rows])

@@ -21,7 +21,7 @@ def use_bf16(precision: Precision) -> bool:
     Half precision is never used: on a CPU it is several times slower than float32.
     """
     if precision == "auto":
-        return torch.cuda.is_available() or bool(torch.cpu._is_avx512_bf16_supported())
+        return bool(torch.cpu._is_avx512_bf16_supported())
     return precision == "bf16"
 
 

@@ -83,9 +83,8 @@ def run_stage(
         hashes = {path.as_posix(): hash_path(path) for path in inputs}
         fingerprint = _fingerprint(name, cell, content, params, hashes)
         run = StageRun(name, fingerprint, _work_folder(name, cell, fingerprint))
-        for path in outputs:
-            run._partial[path] = _fresh_partial(path)
         with _exclusive(run.work.parent):
+            run._partial.update({path: _fresh_partial(path) for path in outputs})
             yield run
             _check_unchanged(before, hashes)
             for path, partial in run._partial.items():
@@ -128,7 +127,7 @@ def _fingerprint(
 
 
 def _work_folder(name: str, cell: str, fingerprint: str) -> Path:
-    """Progress folder of this fingerprint; stale ones of the same stage are removed.
+    """Progress folder of this fingerprint; those of other params stay, for their next run.
 
     It lies in the main repository even when an experiment runs in a temporary copy, whose own
     folder is removed when the experiment fails.

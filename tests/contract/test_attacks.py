@@ -129,5 +129,6 @@ def test_an_epsilon_of_zero_is_refused():
 
 
 def test_an_unknown_attack_lists_the_known_ones():
+    unknown = params("pgd").model_copy(update={"kind": "pgt"})
     with pytest.raises(ConfigError, match=r"unknown name 'pgt'\. Valid names: fgm, pgd"):
-        build_attack(params("pgt"))
+        build_attack(unknown)

@@ -50,6 +50,7 @@ def test_a_batch_with_nothing_to_guess_trains_on_nothing_but_runs(name):
     nothing = {"text_mask": torch.zeros(2).bool(), "image_mask": torch.zeros(2).bool()}
     if name == "nsp":
         nothing["input_ids"] = torch.full_like(batch["input_ids"], 3)
+        nothing["translation_tokens"] = torch.full_like(batch["translation_tokens"], 3)
     output = run(name, batch | nothing)
     assert output.count == 0
     assert output.loss == 0
@@ -89,9 +90,28 @@ def test_no_objective_left_is_an_error():
         build_objectives(params(itm=1.0, contrastive=1.0), ["text"])
 
 
-def test_an_unknown_objective_is_named():
-    with pytest.raises(ValueError, match=r"unknown name 'mml'.*Did you mean 'mlm'"):
-        build_objectives(params(mml=1.0), ["text", "image"])
+def test_translations_of_a_group_are_pairs():
+    """Rows 0 and 1 share a group and differ in language: each is the other's second segment."""
+    from fuseline.objectives.nsp import _pairs
+
+    data = rows(12)
+    batch = data.batch([0, 5])
+    first, second = _pairs(pretrainer(), batch)
+    assert data.translations[0] == 1
+    assert first[0].tolist() == data.input_ids[0][1:-1].tolist()
+    assert second[0].tolist() == data.input_ids[1][1:-1].tolist()
+    assert second[1].tolist() == data.input_ids[4][1:-1].tolist()
+
+
+def test_without_translations_a_text_is_halved():
+    from fuseline.objectives.nsp import _pairs
+
+    batch = rows(12).batch([0])
+    del batch["translation_tokens"]
+    first, second = _pairs(pretrainer(), batch)
+    whole = [*first[0], *second[0]]
+    assert whole == rows(12).input_ids[0][1:-1].tolist()
+    assert len(first[0])
 
 
 def test_the_mixture_draws_by_weight():

@@ -13,6 +13,7 @@ from torch.nn import functional
 
 from fuseline.contracts import hash_file
 from fuseline.errors import ConfigError
+from fuseline.modalities.configs import portable
 
 
 class ImageEncoder(nn.Module):
@@ -120,7 +121,7 @@ class TransformersVision(ImageEncoder):
                 folder, use_safetensors=True, dtype=torch.float32
             )
             self.revision = hash_file(folder / "model.safetensors")
-        self.config = network_config.to_dict()
+        self.config = portable(network_config)
         sizes = getattr(network_config, "hidden_sizes", None)
         self.dim = sizes[-1] if sizes else network_config.hidden_size
         self.register_buffer("mean", torch.tensor([123.675, 116.28, 103.53]).view(3, 1, 1))

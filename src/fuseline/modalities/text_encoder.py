@@ -18,8 +18,9 @@ from transformers import (
     PreTrainedModel,
 )
 
+from fuseline.contracts import hash_file
 from fuseline.dataset import pad
-from fuseline.errors import ConfigError
+from fuseline.errors import ConfigError, ContractError
 from fuseline.modalities.text import ENCODER_FILE, encoder_folder, load_tokenizer
 from fuseline.precision import Precision, autocast
 
@@ -29,8 +30,15 @@ def load_text_encoder(tokenizer_folder: Path) -> PreTrainedModel:
 
     Raises:
         ConfigError: its package or folder is gone.
+        ContractError: its weights have changed since the texts were tokenized.
     """
-    source = encoder_folder(read_encoder_facts(tokenizer_folder)["encoder"])
+    facts = read_encoder_facts(tokenizer_folder)
+    source = encoder_folder(facts["encoder"])
+    if source is not None and hash_file(source / "model.safetensors") != facts["weights"]:
+        raise ContractError(
+            f"{source}: its weights are not those that the tokens were made for."
+            " Run `dvc repro --force tokenize`."
+        )
     if source is None:
         return build_text_encoder(_scratch_config(tokenizer_folder))
     return AutoModel.from_pretrained(

@@ -18,6 +18,8 @@ class FuselineConfig(PretrainedConfig):
         fusion: `{"kind", "num_layers", "num_heads", "dropout"}`.
         contrastive_size: width of the contrastive space.
         classifier_dropout: in front of the classification layer.
+        task: what the model was fine-tuned for; empty before.
+        freezing: which parameters fine-tuning trained, as the section's params say it.
         special_tokens: ids of `pad`, `cls`, `sep` and `mask`.
     """
 
@@ -33,6 +35,8 @@ class FuselineConfig(PretrainedConfig):
         contrastive_size: int = 128,
         classifier_dropout: float = 0.0,
         special_tokens: dict[str, int] | None = None,
+        task: str = "",
+        freezing: dict[str, Any] | None = None,
         **kwargs: Any,
     ) -> None:
         self.text_config = text_config or {}
@@ -42,6 +46,8 @@ class FuselineConfig(PretrainedConfig):
         self.fusion = fusion or {}
         self.contrastive_size = contrastive_size
         self.classifier_dropout = classifier_dropout
+        self.task = task
+        self.freezing = freezing or {}
         self.special_tokens = special_tokens or {}
         super().__init__(**kwargs)
 

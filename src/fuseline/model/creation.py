@@ -11,6 +11,8 @@ import torch
 from torch import nn
 
 from fuseline.contracts import read_manifest
+from fuseline.errors import ContractError
+from fuseline.modalities.configs import portable
 from fuseline.modalities.image_encoder import build_image_encoder
 from fuseline.modalities.text_encoder import load_text_encoder, special_token_ids, text_config
 from fuseline.model.configuration import FuselineConfig
@@ -41,6 +43,11 @@ def create_model(
     if "image" in manifests:
         image = manifests["image"]
         encoder = build_image_encoder(image["encoder"], _grid(image), weights=True)
+        if encoder.revision != image["revision"]:
+            raise ContractError(
+                f"{features / 'image'}: made by other weights than '{image['encoder']}' has now."
+                " Run `dvc repro --force extract_features@image`."
+            )
         assert backbone.image_encoder is not None  # the features' manifest names one
         backbone.image_encoder.load_state_dict(encoder.state_dict())
     return model
@@ -50,7 +57,7 @@ def _config(
     params: ModelParams, tokenizer_folder: Path, manifests: dict[str, dict[str, Any]]
 ) -> FuselineConfig:
     return FuselineConfig(
-        text_config=text_config(tokenizer_folder).to_dict(),
+        text_config=portable(text_config(tokenizer_folder)),
         features={
             name: {"positions": manifest["shape"][0], "dim": manifest["shape"][1]}
             for name, manifest in manifests.items()

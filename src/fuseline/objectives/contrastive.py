@@ -9,14 +9,15 @@ from torch import Tensor
 from torch.nn import functional
 
 from fuseline.objectives.base import Batch, ObjectiveOutput, mean_or_zero
-from fuseline.objectives.matching import different_group
+from fuseline.objectives.matching import mismatched
 from fuseline.params.pretrain import ObjectiveParams
 
 
 class Contrastive:
     """Find the picture of each text among the batch's pictures, and the text of each picture.
 
-    Deviation: other rows of the same group are left out of the denominators.
+    Deviation: other rows that match (same group, text or picture) are left out of the
+    denominators.
     """
 
     def __init__(self, params: ObjectiveParams) -> None:
@@ -27,10 +28,10 @@ class Contrastive:
         whole = batch["image_mask"] & batch["text_mask"]
         text = model.contrastive_vectors(output, "text")[whole]
         image = model.contrastive_vectors(output, "image")[whole]
-        groups = batch["groups"][whole]
-        rows = torch.arange(len(groups))
+        rows = torch.arange(len(text))
         scale = model.logit_scale.exp().clamp_max(100.0)
-        false_negative = ~different_group(groups) & (rows.unsqueeze(0) != rows.unsqueeze(1))
+        match = ~mismatched(batch)[whole][:, whole]
+        false_negative = match & (rows.unsqueeze(0) != rows.unsqueeze(1))
         logits = (scale * text @ image.T).masked_fill(false_negative, float("-inf"))
         losses = (_cross_entropy(logits, rows) + _cross_entropy(logits.T, rows)) / 2
         correct = (logits.argmax(-1) == rows).sum().item() if len(rows) else 0.0

@@ -8,7 +8,7 @@ import torch
 from torch.nn import functional
 
 from fuseline.objectives.base import Batch, ObjectiveOutput, mean_or_zero
-from fuseline.objectives.matching import different_group, draw_negative
+from fuseline.objectives.matching import draw_negative, mismatched
 from fuseline.params.pretrain import ObjectiveParams
 
 
@@ -20,7 +20,7 @@ class ImageTextMatching:
 
     def __call__(self, model: Any, batch: Batch) -> ObjectiveOutput:
         rows = torch.arange(len(batch["groups"]))
-        allowed = different_group(batch["groups"]) & batch["image_mask"].unsqueeze(0)
+        allowed = mismatched(batch) & batch["image_mask"].unsqueeze(0)
         other, has_other = draw_negative(allowed)
         negative = (torch.rand(len(rows)) < 0.5) & has_other
         source = torch.where(negative, other, rows)

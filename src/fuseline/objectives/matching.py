@@ -6,10 +6,23 @@ import torch
 from torch import Tensor
 
 
-def different_group(groups: Tensor) -> Tensor:
-    """(B, B) bool: rows of other groups. Rows of one group (variants, translations, duplicates)
-    are true matches, and as negatives would be false ones."""
-    return groups.unsqueeze(0) != groups.unsqueeze(1)
+def mismatched(batch: dict[str, Tensor]) -> Tensor:
+    """(B, B) bool: pairs of rows with another group, another text and another picture.
+
+    Rows of one group (variants, translations), of one text or of one picture are true matches,
+    and as negatives would be false ones.
+    """
+    identities = [batch["groups"], _numbered(batch["input_ids"])]
+    if "image_features" in batch:
+        identities.append(_numbered(batch["image_features"].flatten(1)))
+    differ = [values.unsqueeze(0) != values.unsqueeze(1) for values in identities]
+    return torch.stack(differ).all(0)
+
+
+def _numbered(rows: Tensor) -> Tensor:
+    """(B,) int64: equal rows share the number."""
+    numbers: Tensor = torch.unique(rows, dim=0, return_inverse=True)[1]
+    return numbers
 
 
 def draw_negative(allowed: Tensor) -> tuple[Tensor, Tensor]:

@@ -11,15 +11,15 @@ from torch.nn import functional
 
 from fuseline.dataset import pad
 from fuseline.objectives.base import Batch, ObjectiveOutput, mean_or_zero
-from fuseline.objectives.matching import different_group, draw_negative
+from fuseline.objectives.matching import draw_negative, mismatched
 from fuseline.params.pretrain import ObjectiveParams
 
 
 class NextSentencePrediction:
     """Does segment B belong to segment A?
 
-    A row's partner is a text of its group in another language where the batch holds one
-    (translations are pairs), else the second half of its own text. Half of the rows get the
+    A row's partner is a text of its group in another language where there is one (translations
+    are pairs), else the second half of its own text. Half of the rows get the
     partner of another group instead. Other modalities are withheld: the text alone must tell.
     """
 
@@ -27,13 +27,12 @@ class NextSentencePrediction:
         del params
 
     def __call__(self, model: Any, batch: Batch) -> ObjectiveOutput:
-        segments = [_content(model, batch, row) for row in range(len(batch["input_ids"]))]
-        first, second = _pairs(segments, _translations(batch))
+        first, second = _pairs(model, batch)
         other, has_other = draw_negative(
-            different_group(batch["groups"]) & torch.tensor([len(s) > 0 for s in second])
+            mismatched(batch) & torch.tensor([len(s) > 0 for s in second])
         )
-        negative = (torch.rand(len(segments)) < 0.5) & has_other
-        rows = [row for row in range(len(segments)) if len(first[row]) and len(second[row])]
+        negative = (torch.rand(len(first)) < 0.5) & has_other
+        rows = [row for row in range(len(first)) if len(first[row]) and len(second[row])]
         chosen = [second[int(other[row])] if negative[row] else second[row] for row in rows]
         if not rows:
             anchor = model(**batch).pooled
@@ -46,31 +45,23 @@ class NextSentencePrediction:
         return ObjectiveOutput(loss, (logits.argmax(-1) == labels).sum().item(), len(rows))
 
 
-def _content(model: Any, batch: Batch, row: int) -> np.ndarray:
-    """Token ids of one row without special tokens."""
-    ids = batch["input_ids"][row][batch["attention_mask"][row].bool()].numpy()
-    return ids[~np.isin(ids, model.config.special_token_ids)]
-
-
-def _translations(batch: Batch) -> Tensor:
-    """(B,) index of a row of the same group in another language, -1 where there is none."""
-    groups, langs = batch["groups"], batch["langs"]
-    match = ~different_group(groups) & (langs.unsqueeze(0) != langs.unsqueeze(1))
-    return torch.where(match.any(1), match.int().argmax(1), -1)
-
-
-def _pairs(
-    segments: list[np.ndarray], translations: Tensor
-) -> tuple[list[np.ndarray], list[np.ndarray]]:
+def _pairs(model: Any, batch: Batch) -> tuple[list[np.ndarray], list[np.ndarray]]:
+    """First and second segments of all rows, empty where a text is too short to halve."""
     first, second = [], []
-    for row, segment in enumerate(segments):
-        partner = int(translations[row])
-        half = len(segment) // 2
-        first.append(segment if partner >= 0 else segment[:half])
-        second.append(
-            segments[partner] if partner >= 0 else segment[half:] if half else segment[:0]
-        )
+    translations = batch.get("translation_tokens")
+    for row, ids in enumerate(batch["input_ids"]):
+        text = _content(model, ids)
+        partner = text[:0] if translations is None else _content(model, translations[row])
+        half = len(text) // 2
+        whole = len(partner) > 0
+        first.append(text if whole else text[:half])
+        second.append(partner if whole else text[half:] if half else partner)
     return first, second
+
+
+def _content(model: Any, ids: Tensor) -> np.ndarray:
+    """Token ids without special tokens."""
+    return ids[~torch.isin(ids, torch.tensor(model.config.special_token_ids))].numpy()
 
 
 def _encode(model: Any, first: list[np.ndarray], second: list[np.ndarray]) -> Batch:

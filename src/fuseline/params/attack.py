@@ -19,7 +19,7 @@ class AttackParams(Section):
     space. `step_size` is a fraction of epsilon.
     """
 
-    kind: str
+    kind: Literal["fgm", "pgd"]
     norm: Literal["l2", "linf"]
     epsilon: Annotated[dict[Space, Positive], Field(min_length=1)]
     num_steps: Count

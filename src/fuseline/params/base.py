@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Annotated, Literal
 
-from pydantic import Field
+from pydantic import Field, field_validator
 
 from fuseline.config import Section
 
@@ -21,3 +21,10 @@ class BaseParams(Section):
     modalities: Annotated[list[Literal["text", "image"]], Field(min_length=1)]
     num_threads: Count
     precision: Literal["auto", "bf16", "fp32"]
+
+    @field_validator("modalities")
+    @classmethod
+    def _each_once(cls, modalities: list[str]) -> list[str]:
+        if len(set(modalities)) < len(modalities):
+            raise ValueError("each modality may stand once")
+        return modalities

@@ -20,7 +20,7 @@ class FreezingParams(Section):
 
 
 class FinetuneParams(Section):
-    task: str
+    task: Literal["classification"]
     freezing: FreezingParams
     modality_dropout: Share
     label_smoothing: Annotated[float, Field(ge=0.0, lt=1.0)]

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Annotated
+from typing import Annotated, Literal
 
 from pydantic import Field, model_validator
 
@@ -72,7 +72,7 @@ class LimitParams(Section):
 
 
 class IngestParams(Section):
-    source: str
+    source: Literal["emoji", "synthetic", "manifest"]
     emoji: EmojiParams
     synthetic: SyntheticParams
     manifest: ManifestParams

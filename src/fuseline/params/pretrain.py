@@ -2,17 +2,19 @@
 
 from __future__ import annotations
 
-from typing import Annotated
+from typing import Annotated, Literal
 
-from pydantic import Field
+from pydantic import Field, field_validator, model_validator
 
 from fuseline.config import Section
 from fuseline.params.base import Count, NonNegative, Share
 from fuseline.params.training import TrainingParams
 
+OBJECTIVE_NAMES = ("mlm", "nsp", "itm", "contrastive", "masked_features")
+
 
 class FusionParams(Section):
-    kind: str
+    kind: Literal["attention", "concat"]
     num_layers: Count
     num_heads: Count
     dropout: Share
@@ -25,6 +27,15 @@ class ModelParams(Section):
     contrastive_size: Count
     fusion: FusionParams
 
+    @model_validator(mode="after")
+    def _heads_divide_the_width(self) -> ModelParams:
+        if self.hidden_size % self.fusion.num_heads:
+            raise ValueError(
+                f"fusion.num_heads must divide hidden_size, got {self.fusion.num_heads} and"
+                f" {self.hidden_size}"
+            )
+        return self
+
 
 class ObjectiveParams(Section):
     """Weights of the objectives (0 leaves one out) and what each of them masks or mixes."""
@@ -32,6 +43,18 @@ class ObjectiveParams(Section):
     weights: dict[str, NonNegative]
     mlm_mask_share: Annotated[float, Field(gt=0.0, lt=1.0)]
     masked_features_share: Annotated[float, Field(gt=0.0, lt=1.0)]
+
+    @field_validator("weights")
+    @classmethod
+    def _known_names(cls, weights: dict[str, float]) -> dict[str, float]:
+        unknown = sorted(set(weights) - set(OBJECTIVE_NAMES))
+        if unknown:
+            raise ValueError(
+                f"unknown objective {', '.join(unknown)}; valid: {', '.join(OBJECTIVE_NAMES)}"
+            )
+        if not any(weights.values()):
+            raise ValueError("at least one weight must be above 0")
+        return weights
 
 
 class PretrainParams(Section):

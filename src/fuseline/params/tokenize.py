@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Annotated
 
-from pydantic import Field
+from pydantic import Field, model_validator
 
 from fuseline.config import Section
 from fuseline.params.base import Count
@@ -17,6 +17,14 @@ class ScratchTextParams(Section):
     hidden_size: Count
     num_layers: Count
     num_heads: Count
+
+    @model_validator(mode="after")
+    def _heads_divide_the_width(self) -> ScratchTextParams:
+        if self.hidden_size % self.num_heads:
+            raise ValueError(
+                f"num_heads must divide hidden_size, got {self.num_heads} and {self.hidden_size}"
+            )
+        return self
 
 
 class TokenizeParams(Section):

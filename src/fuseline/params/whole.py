@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from typing import Any
 
 from fuseline.config import PARAMS_FILE, Section, parse_section
@@ -30,6 +31,25 @@ SECTIONS: dict[str, type[Section]] = {
 }
 
 
+SPACE_OF = {"text": "text_embedding", "image": "image_feature"}
+
+
+def _unreachable_spaces(content: dict[str, Any]) -> Iterator[str]:
+    """Attacks whose every space belongs to a modality that takes no part."""
+    reachable = {SPACE_OF[name] for name in content["base"]["modalities"]}
+    attacks = {
+        "adversarial_finetune.attack.epsilon": content["adversarial_finetune"]["attack"],
+        "evaluate.robustness.attack.epsilon": content["evaluate"]["robustness"]["attack"],
+    }
+    for key, attack in attacks.items():
+        if not reachable & set(attack["epsilon"]):
+            yield (
+                f"{PARAMS_FILE}: {key}: expected a radius for {' or '.join(sorted(reachable))},"
+                f" since base.modalities has {', '.join(content['base']['modalities'])}; found"
+                f" only {', '.join(attack['epsilon'])}."
+            )
+
+
 def check(content: dict[str, Any]) -> None:
     """Validate every section.
 
@@ -47,5 +67,7 @@ def check(content: dict[str, Any]) -> None:
             parse_section(content, name, kind)
         except ConfigError as error:
             problems.append(str(error))
+    if not problems:
+        problems = list(_unreachable_spaces(content))
     if problems:
         raise ConfigError("\n".join(problems))

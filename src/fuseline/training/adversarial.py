@@ -7,6 +7,7 @@ from typing import Any
 
 import numpy as np
 import torch
+from transformers import TrainerCallback, TrainerState
 
 from fuseline.attacks import Attack, build_attack
 from fuseline.dataset import MultimodalData
@@ -17,6 +18,7 @@ from fuseline.objectives.perturbation import Perturbable
 from fuseline.objectives.supervised import Supervised
 from fuseline.params.adversarial_finetune import AdversarialFinetuneParams
 from fuseline.params.base import BaseParams
+from fuseline.params.finetune import FreezingParams
 from fuseline.precision import autocast, make_deterministic
 from fuseline.tasks import TASKS
 from fuseline.training.finetune import (
@@ -26,7 +28,7 @@ from fuseline.training.finetune import (
     load_labelled,
     training_metrics,
 )
-from fuseline.training.freezing import freeze_image_encoder
+from fuseline.training.freezing import apply_freezing
 from fuseline.training.loop import Selection, train
 
 VALIDATION_STEPS = 5
@@ -44,7 +46,8 @@ def adversarial_finetune(
     base: BaseParams,
     work: Path,
 ) -> tuple[dict[str, Any], History]:
-    """Train a fine-tuned model on its clean loss and its loss under attack.
+    """Train a fine-tuned model on its clean loss and its loss under attack, the same parameters
+    frozen as before.
 
     The epoch is picked by the mean of development accuracy clean and under PGD, so that neither
     is bought with the other.
@@ -61,9 +64,9 @@ def adversarial_finetune(
     model = FuselineForClassification.from_pretrained(finetuned)
     names = [model.config.id2label[index] for index in range(model.config.num_labels)]
     data = load_labelled(tokens, features, examples, processor, base, names)
-    freeze_image_encoder(model)
+    apply_freezing(model, FreezingParams.model_validate(model.config.freezing))
     attack = build_attack(params.attack)
-    task = TASKS["classification"](names)
+    task = TASKS[model.config.task](names)
     inner = Supervised(task, params.modality_dropout, params.label_smoothing)
     dev = data.select("dev")
     history = train(
@@ -76,10 +79,30 @@ def adversarial_finetune(
         seed=base.seed,
         precision=base.precision,
         work=work,
+        callbacks=[RefuseCollapse()],
     )
     model.save_pretrained(model_folder)
     processor.save_pretrained(model_folder)
     return training_metrics(history, "clean_and_robust"), history
+
+
+class RefuseCollapse(TrainerCallback):
+    """Single-step training can lose all robustness within an epoch, and its own attack would not
+    notice (Wong et al. 2020, arXiv 2001.03994)."""
+
+    def on_evaluate(self, args: Any, state: TrainerState, control: Any, **kwargs: Any) -> None:
+        del args, control, kwargs
+        robust = [
+            entry["eval_robust_accuracy"]
+            for entry in state.log_history
+            if "eval_robust_accuracy" in entry
+        ]
+        if robust[-1] == 0.0 and max(robust) > COLLAPSE_FROM:
+            raise ContractError(
+                "adversarial_finetune: robust collapse: development accuracy under PGD fell from"
+                f" {max(robust):.3f} to 0. Use `attack.kind: pgd` with several steps, or a"
+                " smaller epsilon."
+            )
 
 
 class _RobustDevelopment:
@@ -96,7 +119,6 @@ class _RobustDevelopment:
         self.data = data
         self.base = base
         steps = max(VALIDATION_STEPS, params.attack.num_steps)
-        self.best_robust = 0.0
         self.attack_params = params.attack.model_copy(
             update={"kind": "pgd", "num_steps": steps, "step_size": 2.0 / steps}
         )
@@ -104,22 +126,10 @@ class _RobustDevelopment:
     def __call__(self, model: Any) -> dict[str, float]:
         figures = self.clean(model)
         robust = self._robust_accuracy(model)
-        self._refuse_collapse(robust)
         return figures | {
             "robust_accuracy": robust,
             "clean_and_robust": (figures["accuracy"] + robust) / 2,
         }
-
-    def _refuse_collapse(self, robust: float) -> None:
-        """Single-step training can lose all robustness within an epoch, and its own attack would
-        not notice."""
-        self.best_robust = max(self.best_robust, robust)
-        if robust == 0.0 and self.best_robust > COLLAPSE_FROM:
-            raise ContractError(
-                "adversarial_finetune: robust collapse: development accuracy under PGD fell from"
-                f" {self.best_robust:.3f} to 0. Use `attack.kind: pgd` with several steps, or a"
-                " smaller epsilon."
-            )
 
     def _robust_accuracy(self, model: Any) -> float:
         attack = build_attack(self.attack_params)

@@ -53,6 +53,8 @@ def finetune(
         id2label=dict(enumerate(data.label_names)),
         label2id={name: index for index, name in enumerate(data.label_names)},
         classifier_dropout=params.classifier_dropout,
+        task=params.task,
+        freezing=params.freezing.model_dump(),
     )
     counts = apply_freezing(model, params.freezing)
     task = lookup(TASKS, params.task, where="finetune.task")(data.label_names)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, cast
@@ -12,7 +12,7 @@ import torch
 from torch import Tensor, nn
 from torch.utils.data import DataLoader
 from transformers import Trainer, TrainerCallback, TrainerState, TrainingArguments
-from transformers.trainer_callback import EarlyStoppingCallback, ProgressCallback
+from transformers.trainer_callback import ProgressCallback
 
 from fuseline.dataset import MultimodalData
 from fuseline.errors import ContractError
@@ -167,6 +167,28 @@ class _Progress(ProgressCallback):
             self.training_bar.write(f"epoch {round(state.epoch or 0)}  dev: {shown}")
 
 
+class _Patience(TrainerCallback):
+    """Ends a run whose metric has not improved for some epochs.
+
+    The library's callback counts from 0 again after a resume; this one reads the count from the
+    state.
+    """
+
+    def __init__(self, params: TrainingParams) -> None:
+        self.params = params
+
+    def on_save(self, args: Any, state: TrainerState, control: Any, **kwargs: Any) -> None:
+        del args, kwargs
+        if epochs_since_best(state, self.params) >= self.params.early_stopping_patience:
+            control.should_training_stop = True
+
+
+def epochs_since_best(state: TrainerState, params: TrainingParams) -> float:
+    """Epochs since the best one."""
+    steps_per_epoch = state.max_steps / params.num_epochs
+    return float((state.global_step - (state.best_global_step or 0)) / steps_per_epoch)
+
+
 class _EpochOrder(TrainerCallback):
     """Tells the batches which epoch it is, after a resume too."""
 
@@ -189,6 +211,7 @@ def train(
     seed: int,
     precision: Precision,
     work: Path,
+    callbacks: Sequence[TrainerCallback] = (),
 ) -> list[dict[str, float]]:
     """Train, and leave the model with the weights of its best epoch.
 
@@ -204,6 +227,8 @@ def train(
         seed: of batches and dropout.
         precision: bfloat16 or float32 products.
         work: folder for checkpoints.
+        callbacks: watch the run; what they know comes from the trainer's state, which a resumed
+            run has too.
 
     Returns:
         One dict of figures per epoch, `epoch` among them.
@@ -223,7 +248,7 @@ def train(
         data=data,
         evaluator=evaluator,
         encoder_learning_rate=params.encoder_learning_rate,
-        callbacks=[EarlyStoppingCallback(params.early_stopping_patience)],
+        callbacks=[_Patience(params), *callbacks],
     )
     checkpoint = latest_checkpoint(work)
     if checkpoint and (state := _finished(checkpoint, params)):
@@ -255,7 +280,7 @@ def _arguments(
         weight_decay=params.weight_decay,
         max_grad_norm=params.max_grad_norm,
         bf16=use_bf16(precision),
-        use_cpu=not torch.cuda.is_available(),
+        use_cpu=True,
         eval_strategy="epoch",
         save_strategy="epoch",
         logging_strategy="epoch",
@@ -273,9 +298,8 @@ def _arguments(
 def _finished(checkpoint: Path, params: TrainingParams) -> TrainerState | None:
     """The state of a run whose epochs or patience are spent, else None."""
     state = TrainerState.load_from_json(str(checkpoint / "trainer_state.json"))
-    steps_per_epoch = state.max_steps / params.num_epochs
-    since_best = (state.global_step - (state.best_global_step or 0)) / steps_per_epoch
-    spent = state.global_step >= state.max_steps or since_best >= params.early_stopping_patience
+    impatient = epochs_since_best(state, params) >= params.early_stopping_patience
+    spent = state.global_step >= state.max_steps or impatient
     return state if spent else None
 
 

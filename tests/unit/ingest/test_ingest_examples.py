@@ -19,7 +19,7 @@ from fuseline.contracts import (
     read_manifest,
     read_table,
 )
-from fuseline.errors import ConfigError, ContractError
+from fuseline.errors import ContractError
 from fuseline.ingest import ingest_examples
 from fuseline.ingest.refusal import REASONS
 from fuseline.params.ingest import IngestParams
@@ -248,11 +248,6 @@ def test_manifest_outside_the_watched_folder_is_warned_about(
     params = build_params(source="manifest", manifest={"path": str(path)})
     ingest_examples(params, tmp_path / "e", tmp_path / "q", raw=tmp_path / "data" / "raw")
     assert "lies outside" in capsys.readouterr().err
-
-
-def test_unknown_source_lists_the_valid_ones(build_params: Build, tmp_path: Path) -> None:
-    with pytest.raises(ConfigError, match=r"ingest\.source: unknown name 'emojis'.*mean 'emoji'"):
-        ingest_examples(build_params(source="emojis"), tmp_path, tmp_path, raw=tmp_path)
 
 
 def test_shard_with_too_much_media_says_what_to_lower(

@@ -152,6 +152,23 @@ def test_patience_ends_a_run(tmp_path):
     assert again == history
 
 
+@pytest.mark.parametrize("after_calls", [6, 12, 13])
+def test_patience_survives_a_kill(tmp_path, after_calls):
+    """The count of epochs without a better one goes on where it was."""
+    changes = {
+        "num_epochs": 8,
+        "early_stopping_patience": 3,
+        "learning_rate": 1e-12,
+        "encoder_learning_rate": 1e-12,
+    }
+    whole = run(tmp_path / "whole", classifier(), **changes)
+    with pytest.raises(Killed):
+        run(tmp_path / "killed", classifier(), objective=dying(after_calls), **changes)
+    resumed = run(tmp_path / "killed", classifier(seed=9), **changes)
+    assert len(whole) == 4
+    assert resumed == whole
+
+
 def test_a_loss_that_is_not_finite_stops_before_the_weights_move(tmp_path):
     model = classifier()
     before = weights(model)

@@ -1,0 +1,33 @@
+"""The names that params accept are those of the tables."""
+
+from typing import Any, get_args
+
+import pytest
+
+from fuseline.attacks import ATTACKS
+from fuseline.model.fusion import FUSIONS
+from fuseline.objectives.pretraining import OBJECTIVES
+from fuseline.params.attack import AttackParams
+from fuseline.params.finetune import FinetuneParams
+from fuseline.params.ingest import IngestParams
+from fuseline.params.pretrain import OBJECTIVE_NAMES, FusionParams
+from fuseline.sources import SOURCES
+from fuseline.tasks import TASKS
+
+
+def accepted(section: Any, field: str) -> set[str]:
+    return set(get_args(section.model_fields[field].annotation))
+
+
+@pytest.mark.parametrize(
+    ("names", "table"),
+    [
+        (accepted(AttackParams, "kind"), ATTACKS),
+        (accepted(FusionParams, "kind"), FUSIONS),
+        (accepted(FinetuneParams, "task"), TASKS),
+        (accepted(IngestParams, "source"), SOURCES),
+        (set(OBJECTIVE_NAMES), OBJECTIVES),
+    ],
+)
+def test_params_accept_exactly_the_names_of_the_table(names, table):
+    assert names == set(table)

@@ -1,0 +1,59 @@
+"""What the check before any work refuses, with the key named."""
+
+from pathlib import Path
+
+import pytest
+
+from fuseline.config import read_yaml
+from fuseline.errors import ConfigError
+from fuseline.params.whole import check
+
+PARAMS = Path(__file__).parents[2] / "params.yaml"
+
+WRONG = {
+    "pretrain.model.fusion.kind": ("attenton", r"pretrain\.model\.fusion\.kind: .*'attention'"),
+    "pretrain.model.fusion.num_heads": (5, r"pretrain\.model: .*must divide hidden_size"),
+    "pretrain.objectives.weights": (
+        {"mml": 1.0},
+        r"objectives\.weights: .*objective mml; valid: mlm",
+    ),
+    "finetune.task": ("classify", r"finetune\.task: .*'classification'"),
+    "adversarial_finetune.attack.kind": ("pgt", r"adversarial_finetune\.attack\.kind"),
+    "ingest.source": ("emojis", r"ingest\.source: .*'emoji'"),
+    "tokenize.scratch.num_heads": (3, r"tokenize\.scratch: .*must divide hidden_size"),
+    "base.modalities": (["text", "text"], r"base\.modalities: .*each modality may stand once"),
+    "adversarial_finetune.attack.epsilon": (
+        {"text_embedding": 0.0},
+        r"adversarial_finetune\.attack\.epsilon\.text_embedding: .*greater than 0",
+    ),
+}
+
+
+def with_value(key, value):
+    content = read_yaml(PARAMS)
+    *sections, leaf = key.split(".")
+    place = content
+    for section in sections:
+        place = place[section]
+    place[leaf] = value
+    return content
+
+
+def test_the_committed_params_pass():
+    check(read_yaml(PARAMS))
+
+
+@pytest.mark.parametrize("key", WRONG)
+def test_a_wrong_value_is_refused_with_its_key(key):
+    value, message = WRONG[key]
+    with pytest.raises(ConfigError, match=message):
+        check(with_value(key, value))
+
+
+def test_an_attack_needs_a_space_that_takes_part():
+    content = with_value("base.modalities", ["text"])
+    content["adversarial_finetune"]["attack"]["epsilon"] = {"image_feature": 1.0}
+    with pytest.raises(
+        ConfigError, match=r"adversarial_finetune\.attack\.epsilon: expected a radius for text_emb"
+    ):
+        check(content)
