@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import resource
 import statistics
-import subprocess
 import time
+from pathlib import Path
 
 from benchmarks.workspace import ROOT, clean_clone, run
 
@@ -31,8 +31,8 @@ def main() -> None:
         )
 
 
-def seconds(clone: object, *command: str) -> float:
+def seconds(clone: Path, *command: str) -> float:
     """Wall time of one command."""
     started = time.perf_counter()
-    subprocess.run(command, cwd=str(clone), check=True, stdout=subprocess.DEVNULL)
+    run(clone, *command)
     return time.perf_counter() - started

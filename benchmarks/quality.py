@@ -12,6 +12,7 @@ from ruamel.yaml import YAML
 from benchmarks.workspace import clean_clone, run
 
 SALTS = range(5)
+METRICS = ("accuracy", "macro_f1")
 RIVALS = ("twin", "text_only", "image_only")
 # Two-sided 95 % quantile of Student's t with four degrees of freedom.
 T_QUANTILE = 2.776
@@ -52,21 +53,18 @@ def table(results: list[dict[str, Any]]) -> str:
     lines = ["| | accuracy | macro-F1 |", "|---|---|---|"]
     scores = [headline(result) for result in results]
     for name in ("fused", *RIVALS):
-        cells = (interval([s[f"{name} {score}"] for s in scores]) for score in METRICS)
+        cells = (interval([s[f"{name} {score}"] for s in scores], "") for score in METRICS)
         lines.append(f"| {name} | {' | '.join(cells)} |")
     for name in RIVALS:
         cells = (
-            interval([s[f"fused {score}"] - s[f"{name} {score}"] for s in scores])
+            interval([s[f"fused {score}"] - s[f"{name} {score}"] for s in scores], "+")
             for score in METRICS
         )
         lines.append(f"| fused - {name} | {' | '.join(cells)} |")
     return "\n".join(lines)
 
 
-METRICS = ("accuracy", "macro_f1")
-
-
-def interval(values: list[float]) -> str:
-    """Mean and half-width of the 95 % interval of the mean over salts."""
+def interval(values: list[float], sign: str) -> str:
+    """Mean and half-width of the 95 % interval of the mean over salts; `sign` "+" shows both."""
     half = T_QUANTILE * np.std(values, ddof=1) / np.sqrt(len(values))
-    return f"{np.mean(values):+.4f} ± {half:.4f}"
+    return f"{np.mean(values):{sign}.4f} ± {half:.4f}"
