@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 import shlex
 from typing import Any
 
@@ -95,10 +96,5 @@ def is_code(path: str) -> bool:
 
 def is_own(path: str, stage: DeclaredStage) -> bool:
     """Whether a path is an output of the stage, final or growing, or its work in progress."""
-    growing = {
-        f"{folder}/.{name}.partial" if folder else f".{name}.partial"
-        for folder, _, name in (out.rpartition("/") for out in stage.outs)
-    }
-    beside = {f"{out}.partial" for out in [*stage.outs, *growing]}
-    work = f".checkpoints/{stage.cell}"
-    return within(path, {*stage.outs, *growing, *beside, work})
+    final = re.sub(r"(^|/)\.([^/]+)\.partial(?=/|$)", r"\1\2", path).removesuffix(".partial")
+    return within(final, {*stage.outs, f".checkpoints/{stage.cell}"})
