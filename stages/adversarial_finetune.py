@@ -24,7 +24,15 @@ def main(
     with run_stage(
         "adversarial_finetune",
         params=["base", "adversarial_finetune"],
-        inputs=[finetuned, examples, tokens, features / "image"],
+        inputs=[
+            finetuned,
+            examples,
+            tokens,
+            features / "image",
+            features / "audio",
+            features / "video",
+            features / "tabular",
+        ],
         outputs=[model, metrics, history],
     ) as run:
         from fuseline.config import load_section

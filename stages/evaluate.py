@@ -27,7 +27,16 @@ def main(
         "evaluate",
         cell=name,
         params=["base", "evaluate"],
-        inputs=[model, examples, tokens, tokenizer, features / "image"],
+        inputs=[
+            model,
+            examples,
+            tokens,
+            tokenizer,
+            features / "image",
+            features / "audio",
+            features / "video",
+            features / "tabular",
+        ],
         outputs=[predictions, metrics, plots],
     ) as run:
         from fuseline.config import load_section

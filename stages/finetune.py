@@ -24,7 +24,15 @@ def main(
     with run_stage(
         "finetune",
         params=["base", "finetune"],
-        inputs=[pretrained, examples, tokens, features / "image"],
+        inputs=[
+            pretrained,
+            examples,
+            tokens,
+            features / "image",
+            features / "audio",
+            features / "video",
+            features / "tabular",
+        ],
         outputs=[model, metrics, history],
     ) as run:
         from fuseline.config import load_section

@@ -23,7 +23,14 @@ def main(
     with run_stage(
         "pretrain",
         params=["base", "pretrain"],
-        inputs=[tokens, tokenizer, features / "image"],
+        inputs=[
+            tokens,
+            tokenizer,
+            features / "image",
+            features / "audio",
+            features / "video",
+            features / "tabular",
+        ],
         outputs=[model, metrics, history],
     ) as run:
         from fuseline.config import load_section

@@ -20,7 +20,7 @@ import pyarrow.parquet as pq
 from fuseline.errors import ContractError
 
 SPLITS = ("train", "dev", "test")
-SCHEMA_VERSION = 1
+SCHEMA_VERSION = 2
 MANIFEST = "manifest.json"
 
 # The convention of Hugging Face `datasets` for media columns.
@@ -42,7 +42,15 @@ EXAMPLES = pa.schema(
         pa.field("lang", pa.string()),
         pa.field("image", MEDIA),
         pa.field("audio", MEDIA),
+        pa.field("video", MEDIA),
+        # Cells by column name, spelt as in the source; null where the row has no column at all.
+        pa.field("tabular", pa.map_(pa.string(), pa.string())),
+        pa.field("license", pa.string()),
+        pa.field("provenance", pa.string()),
+        # What was changed, such as `text:nfc`, and what was found and left, such as
+        # `text:harmful`.
         _required("sanitised", pa.list_(pa.string())),
+        _required("findings", pa.list_(pa.string())),
     ]
 )
 

@@ -12,13 +12,14 @@ Share = Annotated[float, Field(ge=0.0, le=1.0)]
 Positive = Annotated[float, Field(gt=0.0)]
 NonNegative = Annotated[float, Field(ge=0.0)]
 Count = Annotated[int, Field(ge=1)]
+Modality = Literal["text", "image", "audio", "video", "tabular"]
 
 
 class BaseParams(Section):
     """Values that more than one stage reads."""
 
     seed: Annotated[int, Field(ge=0, lt=2**31)]
-    modalities: Annotated[list[Literal["text", "image"]], Field(min_length=1)]
+    modalities: Annotated[list[Modality], Field(min_length=1)]
     num_threads: Count
     precision: Literal["auto", "bf16", "fp32"]
 

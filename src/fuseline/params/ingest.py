@@ -7,7 +7,7 @@ from typing import Annotated, Literal
 from pydantic import Field, model_validator
 
 from fuseline.config import Section
-from fuseline.params.base import Count, Share
+from fuseline.params.base import Count, Modality, Positive, Share
 
 
 class EmojiParams(Section):
@@ -19,15 +19,19 @@ class EmojiParams(Section):
 
 
 class SyntheticParams(Section):
-    """The seeded source: its label needs both modalities."""
+    """The seeded source: its label needs every one of its modalities."""
 
+    modalities: Annotated[list[Modality], Field(min_length=1)]
     num_rows: Count
     num_classes: Annotated[int, Field(ge=2, le=64)]
     image_size: Annotated[int, Field(ge=8, le=512)]
 
 
 class ColumnParams(Section):
-    """Names of the manifest's columns; null where it has none."""
+    """Names of the source's columns; null where it has none.
+
+    For `webdataset` a name is a member's ending (`jpg`, several as `jpg;png`), or `json.key`.
+    """
 
     id: str | None
     text: str | None
@@ -38,10 +42,39 @@ class ColumnParams(Section):
     label: str | None
     group: str | None
     lang: str | None
+    license: str | None
+    provenance: str | None
 
 
 class ManifestParams(Section):
-    """A CSV, JSONL or Parquet file with paths to media relative to it."""
+    """CSV, JSONL or Parquet files with paths to media relative to them.
+
+    `path` is a file, a folder or a pattern; several files are read in order of their names, each
+    a batch of its own.
+    """
+
+    path: str | None
+    columns: ColumnParams
+
+
+class ImageFolderParams(Section):
+    """A folder with one folder of pictures per label."""
+
+    path: str | None
+
+
+class DatasetsParams(Section):
+    """A data set of the library `datasets`: a local folder, or a hub id with a revision."""
+
+    path: str | None
+    name: str | None
+    revision: str | None
+    split: str | None
+    columns: ColumnParams
+
+
+class WebDatasetParams(Section):
+    """Tar shards in the WebDataset layout; each shard is a batch."""
 
     path: str | None
     columns: ColumnParams
@@ -66,18 +99,63 @@ class SplitParams(Section):
 class LimitParams(Section):
     """What a row may weigh before it is refused."""
 
+    max_text_characters: Count
     max_image_bytes: Count
     max_image_pixels: Count
-    max_text_characters: Count
+    max_audio_bytes: Count
+    max_audio_seconds: Positive
+    max_video_bytes: Count
+    max_video_seconds: Positive
+    max_video_frames: Count
+
+
+class DuplicateParams(Section):
+    """When two rows count as copies of each other, and so share a split.
+
+    Attributes:
+        text_similarity: least Jaccard similarity of character shingles, estimated by MinHash.
+        image_distance: greatest number of bits of 64 by which perceptual hashes may differ.
+        audio_distance: greatest share of bits by which audio fingerprints may differ.
+        max_copies: a medium or text that more rows than these share, beside differing others, is
+            no sign of a copy any more but a category; rows alike in everything always are.
+    """
+
+    text_similarity: Annotated[float, Field(gt=0.0, le=1.0)]
+    image_distance: Annotated[int, Field(ge=0, le=32)]
+    audio_distance: Annotated[float, Field(ge=0.0, le=0.5)]
+    max_copies: Count
+
+
+class HarmfulParams(Section):
+    """The screen for harmful texts: `none`, `word_list`, or a folder with a classifier.
+
+    `threshold` is the least probability at which a classifier's verdict counts.
+    """
+
+    screen: str
+    threshold: Share
+    action: Literal["report", "quarantine"]
+
+
+class SafetyParams(Section):
+    """What becomes of personal data and of harmful content."""
+
+    personal_data: Literal["keep", "mask", "quarantine"]
+    harmful: HarmfulParams
 
 
 class IngestParams(Section):
-    source: Literal["emoji", "synthetic", "manifest"]
+    source: Literal["emoji", "synthetic", "manifest", "image_folder", "datasets", "webdataset"]
     emoji: EmojiParams
     synthetic: SyntheticParams
     manifest: ManifestParams
+    image_folder: ImageFolderParams
+    datasets: DatasetsParams
+    webdataset: WebDatasetParams
     split: SplitParams
     limits: LimitParams
+    duplicates: DuplicateParams
+    safety: SafetyParams
     min_label_rows: Count
     max_quarantined_share: Share
-    shard_rows: Count
+    shard_rows: Annotated[int, Field(ge=8)]

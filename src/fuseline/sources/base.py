@@ -33,12 +33,18 @@ class RawRow:
     Attributes:
         source_row: position in the source, from 0 and without gaps.
         example_id: stable name of the row; None only where a problem hides it.
+        batch: number of the file or delivery that the row came in, from 0, never falling; each
+            batch starts shards of its own, so that a later one leaves the earlier as they are.
         group: rows that must share a split; None where the row stands for itself.
+        tabular: cells by column name, spelt as in the source (None for an empty cell); None where
+            the source has no such columns.
+        license, provenance: terms under which the row may be used, and where it came from.
         problems: what the source itself found wrong; such a row is always refused.
         raw: the source's own values by its own names, kept for the quarantine.
     """
 
     source_row: int
+    batch: int = 0
     example_id: str | None = None
     text: str | None = None
     label: str | None = None
@@ -46,6 +52,10 @@ class RawRow:
     lang: str | None = None
     image: Media | None = None
     audio: Media | None = None
+    video: Media | None = None
+    tabular: Mapping[str, str | None] | None = None
+    license: str | None = None
+    provenance: str | None = None
     problems: tuple[Problem, ...] = ()
     raw: Mapping[str, str | None]
 
@@ -71,7 +81,11 @@ class Source(ABC):
     @property
     @abstractmethod
     def fields(self) -> frozenset[str]:
-        """Which of `text`, `image`, `label` the source claims to hold for every row."""
+        """Which of `text`, `image`, `audio`, `video`, `tabular`, `label` the source maps.
+
+        A row may still lack any medium; a mapped `label` is demanded of every row, and a mapped
+        `text` of every row that has no medium either.
+        """
 
     @property
     def num_rows(self) -> int | None:
