@@ -36,7 +36,7 @@ lint: setup  ## Check style, types and the direction of imports
 	$(BIN)/lint-imports --no-logo
 
 bench: setup  ## Measure against what one would use instead
-	$(BIN)/python -m benchmarks
+	$(BIN)/python -m benchmarks pipeline quality
 
 clean:  ## Remove the caches of the tools; data and models stay
 	rm -rf .mypy_cache .pytest_cache .ruff_cache .hypothesis .import_linter_cache build dist
