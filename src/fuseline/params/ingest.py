@@ -45,6 +45,18 @@ class ColumnParams(Section):
     license: str | None
     provenance: str | None
 
+    @model_validator(mode="after")
+    def _each_column_has_one_use(self) -> ColumnParams:
+        repeated = sorted({name for name in self.tabular if self.tabular.count(name) > 1})
+        if repeated:
+            raise ValueError(f"tabular names {', '.join(repeated)} more than once")
+        if self.label in self.tabular:
+            raise ValueError(
+                f"{self.label!r} is the label and may not be tabular too: the model would read"
+                " its answer"
+            )
+        return self
+
 
 class ManifestParams(Section):
     """CSV, JSONL or Parquet files with paths to media relative to them.

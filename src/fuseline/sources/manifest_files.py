@@ -10,7 +10,7 @@ import csv
 import json
 import math
 from abc import ABC, abstractmethod
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, NoReturn
@@ -19,14 +19,18 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from fuseline.errors import ContractError
+from fuseline.sources.cells import Record, is_broken
 
-# Some rows may hold whole pictures, so few of them are in memory at a time.
-PARQUET_BATCH_ROWS = 32
+# Some rows may hold whole pictures, so few of them are in memory at a time; of plain cells, more.
+PARQUET_MEDIA_ROWS = 32
+PARQUET_PLAIN_ROWS = 2048
+
+# Rows that are told of one by one where a part of a Parquet file is damaged, whatever number of
+# rows its footer claims.
+LOST_ROWS = 1_000_000
 
 # The longest cell of a CSV file. A quote left open swallows what follows up to this length.
 CSV_FIELD_CHARACTERS = 4_000_000
-
-Record = Mapping[str, Any]
 
 
 @dataclass(frozen=True)
@@ -73,7 +77,7 @@ class CsvFile(ManifestFile):
                 header = next(csv.reader(file, strict=True), [])
             except csv.Error as error:
                 raise ContractError(f"{self.path}: the header is not readable: {error}.") from None
-        if any(_broken(name) for name in header):
+        if any(is_broken(name) for name in header):
             raise ContractError(
                 f"{self.path}: expected UTF-8, found another encoding in the header."
                 " Save the file as UTF-8."
@@ -84,6 +88,7 @@ class CsvFile(ManifestFile):
         with self._open() as file:
             lines = csv.reader(file, strict=True)
             header = next(lines)
+            wanted = [(name, header.index(name)) for name in self.columns]
             while True:
                 first = lines.line_num + 1
                 try:
@@ -93,19 +98,18 @@ class CsvFile(ManifestFile):
                 except csv.Error as error:
                     yield BadRecord(_csv_detail(first, lines.line_num, error), "")
                     continue
-                if cells:
-                    yield self._record(header, cells, lines.line_num)
-
-    def _record(self, header: list[str], cells: list[str], line: int) -> Record | BadRecord:
-        content = ",".join(cells)
-        if len(cells) != len(header):
-            return BadRecord(
-                f"line {line}: expected {len(header)} cells, found {len(cells)}.", content
-            )
-        if _broken(content):
-            return BadRecord(f"line {line}: not valid UTF-8.", content)
-        values = dict(zip(header, cells, strict=True))
-        return {name: values[name] or None for name in self.columns}
+                if not cells:
+                    continue
+                content = ",".join(cells)
+                if len(cells) != len(header):
+                    yield BadRecord(
+                        f"line {lines.line_num}: expected {len(header)} cells, found {len(cells)}.",
+                        content,
+                    )
+                elif is_broken(content):
+                    yield BadRecord(f"line {lines.line_num}: not valid UTF-8.", content)
+                else:
+                    yield {name: cells[place] or None for name, place in wanted}
 
     def _open(self) -> Any:
         csv.field_size_limit(CSV_FIELD_CHARACTERS)
@@ -159,22 +163,71 @@ class ParquetFile(ManifestFile):
         return self._names
 
     def records(self) -> Iterator[Record | BadRecord]:
-        try:
-            with pq.ParquetFile(self.path) as file:
-                for batch in file.iter_batches(PARQUET_BATCH_ROWS, columns=list(self.columns)):
-                    for row in range(batch.num_rows):
-                        yield self._record(batch, row)
-        except (OSError, pa.ArrowException) as error:
-            raise ContractError(f"{self.path}: damaged: {error}. Write the file again.") from None
+        """Yield every record; where a row group is damaged, one `BadRecord` for each row lost."""
+        with pq.ParquetFile(self.path) as file:
+            kinds = [file.schema_arrow.field(name).type for name in self.columns]
+            plain = not any(pa.types.is_nested(kind) or _is_binary(kind) for kind in kinds)
+            for group in range(file.num_row_groups):
+                yield from self._group(
+                    file, group, PARQUET_PLAIN_ROWS if plain else PARQUET_MEDIA_ROWS
+                )
 
-    def _record(self, batch: pa.RecordBatch, row: int) -> Record | BadRecord:
-        values: dict[str, Any] = {}
-        for name in self.columns:
-            try:
-                values[name] = _as_cell(batch.column(name)[row].as_py())
-            except UnicodeDecodeError:
-                return BadRecord(f"column {name!r}: not valid UTF-8.", "")
-        return values
+    def _group(self, file: pq.ParquetFile, group: int, size: int) -> Iterator[Record | BadRecord]:
+        done = 0
+        try:
+            for batch in file.iter_batches(size, row_groups=[group], columns=list(self.columns)):
+                for record in batch_records(batch, self.columns):
+                    yield record
+                    done += 1
+        except (OSError, pa.ArrowException) as error:
+            lost = min(file.metadata.row_group(group).num_rows - done, LOST_ROWS)
+            for _ in range(max(1, lost)):
+                yield BadRecord(f"row group {group} is damaged: {one_line(error)}.", "")
+
+
+def batch_records(
+    batch: pa.RecordBatch | pa.Table, columns: Sequence[str]
+) -> Iterator[Record | BadRecord]:
+    """The rows of a batch; cells that Python cannot hold make their row a `BadRecord`."""
+    try:
+        cells = [[_as_cell(cell) for cell in batch.column(name).to_pylist()] for name in columns]
+    except (ValueError, OverflowError):
+        for row in range(batch.num_rows):
+            yield _slow_record(batch, columns, row)
+    else:
+        for values in zip(*cells, strict=True):
+            yield dict(zip(columns, values, strict=True))
+
+
+def _slow_record(
+    batch: pa.RecordBatch | pa.Table, columns: Sequence[str], row: int
+) -> Record | BadRecord:
+    values: dict[str, Any] = {}
+    for name in columns:
+        try:
+            values[name] = _as_cell(batch.column(name)[row].as_py())
+        except UnicodeDecodeError:
+            return BadRecord(f"column {name!r}: not valid UTF-8.", "")
+        except (ValueError, OverflowError) as error:
+            return BadRecord(f"column {name!r}: {one_line(error)}.", "")
+    return values
+
+
+def one_line(error: Exception) -> str:
+    """What an error says, on one line and without the stop at its end."""
+    return " ".join(str(error).split()).rstrip(".")
+
+
+def _is_binary(kind: pa.DataType) -> bool:
+    return any(
+        check(kind)
+        for check in (
+            pa.types.is_binary,
+            pa.types.is_large_binary,
+            pa.types.is_fixed_size_binary,
+            pa.types.is_binary_view,
+        )
+    )
 
 
 MANIFEST_FILES: dict[str, type[ManifestFile]] = {
@@ -184,29 +237,28 @@ MANIFEST_FILES: dict[str, type[ManifestFile]] = {
 }
 
 
-def _broken(text: str) -> bool:
-    """Whether the text holds lone surrogates, which no UTF-8 can spell."""
-    return any("\ud800" <= character <= "\udfff" for character in text)
-
-
 def _csv_detail(first: int, last: int, error: csv.Error) -> str:
     lines = f"line {first}" if first >= last else f"lines {first} to {last}"
     return f"{lines}: {error}. Is a quote left open?"
 
 
 def _json_object(line: bytes, number: int) -> Record | BadRecord:
-    content = line.decode("utf-8", errors="replace")
     try:
         value = json.loads(line.decode("utf-8"), parse_constant=_refuse_constant)
     except UnicodeDecodeError:
-        return BadRecord(f"line {number}: not valid UTF-8.", content)
+        return _bad_line(line, number, "not valid UTF-8")
     except (ValueError, RecursionError) as error:
-        return BadRecord(f"line {number}: not readable as JSON: {error}.", content)
+        return _bad_line(line, number, f"not readable as JSON: {error}")
     if not isinstance(value, dict):
-        return BadRecord(f"line {number}: expected a JSON object.", content)
-    if _broken(json.dumps(value, ensure_ascii=False)):
-        return BadRecord(f"line {number}: a text holds half a character.", content)
+        return _bad_line(line, number, "expected a JSON object")
+    # Half a character can only come of an escape, since the line itself is UTF-8.
+    if b"\\u" in line and is_broken(json.dumps(value, ensure_ascii=False)):
+        return _bad_line(line, number, "a text holds half a character")
     return value
+
+
+def _bad_line(line: bytes, number: int, detail: str) -> BadRecord:
+    return BadRecord(f"line {number}: {detail}.", line.decode("utf-8", errors="replace"))
 
 
 def _refuse_constant(name: str) -> NoReturn:

@@ -1,56 +1,71 @@
-"""Reading a media file that a manifest names, without leaving the manifest's folder."""
+"""Reading a media file that a row names, without leaving the source's folder."""
 
 from __future__ import annotations
 
 from pathlib import Path, PurePosixPath, PureWindowsPath
 
+from fuseline.params.ingest import LimitParams
 from fuseline.sources.base import Media, Problem
 
+MEDIA_FIELDS = ("image", "audio", "video")
 
-def read_media(root: Path, name: str, max_bytes: int) -> Media | Problem:
+
+def max_bytes(medium: str, limits: LimitParams) -> int:
+    """Bytes that a medium, one of `MEDIA_FIELDS`, may have."""
+    return {
+        "image": limits.max_image_bytes,
+        "audio": limits.max_audio_bytes,
+        "video": limits.max_video_bytes,
+    }[medium]
+
+
+def read_media(root: Path, name: str, medium: str, limits: LimitParams) -> Media | Problem:
     """Read the file `name`, given relative to `root`.
 
     Args:
-        root: the manifest's folder, resolved.
-        name: what the manifest says.
-        max_bytes: a larger file is refused unread.
+        root: the source's folder, resolved.
+        name: what the row says.
+        medium: one of `MEDIA_FIELDS`.
+        limits: a larger file is refused unread.
 
     Returns:
         The file, or `unsafe_path` where the name could lead out of `root` (it is absolute, holds
         `..`, or passes a link that points outside), `missing_media` where there is no such file,
-        `oversized_image` where it is too large.
+        `oversized_image` (`_audio`, `_video`) where it is too large.
     """
-    if _leads_out(name):
+    if leads_out(name):
         return Problem(
-            "unsafe_path", f"{name!r} must be relative to the manifest's folder, without '..'."
+            "unsafe_path", f"{name!r} must be relative to the source's folder, without '..'."
         )
     try:
         path = (root / name).resolve()
         if not path.is_relative_to(root):
-            return Problem("unsafe_path", f"{name!r} is a link that leaves the manifest's folder.")
+            return Problem("unsafe_path", f"{name!r} is a link that leaves the source's folder.")
         if not path.is_file():
-            return Problem("missing_media", f"{name!r} is no file in the manifest's folder.")
-        return _read(path, name, max_bytes)
+            return Problem("missing_media", f"{name!r} is no file in the source's folder.")
+        size = path.stat().st_size
+        if size > max_bytes(medium, limits):
+            return oversized(name, size, medium, limits)
+        return Media(path.read_bytes(), PurePosixPath(name).as_posix())
     # A loop of links is a RuntimeError, an impossible name an OSError or a ValueError.
     except (OSError, RuntimeError, ValueError) as error:
         return Problem("missing_media", f"{name!r} cannot be read: {_why(error)}.")
 
 
-def _leads_out(name: str) -> bool:
+def leads_out(name: str) -> bool:
     """Whether the name is absolute or climbs, as POSIX or as Windows reads it."""
     posix, windows = PurePosixPath(name), PureWindowsPath(name)
     climbs = ".." in posix.parts or ".." in windows.parts
     return climbs or posix.is_absolute() or bool(windows.drive or windows.root)
 
 
-def _read(path: Path, name: str, max_bytes: int) -> Media | Problem:
-    size = path.stat().st_size
-    if size > max_bytes:
-        return Problem(
-            "oversized_image",
-            f"{name!r} has {size} bytes; ingest.limits.max_image_bytes is {max_bytes}.",
-        )
-    return Media(path.read_bytes(), PurePosixPath(name).as_posix())
+def oversized(name: str, size: int, medium: str, limits: LimitParams) -> Problem:
+    """The problem of a file of `size` bytes."""
+    return Problem(
+        f"oversized_{medium}",
+        f"{name!r} has {size} bytes; ingest.limits.max_{medium}_bytes is"
+        f" {max_bytes(medium, limits)}.",
+    )
 
 
 def _why(error: Exception) -> str:

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import hashlib
 import json
 from collections.abc import Callable
 from pathlib import Path
@@ -78,6 +79,121 @@ def test_id_follows_the_content_and_not_the_position(read: Read) -> None:
     backward = [row.example_id for row in read("b.csv", "\n".join([header, *lines[::-1]]))]
     assert forward == backward[::-1]
     assert len(set(forward)) == 2
+
+
+def _old_id(text: str, image: str | None, label: str) -> str:
+    """How rows of two modalities were named before there were more."""
+    content = {"text": text, "image": image, "label": label}
+    text = json.dumps(content, ensure_ascii=True, sort_keys=True)
+    return hashlib.sha256(text.encode()).hexdigest()[:24]
+
+
+def test_ids_stay_what_they_were_before_there_were_more_columns(read: Read) -> None:
+    rows = read("rows.csv", _as_csv())
+    assert [row.example_id for row in rows] == [
+        _old_id("one", "a.png", "x"),
+        _old_id("two", None, "y"),
+    ]
+
+
+def test_terms_and_origin_do_not_name_a_row(read: Read) -> None:
+    (plain,) = read("rows.csv", "text,label,terms\na,x,CC0\n", image=None)
+    (row,) = read("b.csv", "text,label,terms\na,x,CC0\n", image=None, license="terms")
+    assert (row.license, row.example_id) == ("CC0", plain.example_id)
+
+
+def test_cells_of_a_table_are_texts_and_tell_rows_apart(read: Read) -> None:
+    columns = {"text": None, "image": None, "tabular": ["age", "city"]}
+    rows = read("rows.csv", "age,city,label\n1.50,,x\n1.5,Rome,x\n", **columns)
+    assert [row.tabular for row in rows] == [
+        {"age": "1.50", "city": None},
+        {"age": "1.5", "city": "Rome"},
+    ]
+    assert len({row.example_id for row in rows}) == 2
+    assert rows[0].text is None
+
+
+def test_fields_name_what_is_mapped(build_params: Build, tmp_path: Path) -> None:
+    (tmp_path / "rows.csv").write_text("a,b,c\n")
+    columns = {"text": None, "image": None, "audio": "a", "video": "b", "tabular": ["c"]}
+    path = str(tmp_path / "rows.csv")
+    params = build_params(manifest={"path": path, "columns": columns | {"label": None}})
+    assert ManifestSource(params).fields == {"audio", "video", "tabular"}
+
+
+@pytest.mark.parametrize("field", ["image", "audio", "video"])
+def test_media_are_paths_bytes_or_structs(read: Read, field: str) -> None:
+    structs = [{"bytes": b"in", "path": "/home/me/x.png"}, {"bytes": None, "path": "a.png"}, None]
+    columns = {"image": None, "label": None} | {field: "medium"}
+    table = pa.table({"text": ["a", "b", "c"], "medium": structs})
+    expected = [Media(b"in", "x.png"), Media(b"picture", "a.png"), None]
+    assert [getattr(row, field) for row in read("r.parquet", table, **columns)] == expected
+    table = pa.table({"text": ["a"], "medium": [b"in"]})
+    assert getattr(read("r.parquet", table, **columns)[0], field) == Media(b"in", None)
+    table = pa.table({"text": ["a"], "medium": ["../a.png"]})
+    assert read("r.parquet", table, **columns)[0].problems[0].reason == "unsafe_path"
+
+
+def test_nested_cell_of_a_table_is_a_problem(read: Read) -> None:
+    lines = '{"text": "a", "age": 3}\n{"text": "b", "age": [3]}'
+    rows = read("r.jsonl", lines, image=None, label=None, tabular=["age"])
+    assert rows[0].tabular == {"age": "3"}
+    assert rows[1].problems[0].detail == "column 'age': expected text, found list."
+
+
+@pytest.fixture
+def batches(build_params: Build, tmp_path: Path) -> Callable[..., ManifestSource]:
+    """Three files, the second in a folder of its own with a picture beside it."""
+    (tmp_path / "sub").mkdir()
+    (tmp_path / "sub" / "near.png").write_bytes(b"near")
+    (tmp_path / "b10.csv").write_text("text,image,label\nfive,,x\n")
+    (tmp_path / "b2.csv").write_text("text,image,label\none,,x\nbroken\nthree,,x\n")
+    (tmp_path / "sub" / "c.jsonl").write_text(
+        '{"text": "six", "image": "near.png", "label": "x"}\n'
+    )
+
+    def source(path: str) -> ManifestSource:
+        return ManifestSource(build_params(manifest={"path": str(tmp_path / path)}))
+
+    return source
+
+
+def test_files_of_a_folder_are_batches_in_order_of_their_names(
+    batches: Callable[..., ManifestSource],
+) -> None:
+    rows = list(batches("").rows())
+    assert [row.text for row in rows] == ["one", None, "three", "five"]
+    assert [row.batch for row in rows] == [0, 0, 0, 1]
+    assert [row.source_row for row in rows] == [0, 1, 2, 3]
+
+
+def test_media_lie_beside_their_own_file(batches: Callable[..., ManifestSource]) -> None:
+    *_, last = batches("**/*[0-9c].*").rows()
+    assert (last.batch, last.image) == (2, Media(b"near", "near.png"))
+
+
+def test_every_file_needs_the_columns(
+    batches: Callable[..., ManifestSource], tmp_path: Path
+) -> None:
+    (tmp_path / "b3.csv").write_text("text,label\na,x\n")
+    with pytest.raises(ConfigError, match=r"b3\.csv: ingest\.manifest\.columns\.image: expected"):
+        batches("*.csv")
+
+
+def test_damaged_part_of_a_parquet_file_is_a_problem_for_each_row_lost(
+    build_params: Build, tmp_path: Path
+) -> None:
+    path = tmp_path / "r.parquet"
+    table = pa.table({"text": [f"text {row}" for row in range(30)], "label": ["x"] * 30})
+    pq.write_table(table, path, row_group_size=10, compression="none", use_dictionary=False)
+    content = path.read_bytes()
+    start = pq.read_metadata(path).row_group(1).column(0).data_page_offset
+    path.write_bytes(content[:start] + b"\xff" * 20 + content[start + 20 :])
+    params = build_params(manifest={"path": str(path), "columns": {"image": None}})
+    rows = list(ManifestSource(params).rows())
+    assert [row.source_row for row in rows] == list(range(30))
+    assert [row.source_row for row in rows if row.problems] == list(range(10, 20))
+    assert rows[10].problems[0].detail.startswith("row group 1 is damaged: ")
 
 
 def test_mapped_columns_are_used(read: Read) -> None:
@@ -190,30 +306,31 @@ def test_sparse_key_of_jsonl_is_found(read: Read) -> None:
     assert read("rows.jsonl", lines, image=None)[-1].label == "x"
 
 
-@pytest.mark.parametrize("field", ["audio", "video"])
-def test_unsupported_modality_names_the_supported(build_params: Build, field: str) -> None:
-    params = build_params(manifest={"path": "x.csv", "columns": {field: "sound"}})
-    with pytest.raises(ConfigError, match=rf"columns\.{field}: found 'sound', but only text, im"):
-        ManifestSource(params)
-
-
-def test_tabular_is_not_supported(build_params: Build) -> None:
-    params = build_params(manifest={"path": "x.csv", "columns": {"tabular": ["age"]}})
-    with pytest.raises(ConfigError, match=r"columns\.tabular: .*Set it to \[\]"):
-        ManifestSource(params)
-
-
-def test_text_or_image_is_needed(build_params: Build) -> None:
+def test_some_modality_is_needed(build_params: Build) -> None:
     params = build_params(manifest={"path": "x.csv", "columns": {"text": None, "image": None}})
-    with pytest.raises(ConfigError, match="expected a column for text or image, found neither"):
+    with pytest.raises(ConfigError, match="a column for one of text, image, audio, video, tabular"):
         ManifestSource(params)
+
+
+@pytest.mark.parametrize(
+    ("tabular", "message"),
+    [(["label"], "'label' is the label and may not be tabular"), (["a", "a"], "a more than once")],
+)
+def test_tabular_columns_are_each_of_one_use(
+    build_params: Build, tabular: list[str], message: str
+) -> None:
+    with pytest.raises(ValueError, match=message):
+        build_params(manifest={"columns": {"tabular": tabular}})
 
 
 @pytest.mark.parametrize(
     ("path", "message"),
     [
-        (None, r"ingest\.manifest\.path: expected a file \(\.csv, \.jsonl, \.parquet\), found"),
+        (None, r"ingest\.manifest\.path: expected a file \(\.csv, \.jsonl, \.parquet\), a folder"),
         ("rows.xlsx", r"ingest\.manifest\.path: expected a file ending in .*, found 'rows\.xlsx'"),
+        ("*.nothing", r"expected files ending in \.csv, .*, found none in '\*\.nothing'"),
+        (".", r"expected files ending in \.csv, .*, found none in '\.'"),
+        ("*.toml", r"expected a file ending in .*, found 'pyproject\.toml'.*narrow the pattern"),
         ("nowhere.csv", r"ingest\.manifest\.path: 'nowhere\.csv' cannot be read \(No such file"),
     ],
 )

@@ -4,8 +4,13 @@ from pathlib import Path
 
 import pytest
 
+from fuseline.config import read_yaml
+from fuseline.params.ingest import LimitParams
 from fuseline.sources.base import Media, Problem
-from fuseline.sources.media_files import read_media
+from fuseline.sources.media_files import MEDIA_FIELDS, read_media
+
+PARAMS_FILE = Path(__file__).parents[3] / "params.yaml"
+LIMITS = LimitParams.model_validate(read_yaml(PARAMS_FILE)["ingest"]["limits"])
 
 
 @pytest.fixture
@@ -17,8 +22,8 @@ def root(tmp_path: Path) -> Path:
     return folder
 
 
-def _reason(root: Path, name: str, max_bytes: int = 100) -> str:
-    found = read_media(root, name, max_bytes)
+def _reason(root: Path, name: str, medium: str = "image") -> str:
+    found = read_media(root, name, medium, LIMITS)
     assert isinstance(found, Problem)
     assert str(root) not in found.detail
     return found.reason
@@ -26,7 +31,7 @@ def _reason(root: Path, name: str, max_bytes: int = 100) -> str:
 
 @pytest.mark.parametrize("name", ["sub/a.png", "./sub/a.png", "sub//a.png"])
 def test_file_is_read_under_its_relative_path(root: Path, name: str) -> None:
-    assert read_media(root, name, 100) == Media(b"picture", "sub/a.png")
+    assert read_media(root, name, "image", LIMITS) == Media(b"picture", "sub/a.png")
 
 
 @pytest.mark.parametrize(
@@ -42,7 +47,7 @@ def test_links_out_are_unsafe_and_links_within_are_read(root: Path) -> None:
     (root / "in.png").symlink_to(root / "sub" / "a.png")
     assert _reason(root, "out.png") == "unsafe_path"
     assert _reason(root, "folder/secret.png") == "unsafe_path"
-    assert read_media(root, "in.png", 100) == Media(b"picture", "in.png")
+    assert read_media(root, "in.png", "image", LIMITS) == Media(b"picture", "in.png")
 
 
 @pytest.mark.parametrize("name", ["nowhere.png", "sub", "a\0b.png", "x" * 5000])
@@ -55,7 +60,17 @@ def test_loop_of_links_is_missing(root: Path) -> None:
     assert _reason(root, "loop.png") == "missing_media"
 
 
-def test_large_file_is_refused_unread(root: Path) -> None:
-    with (root / "large.png").open("wb") as file:
+@pytest.mark.parametrize("medium", MEDIA_FIELDS)
+def test_large_file_is_refused_unread(root: Path, medium: str) -> None:
+    with (root / "large").open("wb") as file:
         file.truncate(10**12)  # a hole: it takes no room, but could not be read
-    assert _reason(root, "large.png") == "oversized_image"
+    assert _reason(root, "large", medium) == f"oversized_{medium}"
+    found = read_media(root, "large", medium, LIMITS)
+    assert isinstance(found, Problem)
+    assert f"max_{medium}_bytes" in found.detail
+
+
+def test_each_medium_has_a_limit_of_its_own(root: Path) -> None:
+    (root / "clip").write_bytes(bytes(LIMITS.max_image_bytes + 1))
+    assert _reason(root, "clip", "image") == "oversized_image"
+    assert isinstance(read_media(root, "clip", "video", LIMITS), Media)

@@ -1,0 +1,214 @@
+"""From a record of cells to a row: what all sources of tables share."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+from fuseline.errors import ConfigError, ContractError
+from fuseline.params.base import Modality
+from fuseline.params.ingest import ColumnParams, LimitParams
+from fuseline.registry import suggestion
+from fuseline.sources.base import Media, Problem, RawRow
+from fuseline.sources.media_files import MEDIA_FIELDS, read_media
+
+Record = Mapping[str, Any]
+
+MODALITIES: tuple[Modality, ...] = ("text", "image", "audio", "video", "tabular")
+TEXT_FIELDS = ("id", "text", "label", "group", "lang", "license", "provenance")
+
+# What tells rows apart that have no id. Terms and origin do not: naming them later must leave
+# every row its name, and so its split.
+_CONTENT_FIELDS = frozenset({"text", "image", "audio", "video", "label", "group", "lang"})
+
+# One encoder for all rows: building one for each takes longer than the encoding.
+_encode = json.JSONEncoder(ensure_ascii=True, sort_keys=True).encode
+
+
+class RowBuilder:
+    """Makes rows of records.
+
+    Args:
+        columns: the mapping of fields to columns.
+        limits: what a media file may weigh.
+        where: the params key of the mapping.
+
+    Raises:
+        ConfigError: no modality is mapped.
+    """
+
+    def __init__(self, columns: ColumnParams, limits: LimitParams, *, where: str) -> None:
+        mapped = columns.model_dump()
+        self._limits = limits
+        self._texts = [(field, mapped[field]) for field in TEXT_FIELDS if mapped[field]]
+        self._media = [(field, mapped[field]) for field in MEDIA_FIELDS if mapped[field]]
+        self._tabular: list[str] = columns.tabular
+        self._plain = [column for _, column in self._texts] + self._tabular
+        self._content = [
+            pair for pair in sorted(self._texts + self._media) if pair[0] in _CONTENT_FIELDS
+        ]
+        self._id: str | None = columns.id
+        self.fields = frozenset(field for field in (*MODALITIES, "label") if mapped[field])
+        if not self.fields & set(MODALITIES):
+            raise ConfigError(
+                f"{where}: expected a column for one of {', '.join(MODALITIES)}, found none."
+                f" Set {where}.text, for example, to a column of your data."
+            )
+
+    @property
+    def mapped(self) -> list[tuple[str, str]]:
+        """Pairs of field and column; `tabular` comes once per column."""
+        tabular = [("tabular", column) for column in self._tabular]
+        return [*self._texts, *self._media, *tabular]
+
+    @property
+    def columns(self) -> list[str]:
+        """Every column that is mapped, once, sorted."""
+        return sorted({column for _, column in self.mapped})
+
+    def row(
+        self, record: Record, *, source_row: int, batch: int = 0, root: Path | None = None
+    ) -> RawRow:
+        """Make the row of one record, which holds every mapped column.
+
+        Args:
+            record: cells by column: texts, None where empty, or lists, objects and bytes.
+            source_row: the row's position.
+            batch: the row's batch.
+            root: folder that media paths are relative to, resolved; None where none are allowed.
+        """
+        raw = _raw(record)
+        problem = self._no_text(record) or self._without_id(record)
+        if problem:
+            return RawRow(source_row=source_row, batch=batch, problems=(problem,), raw=raw)
+        values: dict[str, Any] = {field: record[column] for field, column in self._texts}
+        example_id = values.pop("id", None) or self._content_id(record)
+        problems = []
+        for field, column in self._media:
+            medium = self._medium(field, record[column], root)
+            if isinstance(medium, Problem):
+                problems.append(medium)
+            else:
+                values[field] = medium
+        return RawRow(
+            source_row=source_row,
+            batch=batch,
+            example_id=example_id,
+            tabular={name: record[name] for name in self._tabular} if self._tabular else None,
+            problems=tuple(problems),
+            raw=raw,
+            **values,
+        )
+
+    def _no_text(self, record: Record) -> Problem | None:
+        """A list, object or bytes where text belongs."""
+        for column in self._plain:
+            cell = record[column]
+            if cell is not None and not isinstance(cell, str):
+                return _malformed(column, f"expected text, found {type(cell).__name__}")
+        return None
+
+    def _without_id(self, record: Record) -> Problem | None:
+        if self._id and not record[self._id]:
+            return _malformed(self._id, "the id is empty")
+        return None
+
+    def _medium(self, field: str, cell: Any, root: Path | None) -> Media | Problem | None:
+        """Read a media cell: a path, bytes, or a `{bytes, path}` struct."""
+        path, content = cell, None
+        if isinstance(cell, bytes):
+            path, content = None, cell
+        elif isinstance(cell, dict):
+            path, content = cell.get("path"), cell.get("bytes")
+        if not isinstance(path, str | None) or not isinstance(content, bytes | None):
+            column = dict(self._media)[field]
+            return _malformed(column, "expected a path, bytes or {bytes, path}")
+        if content is not None:
+            # The path of embedded bytes only tells where they came from; nothing is opened.
+            return Media(content, Path(path).name or None if path else None)
+        if not path:
+            return None
+        if root is None:
+            return Problem("unsafe_path", f"{path!r} names a file, but only bytes are read here.")
+        return read_media(root, path, field, self._limits)
+
+    def _content_id(self, record: Record) -> str:
+        """A name for a row without one, by its content: moving the row leaves it as it is."""
+        content: dict[str, Any] = {field: shown(record[column]) for field, column in self._content}
+        if self._tabular:
+            content["tabular"] = {name: record[name] for name in self._tabular}
+        return hashlib.sha256(_encode(content).encode()).hexdigest()[:24]
+
+
+def shown(cell: Any) -> str | None:
+    """A cell as text; bytes by their hash."""
+    if cell is None or isinstance(cell, str):
+        return cell
+    if isinstance(cell, dict):
+        return json.dumps({str(key): shown(value) for key, value in cell.items()}, sort_keys=True)
+    if isinstance(cell, bytes):
+        return f"sha256:{hashlib.sha256(cell).hexdigest()}"
+    return str(cell)
+
+
+def is_broken(text: str) -> bool:
+    """Whether the text holds lone surrogates, which no UTF-8 can spell."""
+    if text.isascii():
+        return False
+    try:
+        text.encode()
+    except UnicodeEncodeError:
+        return True
+    return False
+
+
+def unreadable(detail: str, content: str, *, source_row: int, batch: int) -> RawRow:
+    """The row of a record that cannot be read."""
+    problem = Problem("malformed_row", detail)
+    return RawRow(source_row=source_row, batch=batch, problems=(problem,), raw={"record": content})
+
+
+def check_columns(
+    found: Sequence[str], mapped: Sequence[tuple[str, str]], *, where: str, place: str
+) -> None:
+    """Compare the columns of a table with those that are mapped.
+
+    Args:
+        found: the table's columns.
+        mapped: pairs of field and column.
+        where: the params key of the mapping.
+        place: the table's name, for the message.
+
+    Raises:
+        ConfigError: a mapped column is not there.
+        ContractError: there are no columns, or a mapped one is there twice.
+    """
+    if not found:
+        raise ContractError(f"{place}: expected a table, found no columns. Fill the file.")
+    present = set(found)
+    missing = [
+        f"{place}: {where}.{field}: expected column '{column}', found columns:"
+        f" {', '.join(found)}.{suggestion(column, list(found))} Name one of them, or"
+        f" {'leave it out' if field == 'tabular' else 'null for none'}."
+        for field, column in mapped
+        if column not in present
+    ]
+    if missing:
+        raise ConfigError("\n".join(missing))
+    repeated = sorted({column for _, column in mapped if found.count(column) > 1})
+    if repeated:
+        raise ContractError(
+            f"{place}: expected each column once, found {', '.join(repeated)} more than once."
+            " Rename the others."
+        )
+
+
+def _malformed(column: str, detail: str) -> Problem:
+    return Problem("malformed_row", f"column {column!r}: {detail}.")
+
+
+def _raw(record: Record) -> dict[str, str | None]:
+    return {column: shown(cell) for column, cell in record.items()}
