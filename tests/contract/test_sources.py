@@ -5,9 +5,13 @@ from __future__ import annotations
 import io
 import itertools
 import json
+import tarfile
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+import pyarrow as pa
+import pyarrow.parquet as pq
 import pytest
 from PIL import Image
 
@@ -18,20 +22,69 @@ from fuseline.sources import SOURCES, Media, RawRow, Source
 
 PARAMS_FILE = Path(__file__).parents[2] / "params.yaml"
 FIRST = 40
+# Media that no source may read, and rows that none may choke on, are among the first rows of all.
+DIRTY = {"datasets", "image_folder", "manifest", "webdataset"}
+
+
+def _png(colour: str = "blue") -> bytes:
+    file = io.BytesIO()
+    Image.new("RGB", (8, 8), colour).save(file, "PNG")
+    return file.getvalue()
 
 
 def _manifest(folder: Path) -> dict[str, Any]:
-    Image.new("RGB", (8, 8), "blue").save(folder / "a.png")
+    (folder / "a.png").write_bytes(_png())
     rows = [{"text": f"text {row}", "image": "a.png", "label": "x"} for row in range(5)]
     lines = [json.dumps(row) for row in rows] + ["{broken", json.dumps({"text": "no picture"})]
-    (folder / "rows.jsonl").write_text("\n".join(lines), encoding="utf-8")
-    return {"manifest": {"path": str(folder / "rows.jsonl")}}
+    (folder / "1.jsonl").write_text("\n".join(lines), encoding="utf-8")
+    (folder / "2.csv").write_text("text,image,label\nlater,,x\nbad\nbad,/etc/hosts,x\n")
+    return {"manifest": {"path": str(folder)}}
 
 
-_CHANGES = {
+def _image_folder(folder: Path) -> dict[str, Any]:
+    for label in ("cat", "dog"):
+        (folder / "set" / label / "more").mkdir(parents=True)
+        for row in range(3):
+            (folder / "set" / label / "more" / f"{row}.png").write_bytes(_png("red"))
+    (folder / "secret.png").write_bytes(_png())
+    (folder / "set" / "dog" / "out.png").symlink_to(folder / "secret.png")
+    return {"image_folder": {"path": str(folder / "set")}}
+
+
+def _datasets(folder: Path) -> dict[str, Any]:
+    images = [{"bytes": _png(), "path": "a.png"}] * 3 + [{"bytes": None, "path": "/etc/hosts"}]
+    rows = {"text": ["a", "b", None, "d"], "image": images, "label": ["x", "y", "x", "y"]}
+    pq.write_table(pa.table(rows), folder / "train.parquet")
+    return {"datasets": {"path": str(folder)}}
+
+
+def _webdataset(folder: Path) -> dict[str, Any]:
+    for shard in range(2):
+        with tarfile.open(folder / f"{shard}.tar", "w") as tar:
+            for row in range(3):
+                for ending, content in (("jpg", _png()), ("cls", b"x\n"), ("txt", b"words")):
+                    member = tarfile.TarInfo(f"{shard}-{row}.{ending}")
+                    member.size = len(content)
+                    tar.addfile(member, io.BytesIO(content))
+            member = tarfile.TarInfo(f"{shard}-link.jpg")
+            member.type, member.linkname = tarfile.SYMTYPE, "/etc/hosts"
+            tar.addfile(member)
+    return {"webdataset": {"path": str(folder / "*.tar")}}
+
+
+_CHANGES: dict[str, Callable[[Path], dict[str, Any]]] = {
+    "datasets": _datasets,
     "emoji": lambda _: {"emoji": {"languages": ["en", "de"], "image_size": 32}},
+    "image_folder": _image_folder,
     "manifest": _manifest,
-    "synthetic": lambda _: {"synthetic": {"num_rows": 12, "image_size": 16}},
+    "synthetic": lambda _: {
+        "synthetic": {
+            "num_rows": 12,
+            "image_size": 16,
+            "modalities": ["text", "image", "audio", "video", "tabular"],
+        }
+    },
+    "webdataset": _webdataset,
 }
 
 
@@ -57,6 +110,12 @@ def test_rows_are_numbered_without_gaps(source: Source) -> None:
     assert rows
 
 
+def test_batches_start_at_0_and_never_fall(source: Source) -> None:
+    batches = [row.batch for row in _first(source)]
+    assert batches[0] == 0
+    assert batches == sorted(batches)
+
+
 def test_rows_are_the_same_each_time(source: Source) -> None:
     assert _first(source) == _first(source)
 
@@ -71,21 +130,46 @@ def test_number_of_rows_is_right_where_it_is_known(source: Source) -> None:
         assert source.num_rows == len(_first(source))
 
 
-def test_ids_are_unique_and_groups_given_where_rows_are_whole(source: Source) -> None:
+def test_ids_are_unique_where_rows_are_whole(source: Source) -> None:
     ids = [row.example_id for row in _first(source) if not row.problems]
     assert None not in ids
     assert len(ids) == len(set(ids))
 
 
+def test_bad_rows_are_yielded_among_good_ones(source: Source) -> None:
+    rows = _first(source)
+    assert any(not row.problems for row in rows)
+    assert any(row.problems for row in rows) == (source.name in DIRTY)
+
+
+def test_nothing_is_read_from_outside(source: Source) -> None:
+    unsafe = [
+        row for row in _first(source) for problem in row.problems if "unsafe" in problem.reason
+    ]
+    assert bool(unsafe) == (source.name in DIRTY)
+    assert all(row.image is None for row in unsafe)
+
+
 def test_claimed_fields_are_held_by_some_row(source: Source) -> None:
-    for field in source.fields:
+    optional = {"audio", "video"} if source.name == "webdataset" else set()
+    for field in source.fields - optional:
         assert any(getattr(row, field) is not None for row in _first(source)), field
+
+
+def test_fields_that_are_not_claimed_are_empty(source: Source) -> None:
+    for field in {"text", "image", "audio", "video", "tabular", "label"} - source.fields:
+        assert all(getattr(row, field) is None for row in _first(source)), field
 
 
 def test_problems_have_a_known_reason_and_a_sentence(source: Source) -> None:
     for problem in (problem for row in _first(source) for problem in row.problems):
         assert problem.reason in REASONS
         assert problem.detail.endswith(".")
+
+
+def test_problems_name_no_place_of_this_machine(source: Source, tmp_path: Path) -> None:
+    for problem in (problem for row in _first(source) for problem in row.problems):
+        assert str(tmp_path) not in problem.detail
 
 
 def test_images_decode_and_their_paths_are_relative(source: Source) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import math
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -143,6 +144,18 @@ class RowBuilder:
         return hashlib.sha256(_encode(content).encode()).hexdigest()[:24]
 
 
+def as_cell(value: Any) -> Any:
+    """A scalar as text, spelt as in the file; an empty text and a number that is none as None.
+
+    Lists, objects and bytes stay as they are, for the source to judge.
+    """
+    if value is None or value == "" or (isinstance(value, float) and math.isnan(value)):
+        return None
+    if isinstance(value, (str, list, dict, bytes)):
+        return value
+    return json.dumps(value) if isinstance(value, (bool, int, float)) else str(value)
+
+
 def shown(cell: Any) -> str | None:
     """A cell as text; bytes by their hash."""
     if cell is None or isinstance(cell, str):
@@ -163,6 +176,11 @@ def is_broken(text: str) -> bool:
     except UnicodeEncodeError:
         return True
     return False
+
+
+def one_line(error: Exception) -> str:
+    """What an error says, on one line and without the stop at its end."""
+    return " ".join(str(error).split()).rstrip(".")
 
 
 def unreadable(detail: str, content: str, *, source_row: int, batch: int) -> RawRow:

