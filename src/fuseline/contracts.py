@@ -64,6 +64,18 @@ QUARANTINE = pa.schema(
     ]
 )
 
+# Test rows and their nearest training rows, the closest of each modality first.
+LEAKAGE = pa.schema(
+    [
+        _required("modality", pa.string()),
+        _required("test_id", pa.string()),
+        _required("train_id", pa.string()),
+        _required("similarity", pa.float32()),
+        pa.field("test_label", pa.string()),
+        pa.field("train_label", pa.string()),
+    ]
+)
+
 TOKENS = pa.schema(
     [
         _required("example_id", pa.string()),

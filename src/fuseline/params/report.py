@@ -8,3 +8,4 @@ from fuseline.params.base import Count
 
 class ReportParams(Section):
     num_examples: Count
+    num_pairs: Count

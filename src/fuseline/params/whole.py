@@ -13,6 +13,7 @@ from fuseline.params.evaluate import EvaluateParams
 from fuseline.params.extract_features import ExtractFeaturesParams
 from fuseline.params.finetune import FinetuneParams
 from fuseline.params.ingest import IngestParams
+from fuseline.params.leakage import LeakageParams
 from fuseline.params.pretrain import PretrainParams
 from fuseline.params.report import ReportParams
 from fuseline.params.tokenize import TokenizeParams
@@ -27,6 +28,7 @@ SECTIONS: dict[str, type[Section]] = {
     "finetune": FinetuneParams,
     "adversarial_finetune": AdversarialFinetuneParams,
     "evaluate": EvaluateParams,
+    "leakage": LeakageParams,
     "report": ReportParams,
 }
 
