@@ -13,6 +13,7 @@ from fuseline.attacks import Attack, build_attack
 from fuseline.dataset import MultimodalData
 from fuseline.errors import ContractError
 from fuseline.model import FuselineForClassification, FuselineProcessor
+from fuseline.model.card import write_model_card
 from fuseline.objectives.adversarial import AdversarialObjective
 from fuseline.objectives.perturbation import Perturbable
 from fuseline.objectives.supervised import Supervised
@@ -83,7 +84,9 @@ def adversarial_finetune(
     )
     model.save_pretrained(model_folder)
     processor.save_pretrained(model_folder)
-    return training_metrics(history, "clean_and_robust"), history
+    metrics = training_metrics(history, "clean_and_robust")
+    write_model_card(model_folder, model.config, examples, metrics, params)
+    return metrics, history
 
 
 class RefuseCollapse(TrainerCallback):

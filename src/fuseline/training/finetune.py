@@ -11,6 +11,7 @@ import torch
 from fuseline.dataset import MultimodalData, load_data
 from fuseline.errors import ContractError
 from fuseline.model import FuselineForClassification, FuselineProcessor
+from fuseline.model.card import write_model_card
 from fuseline.objectives.supervised import Supervised
 from fuseline.params.base import BaseParams
 from fuseline.params.finetune import FinetuneParams
@@ -71,7 +72,9 @@ def finetune(
     )
     model.save_pretrained(model_folder)
     processor.save_pretrained(model_folder)
-    return training_metrics(history, task.selection_metric) | counts, history
+    metrics = training_metrics(history, task.selection_metric) | counts
+    write_model_card(model_folder, model.config, examples, metrics, params)
+    return metrics, history
 
 
 def load_labelled(
