@@ -16,11 +16,15 @@ import pytest
 
 from tests.pipeline.workspace import Workspace
 
-INGEST, TOKENIZE, EXTRACT = {"ingest"}, {"tokenize"}, {"extract_features@image"}
+INGEST, TOKENIZE, LEAKAGE = {"ingest"}, {"tokenize"}, {"leakage"}
+IMAGE, AUDIO, VIDEO, TABULAR = (
+    {f"extract_features@{modality}"} for modality in ("image", "audio", "video", "tabular")
+)
+EXTRACT = IMAGE | AUDIO | VIDEO | TABULAR
 PRETRAIN, FINETUNE, ADVERSARIAL = {"pretrain"}, {"finetune"}, {"adversarial_finetune"}
 EVALUATE, REPORT = {"evaluate@finetuned", "evaluate@adversarial"}, {"report"}
 TRAINING = PRETRAIN | FINETUNE | ADVERSARIAL
-ALL = INGEST | TOKENIZE | EXTRACT | TRAINING | EVALUATE | REPORT
+ALL = INGEST | TOKENIZE | EXTRACT | LEAKAGE | TRAINING | EVALUATE | REPORT
 NOTHING: set[str] = set()
 
 PARAMS: dict[str, tuple[object, set[str]]] = {
@@ -31,11 +35,16 @@ PARAMS: dict[str, tuple[object, set[str]]] = {
     "ingest.source": ("emoji", INGEST),
     "ingest.synthetic.num_rows": (121, INGEST),
     "ingest.split.salt": (1, INGEST),
+    "ingest.duplicates.text_similarity": (0.9, INGEST),
+    "ingest.safety.personal_data": ("keep", INGEST),
     "ingest.manifest.columns.text": ("caption", INGEST),
     "tokenize.encoder": ("minilm", TOKENIZE),
     "tokenize.max_length_tokens": (24, TOKENIZE),
-    "extract_features.image.encoder": ("efficientnet_lite0", EXTRACT),
-    "extract_features.image.grid": (1, EXTRACT),
+    "extract_features.image.encoder": ("efficientnet_lite0", IMAGE),
+    "extract_features.image.grid": (1, IMAGE),
+    "extract_features.audio.num_mels": (16, AUDIO),
+    "extract_features.video.num_frames": (3, VIDEO),
+    "extract_features.tabular.num_bins": (4, TABULAR),
     "pretrain.objectives.weights.mlm": (0.25, PRETRAIN),
     "pretrain.model.fusion.kind": ("concat", PRETRAIN),
     "pretrain.training.num_epochs": (2, PRETRAIN),

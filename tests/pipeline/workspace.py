@@ -25,10 +25,13 @@ GIT_IDENTITY = {
     for who in ("AUTHOR", "COMMITTER")
     for what in ("NAME", "EMAIL")
 }
+MODALITIES = ["text", "image", "audio", "video", "tabular"]
 SMALL_PARAMS = {
+    "base.modalities": MODALITIES,
     "base.num_threads": 1,
     "base.precision": "fp32",
     "ingest.source": "synthetic",
+    "ingest.synthetic.modalities": MODALITIES,
     "ingest.synthetic.num_rows": 120,
     "ingest.shard_rows": 64,
     "tokenize.encoder": "scratch",
@@ -39,6 +42,11 @@ SMALL_PARAMS = {
     "extract_features.image.encoder": "patches",
     "extract_features.image.image_size": 16,
     "extract_features.image.grid": 2,
+    "extract_features.audio.num_mels": 8,
+    "extract_features.audio.positions": 4,
+    "extract_features.video.encoder": "patches",
+    "extract_features.video.image_size": 16,
+    "extract_features.video.num_frames": 2,
     "pretrain.model.hidden_size": 32,
     "pretrain.model.contrastive_size": 16,
     "pretrain.model.fusion.num_layers": 1,

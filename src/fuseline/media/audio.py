@@ -1,0 +1,132 @@
+"""From the bytes of a sound file to one channel of samples."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from io import BytesIO
+
+import numpy as np
+import soundfile
+import soxr
+
+from fuseline.media import MediaError, MediaTooLarge
+from fuseline.media.containers import check_whole, container_of
+
+_CONTAINERS = ("wav", "flac", "ogg", "mp3")
+# Outside of these a header is wrong, and resampling would multiply the samples by thousands.
+MIN_SAMPLING_RATE, MAX_SAMPLING_RATE = 1_000, 768_000
+# Samples of all channels that are decoded at once.
+_BLOCK_SAMPLES = 1 << 19
+_XING_WITHIN_BYTES = 4096
+
+
+@dataclass(frozen=True)
+class Waveform:
+    """Sound of one channel.
+
+    Attributes:
+        samples: (N,) float32 in [-1, 1], at least one.
+        sampling_rate: in Hz.
+    """
+
+    samples: np.ndarray
+    sampling_rate: int
+
+    @property
+    def duration_seconds(self) -> float:
+        return len(self.samples) / self.sampling_rate
+
+
+def decode_audio(content: bytes, *, max_seconds: float | None = None) -> Waveform:
+    """Decode WAV, FLAC, Ogg (Vorbis, Opus) or MP3 to its end; channels are averaged.
+
+    The format is told by the content. Floating-point files louder than full scale are scaled to
+    it as a whole.
+
+    Raises:
+        MediaError: no such format, damaged, cut short, without samples, or with samples that are
+            not finite.
+        MediaTooLarge: longer than `max_seconds`; what follows was not decoded.
+    """
+    if not content:
+        raise MediaError("the file has zero bytes")
+    container = container_of(content)
+    if container not in _CONTAINERS:
+        raise MediaError("no WAV, FLAC, Ogg or MP3 by its content")
+    check_whole(content, container)
+    try:
+        with soundfile.SoundFile(BytesIO(content)) as file:
+            check_sampling_rate(file.samplerate)
+            limit = sample_limit(file.samplerate, max_seconds)
+            samples = join_blocks(_blocks(file), limit, max_seconds)
+            promised = _promised_samples(file, content, container)
+    except soundfile.LibsndfileError as error:
+        raise MediaError(error.error_string.strip().rstrip(".")) from None
+    if len(samples) < promised:
+        raise MediaError(f"cut short: {promised} samples are promised, {len(samples)} are there")
+    return Waveform(samples, file.samplerate)
+
+
+def resample(waveform: Waveform, sampling_rate: int) -> Waveform:
+    """The sound at another rate, in Hz; at least one sample is left of it."""
+    if waveform.sampling_rate == sampling_rate:
+        return waveform
+    samples = soxr.resample(waveform.samples, waveform.sampling_rate, sampling_rate)
+    if not len(samples):
+        samples = waveform.samples[:1]
+    return Waveform(np.clip(samples, -1.0, 1.0), sampling_rate)
+
+
+def check_sampling_rate(sampling_rate: int) -> None:
+    """Raise MediaError where a rate in Hz is no sound's."""
+    if not MIN_SAMPLING_RATE <= sampling_rate <= MAX_SAMPLING_RATE:
+        raise MediaError(
+            f"a sampling rate of {sampling_rate} Hz; {MIN_SAMPLING_RATE} to {MAX_SAMPLING_RATE}"
+            " are read"
+        )
+
+
+def sample_limit(sampling_rate: int, max_seconds: float | None) -> float:
+    """Samples that so many seconds hold."""
+    return float("inf") if max_seconds is None else max_seconds * sampling_rate
+
+
+def join_blocks(
+    blocks: Iterator[np.ndarray], limit: float, max_seconds: float | None
+) -> np.ndarray:
+    """Average the channels of blocks (n, channels) float32 and join them to (N,) in [-1, 1].
+
+    Raises:
+        MediaError: no samples, or one that is not finite.
+        MediaTooLarge: there are more samples than `limit`; the other blocks are not asked for.
+    """
+    parts, total = [], 0
+    for block in blocks:
+        total += len(block)
+        if total > limit:
+            raise MediaTooLarge(f"longer than {max_seconds:g} seconds")
+        mono = block.mean(axis=1, dtype=np.float64)
+        if not np.isfinite(mono).all():
+            raise MediaError("a sample is not a finite number")
+        parts.append(mono)
+    if not total:
+        raise MediaError("without samples")
+    samples = np.concatenate(parts)
+    peak = np.abs(samples).max()
+    return (samples / max(peak, 1.0)).astype(np.float32)
+
+
+def _blocks(file: soundfile.SoundFile) -> Iterator[np.ndarray]:
+    frames = max(1, _BLOCK_SAMPLES // file.channels)
+    while len(block := file.read(frames, dtype="float32", always_2d=True)):
+        yield block
+
+
+def _promised_samples(file: soundfile.SoundFile, content: bytes, container: str) -> int:
+    """Samples that the header states; 0 where it does not, or only guesses."""
+    if container == "flac":
+        # A stream that was written in one go states none, for which the library has this value.
+        return 0 if file.frames >= 2**63 - 1 else int(file.frames)
+    has_count = any(mark in content[:_XING_WITHIN_BYTES] for mark in (b"Xing", b"Info"))
+    return int(file.frames) if container == "mp3" and has_count else 0
