@@ -69,7 +69,8 @@ class Attack:
 
         Args:
             loss_fn: deltas to per-example losses (B,), to be maximised.
-            start: zero tensors (B, T, D) by space; spaces that it lacks are left out.
+            start: zero tensors (B, T, D) by space; spaces that it lacks are left out, and with
+                none there is nothing to perturb.
             masks: (B, T) bool by space, True where a position may move.
             generator: of the random start; the default generator if None.
             scale: factor on every epsilon.
@@ -78,6 +79,8 @@ class Attack:
             Detached deltas within the ball, zero where the mask is False.
         """
         radius = {space: self.epsilon[space] * scale for space in sorted(start)}
+        if not radius:
+            return {}
         deltas = {space: start[space].detach() for space in radius}
         if self.random_start:
             deltas = {

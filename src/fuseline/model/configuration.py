@@ -11,8 +11,10 @@ class FuselineConfig(PretrainedConfig):
     """Shape of the model.
 
     Attributes:
-        text_config: configuration of the text encoder, with its `model_type`.
-        features: by modality, `{"positions": P, "dim": D}`.
+        text_config: configuration of the text encoder, with its `model_type`; empty for a model
+            without text.
+        features: by modality, `{"positions": P, "dim": D}`, and `"encoder"` where the model
+            trains a small one of its own over them (a name of `model.encoders`).
         image_encoder: `{"name", "grid", "image_size", "config"}` of the frozen image encoder.
         hidden_size: common width W.
         fusion: `{"kind", "num_layers", "num_heads", "dropout"}`.
@@ -28,7 +30,7 @@ class FuselineConfig(PretrainedConfig):
     def __init__(
         self,
         text_config: dict[str, Any] | None = None,
-        features: dict[str, dict[str, int]] | None = None,
+        features: dict[str, dict[str, Any]] | None = None,
         image_encoder: dict[str, Any] | None = None,
         hidden_size: int = 384,
         fusion: dict[str, Any] | None = None,
@@ -50,6 +52,11 @@ class FuselineConfig(PretrainedConfig):
         self.freezing = freezing or {}
         self.special_tokens = special_tokens or {}
         super().__init__(**kwargs)
+
+    @property
+    def modalities(self) -> list[str]:
+        """Those that the model takes, text first."""
+        return [*(["text"] if self.text_config else []), *sorted(self.features)]
 
     @property
     def special_token_ids(self) -> list[int]:

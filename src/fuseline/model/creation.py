@@ -35,12 +35,22 @@ def create_model(
     manifests = {
         name: read_manifest(features / name, "features") for name in modalities if name != "text"
     }
-    config = _config(params, tokenizer_folder, manifests)
-    model = FuselineForPreTraining(config)
+    model = FuselineForPreTraining(
+        FuselineConfig(
+            text_config=portable(text_config(tokenizer_folder)) if "text" in modalities else {},
+            features={name: _feature(manifest) for name, manifest in manifests.items()},
+            image_encoder=_image_encoder(manifests.get("image")),
+            hidden_size=params.hidden_size,
+            fusion=params.fusion.model_dump(),
+            contrastive_size=params.contrastive_size,
+            special_tokens=special_token_ids(tokenizer_folder),
+        )
+    )
     backbone: FuselineModel = model.fuseline
-    backbone.text_encoder.load_state_dict(load_text_encoder(tokenizer_folder).state_dict())
-    _identity(cast(ModalityEmbedding, backbone.embeddings["text"]).project)
-    if "image" in manifests:
+    if backbone.text_encoder is not None:
+        backbone.text_encoder.load_state_dict(load_text_encoder(tokenizer_folder).state_dict())
+        _identity(cast(ModalityEmbedding, backbone.embeddings["text"]).project)
+    if backbone.image_encoder is not None:
         image = manifests["image"]
         encoder = build_image_encoder(image["encoder"], _grid(image), weights=True)
         if encoder.revision != image["revision"]:
@@ -48,30 +58,32 @@ def create_model(
                 f"{features / 'image'}: made by other weights than '{image['encoder']}' has now."
                 " Run `dvc repro --force extract_features@image`."
             )
-        assert backbone.image_encoder is not None  # the features' manifest names one
         backbone.image_encoder.load_state_dict(encoder.state_dict())
     return model
 
 
-def _config(
-    params: ModelParams, tokenizer_folder: Path, manifests: dict[str, dict[str, Any]]
-) -> FuselineConfig:
-    return FuselineConfig(
-        text_config=portable(text_config(tokenizer_folder)),
-        features={
-            name: {"positions": manifest["shape"][0], "dim": manifest["shape"][1]}
-            for name, manifest in manifests.items()
-        },
-        image_encoder=_image_encoder(manifests["image"]) if "image" in manifests else None,
-        hidden_size=params.hidden_size,
-        fusion=params.fusion.model_dump(),
-        contrastive_size=params.contrastive_size,
-        special_tokens=special_token_ids(tokenizer_folder),
-    )
+def _feature(manifest: dict[str, Any]) -> dict[str, Any]:
+    """Shape of a modality's features, and the encoder of their own that they need."""
+    positions, dim = manifest["shape"]
+    shape = {"positions": positions, "dim": dim}
+    encoder = _own_encoder(manifest)
+    return shape | ({"encoder": encoder} if encoder else {})
 
 
-def _image_encoder(manifest: dict[str, Any]) -> dict[str, Any]:
-    """What a saved model needs to build the encoder again; never the path of a folder."""
+def _own_encoder(manifest: dict[str, Any]) -> str:
+    """Spectra and table cells have been through no network yet."""
+    if manifest["modality"] == "tabular":
+        return "perceptron"
+    return "conv" if manifest["encoder"] == "log_mel" else ""
+
+
+def _image_encoder(manifest: dict[str, Any] | None) -> dict[str, Any] | None:
+    """What a saved model needs to build the encoder again; never the path of a folder.
+
+    None without pictures: the modality takes no part, or no row has one.
+    """
+    if manifest is None or not manifest["encoder"]:
+        return None
     return {
         "name": "transformers" if manifest["config"] else manifest["encoder"],
         "grid": _grid(manifest),

@@ -18,6 +18,7 @@ from transformers.modeling_outputs import SequenceClassifierOutput
 from fuseline.modalities.image_encoder import ImageEncoder, build_image_encoder
 from fuseline.modalities.text_encoder import build_text_encoder
 from fuseline.model.configuration import FuselineConfig
+from fuseline.model.encoders import ENCODERS, FeatureEncoder
 from fuseline.model.fusion import FUSIONS, Sequence
 from fuseline.registry import lookup
 
@@ -61,10 +62,14 @@ class ModalityEmbedding(nn.Module):
         width: common width W.
         positions: number of positions with an embedding of their own; 0 where the encoder has
             marked them already.
+        encoder: trained over what comes in, giving states of `dim`; None to take it as it is.
     """
 
-    def __init__(self, dim: int, width: int, positions: int) -> None:
+    def __init__(
+        self, dim: int, width: int, positions: int, encoder: FeatureEncoder | None = None
+    ) -> None:
         super().__init__()
+        self.encoder = encoder
         self.norm = nn.LayerNorm(dim)
         self.project = nn.Linear(dim, width)
         self.modality = nn.Parameter(torch.zeros(width))
@@ -76,6 +81,8 @@ class ModalityEmbedding(nn.Module):
         self, values: Tensor, mask: Tensor, present: Tensor, masked: Tensor | None = None
     ) -> Sequence:
         """`values` (B, L, D), `mask` (B, L), `present` (B,), `masked` (B, L) positions to hide."""
+        if self.encoder is not None:
+            values = self.encoder(values, masked)
         states = self.project(self.norm(values))
         if masked is not None:
             states = torch.where(masked.unsqueeze(-1), self.masked.to(states.dtype), states)
@@ -94,26 +101,40 @@ class FuselineModel(FuselinePreTrainedModel):
 
     def __init__(self, config: FuselineConfig) -> None:
         super().__init__(config)
-        self.text_encoder = build_text_encoder(AutoConfig.for_model(**config.text_config))
-        width = config.hidden_size
+        self.text_encoder = _text_encoder(config)
         self.embeddings = nn.ModuleDict(
-            {"text": ModalityEmbedding(self.text_encoder.config.hidden_size, width, 0)}
-            | {
-                name: ModalityEmbedding(shape["dim"], width, shape["positions"])
-                for name, shape in sorted(config.features.items())
-            }
+            {name: self._embedding(config, name) for name in config.modalities}
         )
         kind = lookup(FUSIONS, config.fusion["kind"], where="pretrain.model.fusion.kind")
         self.fusion = kind(config, list(self.embeddings))
         self.image_encoder = _frozen_encoder(config.image_encoder)
         self.post_init()
 
+    def _embedding(self, config: FuselineConfig, name: str) -> ModalityEmbedding:
+        width = config.hidden_size
+        if name == "text":
+            assert self.text_encoder is not None  # `modalities` names text only with its config
+            return ModalityEmbedding(self.text_encoder.config.hidden_size, width, 0)
+        shape = config.features[name]
+        if not shape.get("encoder"):
+            return ModalityEmbedding(shape["dim"], width, shape["positions"])
+        kind = lookup(ENCODERS, shape["encoder"], where=f"config.features.{name}.encoder")
+        return ModalityEmbedding(width, width, shape["positions"], kind(shape["dim"], width))
+
     def get_input_embeddings(self) -> nn.Embedding:
+        """The word embeddings.
+
+        Raises:
+            ValueError: the model takes no text.
+        """
+        if self.text_encoder is None:
+            raise ValueError("This model takes no text, and so has no word embeddings.")
         embeddings: nn.Embedding = self.text_encoder.get_input_embeddings()
         return embeddings
 
     def set_input_embeddings(self, value: nn.Module) -> None:
-        self.text_encoder.set_input_embeddings(value)
+        if self.text_encoder is not None:
+            self.text_encoder.set_input_embeddings(value)
 
     def forward(
         self,
@@ -130,6 +151,7 @@ class FuselineModel(FuselinePreTrainedModel):
 
         Args:
             input_ids: (B, T); or `inputs_embeds` (B, T, D), word embeddings that win over them.
+                A model without text needs neither.
             attention_mask: (B, T), all ones if None.
             token_type_ids: (B, T) segments of a pair.
             text_mask: (B,) bool, False where the row has no text; all True if None.
@@ -139,21 +161,20 @@ class FuselineModel(FuselinePreTrainedModel):
                 without features is absent in every row.
 
         Raises:
-            ValueError: neither `input_ids` nor `inputs_embeds`.
+            ValueError: neither `input_ids` nor `inputs_embeds` for a model that takes text, or
+                no input of any modality.
         """
-        tokens = input_ids if inputs_embeds is None else inputs_embeds
-        if tokens is None:
-            raise ValueError("input_ids or inputs_embeds is required; absent text is [CLS] [SEP].")
-        if attention_mask is None:
-            attention_mask = torch.ones(tokens.shape[:2], dtype=torch.long, device=tokens.device)
         if pixel_values is not None:
             features["image_features"] = self.encode_image(pixel_values)
-        text = self._text(input_ids, attention_mask, inputs_embeds, token_type_ids)
-        present = _ones(text[:, 0, 0]) if text_mask is None else text_mask
-        sequences = {"text": self.embeddings["text"](text, attention_mask.bool(), present)}
+        sequences = {}
+        if self.text_encoder is not None:
+            sequences["text"] = self._embed_text(
+                input_ids, attention_mask, inputs_embeds, token_type_ids, text_mask
+            )
+        rows = _num_rows([text_mask, *(s.states for s in sequences.values()), *features.values()])
         for name in self.config.features:
             hidden = (masked_positions or {}).get(name)
-            sequences[name] = self._embed_features(name, features, hidden, text)
+            sequences[name] = self._embed_features(name, features, hidden, rows)
         fused = self.fusion(sequences)
         unimodal = {name: sequence.mean() for name, sequence in sequences.items()}
         return FuselineOutput(fused.pooled, fused.states, unimodal)
@@ -165,13 +186,20 @@ class FuselineModel(FuselinePreTrainedModel):
         features: Tensor = self.image_encoder(pixel_values)
         return features.half().float()
 
-    def _text(
+    def _embed_text(
         self,
         input_ids: Tensor | None,
-        attention_mask: Tensor,
+        attention_mask: Tensor | None,
         inputs_embeds: Tensor | None,
         token_type_ids: Tensor | None,
-    ) -> Tensor:
+        text_mask: Tensor | None,
+    ) -> Sequence:
+        tokens = input_ids if inputs_embeds is None else inputs_embeds
+        if tokens is None:
+            raise ValueError("input_ids or inputs_embeds is required; absent text is [CLS] [SEP].")
+        if attention_mask is None:
+            attention_mask = torch.ones(tokens.shape[:2], dtype=torch.long, device=tokens.device)
+        assert self.text_encoder is not None  # the caller has looked
         output = self.text_encoder(
             input_ids=input_ids if inputs_embeds is None else None,
             inputs_embeds=inputs_embeds,
@@ -179,20 +207,36 @@ class FuselineModel(FuselinePreTrainedModel):
             **({} if token_type_ids is None else {"token_type_ids": token_type_ids}),
         )
         states: Tensor = output.last_hidden_state
-        return states
+        present = _ones(states[:, 0, 0]) if text_mask is None else text_mask
+        sequence: Sequence = self.embeddings["text"](states, attention_mask.bool(), present)
+        return sequence
 
     def _embed_features(
-        self, name: str, features: dict[str, Tensor], hidden: Tensor | None, text: Tensor
+        self, name: str, features: dict[str, Tensor], hidden: Tensor | None, rows: int
     ) -> Sequence:
         values = features.get(f"{name}_features")
         if values is None:
             shape = self.config.features[name]
-            values = text.new_zeros(text.shape[0], shape["positions"], shape["dim"])
-            present = ~_ones(text[:, 0, 0])
+            values = torch.zeros(rows, shape["positions"], shape["dim"], device=self.device)
+            present = ~_ones(values[:, 0, 0])
         else:
             present = features.get(f"{name}_mask", _ones(values[:, 0, 0]))
         sequence: Sequence = self.embeddings[name](values, _ones(values[..., 0]), present, hidden)
         return sequence
+
+
+def _num_rows(tensors: list[Tensor | None]) -> int:
+    """Rows of the batch, as any of its tensors tells."""
+    for tensor in tensors:
+        if tensor is not None:
+            return len(tensor)
+    raise ValueError("An input of at least one modality is required, found none.")
+
+
+def _text_encoder(config: FuselineConfig) -> PreTrainedModel | None:
+    if not config.text_config:
+        return None
+    return build_text_encoder(AutoConfig.for_model(**config.text_config))
 
 
 def _frozen_encoder(image: dict[str, Any] | None) -> ImageEncoder | None:
@@ -212,13 +256,8 @@ class FuselineForPreTraining(FuselinePreTrainedModel):
         super().__init__(config)
         self.fuseline = FuselineModel(config)
         width = config.hidden_size
-        embeddings = self.fuseline.get_input_embeddings()
-        self.mlm_transform = nn.Sequential(
-            nn.Linear(width, embeddings.embedding_dim),
-            nn.GELU(),
-            nn.LayerNorm(embeddings.embedding_dim),
-        )
-        self.mlm_bias = nn.Parameter(torch.zeros(embeddings.num_embeddings))
+        if "text" in config.modalities:
+            self._add_language_head(width)
         self.nsp_head = nn.Linear(width, 2)
         self.itm_head = nn.Linear(width, 2)
         self.contrastive_heads = nn.ModuleDict(
@@ -236,6 +275,15 @@ class FuselineForPreTraining(FuselinePreTrainedModel):
 
     def get_input_embeddings(self) -> nn.Embedding:
         return self.fuseline.get_input_embeddings()
+
+    def _add_language_head(self, width: int) -> None:
+        embeddings = self.fuseline.get_input_embeddings()
+        self.mlm_transform = nn.Sequential(
+            nn.Linear(width, embeddings.embedding_dim),
+            nn.GELU(),
+            nn.LayerNorm(embeddings.embedding_dim),
+        )
+        self.mlm_bias = nn.Parameter(torch.zeros(embeddings.num_embeddings))
 
     def forward(self, **inputs: Any) -> FuselineOutput:
         """The backbone's output; objectives apply the heads they need."""

@@ -2,10 +2,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Any, Protocol
 
+import torch
 from torch import Tensor
+
+from fuseline.params.base import MODALITIES
+from fuseline.params.pretrain import ObjectiveParams
 
 Batch = dict[str, Tensor]
 
@@ -34,6 +39,27 @@ class Objective(Protocol):
     def __call__(self, model: Any, batch: Batch) -> ObjectiveOutput: ...
 
 
+class PretrainingObjective(Objective, Protocol):
+    """A self-supervised objective; it says itself which modalities it can work with."""
+
+    def __init__(self, params: ObjectiveParams) -> None: ...
+
+    @staticmethod
+    def takes_part(modalities: Sequence[str]) -> bool:
+        """Whether a model of these modalities can train on it."""
+        ...
+
+
+def presence(batch: Batch) -> dict[str, Tensor]:
+    """By modality of the batch, text first: (B,) bool, True where the row has it."""
+    return {name: batch[f"{name}_mask"] for name in MODALITIES if f"{name}_mask" in batch}
+
+
 def mean_or_zero(losses: Tensor, anchor: Tensor) -> Tensor:
     """Mean of losses; for none a zero that still has a graph to `anchor`, so that backward runs."""
     return losses.mean() if losses.numel() else anchor.float().sum() * 0.0
+
+
+def mean_of_means(means: list[Tensor], anchor: Tensor) -> Tensor:
+    """Mean of scalar losses, each already a mean; for none as `mean_or_zero`."""
+    return mean_or_zero(torch.stack(means) if means else anchor.new_zeros(0), anchor)

@@ -1,33 +1,53 @@
-"""Image–text matching (UNITER: Chen et al. 2020, arXiv 1909.11740)."""
+"""Image–text matching (UNITER: Chen et al. 2020, arXiv 1909.11740), for any medium."""
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
 import torch
 from torch.nn import functional
 
-from fuseline.objectives.base import Batch, ObjectiveOutput, mean_or_zero
+from fuseline.objectives.base import Batch, ObjectiveOutput, mean_or_zero, presence
 from fuseline.objectives.matching import draw_negative, mismatched
 from fuseline.params.pretrain import ObjectiveParams
 
 
 class ImageTextMatching:
-    """Does the picture belong to the text? Half of the rows get the picture of another group."""
+    """Does the picture belong to the text? Half of the rows get the picture of another group.
+
+    Deviation: where rows have other media too, each batch asks about one of them, drawn evenly
+    among those that a row has beside its text.
+    """
 
     def __init__(self, params: ObjectiveParams) -> None:
         del params
 
+    @staticmethod
+    def takes_part(modalities: Sequence[str]) -> bool:
+        return "text" in modalities and len(modalities) > 1
+
     def __call__(self, model: Any, batch: Batch) -> ObjectiveOutput:
+        name = _drawn_modality(batch)
+        present = batch[f"{name}_mask"]
         rows = torch.arange(len(batch["groups"]))
-        allowed = mismatched(batch) & batch["image_mask"].unsqueeze(0)
+        allowed = mismatched(batch) & present.unsqueeze(0)
         other, has_other = draw_negative(allowed)
         negative = (torch.rand(len(rows)) < 0.5) & has_other
         source = torch.where(negative, other, rows)
-        output = model(**(batch | {"image_features": batch["image_features"][source]}))
-        whole = batch["image_mask"] & batch["text_mask"]
+        key = f"{name}_features"
+        output = model(**(batch | {key: batch[key][source]}))
+        whole = present & batch["text_mask"]
         labels = negative.long()[whole]
         logits = model.itm_head(output.pooled[whole]).float()
         losses = functional.cross_entropy(logits, labels, reduction="none")
         correct = (logits.argmax(-1) == labels).sum().item()
         return ObjectiveOutput(mean_or_zero(losses, output.pooled), correct, len(labels))
+
+
+def _drawn_modality(batch: Batch) -> str:
+    """A modality beside the text that any row has together with text."""
+    present = presence(batch)
+    text = present.pop("text")
+    names = [name for name, mask in present.items() if (mask & text).any()] or list(present)
+    return names[int(torch.randint(len(names), ()))] if len(names) > 1 else names[0]

@@ -2,17 +2,23 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
 import torch
+from torch import Tensor
 from torch.nn import functional
 
-from fuseline.objectives.base import Batch, ObjectiveOutput, mean_or_zero
+from fuseline.objectives.base import Batch, ObjectiveOutput, mean_of_means, presence
 from fuseline.params.pretrain import ObjectiveParams
 
 
 class MaskedFeatures:
-    """Restore hidden positions of the picture from the others and the text.
+    """Restore hidden positions of pictures, sounds and other media from what is left.
+
+    Every modality but the text loses some positions at once; the loss is the mean over
+    modalities. A modality of a single position is hidden whole, and a row's last visible one
+    is not.
 
     Deviation: the target is the layer-normalised feature and the loss is smooth L1, so that a
     few large activations do not rule. A guess counts as right where its cosine with the target
@@ -22,16 +28,48 @@ class MaskedFeatures:
     def __init__(self, params: ObjectiveParams) -> None:
         self.share = params.masked_features_share
 
+    @staticmethod
+    def takes_part(modalities: Sequence[str]) -> bool:
+        return any(name != "text" for name in modalities)
+
     def __call__(self, model: Any, batch: Batch) -> ObjectiveOutput:
-        features = batch["image_features"]
-        hidden = torch.rand(features.shape[:2]) < self.share
-        hidden &= batch["image_mask"].unsqueeze(1)
-        output = model(**batch, masked_positions={"image": hidden})
-        target = functional.layer_norm(features[hidden], features.shape[-1:])
-        guess = model.feature_heads["image"](output.states["image"][hidden]).float()
-        losses = functional.smooth_l1_loss(guess, target, reduction="none").mean(-1)
-        mean = target.mean(0, keepdim=True)
-        right = functional.cosine_similarity(guess, target) > functional.cosine_similarity(
-            mean, target
-        )
-        return ObjectiveOutput(mean_or_zero(losses, output.pooled), right.sum().item(), len(losses))
+        hidden = self._choose(batch)
+        output = model(**batch, masked_positions=hidden)
+        losses, correct, count = [], 0.0, 0
+        for name, chosen in hidden.items():
+            if not chosen.any():
+                continue
+            target = functional.layer_norm(
+                batch[f"{name}_features"][chosen], batch[f"{name}_features"].shape[-1:]
+            )
+            guess = model.feature_heads[name](output.states[name][chosen]).float()
+            losses.append(functional.smooth_l1_loss(guess, target))
+            correct += _closer_than_the_mean(guess, target)
+            count += len(target)
+        return ObjectiveOutput(mean_of_means(losses, output.pooled), correct, count)
+
+    def _choose(self, batch: Batch) -> dict[str, Tensor]:
+        """(B, P) bool by modality: present positions to hide."""
+        present = presence(batch)
+        hidden = {
+            name: (torch.rand(batch[f"{name}_features"].shape[:2]) < self.share) & mask.unsqueeze(1)
+            for name, mask in present.items()
+            if name != "text"
+        }
+        for name in hidden:
+            hidden[name] &= _shows_something(present, hidden).unsqueeze(1)
+        return hidden
+
+
+def _shows_something(present: dict[str, Tensor], hidden: dict[str, Tensor]) -> Tensor:
+    """(B,) bool: rows of which any modality has a visible position left."""
+    visible = [
+        mask & ~hidden[name].all(1) if name in hidden else mask for name, mask in present.items()
+    ]
+    return torch.stack(visible).any(0)
+
+
+def _closer_than_the_mean(guess: Tensor, target: Tensor) -> float:
+    mean = target.mean(0, keepdim=True)
+    right = functional.cosine_similarity(guess, target) > functional.cosine_similarity(mean, target)
+    return right.sum().item()

@@ -5,18 +5,24 @@ from __future__ import annotations
 import torch
 from torch import Tensor
 
+from fuseline.objectives.base import presence
+
 
 def mismatched(batch: dict[str, Tensor]) -> Tensor:
-    """(B, B) bool: pairs of rows with another group, another text and another picture.
+    """(B, B) bool: pairs of rows with another group that share no text, picture or other medium.
 
     Rows of one group (variants, translations), of one text or of one picture are true matches,
-    and as negatives would be false ones.
+    and as negatives would be false ones, however many rows share it. What both rows lack, they
+    do not share.
     """
-    identities = [batch["groups"], _numbered(batch["input_ids"])]
-    if "image_features" in batch:
-        identities.append(_numbered(batch["image_features"].flatten(1)))
-    differ = [values.unsqueeze(0) != values.unsqueeze(1) for values in identities]
-    return torch.stack(differ).all(0)
+    groups = batch["groups"]
+    matched = groups.unsqueeze(0) == groups.unsqueeze(1)
+    for name, present in presence(batch).items():
+        values = batch["input_ids"] if name == "text" else batch[f"{name}_features"].flatten(1)
+        numbers = _numbered(values)
+        both = present.unsqueeze(0) & present.unsqueeze(1)
+        matched = matched | (both & (numbers.unsqueeze(0) == numbers.unsqueeze(1)))
+    return ~matched
 
 
 def _numbered(rows: Tensor) -> Tensor:

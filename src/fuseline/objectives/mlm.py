@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
 import torch
@@ -22,6 +23,10 @@ class MaskedLanguageModelling:
 
     def __init__(self, params: ObjectiveParams) -> None:
         self.share = params.mlm_mask_share
+
+    @staticmethod
+    def takes_part(modalities: Sequence[str]) -> bool:
+        return "text" in modalities
 
     def __call__(self, model: Any, batch: Batch) -> ObjectiveOutput:
         chosen = self._choose(model, batch)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
@@ -25,6 +26,10 @@ class NextSentencePrediction:
 
     def __init__(self, params: ObjectiveParams) -> None:
         del params
+
+    @staticmethod
+    def takes_part(modalities: Sequence[str]) -> bool:
+        return "text" in modalities
 
     def __call__(self, model: Any, batch: Batch) -> ObjectiveOutput:
         first, second = _pairs(model, batch)

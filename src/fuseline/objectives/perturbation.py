@@ -24,8 +24,8 @@ class Perturbable:
         model: a Fuseline model (for its word embeddings and special token ids).
         batch: `input_ids` (B, T), `attention_mask`, `text_mask` (B,), `<modality>_features`
             (B, P, D), `<modality>_mask` (B,).
-        spaces: names among `text_embedding` and `<modality>_feature`; a space whose modality
-            the batch lacks is left out.
+        spaces: names among `text_embedding` and `<modality>_feature`; a space in which no
+            position of the batch can move is left out.
     """
 
     def __init__(self, model: Any, batch: Batch, spaces: list[str]) -> None:
@@ -33,11 +33,10 @@ class Perturbable:
         self._clean: dict[str, Tensor] = {}
         self._masks: dict[str, Tensor] = {}
         for space in spaces:
-            if space == TEXT_SPACE:
-                if "input_ids" in batch:
-                    self._add_text(model, batch)
-            else:
-                self._add_features(space, batch)
+            movable = self._movable(space, model, batch)
+            if movable is not None and movable.any():
+                self._masks[space] = movable
+                self._clean[space] = self._clean_values(space, model, batch)
 
     def start(self) -> dict[str, Tensor]:
         """Zero deltas by space, (B, T, D)."""
@@ -58,21 +57,26 @@ class Perturbable:
                 inputs[_features_key(space)] = perturbed
         return inputs
 
-    def _add_text(self, model: Any, batch: Batch) -> None:
-        with torch.no_grad():
-            self._clean[TEXT_SPACE] = model.get_input_embeddings()(batch["input_ids"])
-        special = torch.tensor(model.config.special_token_ids)
-        movable = batch["attention_mask"].bool() & ~torch.isin(batch["input_ids"], special)
-        self._masks[TEXT_SPACE] = movable & batch["text_mask"].unsqueeze(-1)
-
-    def _add_features(self, space: str, batch: Batch) -> None:
+    def _movable(self, space: str, model: Any, batch: Batch) -> Tensor | None:
+        """(B, T) bool; None where the batch lacks the modality."""
+        if space == TEXT_SPACE:
+            if "input_ids" not in batch:
+                return None
+            special = torch.tensor(model.config.special_token_ids)
+            words = batch["attention_mask"].bool() & ~torch.isin(batch["input_ids"], special)
+            return words & batch["text_mask"].unsqueeze(-1)
         key = _features_key(space)
         if key not in batch:
-            return
-        self._clean[space] = batch[key].detach()
+            return None
         modality = space.removesuffix(FEATURE_SUFFIX)
-        positions = batch[key].shape[1]
-        self._masks[space] = batch[f"{modality}_mask"].unsqueeze(-1).expand(-1, positions)
+        return batch[f"{modality}_mask"].unsqueeze(-1).expand(-1, batch[key].shape[1])
+
+    def _clean_values(self, space: str, model: Any, batch: Batch) -> Tensor:
+        if space != TEXT_SPACE:
+            return batch[_features_key(space)].detach()
+        with torch.no_grad():
+            words: Tensor = model.get_input_embeddings()(batch["input_ids"])
+        return words
 
 
 def _features_key(space: str) -> str:

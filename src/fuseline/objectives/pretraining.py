@@ -8,7 +8,7 @@ from typing import Any
 import torch
 
 from fuseline.errors import ConfigError
-from fuseline.objectives.base import Batch, Objective, ObjectiveOutput
+from fuseline.objectives.base import Batch, Objective, ObjectiveOutput, PretrainingObjective
 from fuseline.objectives.contrastive import Contrastive
 from fuseline.objectives.itm import ImageTextMatching
 from fuseline.objectives.masked_features import MaskedFeatures
@@ -17,7 +17,7 @@ from fuseline.objectives.nsp import NextSentencePrediction
 from fuseline.params.pretrain import ObjectiveParams
 from fuseline.registry import lookup
 
-OBJECTIVES: dict[str, Any] = {
+OBJECTIVES: dict[str, type[PretrainingObjective]] = {
     "mlm": MaskedLanguageModelling,
     "nsp": NextSentencePrediction,
     "itm": ImageTextMatching,
@@ -25,23 +25,17 @@ OBJECTIVES: dict[str, Any] = {
     "masked_features": MaskedFeatures,
 }
 
-NEEDS_IMAGE = frozenset({"itm", "contrastive", "masked_features"})
-NEEDS_TEXT = frozenset({"mlm", "nsp", "itm", "contrastive"})
-
 
 def build_objectives(params: ObjectiveParams, modalities: Sequence[str]) -> dict[str, Objective]:
-    """Objectives with a weight above 0 whose modalities take part.
+    """Objectives with a weight above 0 that can work with the modalities.
 
     Raises:
         ConfigError: an unknown name, or nothing left to train on.
     """
-    built = {}
+    built: dict[str, Objective] = {}
     for name, weight in params.weights.items():
         kind = lookup(OBJECTIVES, name, where="pretrain.objectives.weights")
-        lacks = (name in NEEDS_IMAGE and "image" not in modalities) or (
-            name in NEEDS_TEXT and "text" not in modalities
-        )
-        if weight > 0 and not lacks:
+        if weight > 0 and kind.takes_part(modalities):
             built[name] = kind(params)
     if not built:
         raise ConfigError(

@@ -7,7 +7,7 @@ from typing import Any, Protocol
 import torch
 from torch import Tensor
 
-from fuseline.objectives.base import Batch, ObjectiveOutput
+from fuseline.objectives.base import Batch, ObjectiveOutput, presence
 
 
 class SupervisedTask(Protocol):
@@ -21,8 +21,8 @@ class Supervised:
 
     Args:
         task: gives per-example losses of logits and labels.
-        modality_dropout: chance that a row with several modalities loses one of them, drawn
-            evenly (Neverova et al. 2016, arXiv 1501.00102); never the only one.
+        modality_dropout: chance that a row with several modalities loses some of them (after
+            Neverova et al. 2016, arXiv 1501.00102); never the last one.
         label_smoothing: share of the target spread over all classes.
     """
 
@@ -53,12 +53,29 @@ class Supervised:
 
 
 def drop_modalities(batch: Batch, chance: float) -> Batch:
-    """Mark one of a row's present modalities as absent, with the given chance."""
-    names = [name for name in batch if name.endswith("_mask") and name != "attention_mask"]
-    present = torch.stack([batch[name] for name in names], dim=1)
-    several = present.sum(1) > 1
-    drop = (torch.rand(len(present)) < chance) & several
-    lost = torch.multinomial(present.float() + (~several).float().unsqueeze(1), 1).squeeze(1)
-    columns = torch.arange(len(names))
-    kept = present & ~(drop.unsqueeze(1) & (columns == lost.unsqueeze(1)))
-    return batch | {name: kept[:, column] for column, name in enumerate(names)}
+    """Mark some of a row's present modalities as absent, with the given chance.
+
+    Of n present ones it loses 1 to n - 1, each number as likely as another, and each modality
+    as likely as another: every pattern of presence is trained.
+    """
+    names = list(presence(batch))
+    if len(names) < 2:
+        return batch
+    present = torch.stack(list(presence(batch).values()), dim=1)
+    count = present.sum(1)
+    dropped = (torch.rand(len(present)) < chance) & (count > 1)
+    lost = _numbers_lost(count)
+    # In this order modalities leave; the tiny weight only lets absent ones come last.
+    order = torch.multinomial(present.float() + 1e-6, len(names) - 1)
+    kept = present.clone()
+    for place in range(len(names) - 1):
+        leaves = torch.nonzero(dropped & (place < lost)).squeeze(1)
+        kept[leaves, order[leaves, place]] = False
+    return batch | {f"{name}_mask": kept[:, column] for column, name in enumerate(names)}
+
+
+def _numbers_lost(count: Tensor) -> Tensor:
+    """(B,) drawn evenly from 1 to `count` - 1; with two there is nothing to draw."""
+    if int(count.max()) <= 2:
+        return torch.ones_like(count)
+    return 1 + (torch.rand(len(count)) * (count - 1)).long()

@@ -7,9 +7,19 @@ from typing import Annotated, Literal
 from pydantic import Field
 
 from fuseline.config import Section
-from fuseline.params.base import Count, Positive
+from fuseline.params.base import Count, Modality, Positive
 
-Space = Literal["text_embedding", "image_feature"]
+Space = Literal[
+    "text_embedding", "image_feature", "audio_feature", "video_feature", "tabular_feature"
+]
+# Where each modality can be perturbed.
+SPACE_OF: dict[Modality, Space] = {
+    "text": "text_embedding",
+    "image": "image_feature",
+    "audio": "audio_feature",
+    "video": "video_feature",
+    "tabular": "tabular_feature",
+}
 
 
 class AttackParams(Section):

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Literal
+from typing import Annotated, Literal, get_args
 
 from pydantic import Field, field_validator
 
@@ -13,6 +13,7 @@ Positive = Annotated[float, Field(gt=0.0)]
 NonNegative = Annotated[float, Field(ge=0.0)]
 Count = Annotated[int, Field(ge=1)]
 Modality = Literal["text", "image", "audio", "video", "tabular"]
+MODALITIES: tuple[Modality, ...] = get_args(Modality)
 
 
 class BaseParams(Section):

@@ -8,6 +8,7 @@ from typing import Any
 from fuseline.config import PARAMS_FILE, Section, parse_section
 from fuseline.errors import ConfigError
 from fuseline.params.adversarial_finetune import AdversarialFinetuneParams
+from fuseline.params.attack import SPACE_OF
 from fuseline.params.base import BaseParams
 from fuseline.params.evaluate import EvaluateParams
 from fuseline.params.extract_features import ExtractFeaturesParams
@@ -31,9 +32,6 @@ SECTIONS: dict[str, type[Section]] = {
     "leakage": LeakageParams,
     "report": ReportParams,
 }
-
-
-SPACE_OF = {"text": "text_embedding", "image": "image_feature"}
 
 
 def _unreachable_spaces(content: dict[str, Any]) -> Iterator[str]:

@@ -24,7 +24,8 @@ def apply_freezing(model: Any, params: FreezingParams) -> dict[str, int]:
     Raises:
         ConfigError: `top_k` above the encoder's number of layers, or layers of an unknown name.
     """
-    layers = model.fuseline.text_encoder.config.num_hidden_layers
+    encoder = model.fuseline.text_encoder
+    layers = encoder.config.num_hidden_layers if encoder is not None else 0
     if params.policy == "top_k" and params.top_k > layers:
         raise ConfigError(
             f"finetune.freezing.top_k: the text encoder has {layers} layers, found {params.top_k}."

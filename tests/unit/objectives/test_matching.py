@@ -6,10 +6,13 @@ from fuseline.objectives.matching import draw_negative, mismatched
 def batch(groups):
     """Rows that differ in text and picture, whatever their groups."""
     rows = torch.arange(len(groups))
+    there = torch.ones(len(groups), dtype=torch.bool)
     return {
         "groups": groups,
         "input_ids": rows.unsqueeze(1),
+        "text_mask": there,
         "image_features": rows[:, None, None].float(),
+        "image_mask": there,
     }
 
 
@@ -22,6 +25,37 @@ def test_equal_texts_and_equal_pictures_are_no_negatives():
     assert not allowed[2, 3]
     assert allowed[0, 2]
     assert allowed[1, 3]
+
+
+def test_a_third_modality_is_an_identity_too():
+    rows = batch(torch.arange(3))
+    rows["audio_features"] = torch.tensor([4.0, 5.0, 4.0])[:, None, None]
+    rows["audio_mask"] = torch.ones(3, dtype=torch.bool)
+    allowed = mismatched(rows)
+    assert not allowed[0, 2]
+    assert allowed[0, 1]
+
+
+def test_rows_do_not_share_what_they_lack():
+    """Absent features are all zeros, and an absent text is the special tokens alone."""
+    rows = batch(torch.arange(4))
+    for name in ("image_features", "input_ids"):
+        rows[name] = torch.zeros_like(rows[name])
+    rows["image_mask"] = torch.tensor([False, False, True, True])
+    rows["text_mask"] = torch.zeros(4, dtype=torch.bool)
+    allowed = mismatched(rows)
+    assert allowed[0, 1]
+    assert allowed[0, 2]
+    assert not allowed[2, 3]
+
+
+def test_a_text_that_many_rows_share_is_no_negative_among_them():
+    rows = batch(torch.arange(9))
+    rows["input_ids"] = torch.tensor([[7], [8], [9]] * 3)
+    seven = torch.arange(9) % 3 == 0
+    allowed = mismatched(rows)
+    assert not allowed[seven][:, seven].any()
+    assert allowed[seven][:, ~seven].all()
 
 
 def test_negatives_come_from_other_groups_only():
