@@ -2,43 +2,15 @@
 
 from __future__ import annotations
 
-import re
-import tempfile
 from collections.abc import Iterator
-from contextlib import contextmanager
-from pathlib import Path
-from typing import TYPE_CHECKING, Any
 
-import pyarrow as pa
-import pyarrow.parquet as pq
-
-from fuseline.errors import ConfigError, ContractError
-from fuseline.params.ingest import DatasetsParams, IngestParams
-from fuseline.registry import suggestion
+from fuseline.params.ingest import IngestParams
 from fuseline.sources.base import RawRow, Source
-from fuseline.sources.cells import RowBuilder, check_columns, one_line, unreadable
-from fuseline.sources.manifest_files import LOST_ROWS, BadRecord, batch_records
+from fuseline.sources.cells import RowBuilder, check_columns, unreadable
+from fuseline.sources.hub_data import SECTION, open_data
+from fuseline.sources.manifest_files import BadRecord
 
-if TYPE_CHECKING:
-    from datasets import Dataset, IterableDataset
-
-SECTION = "ingest.datasets"
 COLUMNS_KEY = f"{SECTION}.columns"
-
-# Rows may hold whole pictures, so few of them are in memory at a time.
-BATCH_ROWS = 32
-
-# Builders of the library that read cells and nothing else; others decode what they find, or give
-# paths instead of bytes.
-BUILDERS = ("parquet", "arrow", "csv", "json")
-_ENDINGS = {
-    ".parquet": "parquet",
-    ".arrow": "arrow",
-    ".csv": "csv",
-    ".json": "json",
-    ".jsonl": "json",
-}
-_HUB_ID = re.compile(r"[\w.-]+(/[\w.-]+)?")
 
 
 class DatasetsSource(Source):
@@ -51,13 +23,10 @@ class DatasetsSource(Source):
     name = "datasets"
 
     def __init__(self, params: IngestParams) -> None:
-        columns = params.datasets.columns
+        columns, place = params.datasets.columns, str(params.datasets.path)
         self._builder = RowBuilder(columns, params.limits, where=COLUMNS_KEY)
-        self._root, self._data, self._parquet_rows = _open(params.datasets)
-        found = list(self._data.features or self._first_columns())
-        place = str(params.datasets.path)
-        check_columns(found, self._builder.mapped, where=COLUMNS_KEY, place=place)
-        self._names = _class_names(self._data.features)
+        self._data = open_data(params.datasets)
+        check_columns(self._data.columns(), self._builder.mapped, where=COLUMNS_KEY, place=place)
 
     @property
     def fields(self) -> frozenset[str]:
@@ -65,187 +34,11 @@ class DatasetsSource(Source):
 
     @property
     def num_rows(self) -> int | None:
-        return getattr(self._data, "num_rows", self._parquet_rows)
+        return self._data.num_rows
 
     def rows(self) -> Iterator[RawRow]:
-        for position, record in enumerate(self._records()):
+        for position, record in enumerate(self._data.records(self._builder.columns)):
             if isinstance(record, BadRecord):
                 yield unreadable(record.detail, record.content, source_row=position, batch=0)
             else:
-                yield self._builder.row(self._named(record), source_row=position, root=self._root)
-
-    def _records(self) -> Iterator[dict[str, Any] | BadRecord]:
-        """Every example as a dict; a `BadRecord` for each that is lost where the data is damaged.
-
-        Where nobody knows how many those are, there is one.
-        """
-        from datasets.exceptions import DatasetsError
-
-        wanted, done = self._builder.columns, 0
-        try:
-            for table in self._data.with_format("arrow").iter(BATCH_ROWS):
-                missing = [name for name in wanted if name not in table.column_names]
-                if missing:
-                    raise ValueError(f"columns missing from here on: {', '.join(missing)}")
-                for record in batch_records(table, wanted):
-                    yield record if isinstance(record, BadRecord) else dict(record)
-                    done += 1
-        except (OSError, ValueError, pa.ArrowException, DatasetsError) as error:
-            lost = BadRecord(f"the data set is damaged: {_without(self._root, error)}.", "")
-            yield from [lost] * max(1, min((self.num_rows or 0) - done, LOST_ROWS))
-
-    def _named(self, record: dict[str, Any]) -> dict[str, Any]:
-        """The record with names for the numbers of its class labels, and paths below the folder."""
-        for column, names in self._names.items():
-            number = record.get(column)
-            if isinstance(number, str) and number.isdigit() and int(number) < len(names):
-                record[column] = names[int(number)]
-        for column, cell in record.items():
-            if isinstance(cell, dict) and cell.get("bytes") is None and self._root:
-                record[column] = {"bytes": None, "path": _below(self._root, cell.get("path"))}
-        return record
-
-    def _first_columns(self) -> list[str]:
-        table = next(iter(self._data.with_format("arrow").iter(1)), None)
-        return table.column_names if table is not None else []
-
-
-def _open(params: DatasetsParams) -> tuple[Path | None, Dataset | IterableDataset, int | None]:
-    """The folder (None for the hub), the data set of the split, its rows if Parquet tells."""
-    from datasets.exceptions import DatasetsError
-
-    path = params.path
-    if not path:
-        raise ConfigError(
-            f"{SECTION}.path: expected a folder or a hub id, found null. Set it, for example to"
-            " data/raw/set."
-        )
-    folder = Path(path)
-    try:
-        if folder.is_dir():
-            return folder.resolve(), *_local(folder, params)
-        return None, _from_hub(path, params), None
-    # The library answers a wrong name, split or configuration with any of these.
-    except (OSError, DatasetsError, RuntimeError, KeyError, pa.ArrowException) as error:
-        raise ContractError(f"{path}: not readable as a data set: {one_line(error)}.") from None
-    except ValueError as error:
-        if isinstance(error, ConfigError | ContractError):
-            raise
-        raise ConfigError(f"{SECTION}: {path}: {one_line(error)}.") from None
-
-
-def _local(folder: Path, params: DatasetsParams) -> tuple[Dataset | IterableDataset, int | None]:
-    import datasets
-
-    if (folder / "dataset_dict.json").is_file() or (folder / "state.json").is_file():
-        saved = datasets.load_from_disk(str(folder))
-        splits = saved if isinstance(saved, datasets.DatasetDict) else {"train": saved}
-        return splits[_split(params, [str(split) for split in splits])], None
-    with _offline(), tempfile.TemporaryDirectory() as cache:
-        files = _data_files(folder)
-        kind, split = _builder_of(folder, files), _split(params, list(files))
-        builder = datasets.load_dataset_builder(kind, data_files=files, cache_dir=cache)
-        rows = sum(pq.read_metadata(file).num_rows for file in files[split] if kind == "parquet")
-        return builder.as_streaming_dataset(split=split), rows or None
-
-
-def _from_hub(name: str, params: DatasetsParams) -> IterableDataset:
-    import datasets
-
-    if not _HUB_ID.fullmatch(name):
-        raise ConfigError(
-            f"{SECTION}.path: expected a folder or a hub id, found '{name}', which is neither."
-            " Relative paths start at the root of the repository."
-        )
-    if not params.revision:
-        raise ConfigError(
-            f"{SECTION}.path: there is no folder '{name}'; as a hub id it needs"
-            f" {SECTION}.revision, best a commit, so that a run can be repeated."
-        )
-    with tempfile.TemporaryDirectory() as cache:
-        builder = datasets.load_dataset_builder(
-            name, params.name, revision=params.revision, cache_dir=cache
-        )
-    kind = type(builder).__module__.rpartition(".")[2]
-    if kind not in BUILDERS:
-        raise ConfigError(
-            f"{SECTION}.path: '{name}' is stored as {kind}; expected one of {', '.join(BUILDERS)}."
-            f" Name a revision that is, such as refs/convert/parquet."
-        )
-    return builder.as_streaming_dataset(
-        split=_split(params, [str(name) for name in builder.info.splits or {}])
-    )
-
-
-def _data_files(folder: Path) -> dict[str, list[str]]:
-    """Files by split, as the library tells splits by names; a card's own list is not followed."""
-    from datasets.data_files import DataFilesDict, get_data_patterns
-
-    base = folder.resolve().as_posix()
-    found = DataFilesDict.from_patterns(
-        get_data_patterns(base), base_path=base, allowed_extensions=list(_ENDINGS)
-    )
-    files = {str(split): [str(file) for file in names] for split, names in found.items() if names}
-    if not files:
-        raise ContractError(
-            f"{folder}: expected files ending in {', '.join(_ENDINGS)}, found none."
-        )
-    return files
-
-
-def _builder_of(folder: Path, files: dict[str, list[str]]) -> str:
-    kinds = {_ENDINGS[Path(file).suffix.lower()] for names in files.values() for file in names}
-    if len(kinds) > 1:
-        raise ContractError(
-            f"{folder}: expected files of one kind, found {', '.join(sorted(kinds))}."
-            " Give each kind a folder of its own."
-        )
-    return kinds.pop()
-
-
-@contextmanager
-def _offline() -> Iterator[None]:
-    """Keep the library from telling its hub which builder is used, as it does by itself."""
-    import datasets
-
-    before = datasets.config.HF_HUB_OFFLINE
-    datasets.config.HF_HUB_OFFLINE = True
-    try:
-        yield
-    finally:
-        datasets.config.HF_HUB_OFFLINE = before
-
-
-def _split(params: DatasetsParams, found: list[str]) -> str:
-    """The split of the params; null stands for the only one there is."""
-    name = params.split or (found[0] if len(found) == 1 else None)
-    # A hub data set need not say which splits it has.
-    if name is None or (found and name not in found):
-        raise ConfigError(
-            f"{SECTION}.split: expected one of {', '.join(found)}; found {params.split!r}."
-            f"{suggestion(params.split or '', found)}"
-        )
-    return name
-
-
-def _class_names(features: Any) -> dict[str, list[str]]:
-    """Names of the classes, by column."""
-    from datasets import ClassLabel
-
-    return {
-        column: list(kind.names)
-        for column, kind in (features or {}).items()
-        if isinstance(kind, ClassLabel)
-    }
-
-
-def _below(root: Path, path: Any) -> Any:
-    """A path as seen from the folder, where it lies in it."""
-    if isinstance(path, str) and Path(path).is_relative_to(root):
-        return Path(path).relative_to(root).as_posix()
-    return path
-
-
-def _without(root: Path | None, error: Exception) -> str:
-    """What the error says, the same wherever the folder lies."""
-    return one_line(error).replace(str(root), "the folder") if root else one_line(error)
+                yield self._builder.row(record, source_row=position, root=self._data.root)

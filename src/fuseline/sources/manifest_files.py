@@ -7,6 +7,7 @@ Scalars are text as the file spells them ("NA" and "None" are text); an empty ce
 from __future__ import annotations
 
 import csv
+import itertools
 import json
 from abc import ABC, abstractmethod
 from collections.abc import Iterator, Sequence
@@ -65,6 +66,11 @@ class ManifestFile(ABC):
     @abstractmethod
     def records(self) -> Iterator[Record | BadRecord]:
         """Yield every record in the file's order."""
+
+    def first_columns(self, rows: int) -> list[str]:
+        """Names of the columns that the first rows have."""
+        del rows
+        return self.found_columns()
 
 
 class CsvFile(ManifestFile):
@@ -135,6 +141,13 @@ class JsonlFile(ManifestFile):
                 yield record
             else:
                 yield {name: as_cell(record.get(name)) for name in self.columns}
+
+    def first_columns(self, rows: int) -> list[str]:
+        found: dict[str, None] = {}
+        for record in itertools.islice(self._objects(), rows):
+            if not isinstance(record, BadRecord):
+                found.update(dict.fromkeys(record))
+        return list(found)
 
     def _objects(self) -> Iterator[Record | BadRecord]:
         with self.path.open("rb") as file:

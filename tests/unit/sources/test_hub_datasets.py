@@ -115,6 +115,12 @@ def test_only_split_needs_no_name(open_source: Open, tmp_path: Path) -> None:
     assert [(row.text, row.label) for row in rows] == [("a", "x"), ("b", "y")]
 
 
+def test_class_of_nothing_is_no_label(open_source: Open, tmp_path: Path) -> None:
+    rows = {"text": ["a", "b"], "image": [None, None], "label": [-1, 0]}
+    datasets.Dataset.from_dict(rows, features=FEATURES).save_to_disk(tmp_path)
+    assert [row.label for row in open_source().rows()] == [None, "cat"]
+
+
 def test_lists_where_text_belongs_are_a_problem(open_source: Open, tmp_path: Path) -> None:
     pq.write_table(pa.table({"text": [["a"], ["b"]], "label": [1, 2]}), tmp_path / "r.parquet")
     for row in open_source(columns={"image": None}).rows():

@@ -1,0 +1,171 @@
+"""Which members of a WebDataset sample hold which field, and what they say."""
+
+from __future__ import annotations
+
+import itertools
+import json
+from pathlib import Path
+from typing import Any
+
+from fuseline.errors import ConfigError
+from fuseline.params.ingest import LimitParams
+from fuseline.sources.base import Problem
+from fuseline.sources.cells import MODALITIES, as_cell, is_broken, one_line
+from fuseline.sources.media_files import MEDIA_FIELDS, max_bytes, oversized
+from fuseline.sources.tar_shards import Sample, samples
+
+COLUMNS_KEY = "ingest.webdataset.columns"
+KEY = "__key__"
+JSON = "json"
+
+# Decoding one of these may run any code.
+NEVER_DECODED = frozenset({"pickle", "pkl", "pt", "pth", "pyd", "joblib", "npz", "npy"})
+
+# Samples that are looked at for the endings that the mapping names.
+_FIRST_SAMPLES = 100
+_BYTES_PER_CHARACTER = 4
+_JSON_BYTES = 4_000_000
+
+
+class Members:
+    """The mapping of fields to members: `__key__`, `json.key`, or endings as in `jpg;png`.
+
+    Raises:
+        ConfigError: an ending that is never decoded.
+    """
+
+    def __init__(self, mapped: list[tuple[str, str]]) -> None:
+        self._mapped = mapped
+        self._media = {
+            ending: field
+            for field, column in mapped
+            if field in MEDIA_FIELDS
+            for ending in endings_of(column)
+        }
+        self._texts = {
+            ending
+            for field, column in mapped
+            if field not in MEDIA_FIELDS
+            for ending in endings_of(column)
+        }
+        for field, column in mapped:
+            unsafe = NEVER_DECODED.intersection(endings_of(column))
+            if unsafe:
+                raise ConfigError(
+                    f"{COLUMNS_KEY}.{field}: members ending in {', '.join(sorted(unsafe))} are"
+                    " never decoded. Name another ending."
+                )
+
+    def wanted(self, ending: str, size: int, limits: LimitParams) -> bool | Problem:
+        """Whether a member is read."""
+        if ending in self._media:
+            medium = self._media[ending]
+            if size > max_bytes(medium, limits):
+                return oversized(f".{ending}", size, medium, limits)
+            return True
+        if ending not in self._texts:
+            return False
+        most = _BYTES_PER_CHARACTER * limits.max_text_characters
+        if ending == JSON and size > max(most, _JSON_BYTES):
+            return Problem("malformed_row", f"'.json' has {size} bytes, too many for one row.")
+        if ending != JSON and size > most:
+            return Problem("oversized_text", f"'.{ending}' has {size} bytes; {most} at most.")
+        return True
+
+    def record(self, sample: Sample) -> dict[str, Any] | Problem:
+        """Cells of a sample by column, None where it lacks a member."""
+        texts: dict[str, str] = {}
+        for ending in sorted(self._texts & set(sample.content)):
+            try:
+                texts[ending] = _text(sample.content[ending])
+            except UnicodeDecodeError:
+                return Problem("malformed_row", f"'.{ending}' is not valid UTF-8.")
+        values: dict[str, Any] = {}
+        if JSON in texts:
+            try:
+                values = _json_object(texts[JSON])
+            except (ValueError, RecursionError) as error:
+                return Problem("malformed_row", f"'.json' is not readable: {one_line(error)}.")
+        return {
+            column: self._cell(field, column, sample, texts, values)
+            for field, column in self._mapped
+        }
+
+    def _cell(
+        self,
+        field: str,
+        column: str,
+        sample: Sample,
+        texts: dict[str, str],
+        values: dict[str, Any],
+    ) -> Any:
+        if column == KEY:
+            return sample.key
+        if column.startswith(f"{JSON}."):
+            return as_cell(values.get(column.removeprefix(f"{JSON}.")))
+        for ending in endings_of(column):
+            if ending in sample.content:
+                if field in MEDIA_FIELDS:
+                    return {"bytes": sample.content[ending], "path": f"{sample.key}.{ending}"}
+                return texts[ending] or None
+        return None
+
+    def check(self, shards: list[Path]) -> None:
+        """Look for the mapped endings in the first samples.
+
+        Text and media may be absent from all of them, since a set need not have every modality;
+        the rest would be a slip of the pen.
+
+        Raises:
+            ConfigError: naming the fields whose endings are not there, and those that are.
+        """
+        every = itertools.chain.from_iterable(samples(shard, _nothing) for shard in shards)
+        found = {
+            ending for first in itertools.islice(every, _FIRST_SAMPLES) for ending in first.sizes
+        }
+        absent = [
+            (field, column)
+            for field, column in self._mapped
+            if column != KEY and not found.intersection(endings_of(column))
+        ]
+        optional = {*MEDIA_FIELDS, "text"}
+        lacking = [pair for pair in absent if pair[0] not in optional]
+        modalities = [pair for pair in self._mapped if pair[0] in MODALITIES]
+        if all(pair in absent for pair in modalities):
+            lacking = absent
+        if lacking:
+            raise ConfigError(
+                "\n".join(
+                    f"{shards[0]}: {COLUMNS_KEY}.{field}: expected members ending in '{column}',"
+                    f" found none among the first samples, which end in"
+                    f" {', '.join(sorted(found)) or 'nothing'}. Name one of them, or null for none."
+                    for field, column in lacking
+                )
+            )
+
+
+def endings_of(column: str) -> list[str]:
+    """Endings that a column stands for, the first that a sample has being used."""
+    if column == KEY:
+        return []
+    if column.startswith(f"{JSON}."):
+        return [JSON]
+    return [ending.strip().lower().removeprefix(".") for ending in column.split(";")]
+
+
+def _nothing(_ending: str, _size: int) -> bool:
+    return False
+
+
+def _text(content: bytes) -> str:
+    """A member as text, without the line's end that editors and `echo` leave behind."""
+    return content.decode("utf-8-sig").removesuffix("\n").removesuffix("\r")
+
+
+def _json_object(text: str) -> dict[str, Any]:
+    value = json.loads(text)
+    if not isinstance(value, dict):
+        raise ValueError("expected a JSON object")
+    if is_broken(json.dumps(value, ensure_ascii=False)):
+        raise ValueError("a text holds half a character")
+    return value
