@@ -1,4 +1,4 @@
-"""Media to feature vectors by a frozen encoder."""
+"""Media and table columns to feature vectors by a frozen encoder."""
 
 from pathlib import Path
 from typing import Annotated
@@ -31,17 +31,28 @@ def main(
         outputs=[features, metrics],
     ) as run:
         from fuseline.config import load_section
+        from fuseline.modalities.extraction import Runtime
         from fuseline.modalities.extractors import EXTRACTORS
+        from fuseline.modalities.feature_cache import FeatureCache, cache_bytes, cache_folder
+        from fuseline.modalities.surroundings import surroundings
         from fuseline.params.base import BaseParams
         from fuseline.params.extract_features import ExtractFeaturesParams
-        from fuseline.precision import make_deterministic
         from fuseline.registry import lookup
 
         base = load_section("base", BaseParams)
         params = load_section("extract_features", ExtractFeaturesParams)
-        make_deterministic(base.seed, base.num_threads)
+
+        def prepare() -> None:
+            from fuseline.precision import make_deterministic
+
+            make_deterministic(base.seed, base.num_threads)
+
+        cache = FeatureCache(cache_folder(), cache_bytes())
+        runtime = Runtime(cache, surroundings(base.num_threads), prepare)
         extract = lookup(EXTRACTORS, modality, where="--modality")
-        figures = extract(examples, run.out(features), getattr(params, modality), base.precision)
+        figures = extract(
+            examples, run.out(features), getattr(params, modality), base.precision, runtime
+        )
         write_metrics(run.out(metrics), figures)
 
 

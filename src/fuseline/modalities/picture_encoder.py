@@ -1,0 +1,82 @@
+"""Pictures and frames through a frozen image encoder, in batches of one size."""
+
+from __future__ import annotations
+
+from collections import deque
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
+from functools import partial
+from itertools import islice
+from typing import Any, TypeVar
+
+import numpy as np
+import torch
+
+from fuseline.modalities.extraction import Medium
+from fuseline.modalities.image import decode_pixels, stack_pixels
+from fuseline.modalities.image_encoder import ImageEncoder, build_image_encoder
+from fuseline.params.extract_features import ImageFeatureParams
+from fuseline.precision import Precision, autocast
+
+S = TypeVar("S")
+T = TypeVar("T")
+
+
+class PictureEncoder:
+    """Stored pictures to features (grid², D)."""
+
+    def __init__(self, params: ImageFeatureParams, precision: Precision) -> None:
+        self.params, self.precision = params, precision
+        self.network = frozen_network(params.encoder, params.grid, "extract_features.image.encoder")
+        self.shape = (params.grid**2, self.network.dim)
+        self.facts: dict[str, Any] = {
+            "encoder": params.encoder,
+            "revision": self.network.revision,
+            "config": self.network.config,
+            "image_size": params.image_size,
+        }
+
+    def encode(self, media: Sequence[Medium]) -> Iterator[np.ndarray]:
+        """Features of each picture in turn; see `Encoder`."""
+        decode = partial(decode_pixels, image_size=self.params.image_size)
+        pixels = ahead(lambda medium: medium.decoded(decode), media, self.params.batch_size)
+        return encode_pixels(self.network, pixels, self.params.batch_size, self.precision)
+
+
+def frozen_network(encoder: str, grid: int, where: str) -> ImageEncoder:
+    """An image encoder with its weights, laid out for speed."""
+    network = build_image_encoder(encoder, grid, weights=True, where=where)
+    return network.to(memory_format=torch.channels_last)  # type: ignore[call-overload,no-any-return]
+
+
+def encode_pixels(
+    network: ImageEncoder, pixels: Iterable[np.ndarray], batch_size: int, precision: Precision
+) -> Iterator[np.ndarray]:
+    """Features (P, D) float16 of each of the pixels (3, S, S) uint8.
+
+    Every batch has the same number of pictures, black ones at its end where need be: which
+    kernels run, and so the last bits of a float32 result, depend on the size of the batch.
+    Within one size, a picture's features depend neither on its place nor on its neighbours.
+    """
+    waiting = iter(pixels)
+    while batch := list(islice(waiting, batch_size)):
+        padding = [np.zeros_like(batch[0])] * (batch_size - len(batch))
+        with torch.inference_mode(), autocast(precision):
+            states = network(stack_pixels(batch + padding))[: len(batch)]
+        yield from states.to(torch.float16).numpy()
+
+
+def ahead(work: Callable[[S], T], items: Iterable[S], depth: int) -> Iterator[T]:
+    """`map`, in threads that run up to `depth` items ahead of the reader."""
+    with ThreadPoolExecutor(torch.get_num_threads()) as pool:
+        waiting: deque[Future[T]] = deque()
+        try:
+            for item in items:
+                waiting.append(pool.submit(work, item))
+                if len(waiting) > depth:
+                    yield waiting.popleft().result()
+            while waiting:
+                yield waiting.popleft().result()
+        finally:
+            for future in waiting:
+                future.cancel()
