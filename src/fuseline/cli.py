@@ -6,10 +6,11 @@ import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from typing import Annotated
 
 import typer
 
-from fuseline.errors import FuselineError
+from fuseline.errors import ConfigError, FuselineError
 
 app = typer.Typer(
     help="Fuseline: multimodal model training as a DVC pipeline.",
@@ -60,6 +61,54 @@ def summary() -> None:
 
     with _readable_errors("summary"):
         print(summarise(Path("metrics")))
+
+
+@app.command()
+def init(
+    file: Annotated[
+        Path, typer.Argument(help="Your data: .csv, .jsonl, .parquet or .tar, or a folder.")
+    ],
+    directory: Annotated[
+        Path, typer.Option(help="Root of the Fuseline repository to set up.")
+    ] = Path(),
+    yes: Annotated[bool, typer.Option("--yes", help="Write params.yaml without asking.")] = False,
+    copy: Annotated[
+        bool, typer.Option("--copy", help="Copy data from elsewhere, with its media, to data/raw.")
+    ] = False,
+) -> None:
+    """Guess what the columns of your data are for, and set up params.yaml to read it."""
+    from fuseline import scaffold
+    from fuseline.config import PARAMS_FILE
+
+    params = directory / PARAMS_FILE
+    with _readable_errors("init"):
+        scaffold.check_params(params)
+        proposal = scaffold.propose(file)
+        print(scaffold.table(proposal))
+        place, folder = scaffold.place_of(file, directory, copy=copy)
+        text = scaffold.with_source(params, proposal, place)
+        if not yes:
+            _ask(f"Write this to {params}?")
+        copied = scaffold.bring(proposal, folder) if folder else None
+        scaffold.write_whole(params, text)
+    print(f"\n{scaffold.next_steps(proposal, place, copied)}")
+    problems = scaffold.found_problems(params)
+    if problems:
+        print(f"\nBefore that, mend:\n{problems}")
+
+
+def _ask(question: str) -> None:
+    """Go on only where somebody says yes.
+
+    Raises:
+        ConfigError: nobody can be asked.
+        typer.Exit: the answer is no.
+    """
+    if not sys.stdin.isatty():
+        raise ConfigError("nothing was changed. Add --yes to go on without being asked.")
+    if not typer.confirm(f"\n{question}"):
+        print("Nothing was changed.")
+        raise typer.Exit(1)
 
 
 if __name__ == "__main__":

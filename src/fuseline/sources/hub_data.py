@@ -6,6 +6,7 @@ without the network.
 
 from __future__ import annotations
 
+import json
 import re
 import tempfile
 from collections.abc import Iterator, Sequence
@@ -148,6 +149,21 @@ def _local(folder: Path, params: DatasetsParams) -> tuple[Dataset | IterableData
         builder = datasets.load_dataset_builder(kind, data_files=files, cache_dir=cache)
         rows = sum(pq.read_metadata(file).num_rows for file in files[split] if kind == "parquet")
         return builder.as_streaming_dataset(split=split), rows or None
+
+
+def splits_of(folder: Path) -> list[str]:
+    """Names of the splits that a folder holds.
+
+    Raises:
+        ContractError: the folder holds no data set.
+    """
+    saved = folder / "dataset_dict.json"
+    if saved.is_file():
+        try:
+            return [str(name) for name in json.loads(saved.read_text(encoding="utf-8"))["splits"]]
+        except (ValueError, KeyError, TypeError) as error:
+            raise ContractError(f"{saved}: names no splits: {one_line(error)}.") from None
+    return ["train"] if (folder / "state.json").is_file() else list(_data_files(folder))
 
 
 def _from_hub(name: str, params: DatasetsParams) -> IterableDataset:

@@ -34,19 +34,19 @@ class ImageFolderSource(Source):
     def __init__(self, params: IngestParams) -> None:
         self._limits = params.limits
         self._root = _root(params.image_folder.path)
-        first = next(_names(self._root), None)
+        first = next(picture_names(self._root), None)
         if first is None:
             raise ContractError(
                 f"{PATH_KEY}: '{self._root.name}' holds no pictures. Put some there."
             )
-        self._labelled = any("/" in name for name in _names(self._root))
+        self._labelled = any("/" in name for name in picture_names(self._root))
 
     @property
     def fields(self) -> frozenset[str]:
         return frozenset({"image", "label"} if self._labelled else {"image"})
 
     def rows(self) -> Iterator[RawRow]:
-        for position, name in enumerate(_names(self._root)):
+        for position, name in enumerate(picture_names(self._root)):
             yield self._row(position, name)
 
     def _row(self, position: int, name: str) -> RawRow:
@@ -84,13 +84,13 @@ def _root(path: str | None) -> Path:
     return Path(path).resolve()
 
 
-def _names(root: Path, below: str = "") -> Iterator[str]:
+def picture_names(root: Path, below: str = "") -> Iterator[str]:
     """Paths of the files below `root`, sorted folder by folder; a linked folder is one name."""
     for entry in sorted((root / below).iterdir(), key=lambda entry: entry.name):
         name = f"{below}/{entry.name}" if below else entry.name
         if entry.name.startswith("."):
             continue
         if entry.is_dir() and not entry.is_symlink():
-            yield from _names(root, name)
+            yield from picture_names(root, name)
         elif entry.suffix.lower() not in BESIDE:
             yield name

@@ -92,7 +92,7 @@ class CsvFile(ManifestFile):
     def records(self) -> Iterator[Record | BadRecord]:
         with self._open() as file:
             lines = csv.reader(file, strict=True)
-            header = next(lines)
+            header = next(lines, [])
             wanted = [(name, header.index(name)) for name in self.columns]
             while True:
                 first = lines.line_num + 1

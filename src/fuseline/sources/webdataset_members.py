@@ -83,7 +83,7 @@ class Members:
         values: dict[str, Any] = {}
         if JSON in texts:
             try:
-                values = _json_object(texts[JSON])
+                values = json_object(texts[JSON])
             except (ValueError, RecursionError) as error:
                 return Problem("malformed_row", f"'.json' is not readable: {one_line(error)}.")
         return {
@@ -162,7 +162,13 @@ def _text(content: bytes) -> str:
     return content.decode("utf-8-sig").removesuffix("\n").removesuffix("\r")
 
 
-def _json_object(text: str) -> dict[str, Any]:
+def json_object(text: str) -> dict[str, Any]:
+    """The object that a JSON member holds.
+
+    Raises:
+        ValueError: it is no JSON, no object, or holds half a character.
+        RecursionError: it is nested too deep.
+    """
     value = json.loads(text)
     if not isinstance(value, dict):
         raise ValueError("expected a JSON object")

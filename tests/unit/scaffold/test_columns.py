@@ -1,0 +1,109 @@
+"""What each column is guessed to be for; the table is read from top to bottom."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from fuseline.scaffold.columns import guess_columns
+from fuseline.scaffold.profile import Profile
+
+ROWS = 12
+PNG, WAV, MP4 = b"\x89PNG\r\n", b"RIFF\0\0\0\0WAVEfmt ", b"\0\0\0\x18ftypmp42"
+
+
+def fields(root: Path | None = None, **columns: list[Any]) -> dict[str, str | None]:
+    profiles = [Profile(name, cells) for name, cells in columns.items()]
+    return {guess.column: guess.field for guess in guess_columns(profiles, root)}
+
+
+def of(*values: Any) -> list[Any]:
+    """As many rows as there are, the values in turn."""
+    return [values[row % len(values)] for row in range(ROWS)]
+
+
+def each(form: str) -> list[Any]:
+    return [form.format(row) for row in range(ROWS)]
+
+
+SENTENCES = each("this is sentence number {} of them all")
+
+
+@pytest.mark.parametrize(
+    ("name", "cells", "field"),
+    [
+        ("x", each("photos/{}.PNG"), "image"),
+        ("x", each("{}.flac"), "audio"),
+        ("x", each("{}.webm"), "video"),
+        ("x", of(PNG), "image"),
+        ("x", of({"bytes": WAV, "path": None}), "audio"),
+        ("x", of({"bytes": MP4, "path": "x.bin"}), "video"),
+        ("x", of({"bytes": None, "path": "a.jpg"}), "image"),
+        ("id", each("{}"), "id"),
+        ("x", each("A-{}"), "id"),
+        ("x", each("{}"), "id"),
+        ("id", of("1", "2"), "label"),
+        ("salary", [str(1000 + 37 * row**2) for row in range(ROWS)], "tabular"),
+        ("x", each("{}.5"), "tabular"),
+        ("x", each("2024-01-{:02d}"), "tabular"),
+        ("x", each("2024-01-{:02d}T10:00:00Z"), "tabular"),
+        ("text", each("word {}"), "text"),
+        ("x", SENTENCES, "text"),
+        ("Sentiment", of("good", "bad"), "label"),
+        ("x", of("good", "bad"), "label"),
+        ("target", of("0", "1"), "label"),
+        ("label", SENTENCES, "text"),
+        ("x", of("en", "de", "fr"), "lang"),
+        ("x", of("CC BY 4.0", "CC0 1.0"), "license"),
+        ("x", each("https://example.org/{}"), "provenance"),
+        ("user_id", of("u1", "u2", "u3"), "group"),
+        ("x", of(None), None),
+        ("x", of("always"), None),
+        ("x", of(["a"]), None),
+    ],
+)
+def test_one_column_beside_a_text_and_a_label(name: str, cells: list[Any], field: str) -> None:
+    others = {}
+    if field != "text":
+        others["body"] = SENTENCES
+    if field != "label":
+        others["class"] = of("x", "y")
+    assert fields(**others, **{name: cells})[name] == field
+
+
+def test_names_speak_before_values() -> None:
+    found = fields(source=of("web", "app"), kind=of("a", "b"), extra=of("c", "d"), text=SENTENCES)
+    assert found == {"source": "provenance", "kind": "label", "extra": "tabular", "text": "text"}
+
+
+def test_last_column_of_few_words_is_the_label() -> None:
+    found = fields(a=of("x", "y"), b=of("p", "q"), n=of("1", "2"), text=SENTENCES)
+    assert found == {"a": "tabular", "b": "label", "n": "tabular", "text": "text"}
+
+
+def test_each_field_is_given_once() -> None:
+    found = fields(a=each("{}.png"), b=each("{}.jpg"), title=SENTENCES, body=SENTENCES)
+    assert found == {"a": "image", "b": None, "title": "text", "body": None}
+
+
+def test_short_texts_are_better_than_nothing() -> None:
+    words = each("word{}")
+    assert fields(word=words, label=of("x", "y")) == {"word": "text", "label": "label"}
+
+
+def test_dirt_does_not_hide_what_a_column_is() -> None:
+    cells = [*each("{}.5"), *each("{}.25"), "unknown"]
+    assert fields(price=cells, text=[*SENTENCES, *SENTENCES, "more"])["price"] == "tabular"
+
+
+def test_reason_tells_how_many_files_are_there(tmp_path: Path) -> None:
+    (tmp_path / "0.png").write_bytes(b"")
+    (guess, _) = guess_columns([Profile("p", each("{}.png")), Profile("t", SENTENCES)], tmp_path)
+    assert guess.reason == "paths to image files, 1 of 12 found"
+
+
+def test_samples_are_short_and_of_different_values() -> None:
+    (guess,) = guess_columns([Profile("text", ["a\n b", "a\n b", "x" * 90, "c", "d"])], None)
+    assert guess.samples == ["a b", "x" * 27 + "…", "c"]
