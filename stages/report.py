@@ -16,6 +16,7 @@ def main(
     predictions: Annotated[Path, typer.Option(help="Folder of predictions tables to read.")],
     examples: Annotated[Path, typer.Option(help="Examples table to read, for example rows.")],
     quarantine: Annotated[Path, typer.Option(help="Quarantine table to read.")],
+    leakage: Annotated[Path, typer.Option(help="Table of closest pairs to read.")],
     plots: Annotated[Path, typer.Option(help="Folder of plot data to read.")],
     history: Annotated[Path, typer.Option(help="Folder of curves by epoch to read.")],
     out: Annotated[Path, typer.Option(help="Page to write, HTML.")],
@@ -26,10 +27,12 @@ def main(
         params=["report"],
         inputs=[
             metrics / "ingest.json",
+            metrics / "leakage.json",
             metrics / "evaluate",
             predictions,
             examples,
             quarantine,
+            leakage,
             plots,
             history,
         ],
@@ -40,7 +43,7 @@ def main(
         from fuseline.params.report import ReportParams
 
         write_report(
-            ReportInputs(metrics, predictions, examples, quarantine, plots, history),
+            ReportInputs(metrics, predictions, examples, quarantine, leakage, plots, history),
             run.out(out),
             load_section("report", ReportParams),
         )

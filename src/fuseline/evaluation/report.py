@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-from collections import Counter
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -12,7 +11,7 @@ import pandas as pd
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from markupsafe import Markup
 
-from fuseline.contracts import QUARANTINE, iter_shards, read_manifest
+from fuseline.contracts import read_manifest
 from fuseline.errors import ContractError
 from fuseline.evaluation.charts import (
     confusion_chart,
@@ -20,7 +19,9 @@ from fuseline.evaluation.charts import (
     reliability_chart,
     robustness_chart,
 )
+from fuseline.evaluation.report_data import read_data_section
 from fuseline.evaluation.report_examples import choose_examples, read_predictions
+from fuseline.evaluation.report_leakage import read_leakage_section
 from fuseline.evaluation.tables import RELIABILITY
 from fuseline.params.report import ReportParams
 
@@ -35,6 +36,7 @@ TITLES = {
 ATTRIBUTIONS = {
     "emoji": "Pictures: OpenMoji (openmoji.org), licence CC BY-SA 4.0.",
 }
+MODALITIES = ("text", "image", "audio", "video", "tabular")
 QUALITY = ("accuracy", "macro_f1", "robust_accuracy")
 
 
@@ -45,7 +47,7 @@ class ReportInputs:
     Attributes:
         metrics: folder of metrics files.
         predictions: folder of predictions tables, one per model.
-        examples, quarantine: the tables of those names.
+        examples, quarantine, leakage: the tables of those names.
         plots: folder of plot data, one folder per model.
         history: folder of curves by epoch, one CSV per training stage.
     """
@@ -54,6 +56,7 @@ class ReportInputs:
     predictions: Path
     examples: Path
     quarantine: Path
+    leakage: Path
     plots: Path
     history: Path
 
@@ -67,6 +70,11 @@ class Evaluated:
     metrics: dict[str, Any]
     bins: list[Any]
     confusion: Markup
+
+    def only(self, prefix: str = "") -> list[tuple[str, dict[str, float]]]:
+        """Modality and scores with that one alone; of the twin with the prefix `twin_`."""
+        named = ((name, f"{prefix}{name}_only") for name in MODALITIES)
+        return [(name, self.metrics[key]) for name, key in named if key in self.metrics]
 
 
 @dataclass(frozen=True)
@@ -98,8 +106,16 @@ def write_report(inputs: ReportInputs, out: Path, params: ReportParams) -> None:
     environment.filters["percent"] = _percent
     page = environment.get_template(TEMPLATE).render(
         models=models,
-        ingest=_read_json(inputs.metrics / "ingest.json"),
-        quarantine=_quarantine_reasons(inputs.quarantine),
+        patterns=_patterns(models),
+        data=read_data_section(
+            _read_json(inputs.metrics / "ingest.json"), inputs.examples, inputs.quarantine
+        ),
+        leakage=read_leakage_section(
+            _read_json(inputs.metrics / "leakage.json"),
+            inputs.leakage,
+            inputs.examples,
+            params.num_pairs,
+        ),
         robustness=_robustness(models),
         reliability=Markup(reliability_chart({model.title: model.bins for model in models})),
         curves=_curves(inputs.history),
@@ -179,16 +195,10 @@ def _rows(history: pd.DataFrame) -> list[dict[str, Any]]:
     ]
 
 
-def _quarantine_reasons(folder: Path) -> list[tuple[str, int, str]]:
-    """`(reason, rows, detail of the first)`, the most frequent first."""
-    counts: Counter[str] = Counter()
-    details: dict[str, str] = {}
-    for _, table in iter_shards(folder, QUARANTINE, "quarantine", ["reason", "detail"]):
-        for row in table.to_pylist():
-            counts[row["reason"]] += 1
-            details.setdefault(row["reason"], row["detail"])
-    ordered = sorted(counts.items(), key=lambda item: (-item[1], item[0]))
-    return [(reason, count, details[reason]) for reason, count in ordered]
+def _patterns(models: list[Evaluated]) -> list[str]:
+    """Which modalities test rows hold together, the most frequent pattern first."""
+    presence = models[0].metrics.get("presence", {})
+    return sorted(presence, key=lambda pattern: (-presence[pattern]["rows"], pattern))
 
 
 def _title(name: str) -> str:

@@ -1,21 +1,14 @@
-"""Rows of the test split for the report: which to show, and their thumbnails."""
+"""Rows of the test split for the report: which to show, and what the models say of them."""
 
 from __future__ import annotations
 
-import base64
 import hashlib
-import io
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from PIL import Image
-
-from fuseline.contracts import EXAMPLES, iter_shards, predictions_schema, read_manifest, read_table
-from fuseline.errors import ContractError
-
-THUMBNAIL_SIZE = 64
-_COLUMNS = ["example_id", "group", "text", "image"]
+from fuseline.contracts import predictions_schema, read_manifest, read_table
+from fuseline.evaluation.report_rows import RowContent, read_contents
 
 
 @dataclass(frozen=True)
@@ -30,13 +23,10 @@ class Guess:
 
 @dataclass(frozen=True)
 class Example:
-    """A row to show; `thumbnail` is a PNG data URI, None without a picture."""
+    """A row to show."""
 
-    example_id: str
-    group: str
-    text: str | None
+    content: RowContent
     label: str
-    thumbnail: str | None
     guesses: list[Guess]
 
 
@@ -60,7 +50,7 @@ def choose_examples(
 
     Args:
         predictions: rows by model's name, the same rows for each.
-        examples: the examples table, for text and picture.
+        examples: the examples table, for what the rows hold.
         num_examples: how many at most; where one kind is short, the other fills up.
 
     Raises:
@@ -69,30 +59,15 @@ def choose_examples(
     first = next(iter(predictions.values()))
     chosen = _errors_and_others(first, num_examples)
     guesses = {name: {row["example_id"]: row for row in rows} for name, rows in predictions.items()}
-    sources = _source_rows(examples, {row["example_id"] for row in chosen})
+    contents = read_contents(examples, {row["example_id"] for row in chosen})
     return [
         Example(
-            example_id=row["example_id"],
-            group=sources[row["example_id"]]["group"],
-            text=sources[row["example_id"]]["text"],
+            content=contents[row["example_id"]],
             label=row["label"],
-            thumbnail=thumbnail(sources[row["example_id"]]["image"]),
             guesses=[_guess(name, rows[row["example_id"]]) for name, rows in guesses.items()],
         )
         for row in chosen
     ]
-
-
-def thumbnail(media: dict[str, Any] | None) -> str | None:
-    """A PNG data URI of at most 64 pixels a side; None without picture."""
-    if media is None or media["bytes"] is None:
-        return None
-    with Image.open(io.BytesIO(media["bytes"])) as picture:
-        small = picture.convert("RGBA")
-    small.thumbnail((THUMBNAIL_SIZE, THUMBNAIL_SIZE))
-    buffer = io.BytesIO()
-    small.save(buffer, "PNG", optimize=True)
-    return "data:image/png;base64," + base64.b64encode(buffer.getvalue()).decode("ascii")
 
 
 def _errors_and_others(rows: list[dict[str, Any]], number: int) -> list[dict[str, Any]]:
@@ -112,18 +87,3 @@ def _guess(model: str, row: dict[str, Any]) -> Guess:
         confidence=max(row["probabilities"]),
         right=row["prediction"] == row["label"],
     )
-
-
-def _source_rows(examples: Path, wanted: set[str]) -> dict[str, dict[str, Any]]:
-    found: dict[str, dict[str, Any]] = {}
-    for _, table in iter_shards(examples, EXAMPLES, "examples", _COLUMNS):
-        ids = table.column("example_id").to_pylist()
-        rows = [index for index, example_id in enumerate(ids) if example_id in wanted]
-        found |= {row["example_id"]: row for row in table.take(rows).to_pylist()}
-    missing = sorted(wanted - set(found))
-    if missing:
-        raise ContractError(
-            f"{examples}: predicted row '{missing[0]}' is not among the examples."
-            " Run `dvc repro` to make both from the same rows."
-        )
-    return found

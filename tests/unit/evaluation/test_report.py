@@ -3,32 +3,61 @@ from __future__ import annotations
 import base64
 import io
 import json
-import re
 from html.parser import HTMLParser
 from pathlib import Path
 
 import numpy as np
 import pyarrow as pa
 import pytest
+import soundfile
 from PIL import Image
 
-from fuseline.contracts import EXAMPLES, QUARANTINE, TableWriter
+from fuseline.contracts import EXAMPLES, LEAKAGE, QUARANTINE, TableWriter
 from fuseline.errors import ContractError
 from fuseline.evaluation.calibration import expected_calibration_error, reliability_bins
+from fuseline.evaluation.leakage.shortcuts import SHORTCUTS
 from fuseline.evaluation.metrics import classification_metrics, scores
 from fuseline.evaluation.report import ReportInputs, write_report
-from fuseline.evaluation.report_examples import choose_examples, read_predictions, thumbnail
+from fuseline.evaluation.report_examples import choose_examples, read_predictions
+from fuseline.evaluation.report_rows import thumbnail, wave_path
 from fuseline.evaluation.tables import write_plots, write_predictions
+from fuseline.media.audio import Waveform
+from fuseline.params.leakage import LeakageParams, NearParams, RuleParams
 from fuseline.params.report import ReportParams
 
 EVIL = "<script>alert(\"x\")</script> & 'y'"
 NAMES = ["class0", EVIL, "class2"]
 NUM_ROWS = 30
+LEAKAGE_PARAMS = LeakageParams(
+    max_rows=30,
+    num_pairs=5,
+    near=NearParams(text=0.9, image=0.98, audio=0.98, video=0.98),
+    rule=RuleParams(precision=0.95, min_rows=3, max_share=0.2),
+    shortcut_gain=0.5,
+)
+INGEST = {
+    "rows_in": 33,
+    "rows_kept": 30,
+    "rows_quarantined": 3,
+    "rows_sanitised": 4,
+    "splits": {"train": 0, "dev": 0, "test": 30},
+    "modalities": {"text": 29, "image": 28, "audio": 2},
+    "sanitised": {"text:nfc": 4, "text:email": 0},
+    "findings": {"text:harmful": 6},
+    "duplicates": {"groups": 3, "rows": {"image": 7}},
+}
 
 
 def png(side: int) -> bytes:
     buffer = io.BytesIO()
     Image.new("RGB", (side, side // 2), (200, 30, 30)).save(buffer, "PNG")
+    return buffer.getvalue()
+
+
+def wav(seconds: float) -> bytes:
+    buffer = io.BytesIO()
+    tone = np.sin(np.arange(int(8000 * seconds)) / 5).astype(np.float32)
+    soundfile.write(buffer, tone * 0.5, 8000, format="WAV")
     return buffer.getvalue()
 
 
@@ -42,15 +71,59 @@ def write_examples(folder: Path, data, source: str) -> None:
             "text": None if row == 1 else f"{EVIL} {row}",
             "label": NAMES[data.labels[row]],
             "lang": "en",
-            "image": None if row == 2 else {"bytes": png(200), "path": None},
-            "audio": None,
+            "image": None if row in (2, 3) else {"bytes": png(200), "path": None},
+            "audio": {"bytes": wav(0.5), "path": None} if row in (1, 2) else None,
+            "video": None,
+            "tabular": [(EVIL, EVIL), ("empty", None), ("price", "3")] if row == 4 else None,
+            "license": None,
+            "provenance": None,
             "sanitised": [],
+            "findings": [],
         }
         for row, example_id in enumerate(data.example_ids)
     ]
     writer = TableWriter(folder, EXAMPLES, "examples")
     writer.write("00000.parquet", pa.Table.from_pylist(rows, schema=EXAMPLES))
-    writer.finish(source=source)
+    writer.finish(
+        source=source,
+        licenses={EVIL: 20, "": 10},
+        provenances={"a camera": 30},
+        label_conflicts=[{"rows": ["row000", "row001"], "labels": ["class0", EVIL]}],
+    )
+
+
+def write_leakage(inputs: ReportInputs, data) -> None:
+    ids = data.example_ids
+    pairs = [
+        {
+            "modality": modality, "test_id": ids[0], "train_id": ids[row], "similarity": 0.99,
+            "test_label": None, "train_label": None,
+        }
+        for modality in ("text", "audio")
+        for row in (1, 2, 3)
+    ]  # fmt: skip
+    shortcut = {"accuracy": 0.9, "gain": 0.8}
+    writer = TableWriter(inputs.leakage, LEAKAGE, "leakage")
+    writer.write("00000.parquet", pa.Table.from_pylist(pairs, schema=LEAKAGE))
+    rule = {"word": EVIL, "label": EVIL, "train_rows": 9, "train_precision": 1.0}
+    writer.finish(
+        rules=[rule | {"test_rows": 8, "test_precision": 0.975}],
+        columns={EVIL: shortcut},
+        params=LEAKAGE_PARAMS.model_dump(),
+    )
+    neighbours = {
+        "rows": 30, "equal": 2, "near": 5, "label_accuracy": 0.5, "label_conflicts": 1,
+        "similarity": {"median": 0.5, "p90": 0.7, "p99": 0.9, "max": 1.0},
+    }  # fmt: skip
+    metrics = {
+        "rows": {split: {"total": 90, "compared": 30} for split in ("train", "test")},
+        "majority_accuracy": 0.4,
+        "neighbours": {"text": neighbours, "image": neighbours | {"rows": 0}},
+        "rules": {"accuracy": 0.6, "suspicious": 7, "share": 0.3},
+        "shortcuts": dict.fromkeys(SHORTCUTS, shortcut),
+        "suspicions": 3,
+    }
+    (inputs.metrics / "leakage.json").write_text(json.dumps(metrics))
 
 
 def write_quarantine(folder: Path) -> None:
@@ -60,7 +133,7 @@ def write_quarantine(folder: Path) -> None:
     ]
     writer = TableWriter(folder, QUARANTINE, "quarantine")
     writer.write("00000.parquet", pa.Table.from_pylist(rows, schema=QUARANTINE))
-    writer.finish()
+    writer.finish(reasons={"no_image": "there is no picture"})
 
 
 def write_model(inputs: ReportInputs, name: str, data, seed: int) -> None:
@@ -82,6 +155,11 @@ def write_model(inputs: ReportInputs, name: str, data, seed: int) -> None:
             ["text_only", "image_only", "shuffled", "twin", "twin_text_only", "twin_image_only"],
             some,
         ),
+        "audio_only": {"accuracy": 0.123, "macro_f1": 0.1},
+        "presence": {
+            "text+image": {"rows": 27, "accuracy": 0.77, "macro_f1": 0.66},
+            "text": {"rows": 3, "accuracy": 0.5, "macro_f1": 0.4},
+        },
         "robust_accuracy": 0.4,
         "attack_success_rate": 0.5,
         "robustness": {
@@ -109,6 +187,7 @@ def inputs(tmp_path, make_data) -> ReportInputs:
         predictions=tmp_path / "predictions",
         examples=tmp_path / "examples",
         quarantine=tmp_path / "quarantine",
+        leakage=tmp_path / "leakage",
         plots=tmp_path / "plots",
         history=tmp_path / "metrics" / "history",
     )
@@ -116,9 +195,8 @@ def inputs(tmp_path, make_data) -> ReportInputs:
     write_quarantine(inputs.quarantine)
     for seed, name in enumerate(["finetuned", "adversarial"]):
         write_model(inputs, name, data, seed)
-    (inputs.metrics / "ingest.json").write_text(
-        json.dumps({"rows_in": 33, "rows_kept": 30, "rows_quarantined": 3})
-    )
+    (inputs.metrics / "ingest.json").write_text(json.dumps(INGEST))
+    write_leakage(inputs, data)
     inputs.history.mkdir()
     for stage in ("pretrain", "finetune"):
         lines = ["epoch,split,metric,value"]
@@ -130,7 +208,7 @@ def inputs(tmp_path, make_data) -> ReportInputs:
 
 def page_of(inputs: ReportInputs, num_examples: int = 12) -> str:
     out = inputs.metrics.parent / "reports" / "index.html"
-    write_report(inputs, out, ReportParams(num_examples=num_examples))
+    write_report(inputs, out, ReportParams(num_examples=num_examples, num_pairs=2))
     return out.read_text(encoding="utf-8")
 
 
@@ -201,8 +279,50 @@ def test_every_point_of_the_curve_is_in_its_own_row(inputs):
 
 def test_quarantine_is_counted_by_reason(inputs):
     text = " ".join(Reader(page_of(inputs)).text.split())
-    assert f"no_image 2 {EVIL} empty_text 1 {EVIL}" in text
-    assert "33 rows in = 30 kept + 3 in quarantine" in text
+    assert f"no_imagethere is no picture 2 6.1 % {EVIL} empty_text 1 3.0 % {EVIL}" in text
+    assert "33 rows in = 30 kept + 3 in quarantine. Of the kept, 4 were changed" in text
+
+
+def test_what_was_changed_found_and_licensed_is_counted(inputs):
+    text = " ".join(Reader(page_of(inputs)).text.split())
+    assert "Changed while cleaning text:nfc 4 Found and left text:harmful 6" in text
+    assert "rows: image 7 groups 3" in text
+    assert f"Licences {EVIL} 20 not stated 10" in text
+    assert f"class0, {EVIL} row000, row001" in text
+
+
+def test_accuracy_is_told_by_what_rows_hold(inputs):
+    text = " ".join(Reader(page_of(inputs)).text.split())
+    assert "text + image 27 77.0 66.0 77.0 66.0 text 3 50.0 40.0 50.0 40.0" in text
+    assert "audio only 12.3" in text
+
+
+def test_leaks_are_said_in_words_and_shown_in_pairs(inputs):
+    text = " ".join(Reader(page_of(inputs)).text.split())
+    assert "Look 2 of 30 test rows have the very same text as a training row" in text
+    assert "7 single words or pairs of words tell the label" in text
+    assert f"each guesses by itself: “{EVIL}” (90%)." in text
+    assert "train · class" in text
+    assert text.count("0.990") == 4, "two pairs of each modality"
+    assert "by test rows the same near from" in text
+    assert "image 0 2 5" not in text, "a modality that was not compared has no row"
+    assert f"{EVIL} {EVIL} 100.0 % of 9 97.5 % of 8 and 6 more" in text
+
+
+def test_sound_and_cells_of_a_row_are_shown(inputs):
+    page = page_of(inputs, num_examples=NUM_ROWS)
+    text = Reader(page).text
+    assert "sound, 0.5" in text
+    assert 'aria-label="loudness over time"' in page
+    assert "price 3" in " ".join(text.split())
+
+
+def test_a_loud_and_a_silent_half_differ_in_the_drawing(inputs):
+    tone = np.sin(np.arange(4000)).astype(np.float32) * 0.5
+    waveform = Waveform(np.concatenate([tone, 0 * tone]), 8000)
+    heights = [float(bar.split("v")[1]) for bar in wave_path(waveform).split("M")[1:]]
+    assert heights[:20] == pytest.approx([24.0] * 20, abs=0.2)
+    assert heights[20:] == [2.0] * 20
 
 
 @pytest.mark.parametrize("source", ["emoji", "manifest"])
@@ -213,7 +333,7 @@ def test_openmoji_is_credited_where_it_is_shown(inputs, make_data, source):
 
 def test_a_row_without_picture_or_text_says_so(inputs):
     text = Reader(page_of(inputs, num_examples=NUM_ROWS)).text
-    assert "no image" in text
+    assert "no media" in text
     assert "no text" in text
 
 
@@ -246,7 +366,7 @@ def test_thumbnails_are_small_png(inputs):
 def test_examples_of_another_run_are_refused(inputs, make_data):
     other = make_data(5, 3, label_names=NAMES)
     write_examples(inputs.examples, other, "emoji")
-    with pytest.raises(ContractError, match=re.escape("not among the examples. Run `dvc repro`")):
+    with pytest.raises(ContractError, match=r"not among the examples\. Run `dvc repro`"):
         page_of(inputs, num_examples=NUM_ROWS)
 
 

@@ -34,7 +34,7 @@ class Shortcut:
 SHORTCUTS: dict[str, Shortcut] = {
     "text_length": Shortcut("length of the text", ("text_length",), True),
     "language": Shortcut("language", ("language",), True),
-    "presence": Shortcut("which modalities the row holds", ("presence",), True),
+    "presence": Shortcut("the modalities that a row holds", ("presence",), True),
     "image_size": Shortcut(
         "width and height of the picture", ("image_width", "image_height"), True
     ),

@@ -85,30 +85,34 @@ def _about_shortcuts(
     shortcuts: dict[str, Any], columns: dict[str, Any], params: LeakageParams
 ) -> Iterator[Verdict]:
     told = {
-        name: one
+        name: f"{one.title} ({shortcuts[name]['accuracy']:.0%})"
         for name, one in SHORTCUTS.items()
         if shortcuts[name]["gain"] >= params.shortcut_gain
     }
-    for name, one in told.items():
-        accuracy = f"{shortcuts[name]['accuracy']:.0%}"
-        if one.seen:
-            yield Verdict(
-                "look",
-                f"The {one.title} alone guesses {accuracy} of the labels. A model can learn that"
-                " in place of the content.",
-            )
-        else:
-            yield Verdict(
-                "note",
-                f"The {one.title} alone guesses {accuracy} of the labels. The model does not see"
-                " it; whoever splits, samples or renames rows should know.",
-            )
-    for name, figures in columns.items():
-        if figures["gain"] >= params.shortcut_gain:
-            yield Verdict(
-                "look",
-                f"The column '{name}' alone guesses {figures['accuracy']:.0%} of the labels. Make"
-                " sure that it is known before the label is.",
-            )
+    seen = [words for name, words in told.items() if SHORTCUTS[name].seen]
+    unseen = [words for name, words in told.items() if not SHORTCUTS[name].seen]
+    telling = [
+        f"“{name}” ({figures['accuracy']:.0%})"
+        for name, figures in columns.items()
+        if figures["gain"] >= params.shortcut_gain
+    ]
+    if seen:
+        yield Verdict(
+            "look",
+            "A model can learn these facts in place of the content. Share of the labels that each"
+            f" guesses by itself: {', '.join(seen)}.",
+        )
+    if telling:
+        yield Verdict(
+            "look",
+            "Make sure that these columns are known before the label is. Share of the labels that"
+            f" each guesses by itself: {', '.join(telling)}.",
+        )
+    if unseen:
+        yield Verdict(
+            "note",
+            "A model does not see these facts; whoever splits, samples or renames rows should know."
+            f" Share of the labels that each guesses by itself: {', '.join(unseen)}.",
+        )
     if not told:
         yield Verdict("fine", "No fact beside the content guesses the label well by itself.")
