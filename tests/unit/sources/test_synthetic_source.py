@@ -90,6 +90,9 @@ def test_further_modalities_leave_the_others_as_they_were(build_params: Build) -
     assert [(row.text, row.image) for row in two] == [(row.text, row.image) for row in five]
     assert _rows(build_params, num_rows=9, modalities=EVERY) == five
     assert any(a.label != b.label for a, b in zip(two, five, strict=True))
+    for name in EVERY:
+        alone = _rows(build_params, num_rows=9, modalities=[name])
+        assert [getattr(row, name) for row in alone] == [getattr(row, name) for row in five]
 
 
 @pytest.mark.parametrize("names", [["text"], ["audio"], ["image", "tabular"], EVERY])
