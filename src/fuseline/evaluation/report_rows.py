@@ -36,11 +36,10 @@ class Sound:
 
 @dataclass(frozen=True)
 class Clip:
-    """A video: its length, whether it has sound, and a few frames as PNG data URIs."""
+    """A video: a few frames at even times as PNG data URIs, and whether it has sound."""
 
-    seconds: float
-    has_sound: bool
     frames: list[str]
+    has_sound: bool
 
 
 @dataclass(frozen=True)
@@ -132,11 +131,11 @@ def _sound(media: dict[str, Any] | None) -> Sound | None:
 def _clip(media: dict[str, Any] | None) -> Clip | None:
     if media is None or media["bytes"] is None:
         return None
-    from fuseline.media.video import decode_video
+    # The decoder is loaded only where there is something for it to do.
+    from fuseline.media.video import sample_frames, sound_track
 
-    video = decode_video(media["bytes"], NUM_FRAMES)
-    frames = [_data_uri(frame, FRAME_SIZE) for frame in video.frames]
-    return Clip(video.duration_seconds, video.has_sound, frames)
+    frames = [_data_uri(frame, FRAME_SIZE) for frame in sample_frames(media["bytes"], NUM_FRAMES)]
+    return Clip(frames, sound_track(media["bytes"]) is not None)
 
 
 def _data_uri(picture: Image.Image, side: int) -> str:

@@ -6,6 +6,7 @@ import json
 from html.parser import HTMLParser
 from pathlib import Path
 
+import av
 import numpy as np
 import pyarrow as pa
 import pytest
@@ -19,7 +20,7 @@ from fuseline.evaluation.leakage.shortcuts import SHORTCUTS
 from fuseline.evaluation.metrics import classification_metrics, scores
 from fuseline.evaluation.report import ReportInputs, write_report
 from fuseline.evaluation.report_examples import choose_examples, read_predictions
-from fuseline.evaluation.report_rows import thumbnail, wave_path
+from fuseline.evaluation.report_rows import read_contents, thumbnail, wave_path
 from fuseline.evaluation.tables import write_plots, write_predictions
 from fuseline.media.audio import Waveform
 from fuseline.params.leakage import LeakageParams, NearParams, RuleParams
@@ -61,6 +62,18 @@ def wav(seconds: float) -> bytes:
     return buffer.getvalue()
 
 
+def video(seconds: float) -> bytes:
+    buffer = io.BytesIO()
+    with av.open(buffer, "w", format="mp4") as container:
+        stream = container.add_stream("mpeg4", rate=8)
+        stream.width, stream.height, stream.pix_fmt = 32, 32, "yuv420p"
+        for shade in np.linspace(0, 255, int(8 * seconds)):
+            picture = np.full((32, 32, 3), int(shade), np.uint8)
+            container.mux(stream.encode(av.VideoFrame.from_ndarray(picture)))
+        container.mux(stream.encode())
+    return buffer.getvalue()
+
+
 def write_examples(folder: Path, data, source: str) -> None:
     rows = [
         {
@@ -71,9 +84,9 @@ def write_examples(folder: Path, data, source: str) -> None:
             "text": None if row == 1 else f"{EVIL} {row}",
             "label": NAMES[data.labels[row]],
             "lang": "en",
-            "image": None if row in (2, 3) else {"bytes": png(200), "path": None},
+            "image": None if row in (2, 3, 5) else {"bytes": png(200), "path": None},
             "audio": {"bytes": wav(0.5), "path": None} if row in (1, 2) else None,
-            "video": None,
+            "video": {"bytes": video(1.0), "path": None} if row == 3 else None,
             "tabular": [(EVIL, EVIL), ("empty", None), ("price", "3")] if row == 4 else None,
             "license": None,
             "provenance": None,
@@ -315,6 +328,15 @@ def test_sound_and_cells_of_a_row_are_shown(inputs):
     assert "sound, 0.5" in text
     assert 'aria-label="loudness over time"' in page
     assert "price 3" in " ".join(text.split())
+
+
+def test_frames_of_a_video_are_shown(inputs):
+    (row,) = read_contents(inputs.examples, {"row003"}).values()
+    assert len(set(row.clip.frames)) == 3
+    assert not row.clip.has_sound
+    page = page_of(inputs, num_examples=NUM_ROWS)
+    assert all(frame in page for frame in row.clip.frames)
+    assert "video" in Reader(page).text
 
 
 def test_a_loud_and_a_silent_half_differ_in_the_drawing(inputs):
