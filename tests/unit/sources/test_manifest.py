@@ -109,7 +109,7 @@ def test_cells_of_a_table_are_texts_and_tell_rows_apart(read: Read) -> None:
         {"age": "1.50", "city": None},
         {"age": "1.5", "city": "Rome"},
     ]
-    assert [row.example_id for row in rows] == ["6c223d551f4fb7fce997c548", "GOLD2"]
+    assert [row.example_id for row in rows] == ["6c223d551f4fb7fce997c548", "0fcf78922ff0bb39670364ea"]
     assert rows[0].text is None
 
 
