@@ -166,9 +166,9 @@ class ParquetFile(ManifestFile):
             with pq.ParquetFile(path) as file:
                 self._names: list[str] = file.schema_arrow.names
                 self.num_rows = file.metadata.num_rows
-        except (OSError, pa.ArrowException) as error:
+        except (OSError, UnicodeDecodeError, pa.ArrowException) as error:
             raise ContractError(
-                f"{path}: not readable as Parquet: {error}. Write the file again."
+                f"{path}: not readable as Parquet: {one_line(error)}. Write the file again."
             ) from None
 
     def found_columns(self) -> list[str]:

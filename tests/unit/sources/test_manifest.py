@@ -109,7 +109,10 @@ def test_cells_of_a_table_are_texts_and_tell_rows_apart(read: Read) -> None:
         {"age": "1.50", "city": None},
         {"age": "1.5", "city": "Rome"},
     ]
-    assert [row.example_id for row in rows] == ["6c223d551f4fb7fce997c548", "0fcf78922ff0bb39670364ea"]
+    assert [row.example_id for row in rows] == [
+        "6c223d551f4fb7fce997c548",
+        "0fcf78922ff0bb39670364ea",
+    ]
     assert rows[0].text is None
 
 
@@ -194,6 +197,14 @@ def test_damaged_part_of_a_parquet_file_is_a_problem_for_each_row_lost(
     assert [row.source_row for row in rows] == list(range(30))
     assert [row.source_row for row in rows if row.problems] == list(range(10, 20))
     assert rows[10].problems[0].detail.startswith("row group 1 is damaged: ")
+
+
+def test_parquet_names_that_are_not_utf8_are_refused(build_params: Build, tmp_path: Path) -> None:
+    path = tmp_path / "r.parquet"
+    pq.write_table(pa.table({"text": ["a"]}), path, store_schema=False)
+    path.write_bytes(path.read_bytes().replace(b"text", b"t\xff\xfft"))
+    with pytest.raises(ContractError, match="not readable as Parquet: 'utf-8' codec"):
+        ManifestSource(build_params(manifest={"path": str(path)}))
 
 
 def test_mapped_columns_are_used(read: Read) -> None:
