@@ -25,15 +25,16 @@ FIGURES = {
 
 
 def summarise(metrics: Path) -> str:
-    """Rows, and one line of figures per model.
+    """What became of the rows, one line of figures per model, and whether anything leaks.
 
     Args:
-        metrics: the folder that holds `ingest.json` and `evaluate/<model>.json`.
+        metrics: the folder that holds `ingest.json`, `evaluate/<model>.json` and, once the stage
+            has run, `leakage.json`.
 
     Raises:
         ContractError: nothing has been evaluated yet, or a file is not JSON or lacks a figure.
     """
-    rows = _figures(metrics / "ingest.json", [f"rows_{name}" for name in COUNTS])
+    data = _data(metrics / "ingest.json")
     models = sorted((metrics / "evaluate").glob("*.json"))
     if not models:
         raise ContractError(f"{metrics / 'evaluate'}: no metrics found. Run `make repro` first.")
@@ -43,11 +44,34 @@ def summarise(metrics: Path) -> str:
         table.append([path.stem, *(f"{value:.4f}" for value in values)])
     return "\n".join(
         [
-            "rows: " + ", ".join(f"{row} {name}" for row, name in zip(rows, COUNTS, strict=True)),
+            *data,
             *_aligned(table),
             "on the test split; text_only to twin are accuracies",
+            *_leakage(metrics / "leakage.json"),
         ]
     )
+
+
+def _data(path: Path) -> list[str]:
+    """Rows in and out, why rows were refused, and how many hold which modality."""
+    rows = _figures(path, [f"rows_{name}" for name in COUNTS])
+    refused, modalities = _figures(path, ["quarantined", "modalities"])
+    counts = ", ".join(f"{row} {name}" for row, name in zip(rows, COUNTS, strict=True))
+    reasons = sorted(refused.items(), key=lambda item: (-item[1], item[0]))
+    why = ", ".join(f"{reason} {count}" for reason, count in reasons if count)
+    held = ", ".join(f"{name} {count}" for name, count in modalities.items() if count)
+    return [f"rows: {counts}" + (f" ({why})" if why else ""), f"modalities: {held}"]
+
+
+def _leakage(path: Path) -> list[str]:
+    """How many findings ask for a look; nothing before the stage has run."""
+    if not path.exists():
+        return []
+    (suspicions,) = _figures(path, ["suspicions"])
+    if not suspicions:
+        return ["leakage: nothing suspicious"]
+    findings = "1 finding asks" if suspicions == 1 else f"{suspicions} findings ask"
+    return [f"leakage: {findings} for a look, see the report"]
 
 
 def _figures(path: Path, keys: list[str]) -> list[Any]:

@@ -46,7 +46,11 @@ def root(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 
 def write_metrics(root: Path) -> None:
-    counts = {"rows_in": 120, "rows_kept": 118, "rows_quarantined": 2}
+    counts = {
+        **{"rows_in": 120, "rows_kept": 118, "rows_quarantined": 2},
+        "quarantined": {"empty_text": 0, "duplicate_id": 2},
+        "modalities": {"text": 118, "image": 80, "audio": 0},
+    }
     (root / "metrics" / "evaluate").mkdir(parents=True)
     (root / "metrics" / "ingest.json").write_text(json.dumps(counts))
     for name in ("finetuned", "adversarial"):
@@ -120,13 +124,29 @@ def test_summary_prints_rows_and_figures_by_model(root: Path) -> None:
     result = run("summary")
     assert result.exit_code == 0
     lines = result.output.splitlines()
-    assert lines[0] == "rows: 120 in, 118 kept, 2 quarantined"
-    assert lines[1].split()[:5] == ["model", "accuracy", "macro_f1", "ece", "robust_accuracy"]
-    assert lines[2].split() == [
+    assert lines[0] == "rows: 120 in, 118 kept, 2 quarantined (duplicate_id 2)"
+    assert lines[1] == "modalities: text 118, image 80"
+    assert lines[2].split()[:5] == ["model", "accuracy", "macro_f1", "ece", "robust_accuracy"]
+    assert lines[3].split() == [
         *("adversarial", "0.8750", "0.8612", "0.0400", "0.3100"),
         *("0.8400", "0.7500", "0.5000", "0.8601"),
     ]
-    assert lines[3].startswith("finetuned ")
+    assert lines[4].startswith("finetuned ")
+    assert "leakage" not in result.output
+
+
+@pytest.mark.parametrize(
+    ("suspicions", "line"),
+    [
+        (0, "leakage: nothing suspicious"),
+        (1, "leakage: 1 finding asks for a look, see the report"),
+        (3, "leakage: 3 findings ask for a look, see the report"),
+    ],
+)
+def test_summary_tells_of_leakage(root: Path, suspicions: int, line: str) -> None:
+    write_metrics(root)
+    (root / "metrics" / "leakage.json").write_text(json.dumps({"suspicions": suspicions}))
+    assert run("summary").output.splitlines()[-1] == line
 
 
 @pytest.mark.parametrize(
