@@ -339,14 +339,19 @@ def features_column(
     vectors: Sequence[np.ndarray | None], shape: tuple[int, int]
 ) -> tuple[pa.Array, Counts]:
     """A column of fixed-size lists, null where a vector is None, and its counts."""
-    present = np.array([vector is not None for vector in vectors], dtype=bool)
     values = np.zeros((len(vectors), *shape), dtype=np.float16)
     for row, vector in enumerate(vectors):
         if vector is not None:
             values[row] = vector
+    return list_column(values, np.array([vector is not None for vector in vectors], dtype=bool))
+
+
+def list_column(values: np.ndarray, present: np.ndarray) -> tuple[pa.Array, Counts]:
+    """The same of values (N, P, D) float16, those of absent rows whatever they are."""
+    values[~present] = 0
     norms = np.linalg.norm(values[present].astype(np.float32), axis=-1)
     column = pa.FixedSizeListArray.from_arrays(
-        pa.array(values.reshape(-1)), shape[0] * shape[1], mask=pa.array(~present)
+        pa.array(values.reshape(-1)), values.shape[1] * values.shape[2], mask=pa.array(~present)
     )
-    counts = Counts(len(vectors), int((~present).sum()), float(norms.sum(dtype=np.float64)))
+    counts = Counts(len(values), int((~present).sum()), float(norms.sum(dtype=np.float64)))
     return column, counts
