@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator
 from dataclasses import dataclass
 from io import BytesIO
@@ -58,11 +59,11 @@ def decode_audio(content: bytes, *, max_seconds: float | None = None) -> Wavefor
     try:
         with soundfile.SoundFile(BytesIO(content)) as file:
             check_sampling_rate(file.samplerate)
-            limit = sample_limit(file.samplerate, max_seconds)
-            samples = join_blocks(_blocks(file), limit, max_seconds)
+            samples = join_blocks(_blocks(file), file.samplerate, max_seconds)
             promised = _promised_samples(file, content, container)
     except soundfile.LibsndfileError as error:
-        raise MediaError(error.error_string.strip().rstrip(".")) from None
+        why = " ".join(error.error_string.split()).rstrip(".")
+        raise MediaError(f"not decodable as {container}: {why}") from None
     if len(samples) < promised:
         raise MediaError(f"cut short: {promised} samples are promised, {len(samples)} are there")
     return Waveform(samples, file.samplerate)
@@ -87,20 +88,16 @@ def check_sampling_rate(sampling_rate: int) -> None:
         )
 
 
-def sample_limit(sampling_rate: int, max_seconds: float | None) -> float:
-    """Samples that so many seconds hold."""
-    return float("inf") if max_seconds is None else max_seconds * sampling_rate
-
-
 def join_blocks(
-    blocks: Iterator[np.ndarray], limit: float, max_seconds: float | None
+    blocks: Iterator[np.ndarray], sampling_rate: int, max_seconds: float | None
 ) -> np.ndarray:
     """Average the channels of blocks (n, channels) float32 and join them to (N,) in [-1, 1].
 
     Raises:
         MediaError: no samples, or one that is not finite.
-        MediaTooLarge: there are more samples than `limit`; the other blocks are not asked for.
+        MediaTooLarge: longer than `max_seconds`; the other blocks are not asked for.
     """
+    limit = math.inf if max_seconds is None else max_seconds * sampling_rate
     parts, total = [], 0
     for block in blocks:
         total += len(block)
@@ -114,7 +111,8 @@ def join_blocks(
         raise MediaError("without samples")
     samples = np.concatenate(parts)
     peak = np.abs(samples).max()
-    return (samples / max(peak, 1.0)).astype(np.float32)
+    scaled: np.ndarray = (samples / max(peak, 1.0)).astype(np.float32)
+    return scaled
 
 
 def _blocks(file: soundfile.SoundFile) -> Iterator[np.ndarray]:

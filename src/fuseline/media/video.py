@@ -1,186 +1,278 @@
-"""Video files to frames and sound, from memory: nothing but the given bytes is ever opened."""
+"""From the bytes of a video file to a few of its frames and its sound.
+
+The decoder reads from memory, is told which container to open, and so never follows what a file
+may name: no play list, no other file, no address.
+"""
 
 from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
+from fractions import Fraction
 from io import BytesIO
-from typing import Any
+from itertools import chain
+from typing import Any, NoReturn
 
 import av
 import numpy as np
+from av.audio.frame import AudioFrame
+from av.audio.stream import AudioStream
 from av.container import InputContainer
+from av.packet import Packet
+from av.stream import Disposition
+from av.video.frame import VideoFrame
+from av.video.stream import VideoStream
 from PIL import Image
 
 from fuseline.media import MediaError, MediaTooLarge
-from fuseline.media.audio import Waveform
+from fuseline.media.audio import Waveform, check_sampling_rate, join_blocks
+from fuseline.media.containers import check_whole, container_of
 
-# By how a file begins. The demuxer is named, since FFmpeg would else also take playlists and
-# scripts, which open other files.
-_EBML = b"\x1a\x45\xdf\xa3"
-MAX_SOUND_SECONDS = 3600.0
+# Our names, and FFmpeg's.
+_CONTAINERS = {
+    "mp4": "mov",
+    "matroska": "matroska",
+    "avi": "avi",
+    "ogg": "ogg",
+    "mpegts": "mpegts",
+}
+# Of a frame that neither says how long it lasts nor belongs to a stream of known rate.
+_DEFAULT_FRAME_SECONDS = Fraction(1, 25)
+# An index may name the same bytes again and again; honest ones name each once.
+_MAX_REREAD = 2
 
 
 @dataclass(frozen=True)
-class VideoLimits:
-    """What a video may hold at most; `pixels` is a frame's."""
+class Limits:
+    """What a video may decode to; None where there is no limit."""
 
-    seconds: float
-    frames: int
-    pixels: int
+    seconds: float | None = None
+    frames: int | None = None
+    pixels_per_frame: int | None = None
+
+
+_NO_LIMITS = Limits()
 
 
 @dataclass(frozen=True)
-class VideoFacts:
-    """What a decoded video holds; width and height in pixels."""
+class Video:
+    """What a video holds.
 
-    seconds: float
+    Attributes:
+        duration_seconds: from the first frame's start to the last one's end.
+        num_frames: of those that were decoded.
+        width, height: of an upright frame, in pixels.
+        has_sound: whether there is a sound track.
+        frames: upright RGB pictures, from the middles of equal spans of the duration.
+    """
+
+    duration_seconds: float
     num_frames: int
     width: int
     height: int
     has_sound: bool
+    frames: list[Image.Image]
 
 
-def container_format(content: bytes) -> str:
-    """FFmpeg's name of the container: `mov` (MP4 too), `matroska` (WebM too) or `avi`.
+def read_video(content: bytes, *, num_frames: int = 0, limits: Limits = _NO_LIMITS) -> Video:
+    """Decode a video to its end, its sound too, and take `num_frames` of its frames.
 
-    Raises:
-        MediaError: neither of them.
-    """
-    if content[4:8] in (b"ftyp", b"moov", b"mdat", b"free", b"skip", b"wide"):
-        return "mov"
-    if content.startswith(_EBML):
-        return "matroska"
-    if content[:4] == b"RIFF" and content[8:12] == b"AVI ":
-        return "avi"
-    if not content:
-        raise MediaError("it has zero bytes")
-    raise MediaError("its content is none of MP4, MOV, WebM, MKV and AVI")
-
-
-def read_video(content: bytes, limits: VideoLimits) -> VideoFacts:
-    """Decode every frame within the limits.
+    A frame is taken that is on the screen at its time, so that a short video repeats some.
 
     Raises:
-        MediaTooLarge: beyond a limit; decoding stopped there.
-        MediaError: empty, truncated, damaged, of no known format or without a picture.
+        MediaError: no such container, damaged, cut short, or without a picture.
+        MediaTooLarge: beyond a limit; what follows was not decoded.
     """
-    seen, size, end = 0, (0, 0), 0.0
     with _opened(content) as container:
-        stream = container.streams.video[0]
-        promised = stream.frames
-        _check_size(stream.width, stream.height, limits)
-        for frame in container.decode(stream):
-            seen, size = seen + 1, (frame.width, frame.height)
-            end = max(end, float(frame.time or 0.0))
-            _check_size(*size, limits)
-            if seen > limits.frames:
-                raise MediaTooLarge(f"it has more than {limits.frames} frames")
-            if end > limits.seconds:
-                raise MediaTooLarge(f"it is longer than {limits.seconds:g} seconds")
-        has_sound = bool(container.streams.audio)
-        seconds = max(end, _declared_seconds(container))
-    if not seen:
-        raise MediaError("it has no frame that can be decoded")
-    if seconds > limits.seconds:
-        raise MediaTooLarge(f"it is longer than {limits.seconds:g} seconds")
-    # Some writers count a frame that their codec drops at the ends.
-    if seen < promised - 2:
-        raise MediaError(f"it is cut off: {seen} of {promised} frames are there")
-    return VideoFacts(seconds, seen, *size, has_sound)
+        pictures, sound = _picture_stream(container, limits), _sound_stream(container)
+        packets = _packets(container, [pictures, sound], len(content), limits)
+        start, end = _span(packets, pictures)
+        if limits.seconds is not None and end - start > limits.seconds:
+            raise MediaTooLarge(f"longer than {limits.seconds:g} seconds")
+        share = (end - start) / max(1, num_frames)
+        times = [start + share * (number + Fraction(1, 2)) for number in range(num_frames)]
+        count, frames, (width, height) = _decode_pictures(packets, pictures, times, limits)
+        if sound is not None:
+            _decode_sound(packets, sound, limits)
+    return Video(float(end - start), count, width, height, sound is not None, frames)
 
 
 def sample_frames(content: bytes, num_frames: int) -> list[Image.Image]:
-    """RGB frames in the middle of `num_frames` equal spans of time; a short video repeats some.
+    """Upright RGB frames from the middles of `num_frames` equal spans of time.
 
     Raises:
         MediaError: it cannot be decoded.
     """
-    with _opened(content) as container:
-        stream = container.streams.video[0]
-        times = [float(frame.time or 0.0) for frame in container.decode(stream)]
-    if not times:
-        raise MediaError("it has no frame that can be decoded")
-    spans = (np.arange(num_frames) + 0.5) / num_frames
-    # The last frame lasts as long as the mean of the others.
-    end = times[-1] + (times[-1] - times[0]) / max(1, len(times) - 1)
-    moments = times[0] + spans * (end - times[0])
-    order = np.argsort(times, kind="stable")
-    wanted = order[np.searchsorted(np.asarray(times)[order], moments, side="right") - 1]
-    frames = _frames(content, set(wanted.tolist()))
-    return [frames[index] for index in wanted.tolist()]
+    return read_video(content, num_frames=num_frames).frames
 
 
 def sound_track(content: bytes) -> Waveform | None:
-    """The first sound track, mono at its own rate; None where there is none.
+    """The first sound track at its own rate, channels averaged; None where there is none.
 
     Raises:
         MediaError: it cannot be decoded.
     """
     with _opened(content) as container:
-        if not container.streams.audio:
+        sound = _sound_stream(container)
+        if sound is None:
             return None
-        stream = container.streams.audio[0]
-        rate = stream.rate
-        mono = av.AudioResampler(format="flt", layout="mono", rate=rate)
-        parts = [
-            part.to_ndarray()[0]
-            for frame in [*_bounded(container.decode(stream)), None]
-            for part in mono.resample(frame)
-        ]
-    if not parts or not sum(map(len, parts)):
-        return None
-    samples = np.nan_to_num(np.concatenate(parts).astype(np.float32))
-    return Waveform(np.clip(samples, -1.0, 1.0), rate)
-
-
-def _bounded(frames: Iterator[Any]) -> Iterator[Any]:
-    for frame in frames:
-        if float(frame.time or 0.0) > MAX_SOUND_SECONDS:
-            return
-        yield frame
-
-
-def _frames(content: bytes, wanted: set[int]) -> dict[int, Image.Image]:
-    """The frames at these positions, upright."""
-    found = {}
-    with _opened(content) as container:
-        for index, frame in enumerate(container.decode(container.streams.video[0])):
-            if index in wanted:
-                picture = Image.fromarray(frame.to_ndarray(format="rgb24"))
-                found[index] = picture.rotate(frame.rotation, expand=True)
-            if len(found) == len(wanted):
-                break
-    return found
-
-
-def _check_size(width: int, height: int, limits: VideoLimits) -> None:
-    if width * height > limits.pixels:
-        raise MediaTooLarge(f"its frames have {width} x {height} pixels, above {limits.pixels}")
-
-
-def _declared_seconds(container: InputContainer) -> float:
-    return (container.duration or 0) / av.time_base
+        packets = _packets(container, [sound], len(content), _NO_LIMITS)
+        return _decode_sound(packets, sound, _NO_LIMITS)
 
 
 @contextmanager
 def _opened(content: bytes) -> Iterator[InputContainer]:
-    """The container, decoded by one thread so that the same bytes come out each time."""
-    kind = container_format(content)
+    if not content:
+        raise MediaError("the file has zero bytes")
+    kind = container_of(content)
+    if kind not in _CONTAINERS:
+        raise MediaError("no MP4, MOV, WebM, MKV, AVI, Ogg or MPEG-TS by its content")
+    check_whole(content, kind)
     try:
         with av.open(
-            BytesIO(content), mode="r", format=kind, metadata_errors="replace"
+            BytesIO(content),
+            "r",
+            format=_CONTAINERS[kind],
+            metadata_errors="replace",
+            io_open=_refuse_to_open,
         ) as container:
-            if not container.streams.video:
-                raise MediaError("it has no picture")
-            for stream in container.streams:
-                if stream.type in ("video", "audio"):
-                    if stream.codec_context is None:
-                        raise MediaError(f"its {stream.type} stream is of no known codec")
-                    stream.codec_context.thread_count = 1
             yield container
     except av.FFmpegError as error:
-        raise MediaError(f"{error.strerror or 'it cannot be decoded'}".lower()) from None
-    except (IndexError, OverflowError) as error:
-        raise MediaError(f"it cannot be decoded: {error}") from None
+        raise MediaError(f"not decodable as {kind}: {error.strerror}") from None
+
+
+def _refuse_to_open(url: str, _flags: int, _options: dict[str, str]) -> NoReturn:
+    raise MediaError(f"it names another file: {url!r}")
+
+
+def _picture_stream(container: InputContainer, limits: Limits) -> VideoStream:
+    """The first stream of pictures that is no cover of a song."""
+    for stream in container.streams.video:
+        if stream.disposition & Disposition.attached_pic:
+            continue
+        _prepare(stream, {})
+        _check_size(stream.codec_context, limits)
+        if limits.pixels_per_frame is not None:
+            # Frames may grow in mid-stream. Width and height are compared rounded up.
+            _prepare(stream, {"max_pixels": str(2 * limits.pixels_per_frame + 2**16)})
+        return stream
+    raise MediaError("without a picture")
+
+
+def _sound_stream(container: InputContainer) -> AudioStream | None:
+    for stream in container.streams.audio:
+        _prepare(stream, {})
+        return stream
+    return None
+
+
+def _prepare(stream: VideoStream | AudioStream, options: dict[str, str]) -> None:
+    if stream.codec_context is None:
+        raise MediaError(f"its {stream.type} is of no known codec")
+    # Several threads would each give up at another frame; a decoder that conceals damage makes
+    # frames up.
+    stream.codec_context.thread_count = 1
+    stream.codec_context.options = {"err_detect": "explode"} | options
+
+
+def _check_size(frame: Any, limits: Limits) -> None:
+    limit = limits.pixels_per_frame
+    if limit is not None and frame.width * frame.height > limit:
+        raise MediaTooLarge(f"frames of {frame.width} x {frame.height} pixels, more than {limit}")
+
+
+def _packets(
+    container: InputContainer,
+    streams: list[VideoStream | AudioStream | None],
+    num_bytes: int,
+    limits: Limits,
+) -> list[Packet[Any]]:
+    """The compressed packets of the streams, the first of which counts against the limits."""
+    packets: list[Packet[Any]] = []
+    counted, size = 0, 0
+    for packet in container.demux(*[stream for stream in streams if stream is not None]):
+        size += packet.size
+        counted += packet.stream is streams[0] and packet.size > 0
+        if limits.frames is not None and counted > limits.frames:
+            raise MediaTooLarge(f"more than {limits.frames} frames")
+        if packet.is_corrupt or size > _MAX_REREAD * num_bytes:
+            raise MediaError("damaged: its index does not fit its content")
+        packets.append(packet)
+    return packets
+
+
+def _span(packets: list[Packet[Any]], stream: VideoStream) -> tuple[Fraction, Fraction]:
+    """When the first frame begins and the last one ends, in seconds."""
+    begins, ends = [], []
+    for packet in packets:
+        ticks = packet.dts if packet.pts is None else packet.pts
+        if packet.stream is stream and ticks is not None and not packet.is_discard:
+            lasts = (packet.duration or 0) * packet.time_base or _frame_seconds(stream)
+            begins.append(ticks * packet.time_base)
+            ends.append(begins[-1] + lasts)
+    return (min(begins), max(ends)) if begins else (Fraction(0), Fraction(0))
+
+
+def _frame_seconds(stream: VideoStream) -> Fraction:
+    return 1 / stream.average_rate if stream.average_rate else _DEFAULT_FRAME_SECONDS
+
+
+def _decode_pictures(
+    packets: list[Packet[Any]], stream: VideoStream, times: list[Fraction], limits: Limits
+) -> tuple[int, list[Image.Image], tuple[int, int]]:
+    """Number of frames, those on the screen at `times`, and width and height of an upright one."""
+    taken: list[Image.Image] = []
+    count, shown = 0, None
+    for frame in _pictures(packets, stream):
+        _check_size(frame, limits)
+        # Without a time it comes right after the one before, and is never waited for.
+        begins = None if frame.pts is None else frame.pts * (frame.time_base or 1)
+        while shown and begins is not None and len(taken) < len(times):
+            if begins <= times[len(taken)]:
+                break
+            taken.append(_upright(shown))
+        count, shown = count + 1, frame
+    if shown is None:
+        raise MediaError("without a frame that can be decoded")
+    last = _upright(shown)
+    return count, taken + [last] * (len(times) - len(taken)), last.size
+
+
+def _pictures(packets: list[Packet[Any]], stream: VideoStream) -> Iterator[VideoFrame]:
+    for packet in packets:
+        for frame in packet.decode() if packet.stream is stream else ():
+            assert isinstance(frame, VideoFrame)
+            if frame.is_corrupt:
+                raise MediaError("damaged: a frame is not whole")
+            yield frame
+
+
+def _upright(frame: VideoFrame) -> Image.Image:
+    picture = Image.fromarray(frame.to_ndarray(format="rgb24"))
+    return picture.rotate(frame.rotation, expand=True) if frame.rotation else picture
+
+
+def _decode_sound(
+    packets: list[Packet[Any]], stream: AudioStream, limits: Limits
+) -> Waveform | None:
+    """The sound; None where its stream holds no samples."""
+    check_sampling_rate(stream.rate)
+    blocks = _sound_blocks(packets, stream)
+    first = next(blocks, None)
+    if first is None:
+        return None
+    return Waveform(join_blocks(chain([first], blocks), stream.rate, limits.seconds), stream.rate)
+
+
+def _sound_blocks(packets: list[Packet[Any]], stream: AudioStream) -> Iterator[np.ndarray]:
+    """Decoded samples (n, channels) float32."""
+    as_floats = av.AudioResampler(format="fltp")
+    for packet in packets:
+        for frame in packet.decode() if packet.stream is stream else ():
+            assert isinstance(frame, AudioFrame)
+            if frame.is_corrupt or frame.sample_rate != stream.rate:
+                raise MediaError("damaged: its sound changes in the middle")
+            for floats in as_floats.resample(frame):
+                if floats.samples:
+                    yield floats.to_ndarray().T
