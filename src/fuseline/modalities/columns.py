@@ -180,7 +180,7 @@ def guess_kind(cells: pa.Array) -> str:
 
 def numbers(cells: pa.Array) -> np.ndarray:
     """(N,) float64, NaN where a cell is absent or no number within `LARGEST`."""
-    # Imported where it is needed: a table without columns should cost nothing.
+    # Imported where it is needed: features that are all known should cost no import.
     import pandas as pd
 
     values = pd.to_numeric(_series(cells), errors="coerce").to_numpy(np.float64, na_value=np.nan)

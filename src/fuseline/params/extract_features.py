@@ -27,7 +27,6 @@ class AudioFeatureParams(Section):
     sampling_rate: Annotated[int, Field(ge=4000, le=48000)]
     num_mels: Annotated[int, Field(ge=8, le=128)]
     positions: Annotated[int, Field(ge=1, le=512)]
-    batch_size: Count
 
 
 class VideoFeatureParams(Section):

@@ -2,7 +2,10 @@
 
 import io
 
+import av
+import numpy as np
 import pyarrow as pa
+import soundfile
 from PIL import Image
 
 from fuseline.contracts import EXAMPLES, TableWriter
@@ -43,3 +46,29 @@ def _row(number, given):
     if row["tabular"] is not None:
         row["tabular"] = list(row["tabular"].items())
     return row
+
+
+def wav(samples, rate):
+    out = io.BytesIO()
+    soundfile.write(out, samples, rate, format="WAV", subtype="PCM_16")
+    return out.getvalue()
+
+
+def mp4(frames=None, sound=None, rate=16000):
+    """Pictures (H, W, 3) uint8 at ten a second, with sound (N,) where given."""
+    frames = [np.zeros((32, 32, 3), np.uint8)] * 5 if frames is None else frames
+    out = io.BytesIO()
+    with av.open(out, "w", format="mp4") as container:
+        picture = container.add_stream("mpeg4", rate=10)
+        picture.height, picture.width = frames[0].shape[:2]
+        picture.pix_fmt = "yuv420p"
+        voice = container.add_stream("aac", rate=rate, layout="mono") if sound is not None else None
+        for frame in frames:
+            container.mux(picture.encode(av.VideoFrame.from_ndarray(frame, format="rgb24")))
+        container.mux(picture.encode())
+        if voice is not None:
+            block = av.AudioFrame.from_ndarray(sound[None], format="fltp", layout="mono")
+            block.sample_rate = rate
+            container.mux(voice.encode(block))
+            container.mux(voice.encode())
+    return out.getvalue()
