@@ -1,5 +1,7 @@
 """A model and rows small enough for a test, without any file."""
 
+from collections.abc import Sequence
+
 import numpy as np
 import torch
 
@@ -8,9 +10,19 @@ from fuseline.model import FuselineConfig, FuselineForClassification, FuselineFo
 
 SPECIAL = {"pad": 0, "cls": 2, "sep": 3, "mask": 4}
 POSITIONS, DIM, VOCAB = 4, 12, 50
+# What a model and `rows` of every modality hold; video stands for one that no row has.
+EVERY = ["text", "image", "audio", "video", "tabular"]
+FEATURES = {
+    "image": {"positions": POSITIONS, "dim": DIM},
+    "audio": {"positions": 6, "dim": 8, "encoder": "conv"},
+    "video": {"positions": 1, "dim": 1},
+    "tabular": {"positions": 1, "dim": 5, "encoder": "perceptron"},
+}
 
 
-def config(kind: str = "attention", **changes: object) -> FuselineConfig:
+def config(
+    kind: str = "attention", modalities: Sequence[str] = ("text", "image"), **changes: object
+) -> FuselineConfig:
     text = {
         "model_type": "bert",
         "vocab_size": VOCAB,
@@ -22,8 +34,8 @@ def config(kind: str = "attention", **changes: object) -> FuselineConfig:
         "pad_token_id": 0,
     }
     values = {
-        "text_config": text,
-        "features": {"image": {"positions": POSITIONS, "dim": DIM}},
+        "text_config": text if "text" in modalities else {},
+        "features": {name: FEATURES[name] for name in modalities if name != "text"},
         "hidden_size": 16,
         "fusion": {"kind": kind, "num_layers": 2, "num_heads": 2, "dropout": 0.1},
         "contrastive_size": 8,
@@ -43,8 +55,11 @@ def pretrainer(kind: str = "attention", seed: int = 0, **changes: object):
     return FuselineForPreTraining(config(kind, **changes)).eval()
 
 
-def rows(count: int = 12, seed: int = 0) -> MultimodalData:
-    """Rows of three classes; every fourth lacks its picture, every fifth its text."""
+def rows(
+    count: int = 12, seed: int = 0, modalities: Sequence[str] = ("text", "image")
+) -> MultimodalData:
+    """Rows of three classes; every fourth lacks its picture, every fifth its text, every third
+    its sound, every seventh its cells, and all of them a video."""
     random = np.random.default_rng(seed)
     labels = np.arange(count) % 3
     ids = [
@@ -53,15 +68,27 @@ def rows(count: int = 12, seed: int = 0) -> MultimodalData:
     ]
     features = random.normal(size=(count, POSITIONS, DIM))
     features[np.arange(count), :, labels] += 3.0
+    values = {"image": features}
+    for name in ("audio", "video", "tabular"):
+        shape = FEATURES[name]
+        values[name] = random.normal(size=(count, shape["positions"], shape["dim"]))
+    every = np.arange(count)
+    present = {
+        "image": every % 4 != 3,
+        "audio": every % 3 != 2,
+        "video": every < 0,
+        "tabular": every % 7 != 6,
+    }
+    names = [name for name in EVERY if name in modalities and name != "text"]
     return MultimodalData(
         example_ids=[f"row-{row:03d}" for row in range(count)],
         splits=np.array([("train", "train", "dev", "test")[row % 4] for row in range(count)]),
         groups=np.arange(count) // 2,
         langs=np.arange(count) % 2,
         input_ids=[row.astype(np.int64) for row in ids],
-        text_mask=np.arange(count) % 5 != 4,
-        features={"image": features.astype(np.float16)},
-        feature_mask={"image": np.arange(count) % 4 != 3},
+        text_mask=(every % 5 != 4) & ("text" in modalities),
+        features={name: values[name].astype(np.float16) for name in names},
+        feature_mask={name: present[name] for name in names},
         labels=labels.astype(np.int64),
         label_names=["ant", "bee", "cat"],
         pad_token_id=0,

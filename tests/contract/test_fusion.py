@@ -4,7 +4,9 @@ import pytest
 import torch
 
 from fuseline.model.fusion import FUSIONS
-from tests.tiny import POSITIONS, classifier, pretrainer, rows
+from tests.tiny import EVERY, FEATURES, POSITIONS, classifier, pretrainer, rows
+
+SETS = [EVERY, ["image", "audio"], ["tabular"], ["text"], ["video"]]
 
 
 @pytest.mark.parametrize("kind", FUSIONS)
@@ -63,3 +65,32 @@ def test_every_trainable_parameter_gets_a_gradient(kind):
         if parameter.grad is None and ".masked" not in name
     }
     assert unused == set()
+
+
+@pytest.mark.parametrize("kind", FUSIONS)
+@pytest.mark.parametrize("modalities", SETS, ids="+".join)
+def test_any_set_of_modalities_is_fused(kind, modalities):
+    batch = rows(modalities=modalities).batch(range(6))
+    output = pretrainer(kind, modalities=modalities)(**batch)
+    assert set(output.states) == set(modalities)
+    assert torch.isfinite(output.pooled).all()
+    for name in set(modalities) - {"text"}:
+        assert output.states[name].shape == (6, FEATURES[name]["positions"], 16)
+
+
+@pytest.mark.parametrize("kind", FUSIONS)
+@pytest.mark.parametrize("lacking", EVERY)
+def test_what_stands_for_an_absent_modality_is_never_read(kind, lacking):
+    model, batch = classifier(kind, modalities=EVERY), rows(modalities=EVERY).batch(range(6))
+    absent = batch | {f"{lacking}_mask": torch.zeros(6, dtype=torch.bool)}
+    key = "input_ids" if lacking == "text" else f"{lacking}_features"
+    other = absent | {key: batch[key] * 0 + 7}
+    assert torch.equal(model(**absent).logits, model(**other).logits)
+
+
+@pytest.mark.parametrize("kind", FUSIONS)
+def test_rows_do_not_see_each_other(kind):
+    model, data = classifier(kind, modalities=EVERY), rows(modalities=EVERY)
+    together = model(**data.batch(range(6))).logits
+    alone = torch.cat([model(**data.batch([row])).logits for row in range(6)])
+    assert torch.allclose(together, alone, atol=1e-5)

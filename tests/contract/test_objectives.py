@@ -5,8 +5,15 @@ import torch
 
 from fuseline.objectives.pretraining import OBJECTIVES, Mixture, build_objectives
 from fuseline.params.pretrain import ObjectiveParams
-from tests.tiny import pretrainer, rows
+from tests.tiny import EVERY, pretrainer, rows
 
+SETS = [["text", "image"], EVERY, ["text", "audio"], ["image", "audio"], ["tabular"], ["text"]]
+CASES = [
+    (name, modalities)
+    for name, kind in OBJECTIVES.items()
+    for modalities in SETS
+    if kind.takes_part(modalities)
+]
 WEIGHTS = dict.fromkeys(OBJECTIVES, 1.0)
 
 
@@ -21,19 +28,27 @@ def run(name, batch, seed=0, model=None):
     return OBJECTIVES[name](params())(model or pretrainer(), batch)
 
 
-@pytest.mark.parametrize("name", OBJECTIVES)
-def test_loss_is_a_finite_scalar_and_guesses_are_counted(name):
-    output = run(name, rows().batch(range(12)))
+@pytest.mark.parametrize(("name", "modalities"), CASES)
+def test_loss_is_a_finite_scalar_and_guesses_are_counted(name, modalities):
+    model = pretrainer(modalities=modalities)
+    output = run(name, rows(24, modalities=modalities).batch(range(24)), model=model)
+    if (name, modalities) == ("masked_features", ["tabular"]):
+        # The only cell of a row is never hidden: nothing would be left to tell it from.
+        assert output.count == 0
+        return
     assert output.loss.shape == ()
     assert torch.isfinite(output.loss)
     assert output.count > 0
     assert 0 <= output.correct <= output.count
 
 
-@pytest.mark.parametrize("name", OBJECTIVES)
-def test_the_loss_reaches_the_backbone(name):
-    model = pretrainer()
-    run(name, rows().batch(range(12)), model=model).loss.backward()
+@pytest.mark.parametrize(("name", "modalities"), CASES)
+def test_the_loss_reaches_the_backbone(name, modalities):
+    if (name, modalities) == ("masked_features", ["tabular"]):
+        pytest.skip("nothing to restore a single position from")
+    model = pretrainer(modalities=modalities)
+    batch = rows(24, modalities=modalities).batch(range(24))
+    run(name, batch, model=model).loss.backward()
     gradients = [p.grad for p in model.fuseline.parameters() if p.grad is not None]
     assert sum(gradient.abs().sum() for gradient in gradients) > 0
 
@@ -46,12 +61,12 @@ def test_the_same_random_state_gives_the_same_loss(name):
 
 @pytest.mark.parametrize("name", OBJECTIVES)
 def test_a_batch_with_nothing_to_guess_trains_on_nothing_but_runs(name):
-    batch = rows().batch([0, 1])
-    nothing = {"text_mask": torch.zeros(2).bool(), "image_mask": torch.zeros(2).bool()}
+    batch = rows(modalities=EVERY).batch([0, 1])
+    nothing = {f"{modality}_mask": torch.zeros(2).bool() for modality in EVERY}
     if name == "nsp":
         nothing["input_ids"] = torch.full_like(batch["input_ids"], 3)
         nothing["translation_tokens"] = torch.full_like(batch["translation_tokens"], 3)
-    output = run(name, batch | nothing)
+    output = run(name, batch | nothing, model=pretrainer(modalities=EVERY))
     assert output.count == 0
     assert output.loss == 0
     output.loss.backward()
@@ -88,6 +103,91 @@ def test_mlm_leaves_special_tokens_and_asks_at_least_one_token_of_each_text():
 def test_no_objective_left_is_an_error():
     with pytest.raises(ValueError, match=r"pretrain\.objectives\.weights: no objective"):
         build_objectives(params(itm=1.0, contrastive=1.0), ["text"])
+
+
+def test_an_objective_says_itself_what_it_needs():
+    def kept(*modalities):
+        return set(build_objectives(params(), modalities))
+
+    assert kept("text", "audio") == set(OBJECTIVES)
+    assert kept("text") == {"mlm", "nsp"}
+    assert kept("image", "audio") == {"contrastive", "masked_features"}
+    assert kept("tabular") == {"masked_features"}
+
+
+def test_contrast_averages_over_every_pair():
+    """With three modalities the loss is the mean of the losses of the three pairs alone."""
+    names = ["text", "image", "audio"]
+    model, batch = pretrainer(modalities=names), rows(24, modalities=names).batch(range(24))
+    pairs = []
+    for lacking in names:
+        pair = batch | {f"{lacking}_mask": torch.zeros(24).bool()}
+        # Identities stay those of the whole rows, whatever the pair.
+        pairs.append(run("contrastive", pair, model=model))
+    whole = run("contrastive", batch, model=model)
+    assert whole.count == sum(pair.count for pair in pairs)
+    assert torch.allclose(whole.loss, torch.stack([pair.loss for pair in pairs]).mean())
+
+
+def test_contrast_does_not_count_equal_sounds_as_negatives():
+    """Of two rows with one sound neither is the other's negative: nothing is left to tell apart."""
+    names = ["text", "audio"]
+    model, batch = pretrainer(modalities=names), rows(modalities=names).batch([0, 3])
+    assert run("contrastive", batch, model=model).loss > 0.1
+    batch["audio_features"][1] = batch["audio_features"][0]
+    equal = run("contrastive", batch, model=model)
+    assert (equal.loss, equal.count) == (0.0, 2)
+
+
+@pytest.mark.parametrize("name", ["image", "audio", "tabular"])
+def test_matching_swaps_one_medium_at_a_time(name, monkeypatch):
+    """Every medium gets its turn, and the others stay with their rows."""
+    model, batch = pretrainer(modalities=EVERY), rows(24, modalities=EVERY).batch(range(24))
+    swapped = set()
+    for seed in range(12):
+        seen = {}
+        monkeypatch.setattr(type(model), "forward", _recording(seen, type(model).forward))
+        run("itm", batch, seed=seed, model=model)
+        monkeypatch.undo()
+        keys = [k for k in seen if k.endswith("_features") and not torch.equal(seen[k], batch[k])]
+        assert len(keys) <= 1
+        swapped |= set(keys)
+    assert f"{name}_features" in swapped
+    assert "video_features" not in swapped, "no row has a video"
+
+
+def _recording(seen, forward):
+    def record(self, **inputs):
+        seen.update(inputs)
+        return forward(self, **inputs)
+
+    return record
+
+
+def test_the_last_visible_position_of_a_row_is_not_hidden():
+    objective = OBJECTIVES["masked_features"](params())
+    objective.share = 1.0
+    batch = rows(24, modalities=EVERY).batch(range(24))
+    hidden = objective._choose(batch)
+    whole = {name: chosen.all(1) for name, chosen in hidden.items()}
+    shown = batch["text_mask"].clone()
+    for name in hidden:
+        shown |= batch[f"{name}_mask"] & ~whole[name]
+    something = torch.stack([batch[f"{name}_mask"] for name in EVERY]).any(0)
+    assert torch.equal(shown, something)
+    assert hidden["tabular"][batch["text_mask"] & batch["tabular_mask"]].all()
+
+
+def test_hidden_positions_do_not_show_through_the_convolutions():
+    model, batch = pretrainer(modalities=EVERY), rows(modalities=EVERY).batch(range(6))
+    hidden = torch.zeros(6, 6, dtype=torch.bool)
+    hidden[:, 2] = True
+    other = batch | {"audio_features": batch["audio_features"].clone()}
+    other["audio_features"][:, 2] += 5.0
+    first = model(**batch, masked_positions={"audio": hidden})
+    second = model(**other, masked_positions={"audio": hidden})
+    assert torch.equal(first.states["audio"], second.states["audio"])
+    assert not torch.equal(model(**batch).states["audio"], model(**other).states["audio"])
 
 
 def test_translations_of_a_group_are_pairs():

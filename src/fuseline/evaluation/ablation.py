@@ -9,7 +9,7 @@ import numpy as np
 
 from fuseline.dataset import MultimodalData
 from fuseline.evaluation.metrics import scores
-from fuseline.evaluation.prediction import Model, predict_logits
+from fuseline.model.prediction import Model, predict_logits
 
 SINGLE = ("text", "image")
 

@@ -13,7 +13,7 @@ from fuseline.errors import ConfigError, ContractError
 from fuseline.evaluation.ablation import modality_ablation
 from fuseline.evaluation.calibration import expected_calibration_error, reliability_bins
 from fuseline.evaluation.metrics import classification_metrics
-from fuseline.evaluation.prediction import predict_logits, softmax
+from fuseline.model.prediction import predict_logits, softmax
 from fuseline.evaluation.robustness import measure_robustness
 from fuseline.evaluation.tables import write_plots, write_predictions
 from fuseline.evaluation.twin import feature_blocks, twin_metrics

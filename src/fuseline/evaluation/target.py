@@ -11,7 +11,7 @@ from torch.nn import functional
 from torch.nn.attention import SDPBackend, sdpa_kernel
 
 from fuseline.attacks import Attack
-from fuseline.evaluation.prediction import Model
+from fuseline.model.prediction import Model
 from fuseline.objectives.perturbation import Perturbable
 from fuseline.precision import Precision, autocast
 

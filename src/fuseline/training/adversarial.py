@@ -22,7 +22,7 @@ from fuseline.params.base import BaseParams
 from fuseline.params.finetune import FreezingParams
 from fuseline.precision import autocast, make_deterministic
 from fuseline.tasks import TASKS
-from fuseline.training.finetune import (
+from fuseline.training.development import (
     EVALUATION_BATCH,
     Development,
     History,

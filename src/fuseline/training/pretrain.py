@@ -126,7 +126,8 @@ def _metrics(best: dict[str, float], objectives: Mapping[str, Objective]) -> dic
 
 
 def _image_size(features: Path, base: BaseParams) -> int:
+    """Pixels a side of the pictures; 0 where there are none."""
     if "image" not in base.modalities:
         return 0
-    size: int = read_manifest(features / "image", "features")["image_size"]
-    return size
+    manifest = read_manifest(features / "image", "features")
+    return int(manifest["image_size"]) if manifest["encoder"] else 0

@@ -8,7 +8,7 @@ import torch
 from torch import Tensor
 
 from fuseline.evaluation.ablation import modality_ablation, only, other_rows, shuffle
-from fuseline.evaluation.prediction import length_batches, predict_logits
+from fuseline.model.prediction import length_batches, predict_logits
 
 
 def read_both(

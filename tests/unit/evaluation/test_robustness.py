@@ -8,7 +8,7 @@ import torch
 from torch import Tensor, nn
 
 from fuseline.evaluation import robustness
-from fuseline.evaluation.prediction import predict_logits
+from fuseline.model.prediction import predict_logits
 from fuseline.evaluation.robustness import measure_robustness
 from fuseline.evaluation.standing import Standing
 from fuseline.params.evaluate import RobustnessParams

@@ -8,7 +8,7 @@ import pytest
 
 from fuseline.contracts import hash_path, predictions_schema, read_manifest, read_table
 from fuseline.evaluation.calibration import reliability_bins
-from fuseline.evaluation.prediction import softmax
+from fuseline.model.prediction import softmax
 from fuseline.evaluation.tables import write_plots, write_predictions
 
 CURVE = [{"scale": 1.0, "robust_accuracy": 1 / 3}]

@@ -7,7 +7,7 @@ from PIL import Image
 from transformers import PreTrainedTokenizerFast
 
 from fuseline.model import FuselineForClassification, FuselineProcessor
-from tests.tiny import classifier, rows
+from tests.tiny import EVERY, classifier, pretrainer, rows
 
 SCRIPT = """
 import sys, torch
@@ -20,8 +20,10 @@ torch.save(logits, folder + "/logits.pt")
 """
 
 
-def test_a_saved_model_gives_the_same_logits_in_another_process(tmp_path):
-    model, batch = classifier(), rows().batch(range(6))
+@pytest.mark.parametrize("modalities", [["text", "image"], ["image", "audio", "tabular"]])
+def test_a_saved_model_gives_the_same_logits_in_another_process(tmp_path, modalities):
+    model = classifier(modalities=modalities)
+    batch = rows(modalities=modalities).batch(range(6))
     model.save_pretrained(tmp_path)
     torch.save(batch, tmp_path / "batch.pt")
     subprocess.run([sys.executable, "-c", SCRIPT, str(tmp_path)], check=True)
@@ -49,6 +51,33 @@ def test_pictures_and_their_stored_features_give_the_same_logits():
 def test_no_tokens_is_an_error():
     with pytest.raises(ValueError, match="input_ids or inputs_embeds is required"):
         classifier()(image_features=torch.zeros(1, 4, 12))
+
+
+def test_a_model_without_text_has_no_text_encoder():
+    model = pretrainer(modalities=["audio", "image"])
+    assert not any("text" in name or "mlm" in name for name, _ in model.named_parameters())
+    with pytest.raises(ValueError, match="takes no text"):
+        model.get_input_embeddings()
+    with pytest.raises(ValueError, match="at least one modality is required"):
+        model(input_ids=torch.tensor([[2, 3]]))
+
+
+def test_a_modality_left_out_of_the_call_is_absent():
+    model = classifier(modalities=["image", "audio"])
+    batch = rows(modalities=["image", "audio"]).batch(range(6))
+    absent = batch | {"audio_mask": torch.zeros(6, dtype=torch.bool)}
+    without = {name: value for name, value in batch.items() if not name.startswith("audio")}
+    assert torch.equal(model(**without).logits, model(**absent).logits)
+
+
+def test_the_level_of_a_sound_does_not_matter_and_its_course_does():
+    """Log spectra of a louder clip are higher by a constant."""
+    model, batch = classifier(modalities=["audio"]), rows(modalities=["audio"]).batch([0, 1])
+    logits = model(**batch).logits
+    louder = batch | {"audio_features": batch["audio_features"] + 3.0}
+    assert torch.allclose(model(**louder).logits, logits, atol=1e-5)
+    fading = batch["audio_features"] + torch.linspace(0, 3, 6)[None, :, None]
+    assert not torch.allclose(model(**(batch | {"audio_features": fading})).logits, logits)
 
 
 def test_the_processor_survives_saving(tmp_path, tokenizer_folder):
@@ -99,8 +128,6 @@ def test_freezing_policies_train_exactly_what_they_say():
 
 
 def test_pretrained_heads_are_dropped_and_the_backbone_kept(tmp_path):
-    from tests.tiny import pretrainer
-
     pretrained = pretrainer(seed=3)
     pretrained.save_pretrained(tmp_path)
     model = FuselineForClassification.from_pretrained(tmp_path, num_labels=5)

@@ -13,7 +13,7 @@ from fuseline.objectives.supervised import Supervised
 from fuseline.params.training import TrainingParams
 from fuseline.tasks import Classification
 from fuseline.training.checkpoint import is_complete, latest_checkpoint
-from fuseline.training.finetune import Development
+from fuseline.training.development import Development
 from fuseline.training.loop import Selection, train
 from tests.tiny import classifier, rows
 

@@ -9,6 +9,7 @@ import numpy as np
 import torch
 
 from fuseline.dataset import PAD_MULTIPLE, MultimodalData
+from fuseline.precision import Precision, autocast
 
 Model = Any
 
@@ -23,15 +24,17 @@ def length_batches(data: MultimodalData, rows: np.ndarray, batch_size: int) -> I
             yield part[start : start + batch_size]
 
 
-def predict_logits(model: Model, data: MultimodalData, batch_size: int) -> np.ndarray:
+def predict_logits(
+    model: Model, data: MultimodalData, batch_size: int, precision: Precision = "fp32"
+) -> np.ndarray:
     """Logits (N, C) float32 of a model in evaluation mode, in the order of `data`.
 
-    They are computed in float32 whatever the precision of training: it costs little on a test
-    split, and a prediction must not hang on rounding.
+    By default they are computed in float32 whatever the precision of training: it costs little
+    on a test split, and a prediction must not hang on rounding.
     """
     parts, places = [], []
     for rows in length_batches(data, np.arange(len(data)), batch_size):
-        with torch.inference_mode():
+        with torch.inference_mode(), autocast(precision):
             parts.append(model(**data.batch(rows)).logits.float().numpy())
         places.append(rows)
     order = np.argsort(np.concatenate(places))
