@@ -7,7 +7,7 @@ from PIL import Image
 from transformers import PreTrainedTokenizerFast
 
 from fuseline.model import FuselineForClassification, FuselineProcessor
-from tests.tiny import EVERY, classifier, pretrainer, rows
+from tests.tiny import classifier, pretrainer, rows
 
 SCRIPT = """
 import sys, torch
