@@ -34,6 +34,7 @@ _LOWEST_HERTZ, _HIGHEST_HERTZ = 150.0, 3400.0
 _SILENCE = 1e-2
 _SKETCH_DECIBELS = 60.0
 _LENGTH_UNIT = 0.01  # seconds
+LENGTH_BYTES = 2
 
 
 def image_fingerprint(image: Image.Image) -> bytes:
@@ -67,9 +68,10 @@ def audio_fingerprint(samples: np.ndarray, sampling_rate: int) -> bytes:
         sampling_rate: Hz.
     """
     seconds = len(samples) / sampling_rate
-    length = min(round(seconds / _LENGTH_UNIT), 2**16 - 1)
+    length = min(round(seconds / _LENGTH_UNIT), 256**LENGTH_BYTES - 1)
     energies = _band_energies(samples, sampling_rate)
-    return _audio_hash(energies) + length.to_bytes(2, "big") + _audio_sketch(energies)
+    seconds_and_levels = length.to_bytes(LENGTH_BYTES, "big") + _audio_sketch(energies)
+    return _audio_hash(energies) + seconds_and_levels
 
 
 def _image_hash(image: Image.Image) -> bytes:
@@ -83,7 +85,8 @@ def _image_hash(image: Image.Image) -> bytes:
 
 def _image_sketch(image: Image.Image) -> bytes:
     small = image.convert("RGB").resize(IMAGE_SKETCH[:2], Image.Resampling.BILINEAR)
-    return small.tobytes()
+    sketch: bytes = small.tobytes()
+    return sketch
 
 
 def _band_energies(samples: np.ndarray, sampling_rate: int) -> np.ndarray:
@@ -112,8 +115,8 @@ def _audio_sketch(energies: np.ndarray) -> bytes:
     spans, bands = AUDIO_SKETCH
     coarse = (energies[:-1] + energies[1:])[:, : 2 * bands].reshape(spans, bands, 2).sum(axis=2)
     decibels = 10 * np.log10((coarse + 1e-12) / (coarse.max() + 1e-12))
-    levels = 1 + np.maximum(decibels, -_SKETCH_DECIBELS) / _SKETCH_DECIBELS
-    return np.round(255 * levels).astype(np.uint8).tobytes()
+    shares: np.ndarray = 1 + np.maximum(decibels, -_SKETCH_DECIBELS) / _SKETCH_DECIBELS
+    return np.round(255 * shares).astype(np.uint8).tobytes()
 
 
 @cache

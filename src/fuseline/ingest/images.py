@@ -10,11 +10,23 @@ from io import BytesIO
 
 from PIL import Image, ImageOps
 
+from fuseline.ingest.fingerprints import image_fingerprint
 from fuseline.ingest.refusal import Refusal
 from fuseline.params.ingest import LimitParams
 
 # Raster formats only: Pillow hands some of the others (EPS) to outside programs.
 FORMATS = ("PNG", "JPEG", "WEBP", "GIF", "BMP", "TIFF", "PPM")
+# Endings of file names that tell the truth.
+ENDINGS = {
+    "PNG": (".png", ".apng"),
+    "JPEG": (".jpg", ".jpeg", ".jpe", ".jfif"),
+    "MPO": (".jpg", ".jpeg", ".jpe", ".mpo"),
+    "WEBP": (".webp",),
+    "GIF": (".gif",),
+    "BMP": (".bmp", ".dib"),
+    "TIFF": (".tif", ".tiff"),
+    "PPM": (".ppm", ".pgm", ".pbm", ".pnm", ".pfm"),
+}
 _PLAIN_MODES = ("RGB", "RGBA", "L")
 _ORIENTATION = 0x0112  # the EXIF tag
 _UPRIGHT = 1
@@ -35,10 +47,19 @@ _DAMAGE = (
 
 @dataclass(frozen=True)
 class CheckedImage:
-    """Bytes of an image that decodes, and the names of the changes made to it."""
+    """An image that decodes.
 
-    bytes: bytes
+    Attributes:
+        fingerprint: see `fingerprints.image_fingerprint`.
+        changes: names of the changes made to it.
+        format: Pillow's name of the format that it came in.
+        bytes: of the file as it may be kept.
+    """
+
+    fingerprint: bytes
     changes: list[str]
+    format: str
+    bytes: bytes
 
 
 def check_image(content: bytes, limits: LimitParams) -> CheckedImage:
@@ -80,7 +101,15 @@ def _decode(content: bytes, limits: LimitParams) -> CheckedImage:
             )
         image.load()
         changes = _unusual(image)
-        return CheckedImage(_as_png(image) if changes else content, changes)
+        # An animation's later frames replace the first while they are counted.
+        image.seek(0)
+        plain = _plain(image) if changes else image
+        return CheckedImage(
+            image_fingerprint(_on_white(plain)),
+            changes,
+            str(image.format),
+            _as_png(plain) if changes else content,
+        )
 
 
 def _unusual(image: Image.Image) -> list[str]:
@@ -93,15 +122,20 @@ def _unusual(image: Image.Image) -> list[str]:
     return [name for name, is_so in found.items() if is_so]
 
 
-def _as_png(image: Image.Image) -> bytes:
-    image.seek(0)
-    upright = ImageOps.exif_transpose(_eight_bits(image))
-    if upright.has_transparency_data:
-        seen = upright.convert("RGBA")
-        white = Image.new("RGBA", seen.size, "white")
-        upright = Image.alpha_composite(white, seen)
+def _plain(image: Image.Image) -> Image.Image:
+    """The picture upright, on white, in 8-bit RGB."""
+    return _on_white(ImageOps.exif_transpose(_eight_bits(image))).convert("RGB")
+
+
+def _on_white(image: Image.Image) -> Image.Image:
+    if not image.has_transparency_data:
+        return image
+    seen = image.convert("RGBA")
+    return Image.alpha_composite(Image.new("RGBA", seen.size, "white"), seen)
+
+
+def _as_png(plain: Image.Image) -> bytes:
     file = BytesIO()
-    plain = upright.convert("RGB")
     # Colour profiles, texts and EXIF would travel along otherwise.
     plain.info.clear()
     plain.save(file, "PNG")

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import sys
+from collections.abc import Iterable, Iterator
+from itertools import islice
 from pathlib import Path
 from typing import Any
 
@@ -10,13 +12,18 @@ from tqdm import tqdm
 
 from fuseline.contracts import EXAMPLES, QUARANTINE, TableWriter
 from fuseline.errors import ContractError
+from fuseline.ingest.assign import Assigner
+from fuseline.ingest.candidate import Candidate
 from fuseline.ingest.refusal import Refusal
-from fuseline.ingest.shards import ShardedTable, move_to_quarantine
+from fuseline.ingest.shards import ShardedTable, ShardPlan, move_to_quarantine
 from fuseline.ingest.tally import Tally
-from fuseline.ingest.validate import Validator, quarantined
+from fuseline.ingest.validate import Validator
 from fuseline.params.ingest import IngestParams
 from fuseline.registry import lookup
-from fuseline.sources import SOURCES, Source
+from fuseline.sources import SOURCES, RawRow, Source
+
+# Rows that are compared with all earlier ones at once; with their media they are in memory.
+BLOCK_ROWS = 128
 
 
 def ingest_examples(
@@ -40,38 +47,63 @@ def ingest_examples(
     """
     source = lookup(SOURCES, params.source, where="ingest.source")(params)
     _warn_if_unwatched(params, raw)
-    kept = ShardedTable(TableWriter(examples, EXAMPLES, "examples"), params.shard_rows)
-    refused = ShardedTable(TableWriter(quarantine, QUARANTINE, "quarantine"), params.shard_rows)
-    tally = _stream(source, params, kept, refused)
+    kept = ShardedTable(TableWriter(examples, EXAMPLES, "examples"))
+    refused = ShardedTable(TableWriter(quarantine, QUARANTINE, "quarantine"))
+    assigner, tally = Assigner(params), Tally()
+    _stream(source, params, assigner, tally, kept, refused)
     rare = tally.take_rare(params.min_label_rows)
     if rare:
         move_to_quarantine(kept, refused, rare)
     assert tally.rows_in == tally.rows_kept + tally.quarantined.total(), "a row was lost"
     print(tally.summary())
     _check_share(tally, params)
-    kept.writer.finish(source=source.name, labels=tally.labels, languages=tally.languages)
+    kept.writer.finish(source=source.name, label_conflicts=assigner.conflicts, **tally.facts)
     refused.writer.finish(source=source.name)
-    return tally.metrics()
+    return tally.metrics() | {"duplicates": assigner.metrics()}
 
 
 def _stream(
-    source: Source, params: IngestParams, kept: ShardedTable, refused: ShardedTable
-) -> Tally:
-    validator, tally = Validator(params, source.fields), Tally()
-    for row in tqdm(source.rows(), "ingest", total=source.num_rows, unit="row", file=sys.stderr):
-        tally.rows_in += 1
-        try:
-            example = validator.keep(row)
-        except Refusal as refusal:
-            record = quarantined(row, refusal)
-            tally.refuse(record)
-            refused.add(record)
-        else:
-            tally.keep(example)
-            kept.add(example)
+    source: Source,
+    params: IngestParams,
+    assigner: Assigner,
+    tally: Tally,
+    kept: ShardedTable,
+    refused: ShardedTable,
+) -> None:
+    """Every row to one of the two tables, a block at a time."""
+    validator, plan = Validator(params, source.fields), ShardPlan(params.shard_rows)
+    rows = tqdm(source.rows(), "ingest", total=source.num_rows, unit="row", file=sys.stderr)
+    for block in batched(rows, BLOCK_ROWS):
+        tally.rows_in += len(block)
+        judged = [_judge(validator, row) for row in block]
+        candidates = [outcome for outcome in judged if isinstance(outcome, Candidate)]
+        assigned = iter(assigner.assign(candidates))
+        for row, outcome in zip(block, judged, strict=True):
+            shard = plan.next(row.batch)
+            final = next(assigned) if isinstance(outcome, Candidate) else outcome
+            if isinstance(final, Refusal):
+                record = validator.quarantined(row, final)
+                tally.refuse(record)
+                refused.add(record, shard)
+            else:
+                tally.keep(final)
+                kept.add(final, shard)
     kept.flush()
     refused.flush()
-    return tally
+
+
+def _judge(validator: Validator, row: RawRow) -> Candidate | Refusal:
+    try:
+        return validator.keep(row)
+    except Refusal as refusal:
+        return refusal
+
+
+def batched(rows: Iterable[RawRow], size: int) -> Iterator[list[RawRow]]:
+    """Lists of `size` rows, the last one shorter."""
+    rows = iter(rows)
+    while block := list(islice(rows, size)):
+        yield block
 
 
 def _check_share(tally: Tally, params: IngestParams) -> None:

@@ -10,13 +10,49 @@ import pyarrow.parquet as pq
 
 from fuseline.contracts import TableWriter, shard_name
 from fuseline.errors import ContractError
-from fuseline.ingest.validate import Record, raw_json
+from fuseline.ingest.candidate import Record
+from fuseline.ingest.validate import raw_json
 
 # A shard and its compressed pages are in memory together.
 MAX_SHARD_MEDIA_BYTES = 2**29
 
+MEDIA = ("image", "audio", "video")
+
 # Rows become Arrow tables a few at a time: one large table would be copied as it grows.
 CHUNK_ROWS = 32
+
+
+# Shards of one size, before they double; rows added later re-write at most the last shard, which
+# so holds no more than a few hundredths of a table.
+SHARDS_OF_A_SIZE = 64
+FIRST_SHARE = 8
+LEAST_SHARD_ROWS = 8
+
+
+class ShardPlan:
+    """Which shard a row lies in, by the rows and batches up to it alone.
+
+    Shards start at an eighth of `shard_rows`, double every 64 shards up to it, and a new batch
+    starts a new shard.
+
+    Args:
+        shard_rows: source rows that the largest shards cover.
+    """
+
+    def __init__(self, shard_rows: int) -> None:
+        self._largest = shard_rows
+        self._size = min(shard_rows, max(LEAST_SHARD_ROWS, shard_rows // FIRST_SHARE))
+        self._index, self._batch, self._rows = 0, 0, 0
+
+    def next(self, batch: int) -> int:
+        """Shard of the next row of the source."""
+        if self._rows and (self._rows == self._size or batch != self._batch):
+            self._index, self._rows = self._index + 1, 0
+            if self._index % SHARDS_OF_A_SIZE == 0:
+                self._size = min(self._largest, 2 * self._size)
+        self._batch = batch
+        self._rows += 1
+        return self._index
 
 
 class ShardedTable:
@@ -24,37 +60,33 @@ class ShardedTable:
 
     Args:
         writer: the table.
-        shard_rows: source rows a shard covers; row `n` always lies in shard `n // shard_rows`.
     """
 
-    def __init__(self, writer: TableWriter, shard_rows: int) -> None:
+    def __init__(self, writer: TableWriter) -> None:
         self.writer = writer
         self.names: list[str] = []
-        self._shard_rows = shard_rows
         self._index = 0
         self._pending: list[Record] = []
         self._chunks: list[pa.Table] = []
         self._media_bytes = 0
 
-    def add(self, record: Record) -> None:
-        """Add a row; it must not lie before those that were added.
+    def add(self, record: Record, shard: int) -> None:
+        """Add a row; its shard must not lie before those that were added.
 
         Raises:
             ContractError: the shard would hold more media than a table can.
         """
-        index = record["source_row"] // self._shard_rows
-        if index != self._index:
+        if shard != self._index:
             self.flush()
-            self._index = index
+            self._index = shard
         self._pending.append(record)
         if len(self._pending) == CHUNK_ROWS:
             self._pack()
-        self._media_bytes += len((record.get("image") or {}).get("bytes", b""))
+        self._media_bytes += sum(len((record.get(name) or {}).get("bytes", b"")) for name in MEDIA)
         if self._media_bytes > MAX_SHARD_MEDIA_BYTES:
             raise ContractError(
-                f"{self.writer.kind}: shard {index} expected at most {MAX_SHARD_MEDIA_BYTES} bytes"
-                f" of media, found more within {self._shard_rows} source rows."
-                " Lower ingest.shard_rows."
+                f"{self.writer.kind}: shard {shard} expected at most {MAX_SHARD_MEDIA_BYTES} bytes"
+                " of media, found more. Lower ingest.shard_rows."
             )
 
     def flush(self) -> None:
@@ -110,10 +142,11 @@ def move_to_quarantine(
 def _refused(example: dict[str, Any], rare: dict[str, int]) -> Record:
     label = example["label"]
     shown = {name: example[name] for name in ("text", "label", "group", "lang")}
+    paths = {name: (example[name] or {}).get("path") for name in MEDIA}
     return {
         "source_row": example["source_row"],
         "example_id": example["example_id"],
         "reason": "rare_label",
         "detail": f"Only {rare[label]} row(s) could be kept with the label {label!r}.",
-        "raw": raw_json({**shown, "image": (example["image"] or {}).get("path")}),
+        "raw": raw_json({**shown, **paths, **dict(example["tabular"] or ())}),
     }

@@ -3,13 +3,18 @@
 from __future__ import annotations
 
 from collections import Counter
-from typing import Any
+from typing import Any, get_args
 
 from fuseline.contracts import SPLITS
+from fuseline.ingest.candidate import Record
 from fuseline.ingest.refusal import REASONS
-from fuseline.ingest.validate import Record
+from fuseline.params.base import Modality
 
 MAX_LISTED_LABELS = 100
+MAX_LISTED_NAMES = 100
+
+MODALITIES: tuple[Modality, ...] = get_args(Modality)
+NAMED = ("lang", "license", "provenance")
 
 
 class Tally:
@@ -24,9 +29,18 @@ class Tally:
     def keep(self, example: Record) -> None:
         """Count a kept row."""
         counts = self._by_label.setdefault(example["label"], Counter())
-        counts.update(["rows", f"split:{example['split']}", f"lang:{example['lang'] or ''}"])
-        counts.update(f"modality:{name}" for name in ("text", "image") if example[name])
-        counts["sanitised"] += bool(example["sanitised"])
+        counts.update(
+            [
+                "rows",
+                f"split:{example['split']}",
+                *(f"{name}:{example[name]}" for name in NAMED if example[name]),
+                *(f"modality:{name}" for name in MODALITIES if example[name]),
+            ]
+        )
+        for list_name in ("sanitised", "findings"):
+            if example[list_name]:
+                counts[list_name] += 1
+                counts.update(f"{list_name}:{item}" for item in set(example[list_name]))
 
     def refuse(self, record: Record) -> None:
         """Count a refused row."""
@@ -57,7 +71,19 @@ class Tally:
 
     @property
     def languages(self) -> list[str]:
-        return sorted(key for key in self._names("lang:") if key)
+        return sorted(self._totals("lang:"))
+
+    @property
+    def facts(self) -> dict[str, Any]:
+        """What readers of the examples need to know of them; the commonest names where there are
+        many."""
+        return {
+            "labels": self.labels,
+            "languages": self.languages,
+            "modalities": {name: self._total(f"modality:{name}") for name in MODALITIES},
+            "licenses": self._commonest("license:"),
+            "provenances": self._commonest("provenance:"),
+        }
 
     def metrics(self) -> dict[str, Any]:
         """The figures of `metrics/ingest.json`.
@@ -75,7 +101,10 @@ class Tally:
             "splits": {split: self._total(f"split:{split}") for split in SPLITS},
             "num_labels": len(by_label),
             **({"labels": by_label} if len(by_label) <= MAX_LISTED_LABELS else {}),
-            "modalities": {name: self._total(f"modality:{name}") for name in ("text", "image")},
+            "modalities": {name: self._total(f"modality:{name}") for name in MODALITIES},
+            "sanitised": self._commonest("sanitised:"),
+            "findings": self._commonest("findings:"),
+            "licenses": self._commonest("license:"),
         }
 
     def summary(self) -> str:
@@ -92,10 +121,15 @@ class Tally:
     def _total(self, key: str) -> int:
         return sum(counts[key] for counts in self._by_label.values())
 
-    def _names(self, prefix: str) -> set[str]:
-        return {
-            key.removeprefix(prefix)
-            for counts in self._by_label.values()
-            for key in counts
-            if key.startswith(prefix)
-        }
+    def _totals(self, prefix: str) -> Counter[str]:
+        found: Counter[str] = Counter()
+        for counts in self._by_label.values():
+            for key, rows in counts.items():
+                if key.startswith(prefix):
+                    found[key.removeprefix(prefix)] += rows
+        return found
+
+    def _commonest(self, prefix: str) -> dict[str, int]:
+        totals = self._totals(prefix)
+        ranked = sorted(totals.items(), key=lambda item: (-item[1], item[0]))
+        return dict(sorted(ranked[:MAX_LISTED_NAMES]))

@@ -1,4 +1,4 @@
-"""Cleaning texts and labels, with a record of what was changed."""
+"""Cleaning texts and labels, with a record of what was changed and what was found."""
 
 from __future__ import annotations
 
@@ -9,6 +9,18 @@ import unicodedata
 _CONTROL = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f]")
 _LINE_END = re.compile(r"\r\n?")
 _INVISIBLE = {"Cc", "Cf", "Zs", "Zl", "Zp"}
+
+# What a spreadsheet runs as a formula. Of the texts that begin with a sign only those that call a
+# function or a program: a list's "- item", "-5" and "@name" are no danger.
+_FORMULA = re.compile(r"=|[+\-@].*(?:\w\(|\w\|)", re.DOTALL)
+# Elements that documents are made of. "a < b", "List<String>" and "<unk>" are none.
+_HTML = re.compile(
+    r"<(?:!--|!doctype\b|/?(?:a|abbr|audio|b|blockquote|body|br|button|code|div|em|embed|font"
+    r"|form|h[1-6]|head|hr|html|i|iframe|img|input|li|link|meta|object|ol|option|p|pre|script"
+    r"|select|small|span|strong|style|sub|sup|svg|table|tbody|td|textarea|th|thead|title|tr|u|ul"
+    r"|video)(?=[\s/>])[^<>]*>)",
+    re.IGNORECASE,
+)
 
 
 def clean_text(text: str) -> tuple[str, list[str]]:
@@ -27,7 +39,23 @@ def clean_label(label: str) -> tuple[str, list[str]]:
     return _clean(label, collapse=True)
 
 
+def find_markup(text: str) -> list[str]:
+    """What a program might run or show that takes the text for more than text.
+
+    Returns:
+        `formula` where a spreadsheet would run it, `html` where it holds an HTML element.
+    """
+    found = {
+        "formula": text[:1] in "=+-@" and _FORMULA.match(text),
+        "html": "<" in text and _HTML.search(text),
+    }
+    return [name for name, match in found.items() if match]
+
+
 def _clean(text: str, *, collapse: bool) -> tuple[str, list[str]]:
+    if text.isascii() and text.isprintable():
+        tidy = " ".join(text.split()) if collapse else text.strip()
+        return tidy, ["whitespace"] if tidy != text else []
     printable = _CONTROL.sub("", _LINE_END.sub("\n", text))
     composed = unicodedata.normalize("NFC", printable)
     tidy = " ".join(composed.split()) if collapse else composed.strip()

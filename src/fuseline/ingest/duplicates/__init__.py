@@ -1,0 +1,7 @@
+"""Finding rows that copy earlier ones."""
+
+from __future__ import annotations
+
+from fuseline.ingest.duplicates.search import Copy, CopySearch
+
+__all__ = ["Copy", "CopySearch"]
