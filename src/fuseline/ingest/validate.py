@@ -4,27 +4,42 @@ from __future__ import annotations
 
 import hashlib
 import json
-import re
 from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
 from pathlib import PurePosixPath
 
+from fuseline.ingest import images
 from fuseline.ingest.candidate import Candidate, Record
-from fuseline.ingest.images import ENDINGS, check_image
-from fuseline.ingest.recordings import check_audio, check_video
+from fuseline.ingest.recordings import CheckedRecording, check_audio, check_video
 from fuseline.ingest.refusal import Refusal
 from fuseline.ingest.safety import SafetyScreen
-from fuseline.ingest.text import clean_label, clean_text
+from fuseline.ingest.text import clean_label, clean_text, find_markup
 from fuseline.params.ingest import IngestParams
 from fuseline.sources import Media, RawRow
 
 RAW_VALUE_CHARACTERS = 500
 
-# How data frames and spreadsheets spell "no value"; as a label it is none.
-NO_LABELS = frozenset({"nan", "null", "n/a", "#n/a", "<na>"})
+# How data frames and spreadsheets spell "no value", in any case; no class is called so. "None"
+# and "NA" may be: a class of their own, a country.
+NO_LABELS = frozenset({"nan", "null", "n/a", "#n/a", "<na>", "nat"})
 
-# What a spreadsheet would run; tables that we write as CSV put a quote before it.
-_FORMULA = ("=", "+", "-", "@")
-_HTML = re.compile(r"<(?:/[a-z]|!--|[a-z][a-z0-9]*(?:\s[^<>]*)?/?>)", re.IGNORECASE)
+
+@dataclass
+class _Notes:
+    """What becomes known of a row as it is checked."""
+
+    changes: list[str] = field(default_factory=list)
+    findings: list[str] = field(default_factory=list)
+    fingerprints: dict[str, bytes] = field(default_factory=dict)
+
+    def changed(self, name: str, changes: list[str]) -> None:
+        for change in changes:
+            entry = f"{name}:{change}"
+            if entry not in self.changes:
+                self.changes.append(entry)
+
+    def found(self, name: str, findings: list[str]) -> None:
+        self.findings += [f"{name}:{finding}" for finding in findings]
 
 
 class Validator:
@@ -33,10 +48,13 @@ class Validator:
     Args:
         params: limits and what is screened for.
         fields: which of `text`, `image`, `audio`, `video`, `tabular`, `label` the source maps.
+
+    Raises:
+        ConfigError: a screen of `ingest.safety` cannot be built.
     """
 
     def __init__(self, params: IngestParams, fields: frozenset[str]) -> None:
-        self._params = params
+        self._limits = params.limits
         self._fields = fields
         self._screen = SafetyScreen(params.safety)
         self._seen: set[bytes] = set()
@@ -49,30 +67,28 @@ class Validator:
         """
         if row.problems:
             raise Refusal(row.problems[0].reason, row.problems[0].detail)
-        changes: list[str] = []
-        findings: list[str] = []
-        label = self._label(row, changes, findings)
-        example_id, digest = self._id(row, changes)
-        text = self._text(row, changes, findings)
-        fingerprints: dict[str, bytes] = {}
+        notes = _Notes()
+        label = self._label(row, notes)
+        example_id, digest = self._id(row, notes)
+        text = self._text(row, notes)
         record: Record = {
             "example_id": example_id,
             "source_row": row.source_row,
-            "group": _tidy("group", row.group, changes) or None,
+            "group": self._tidy("group", row.group, notes),
             "text": text,
             "label": label,
-            "lang": _tidy("lang", row.lang, changes) or None,
-            "image": self._image(row.image, changes, fingerprints),
-            "audio": self._recording("audio", row.audio, check_audio, fingerprints),
-            "video": self._recording("video", row.video, check_video, fingerprints),
-            "tabular": _cells(row.tabular, changes),
-            "license": _tidy("license", row.license, changes) or None,
-            "provenance": _tidy("provenance", row.provenance, changes) or None,
-            "sanitised": changes,
-            "findings": findings,
+            "lang": self._tidy("lang", row.lang, notes),
+            "tabular": self._cells(row.tabular, notes),
+            "license": self._tidy("license", row.license, notes),
+            "provenance": self._tidy("provenance", row.provenance, notes),
+            "image": self._image(row.image, notes),
+            "audio": self._recording("audio", row.audio, check_audio, notes),
+            "video": self._recording("video", row.video, check_video, notes),
+            "sanitised": notes.changes,
+            "findings": notes.findings,
         }
         self._seen.add(digest)
-        return Candidate(record, row.batch, fingerprints)
+        return Candidate(record, row.batch, notes.fingerprints)
 
     def quarantined(self, row: RawRow, refusal: Refusal) -> Record:
         """The row as the quarantine holds it, with personal data masked as the params say."""
@@ -81,97 +97,108 @@ class Validator:
             "example_id": row.example_id,
             "reason": refusal.reason,
             "detail": refusal.detail,
-            "raw": raw_json(
-                {name: value and self._screen.masked(value) for name, value in row.raw.items()}
-            ),
+            "raw": raw_json(row.raw, mask=self._screen.masked),
         }
 
-    def _text(self, row: RawRow, changes: list[str], findings: list[str]) -> str | None:
-        limit = self._params.limits.max_text_characters
+    def _text(self, row: RawRow, notes: _Notes) -> str | None:
         given = row.text or ""
-        if len(given) > limit:
-            raise Refusal(
-                "oversized_text",
-                f"{len(given)} characters; ingest.limits.max_text_characters is {limit}.",
-            )
-        text, found = clean_text(given)
-        if text:
-            changes += [f"text:{change}" for change in found]
-            return self._screened(text, changes, findings)
-        has_cells = bool(row.tabular) and any((row.tabular or {}).values())
-        if row.image or row.audio or row.video or has_cells:
-            changes += ["text:empty"] if given else []
+        self._check_length("text", given)
+        text, changes = clean_text(given)
+        if not text:
+            self._check_content(row)
+            notes.changed("text", ["empty"] if given else [])
             return None
+        notes.changed("text", changes)
+        screened = self._screen.screen(text)
+        notes.changed("text", screened.changes)
+        notes.found("text", [*screened.findings, *find_markup(text)])
+        return screened.text
+
+    def _check_content(self, row: RawRow) -> None:
+        """Refuse a row without a text that has nothing else either."""
+        cells = (row.tabular or {}).values()
+        if row.image or row.audio or row.video or any(cell and cell.strip() for cell in cells):
+            return
         if "text" in self._fields:
             raise Refusal("empty_text", "No visible text, and no other medium.")
         raise Refusal("missing_media", "The row has neither text nor a medium.")
 
-    def _screened(self, text: str, changes: list[str], findings: list[str]) -> str:
-        screened = self._screen.screen(text)
-        changes += [f"text:{change}" for change in screened.changes]
-        findings += [f"text:{finding}" for finding in screened.findings]
-        if text.startswith(_FORMULA):
-            findings.append("text:formula")
-        if "<" in text and _HTML.search(text):
-            findings.append("text:html")
-        return screened.text
-
-    def _label(self, row: RawRow, changes: list[str], findings: list[str]) -> str | None:
+    def _label(self, row: RawRow, notes: _Notes) -> str | None:
         if "label" not in self._fields:
             return None
-        label = _tidy("label", row.label, changes)
-        if not label:
+        label = self._tidy("label", row.label, notes)
+        if label is None:
             raise Refusal("unknown_label", "The label is missing or has no visible character.")
         if label.casefold() in NO_LABELS:
             raise Refusal("unknown_label", f"{label!r} stands for a missing value.")
-        if label.startswith(_FORMULA):
-            findings.append("label:formula")
+        notes.found("label", find_markup(label))
         return label
 
-    def _id(self, row: RawRow, changes: list[str]) -> tuple[str, bytes]:
+    def _id(self, row: RawRow, notes: _Notes) -> tuple[str, bytes]:
         """The id, and its digest: 16 bytes a row are all that is remembered of it."""
-        example_id = _tidy("id", row.example_id, changes)
-        if not example_id:
+        example_id = self._tidy("id", row.example_id, notes)
+        if example_id is None:
             raise Refusal("malformed_row", "The id has no visible character.")
         digest = hashlib.blake2b(example_id.encode(), digest_size=16).digest()
         if digest in self._seen:
             raise Refusal("duplicate_id", f"An earlier row, which was kept, is {example_id!r} too.")
         return example_id, digest
 
-    def _image(
-        self, image: Media | None, changes: list[str], fingerprints: dict[str, bytes]
-    ) -> Record | None:
+    def _image(self, image: Media | None, notes: _Notes) -> Record | None:
         if image is None:
             return None
-        checked = check_image(image.bytes, self._params.limits)
-        changes += [f"image:{change}" for change in checked.changes]
-        ending = PurePosixPath(image.path or "").suffix.lower()
-        if ending and ending not in ENDINGS.get(checked.format, (ending,)):
-            changes.append("image:extension")
-        fingerprints["image"] = checked.fingerprint
+        checked = images.check_image(image.bytes, self._limits)
+        notes.changed("image", checked.changes)
+        notes.changed("image", _wrong_extension(image, images.ENDINGS[checked.format]))
+        notes.fingerprints["image"] = checked.fingerprint
         return {"bytes": checked.bytes, "path": image.path}
 
     def _recording(
         self,
-        medium: str,
+        name: str,
         given: Media | None,
-        check: Callable[..., bytes],
-        fingerprints: dict[str, bytes],
+        check: Callable[..., CheckedRecording],
+        notes: _Notes,
     ) -> Record | None:
         if given is None:
             return None
-        fingerprints[medium] = check(given.bytes, self._params.limits)
+        checked = check(given.bytes, self._limits)
+        notes.changed(name, _wrong_extension(given, checked.endings))
+        notes.fingerprints[name] = checked.fingerprint
         return {"bytes": given.bytes, "path": given.path}
 
+    def _cells(self, cells: Mapping[str, str | None] | None, notes: _Notes) -> Record | None:
+        """Cells without control characters and outer whitespace; an empty cell is None."""
+        if cells is None:
+            return None
+        return {name: self._tidy("tabular", cell, notes) for name, cell in cells.items()}
 
-def raw_json(values: Mapping[str, str | None]) -> str:
-    """A row's values as JSON, each cut to what a person would read; broken text is escaped."""
-    shown = {
-        name: f"{value[:RAW_VALUE_CHARACTERS]}… ({len(value)} characters)"
-        if value and len(value) > RAW_VALUE_CHARACTERS
-        else value
-        for name, value in values.items()
-    }
+    def _tidy(self, name: str, value: str | None, notes: _Notes) -> str | None:
+        """The value on one line; None where nothing of it is visible."""
+        if not value:
+            return None
+        self._check_length(name, value)
+        tidy, changes = clean_label(value)
+        notes.changed(name, changes)
+        return tidy or None
+
+    def _check_length(self, name: str, value: str) -> None:
+        limit = self._limits.max_text_characters
+        if len(value) > limit:
+            raise Refusal(
+                "oversized_text",
+                f"{name}: {len(value)} characters; ingest.limits.max_text_characters is {limit}.",
+            )
+
+
+def raw_json(values: Mapping[str, str | None], *, mask: Callable[[str], str] | None = None) -> str:
+    """A row's values as JSON, each cut to what a person would read; broken text is escaped.
+
+    Args:
+        values: by name.
+        mask: what a value passes through before it is shown.
+    """
+    shown = {name: value and _excerpt(value, mask) for name, value in values.items()}
     text = json.dumps(shown, ensure_ascii=False)
     try:
         text.encode()
@@ -180,17 +207,16 @@ def raw_json(values: Mapping[str, str | None]) -> str:
     return text
 
 
-def _cells(tabular: Mapping[str, str | None] | None, changes: list[str]) -> Record | None:
-    """Cells without control characters and outer whitespace; an empty cell is None."""
-    if tabular is None:
-        return None
-    return {name: _tidy(name, cell, changes) or None for name, cell in tabular.items()}
+def _excerpt(value: str, mask: Callable[[str], str] | None) -> str:
+    # Masked before it is cut, so that nothing is cut in two and missed; but never as a whole: a
+    # value may have millions of characters.
+    start = value[: 2 * RAW_VALUE_CHARACTERS]
+    masked = start if mask is None else mask(start)
+    if len(value) <= RAW_VALUE_CHARACTERS:
+        return masked
+    return f"{masked[:RAW_VALUE_CHARACTERS]}… ({len(value)} characters)"
 
 
-def _tidy(field: str, value: str | None, changes: list[str]) -> str:
-    if not value:
-        return ""
-    tidy, found = clean_label(value)
-    if found:
-        changes += [f"{field}:{change}" for change in found]
-    return tidy
+def _wrong_extension(media: Media, endings: tuple[str, ...]) -> list[str]:
+    ending = PurePosixPath(media.path or "").suffix.lower()
+    return ["extension"] if ending and ending not in endings else []

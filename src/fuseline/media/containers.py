@@ -19,6 +19,17 @@ _ID3_HEADER_BYTES = 10
 _END_OF_STREAM = 0x04
 # Brands of still pictures and their sequences, which share MP4's boxes.
 _PICTURE_BRANDS = (b"avif", b"avis", b"heic", b"heix", b"hevc", b"hevx", b"mif1", b"msf1")
+# Endings of file names that tell the truth.
+ENDINGS = {
+    "wav": (".wav", ".wave"),
+    "flac": (".flac",),
+    "mp3": (".mp3",),
+    "ogg": (".ogg", ".oga", ".ogv", ".ogx", ".opus"),
+    "mp4": (".mp4", ".m4v", ".mov", ".qt", ".3gp", ".3g2"),
+    "matroska": (".mkv", ".webm"),
+    "avi": (".avi",),
+    "mpegts": (".ts", ".mts", ".m2ts"),
+}
 _MP4_FIRST_BOXES = (b"ftyp", b"moov", b"mdat", b"free", b"skip", b"wide", b"styp")
 
 
