@@ -58,18 +58,18 @@ def read_data_section(ingest: dict[str, Any], examples: Path, quarantine: Path) 
     manifest = read_manifest(examples, "examples")
     tables = {
         "Modalities": ingest["modalities"],
-        "Changed while cleaning": ingest.get("sanitised", {}),
-        "Found and left": ingest.get("findings", {}),
-        "Copies": dict(_leaves(ingest.get("duplicates", {}))),
-        "Licences": manifest.get("licenses", {}),
-        "Provenance": manifest.get("provenances", {}),
+        "Changed while cleaning": ingest["sanitised"],
+        "Found and left": ingest["findings"],
+        "Copies": dict(_leaves(ingest["duplicates"])),
+        "Licences": manifest["licenses"],
+        "Provenance": manifest["provenances"],
     }
     counts = [Counts(title, _most_common(rows)) for title, rows in tables.items()]
     return DataSection(
         ingest=ingest,
         reasons=_reasons(quarantine, ingest["rows_in"]),
         counts=[table for table in counts if table.rows],
-        conflicts=manifest.get("label_conflicts", []),
+        conflicts=manifest["label_conflicts"],
     )
 
 

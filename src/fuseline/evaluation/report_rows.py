@@ -17,6 +17,7 @@ from PIL import Image
 from fuseline.contracts import EXAMPLES, iter_shards
 from fuseline.errors import ContractError
 from fuseline.media.audio import Waveform, decode_audio
+from fuseline.media.video import read_video
 
 THUMBNAIL_SIZE = 64
 FRAME_SIZE = 48
@@ -36,8 +37,9 @@ class Sound:
 
 @dataclass(frozen=True)
 class Clip:
-    """A video: a few frames at even times as PNG data URIs, and whether it has sound."""
+    """A video: its length, a few frames at even times as PNG data URIs, whether it has sound."""
 
+    seconds: float
     frames: list[str]
     has_sound: bool
 
@@ -131,11 +133,9 @@ def _sound(media: dict[str, Any] | None) -> Sound | None:
 def _clip(media: dict[str, Any] | None) -> Clip | None:
     if media is None or media["bytes"] is None:
         return None
-    # The decoder is loaded only where there is something for it to do.
-    from fuseline.media.video import sample_frames, sound_track
-
-    frames = [_data_uri(frame, FRAME_SIZE) for frame in sample_frames(media["bytes"], NUM_FRAMES)]
-    return Clip(frames, sound_track(media["bytes"]) is not None)
+    video = read_video(media["bytes"], num_frames=NUM_FRAMES)
+    frames = [_data_uri(frame, FRAME_SIZE) for frame in video.frames]
+    return Clip(video.duration_seconds, frames, video.has_sound)
 
 
 def _data_uri(picture: Image.Image, side: int) -> str:

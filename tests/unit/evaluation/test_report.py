@@ -336,7 +336,7 @@ def test_frames_of_a_video_are_shown(inputs):
     assert not row.clip.has_sound
     page = page_of(inputs, num_examples=NUM_ROWS)
     assert all(frame in page for frame in row.clip.frames)
-    assert "video" in Reader(page).text
+    assert "video, 1.0" in Reader(page).text
 
 
 def test_a_loud_and_a_silent_half_differ_in_the_drawing(inputs):
