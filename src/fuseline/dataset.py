@@ -9,6 +9,7 @@ from pathlib import Path
 
 import numpy as np
 import pyarrow as pa
+import pyarrow.compute as pc
 import torch
 from torch import Tensor
 
@@ -65,6 +66,12 @@ class MultimodalData:
     def lengths(self) -> np.ndarray:
         """(N,) number of tokens."""
         return np.array([len(ids) for ids in self.input_ids], dtype=np.int64)
+
+    def present(self, modality: str) -> np.ndarray:
+        """(N,) bool: rows that have the modality."""
+        if modality == "text":
+            return self.text_mask
+        return self.feature_mask.get(modality, np.zeros(len(self), dtype=bool))
 
     @cached_property
     def translations(self) -> np.ndarray:
@@ -260,5 +267,5 @@ def _numbered(values: list[str]) -> np.ndarray:
 def _lists(column: pa.ChunkedArray) -> list[np.ndarray]:
     array = column.combine_chunks()
     flat = array.flatten().to_numpy().astype(np.int64)
-    ends = np.cumsum(np.array([len(item) for item in array], dtype=np.int64))
+    ends = np.cumsum(pc.list_value_length(array).to_numpy().astype(np.int64))
     return np.split(flat, ends[:-1]) if len(array) else []

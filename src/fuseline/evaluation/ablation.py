@@ -1,8 +1,10 @@
-"""What each modality contributes: scores with one alone, and with modalities of other rows."""
+"""What each modality contributes: scores with some of them gone, or taken from other rows."""
 
 from __future__ import annotations
 
+from collections.abc import Collection, Sequence
 from dataclasses import replace
+from itertools import combinations, compress
 from typing import Any
 
 import numpy as np
@@ -10,16 +12,24 @@ import numpy as np
 from fuseline.dataset import MultimodalData
 from fuseline.evaluation.metrics import scores
 from fuseline.model.prediction import Model, predict_logits
+from fuseline.params.base import MODALITIES
 
-SINGLE = ("text", "image")
+# Read from outside whatever takes part.
+ALWAYS = ("text", "image")
+NOTHING = "none"
 
 
-def only(data: MultimodalData, modality: str) -> MultimodalData:
-    """The same rows with every other modality absent."""
+def named(modalities: Sequence[str]) -> list[str]:
+    """Modalities that metrics have keys for: those that take part, and text and image always."""
+    return [name for name in MODALITIES if name in modalities or name in ALWAYS]
+
+
+def keep(data: MultimodalData, kept: Collection[str]) -> MultimodalData:
+    """The same rows with every modality absent but those of `kept`."""
     return replace(
         data,
-        text_mask=data.text_mask & (modality == "text"),
-        feature_mask={name: mask & (name == modality) for name, mask in data.feature_mask.items()},
+        text_mask=data.text_mask & ("text" in kept),
+        feature_mask={name: mask & (name in kept) for name, mask in data.feature_mask.items()},
     )
 
 
@@ -56,17 +66,61 @@ def modality_ablation(
     """Scores of the model with parts of its input gone or mismatched.
 
     Returns:
-        `text_only` and `image_only`; `shuffled`, where the first modality stays and each other
-        one comes from another row, with `by_modality`, where that one alone does. All hold
-        `accuracy` and `macro_f1`; a modality that is not configured leaves its key in place.
+        `<modality>_only` of each that takes part, and of text and image always; with more than
+        two, `without_<modality>`. `shuffled`, where the first modality stays and each other one
+        comes from another row (a single one comes from there itself), with `by_modality`, where
+        that one alone does. All hold `accuracy` and `macro_f1`; a modality that takes no part
+        leaves its key in place.
     """
 
     def score(changed: MultimodalData) -> dict[str, float]:
         predictions = predict_logits(model, changed, batch_size).argmax(-1)
         return scores(data.labels, predictions, len(data.label_names))
 
-    mismatched = {name: score(shuffle(data, [name], seed)) for name in SINGLE}
+    names = named(modalities)
+    without = modalities if len(modalities) > 2 else []
     return {
-        **{f"{name}_only": score(only(data, name)) for name in SINGLE},
-        "shuffled": {**score(shuffle(data, modalities[1:], seed)), "by_modality": mismatched},
+        **{f"{name}_only": score(keep(data, [name])) for name in names},
+        **{f"without_{name}": score(keep(data, set(modalities) - {name})) for name in without},
+        "shuffled": {
+            **score(shuffle(data, modalities[1:] or modalities, seed)),
+            "by_modality": {name: score(shuffle(data, [name], seed)) for name in names},
+        },
     }
+
+
+def presence_scores(
+    data: MultimodalData, predictions: np.ndarray, modalities: list[str]
+) -> dict[str, dict[str, float | int]]:
+    """Scores of the rows that have exactly some modalities, as they come.
+
+    Args:
+        data: N labelled rows.
+        predictions: (N,) int64.
+        modalities: those that take part.
+
+    Returns:
+        By pattern (`image+text`, in order of the alphabet; `none` for rows without any) `rows`,
+        `accuracy`, `macro_f1`: every pattern that the modalities allow, with zeros where no row
+        has it.
+    """
+    names = sorted(modalities)
+    patterns = _patterns(data, names)
+    found: dict[str, dict[str, float | int]] = {}
+    for pattern in all_patterns(names):
+        rows = patterns == pattern
+        figures = scores(data.labels[rows], predictions[rows], len(data.label_names))
+        found[pattern or NOTHING] = {"rows": int(rows.sum()), **figures}
+    return found
+
+
+def _patterns(data: MultimodalData, names: list[str]) -> np.ndarray:
+    """(N,) which of `names` each row has, joined by plus signs."""
+    rows = zip(*(data.present(name) for name in names), strict=True)
+    return np.array(["+".join(compress(names, row)) for row in rows])
+
+
+def all_patterns(names: list[str]) -> list[str]:
+    """Every subset of `names`, joined by plus signs; the empty one last."""
+    sizes = range(len(names), -1, -1)
+    return ["+".join(chosen) for size in sizes for chosen in combinations(names, size)]

@@ -10,15 +10,16 @@ import numpy as np
 
 from fuseline.dataset import MultimodalData, load_data
 from fuseline.errors import ConfigError, ContractError
-from fuseline.evaluation.ablation import modality_ablation
+from fuseline.evaluation.ablation import modality_ablation, named, presence_scores
 from fuseline.evaluation.calibration import expected_calibration_error, reliability_bins
 from fuseline.evaluation.metrics import classification_metrics
-from fuseline.model.prediction import predict_logits, softmax
 from fuseline.evaluation.robustness import measure_robustness
 from fuseline.evaluation.tables import write_plots, write_predictions
 from fuseline.evaluation.twin import feature_blocks, twin_metrics
 from fuseline.modalities.text_encoder import embed_texts
 from fuseline.model import FuselineForClassification
+from fuseline.model.prediction import predict_logits, softmax
+from fuseline.params.attack import SPACE_OF
 from fuseline.params.base import BaseParams
 from fuseline.params.evaluate import EvaluateParams
 from fuseline.precision import make_deterministic
@@ -80,6 +81,7 @@ def evaluate_model(
         **modality_ablation(
             model, test, list(base.modalities), batch_size=params.batch_size, seed=base.seed
         ),
+        "presence": presence_scores(test, predicted, list(base.modalities)),
         **_twins(inputs, data, params, base),
         **measure_robustness(
             model,
@@ -98,7 +100,7 @@ def evaluate_model(
 
 def _check_spaces(params: EvaluateParams, base: BaseParams) -> None:
     spaces = list(params.robustness.attack.epsilon)
-    if not {space.split("_")[0] for space in spaces} & set(base.modalities):
+    if not {SPACE_OF[name] for name in base.modalities} & set(spaces):
         raise ConfigError(
             f"evaluate.robustness.attack.epsilon: none of its spaces ({', '.join(spaces)}) belongs"
             f" to a modality of base.modalities ({', '.join(base.modalities)}). Name one that does."
@@ -124,4 +126,4 @@ def _twins(
     vectors: np.ndarray | None = None
     if "text" in base.modalities:
         vectors = embed_texts(inputs.tokenizer, data.input_ids, params.batch_size, base.precision)
-    return twin_metrics(data, feature_blocks(data, vectors))
+    return twin_metrics(data, feature_blocks(data, vectors), named(base.modalities))

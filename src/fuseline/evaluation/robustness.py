@@ -14,9 +14,9 @@ from fuseline.attacks import Attack, build_attack
 from fuseline.attacks.fgm import FGM
 from fuseline.attacks.geometry import norms
 from fuseline.dataset import MultimodalData
-from fuseline.model.prediction import Model, length_batches
 from fuseline.evaluation.standing import Standing
 from fuseline.evaluation.target import Audit, Deltas, Loss, Target, cross_entropy, margin
+from fuseline.model.prediction import Model, length_batches
 from fuseline.params.evaluate import RobustnessParams
 from fuseline.precision import Precision
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import csv
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -19,6 +20,9 @@ if TYPE_CHECKING:
 CONFUSION = "confusion.csv"
 RELIABILITY = "reliability.csv"
 ROBUSTNESS = "robustness.csv"
+
+# With these a cell begins that a spreadsheet would run as a formula.
+LIVE = ("=", "+", "-", "@", "\t", "\r")
 
 
 def write_predictions(
@@ -57,11 +61,18 @@ def write_plots(
 ) -> None:
     """Write the CSV files that `dvc plots` and the report draw from."""
     folder.mkdir(parents=True, exist_ok=True)
-    names = np.array(data.label_names, dtype=object)
+    names = np.array([_inert(name) for name in data.label_names], dtype=object)
     confusion = pd.DataFrame({"actual": names[data.labels], "predicted": names[predictions]})
-    confusion.sort_values(["actual", "predicted"]).to_csv(folder / CONFUSION, index=False)
+    confusion.sort_values(["actual", "predicted"]).to_csv(
+        folder / CONFUSION, index=False, quoting=csv.QUOTE_ALL
+    )
     _write_rows(folder / RELIABILITY, list(bins))
     _write_rows(folder / ROBUSTNESS, curve)
+
+
+def _inert(label: str) -> str:
+    """A label that a spreadsheet shows as text, whatever it begins with."""
+    return f"'{label}" if label.startswith(LIVE) else label
 
 
 def _write_rows(path: Path, rows: list[Any]) -> None:

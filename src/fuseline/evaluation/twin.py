@@ -34,11 +34,12 @@ def feature_blocks(data: MultimodalData, text_vectors: np.ndarray | None) -> dic
     """One block per modality.
 
     Args:
-        data: N rows; their features are averaged over positions.
+        data: N rows; their features are averaged over positions. Of sounds there is the
+            deviation too: positions are spans of time, and a mean alone hears no course.
         text_vectors: (N, D) vectors of the frozen text encoder; None without text.
     """
     blocks = {
-        name: Block(values.mean(1, dtype=np.float32), data.feature_mask[name])
+        name: Block(_pooled(name, values), data.feature_mask[name])
         for name, values in data.features.items()
     }
     if text_vectors is not None:
@@ -46,23 +47,31 @@ def feature_blocks(data: MultimodalData, text_vectors: np.ndarray | None) -> dic
     return blocks
 
 
-def twin_metrics(data: MultimodalData, blocks: dict[str, Block]) -> dict[str, dict[str, float]]:
-    """Scores on the test split of the twin with all modalities, with text, and with images.
+def _pooled(name: str, values: np.ndarray) -> np.ndarray:
+    """(N, P, D) float16 to (N, D) or (N, 2 D) float32."""
+    mean = values.mean(1, dtype=np.float32)
+    if name != "audio":
+        return np.asarray(mean)
+    return np.concatenate([mean, values.std(1, dtype=np.float32)], axis=1)
+
+
+def twin_metrics(
+    data: MultimodalData, blocks: dict[str, Block], modalities: list[str]
+) -> dict[str, dict[str, float]]:
+    """Scores on the test split of the twin with all modalities, `twin`, and with each alone,
+    `twin_<modality>_only`.
 
     A modality without a block leaves its twin to predict the commonest class.
 
     Args:
         data: labelled rows of all splits.
         blocks: of the same rows.
+        modalities: those to have a twin of their own.
 
     Raises:
         ContractError: the training split has fewer than two labels.
     """
-    chosen = {
-        "twin": list(blocks),
-        "twin_text_only": ["text"],
-        "twin_image_only": ["image"],
-    }
+    chosen = {"twin": list(blocks)} | {f"twin_{name}_only": [name] for name in modalities}
     test = data.splits == "test"
     return {
         key: scores(

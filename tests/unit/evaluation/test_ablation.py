@@ -7,7 +7,13 @@ import pytest
 import torch
 from torch import Tensor
 
-from fuseline.evaluation.ablation import modality_ablation, only, other_rows, shuffle
+from fuseline.evaluation.ablation import (
+    keep,
+    modality_ablation,
+    other_rows,
+    presence_scores,
+    shuffle,
+)
 from fuseline.model.prediction import length_batches, predict_logits
 
 
@@ -40,10 +46,10 @@ def test_a_single_row_stays():
 
 def test_only_one_modality_is_left(make_data):
     data = make_data()
-    text = only(data, "text")
+    text = keep(data, ["text"])
     assert text.text_mask.all()
     assert not text.feature_mask["image"].any()
-    image = only(data, "image")
+    image = keep(data, ["image"])
     assert not image.text_mask.any()
     assert image.feature_mask["image"].all()
     assert data.text_mask.all(), "the original rows must stay as they are"
@@ -85,6 +91,73 @@ def test_keys_stay_with_a_single_modality(make_data, modalities):
     clean = predict_logits(read_both, make_data(24, 2, **changes), 8).argmax(-1)
     alone = found[f"{modalities[0]}_only"]["accuracy"]
     assert alone == pytest.approx((clean == make_data().labels).mean())
+
+
+def test_a_single_modality_is_shuffled_itself(make_data):
+    """Were it left in place, `shuffled` would claim that mismatched rows are no worse."""
+    labels = np.random.default_rng(0).integers(0, 2, 200)
+    ids = [np.array([2, 11 if label else 9, 3]) for label in labels]
+    data = make_data(200, 2, labels=labels, input_ids=ids, features={}, feature_mask={})
+    found = modality_ablation(read_both, data, ["text"], batch_size=64, seed=0)
+    assert found["text_only"]["accuracy"] == 1.0
+    assert 0.3 < found["shuffled"]["accuracy"] < 0.7
+
+
+@pytest.fixture
+def three(make_data):
+    """Rows with text, image and audio, of which a part lacks one or all."""
+    every = np.arange(24)
+    return make_data(
+        features={
+            "image": np.zeros((24, 4, 6), dtype=np.float16),
+            "audio": np.zeros((24, 3, 2), dtype=np.float16),
+        },
+        text_mask=every % 4 != 0,
+        feature_mask={"image": every % 3 != 0, "audio": every >= 12},
+    )
+
+
+def test_three_modalities_have_keys_for_each_and_for_all_but_each(three):
+    modalities = ["text", "image", "audio"]
+    found = modality_ablation(read_both, three, modalities, batch_size=8, seed=0)
+    assert set(found) == {
+        *(f"{name}_only" for name in modalities),
+        *(f"without_{name}" for name in modalities),
+        "shuffled",
+    }
+    assert set(found["shuffled"]["by_modality"]) == set(modalities)
+    pair = modality_ablation(read_both, three, ["text", "audio"], batch_size=8, seed=0)
+    assert set(pair) == {"text_only", "image_only", "audio_only", "shuffled"}
+
+
+def test_all_but_one_keeps_the_others(three):
+    kept = keep(three, {"image", "audio"})
+    assert not kept.text_mask.any()
+    for name in ("image", "audio"):
+        assert (kept.feature_mask[name] == three.feature_mask[name]).all()
+
+
+def test_presence_counts_each_row_once_and_scores_its_pattern(three):
+    modalities = ["text", "image", "audio"]
+    right = np.arange(24) >= 12
+    predictions = np.where(right, three.labels, (three.labels + 1) % 3)
+    found = presence_scores(three, predictions, modalities)
+    assert set(found) == {
+        "audio+image+text", "audio+image", "audio+text", "image+text", "audio", "image", "text",
+        "none",
+    }  # fmt: skip
+    assert sum(figures["rows"] for figures in found.values()) == 24
+    assert found["none"]["rows"] == 1  # row 0 has nothing
+    for pattern, figures in found.items():
+        expected = 1.0 if "audio" in pattern else 0.0
+        assert figures["accuracy"] == (expected if figures["rows"] else 0.0), pattern
+    assert found["audio+image+text"]["rows"] == 6
+
+
+def test_presence_asks_only_for_what_takes_part(three):
+    found = presence_scores(three, three.labels, ["text"])
+    assert {name: figures["rows"] for name, figures in found.items()} == {"text": 18, "none": 6}
+    assert found["text"]["accuracy"] == 1.0
 
 
 def test_logits_come_back_in_the_order_of_the_rows(make_data):

@@ -14,13 +14,13 @@ from fuseline.contracts import hash_path, read_manifest
 from fuseline.errors import ConfigError
 from fuseline.evaluation.evaluate import EvaluationInputs, evaluate_model
 from fuseline.ingest import ingest_examples
-from fuseline.modalities.image import extract_image_features
+from fuseline.modalities.extractors import EXTRACTORS
 from fuseline.modalities.text import tokenize_examples
 from fuseline.model import FuselineForClassification
 from fuseline.model.creation import create_model
 from fuseline.params.base import BaseParams
 from fuseline.params.evaluate import EvaluateParams
-from fuseline.params.extract_features import ImageFeatureParams
+from fuseline.params.extract_features import ExtractFeaturesParams, ImageFeatureParams
 from fuseline.params.ingest import IngestParams
 from fuseline.params.pretrain import PretrainParams
 from fuseline.params.tokenize import TokenizeParams
@@ -30,8 +30,10 @@ PARAMS = Path(__file__).parents[3] / "params.yaml"
 KEYS = {
     "accuracy", "macro_f1", "ece", "robust_accuracy", "attack_success_rate", "text_only",
     "image_only", "shuffled", "twin", "twin_text_only", "twin_image_only", "intervals",
-    "per_class", "labels", "confusion_matrix", "robustness", "rows",
+    "per_class", "labels", "confusion_matrix", "robustness", "rows", "presence",
 }  # fmt: skip
+# The rows have no video.
+EVERY = ["text", "image", "audio", "video", "tabular"]
 
 
 @pytest.fixture(scope="module")
@@ -43,15 +45,16 @@ def content() -> dict:
 def inputs(tmp_path_factory, content) -> EvaluationInputs:
     root = tmp_path_factory.mktemp("evaluate")
     ingest = parse_section(content, "ingest", IngestParams)
-    synthetic = ingest.synthetic.model_copy(update={"num_rows": 80, "image_size": 16})
+    present = [name for name in EVERY if name != "video"]
+    changes = {"num_rows": 80, "image_size": 16, "modalities": present}
+    synthetic = ingest.synthetic.model_copy(update=changes)
     ingest = ingest.model_copy(update={"source": "synthetic", "synthetic": synthetic})
     ingest_examples(ingest, root / "examples", root / "quarantine", raw=root / "raw")
     tokenize = parse_section(content, "tokenize", TokenizeParams)
     small = tokenize.scratch.model_copy(update={"hidden_size": 16, "num_layers": 1})
     tokenize = tokenize.model_copy(update={"encoder": "scratch", "scratch": small})
     tokenize_examples(root / "examples", root / "tokens", root / "tokenizer", tokenize)
-    image = ImageFeatureParams(encoder="patches", image_size=16, grid=2, batch_size=16)
-    extract_image_features(root / "examples", root / "features" / "image", image, "fp32")
+    write_features(root, content)
     return EvaluationInputs(
         model=write_model(root, content),
         examples=root / "examples",
@@ -61,12 +64,21 @@ def inputs(tmp_path_factory, content) -> EvaluationInputs:
     )
 
 
+def write_features(root: Path, content: dict) -> None:
+    params = parse_section(content, "extract_features", ExtractFeaturesParams)
+    image = ImageFeatureParams(encoder="patches", image_size=16, grid=2, batch_size=16)
+    audio = params.audio.model_copy(update={"num_mels": 8, "positions": 4, "sampling_rate": 8000})
+    params = params.model_copy(update={"image": image, "audio": audio})
+    for name, extract in EXTRACTORS.items():
+        extract(root / "examples", root / "features" / name, getattr(params, name), "fp32")
+
+
 def write_model(root: Path, content: dict) -> Path:
     shape = parse_section(content, "pretrain", PretrainParams).model
     fusion = shape.fusion.model_copy(update={"num_layers": 1, "num_heads": 2})
     shape = shape.model_copy(update={"hidden_size": 16, "fusion": fusion})
     torch.manual_seed(0)
-    pretrained = create_model(shape, root / "tokenizer", root / "features", ["text", "image"])
+    pretrained = create_model(shape, root / "tokenizer", root / "features", EVERY)
     labels = read_manifest(root / "examples", "examples")["labels"]
     pretrained.save_pretrained(root / "pretrained")
     FuselineForClassification.from_pretrained(
@@ -104,10 +116,16 @@ def numbers(value: object) -> list[float]:
     return [value] if isinstance(value, int | float) else []
 
 
-@pytest.mark.parametrize("modalities", [["text", "image"], ["text"], ["image"]])
+@pytest.mark.parametrize("modalities", [["text", "image"], ["text"], ["image"], EVERY])
 def test_keys_are_fixed_and_numbers_finite(inputs, tmp_path, content, modalities):
     found = run(inputs, tmp_path, content, modalities=modalities)
-    assert set(found) == KEYS
+    more = set(modalities) - {"text", "image"}
+    keys = {f"{name}_only" for name in more} | {f"twin_{name}_only" for name in more}
+    if len(modalities) > 2:
+        keys |= {f"without_{name}" for name in modalities}
+    assert set(found) == KEYS | keys
+    assert len(found["presence"]) == 2 ** len(modalities)
+    assert sum(figures["rows"] for figures in found["presence"].values()) == found["rows"]
     for name in ("text_only", "image_only", "shuffled", "twin", "twin_text_only"):
         assert {"accuracy", "macro_f1"} <= set(found[name])
     assert all(math.isfinite(number) for number in numbers(found))
@@ -118,6 +136,24 @@ def test_twice_the_same_inputs_give_the_same_outputs(inputs, tmp_path, content):
     first = run(inputs, tmp_path / "one", content)
     assert run(inputs, tmp_path / "two", content) == first
     assert hash_path(tmp_path / "one") == hash_path(tmp_path / "two")
+
+
+def test_sounds_and_cells_are_attacked_where_an_epsilon_names_them(inputs, tmp_path, content):
+    params, base = settings(content, modalities=EVERY)
+    epsilon = {"audio_feature": 0.5, "tabular_feature": 0.5, "video_feature": 0.5}
+    attack = params.robustness.attack.model_copy(update={"epsilon": epsilon})
+    robustness = params.robustness.model_copy(update={"attack": attack})
+    found = evaluate_model(
+        "finetuned",
+        inputs,
+        tmp_path / "predictions",
+        tmp_path / "plots",
+        params=params.model_copy(update={"robustness": robustness}),
+        base=base,
+    )["robustness"]
+    assert found["max_delta_norm"]["audio_feature"] == pytest.approx(0.5, rel=1e-3)
+    assert found["max_delta_norm"]["tabular_feature"] == pytest.approx(0.5, rel=1e-3)
+    assert found["max_delta_norm"]["video_feature"] == 0.0, "no row has a video"
 
 
 def test_an_attack_without_a_space_in_use_is_refused(inputs, tmp_path, content):

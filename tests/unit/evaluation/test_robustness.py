@@ -8,9 +8,9 @@ import torch
 from torch import Tensor, nn
 
 from fuseline.evaluation import robustness
-from fuseline.model.prediction import predict_logits
 from fuseline.evaluation.robustness import measure_robustness
 from fuseline.evaluation.standing import Standing
+from fuseline.model.prediction import predict_logits
 from fuseline.params.evaluate import RobustnessParams
 
 SCALES = [0.25, 0.5, 1.0, 2.0, 4.0, 64.0]

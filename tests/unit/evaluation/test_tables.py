@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import csv
 import json
 
 import numpy as np
@@ -8,8 +9,8 @@ import pytest
 
 from fuseline.contracts import hash_path, predictions_schema, read_manifest, read_table
 from fuseline.evaluation.calibration import reliability_bins
-from fuseline.model.prediction import softmax
 from fuseline.evaluation.tables import write_plots, write_predictions
+from fuseline.model.prediction import softmax
 
 CURVE = [{"scale": 1.0, "robust_accuracy": 1 / 3}]
 
@@ -56,6 +57,15 @@ def test_plots_hold_one_confusion_row_per_example(tmp_path, rows):
         {"scale": 1.0, "robust_accuracy": 0.333333}
     ]
     assert len(pd.read_csv(tmp_path / "reliability.csv")) == 4
+
+
+@pytest.mark.parametrize("label", ["=1+1", "+1", "-1", "@SUM(A1)", "\t=1", "\r=1"])
+def test_a_label_is_no_formula_in_a_spreadsheet(tmp_path, make_data, label):
+    data = make_data(4, 2, labels=np.array([0, 1, 0, 1]), label_names=[label, "plain=1"])
+    write_plots(tmp_path, data, data.labels, [], CURVE)
+    with (tmp_path / "confusion.csv").open(newline="") as file:
+        cells = {cell for row in list(csv.reader(file))[1:] for cell in row}
+    assert cells == {f"'{label}", "plain=1"}
 
 
 def test_softmax_survives_large_logits():

@@ -6,6 +6,8 @@ import pytest
 from fuseline.errors import ContractError
 from fuseline.evaluation.twin import Block, feature_blocks, predict_twin, twin_metrics
 
+BOTH = ["text", "image"]
+
 
 def separable(make_data, num_rows: int = 150):
     """Rows whose class shows in the mean of one image column and in one text column."""
@@ -21,7 +23,7 @@ def separable(make_data, num_rows: int = 150):
 
 def test_learns_what_its_features_hold(make_data):
     data, texts = separable(make_data)
-    found = twin_metrics(data, feature_blocks(data, texts))
+    found = twin_metrics(data, feature_blocks(data, texts), BOTH)
     assert found["twin"]["accuracy"] > 0.85
     assert found["twin_text_only"]["accuracy"] > 0.85
     assert 0.4 < found["twin_image_only"]["accuracy"] < 0.9
@@ -69,7 +71,7 @@ def test_a_modality_that_is_not_configured_predicts_the_commonest_class(make_dat
     labels = np.array([1] * 90 + [0] * 30 + [2] * 30)
     data = make_data(150, 3, labels=labels, features={}, feature_mask={})
     texts = np.zeros((150, 2), dtype=np.float32)
-    found = twin_metrics(data, feature_blocks(data, texts))
+    found = twin_metrics(data, feature_blocks(data, texts), BOTH)
     share = (labels[data.splits == "test"] == 1).mean()
     assert found["twin_image_only"]["accuracy"] == pytest.approx(share)
     assert found["twin"]["accuracy"] == pytest.approx(share)
@@ -81,7 +83,21 @@ def test_features_are_averaged_over_positions_in_float32(make_data):
     assert (feature_blocks(data, None)["image"].values == big[0, 0, 0]).all()
 
 
+def test_each_modality_has_a_twin_of_its_own(make_data):
+    """Of a sound its course counts: both classes have the mean 0, and one of them swings."""
+    labels = np.arange(150) % 2
+    audio = np.zeros((150, 4, 2), dtype=np.float16)
+    audio[labels == 1, :, 0] = [2.0, -2.0, 2.0, -2.0]
+    data = make_data(150, 2, labels=labels)
+    data.features["audio"], data.feature_mask["audio"] = audio, np.ones(150, dtype=bool)
+    found = twin_metrics(data, feature_blocks(data, None), [*BOTH, "audio"])
+    assert set(found) == {"twin", "twin_text_only", "twin_image_only", "twin_audio_only"}
+    assert found["twin_audio_only"]["accuracy"] == 1.0
+    assert found["twin"]["accuracy"] > 0.9
+    assert found["twin_image_only"]["accuracy"] < 0.8
+
+
 def test_one_label_is_nothing_to_learn(make_data):
     data = make_data(labels=np.zeros(24, dtype=np.int64))
     with pytest.raises(ContractError, match=r"fewer than two labels.*columns\.label"):
-        twin_metrics(data, feature_blocks(data, None))
+        twin_metrics(data, feature_blocks(data, None), BOTH)
