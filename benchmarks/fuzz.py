@@ -1,0 +1,304 @@
+"""Damaged files and rows through the checks of `ingest`: nothing may crash, hang or be lost.
+
+Media are real files of every kind, damaged, and judged one by one. Rows come from damaged CSV,
+JSONL and Parquet files, and go through the whole of `ingest`. Every case follows from the seed
+and its number, so that one that fails can be run again alone.
+"""
+
+from __future__ import annotations
+
+import faulthandler
+import io
+import os
+import random
+import resource
+import sys
+import tempfile
+import time
+from collections import Counter
+from collections.abc import Iterator
+from concurrent.futures import ProcessPoolExecutor
+from concurrent.futures.process import BrokenProcessPool
+from contextlib import contextmanager, redirect_stderr, redirect_stdout
+from dataclasses import dataclass, field
+from functools import cache
+from pathlib import Path
+
+import pyarrow as pa
+import pyarrow.parquet as pq
+
+from benchmarks.mutations import mutated
+from fuseline.config import read_yaml
+from fuseline.contracts import EXAMPLES, QUARANTINE, read_table
+from fuseline.errors import FuselineError
+from fuseline.ingest import ingest_examples
+from fuseline.ingest.refusal import Refusal
+from fuseline.ingest.validate import Validator
+from fuseline.params.ingest import IngestParams
+from fuseline.sources import Media, RawRow
+from tests.made_media import real_media
+
+ROOT = Path(__file__).resolve().parent.parent
+SEED = 20_001
+NUM_FILES, NUM_MANIFESTS = 16_000, 300
+ROWS_PER_MANIFEST = 24
+FILES_PER_TASK, MANIFESTS_PER_TASK = 500, 10
+# No case may take longer: more is a hang.
+MAX_SECONDS = 30.0
+
+MEDIA = {
+    "image": ("png", "jpg", "webp", "gif", "bmp", "tiff", "ppm"),
+    "audio": ("wav", "flac", "ogg", "mp3"),
+    "video": ("mp4", "webm", "mkv", "avi", "ts"),
+}
+COLUMNS = {
+    "id": "id",
+    "text": "text",
+    "image": "image",
+    "audio": "audio",
+    "video": "video",
+    "tabular": ["price", "colour"],
+    "label": "label",
+    "group": "group",
+    "lang": "lang",
+    "license": "license",
+    "provenance": None,
+}
+TEXTS = [
+    "plain words",
+    "caf\u00e9 \U0001f468\u200d\U0001f469\u200d\U0001f467",
+    "\u05e9\u05dc\u05d5\u05dd \u202eevil",
+    "=cmd|' /C calc'!A0",
+    "<script>alert(1)</script>",
+    "write to jo@example.com or 4111 1111 1111 1111",
+    "nul \0 and bell \a",
+    "",
+    'line\r\nbreak, "quoted"',
+    "x" * 3000,
+]
+
+
+@dataclass
+class Outcome:
+    """What became of some cases.
+
+    Attributes:
+        counts: cases by what they ended as.
+        crashes: one line for each case that ended otherwise.
+        slowest: seconds, and the case.
+        peak_bytes: memory of the process, at most.
+    """
+
+    counts: Counter[str] = field(default_factory=Counter)
+    crashes: list[str] = field(default_factory=list)
+    slowest: tuple[float, str] = (0.0, "")
+    peak_bytes: int = 0
+
+    def add(self, other: Outcome) -> None:
+        self.counts += other.counts
+        self.crashes += other.crashes
+        self.slowest = max(self.slowest, other.slowest)
+        self.peak_bytes = max(self.peak_bytes, other.peak_bytes)
+
+
+def fuzz_files(numbers: range, seed: int = SEED) -> Outcome:
+    """Judge one damaged file for each number, which also decides how it is damaged."""
+    outcome = Outcome()
+    params = _params(Path("unused.csv"))
+    for number in numbers:
+        rng = random.Random(f"file {seed} {number}")
+        name, content = _damaged_file(rng)
+        medium = next(medium for medium, endings in MEDIA.items() if name.endswith(endings))
+        row = RawRow(
+            source_row=number,
+            example_id=str(number),
+            raw={"path": name},
+            **{medium: Media(content, name)},
+        )
+        with _watched(outcome, f"file {number} ({name})"):
+            outcome.counts[f"{medium}: {_verdict(row, params)}"] += 1
+    return outcome
+
+
+def _damaged_file(rng: random.Random) -> tuple[str, bytes]:
+    media = real_media()
+    name = rng.choice(sorted(media))
+    return name, mutated(media[name], media[rng.choice(sorted(media))], rng)
+
+
+def _verdict(row: RawRow, params: IngestParams) -> str:
+    validator = Validator(params, frozenset(MEDIA))
+    try:
+        record = validator.keep(row).record
+    except Refusal as refusal:
+        validator.quarantined(row, refusal)
+        return refusal.reason
+    # What was kept must be good for whoever reads it next.
+    again = RawRow(
+        source_row=0,
+        example_id="again",
+        raw={},
+        **{medium: Media(**record[medium]) for medium in MEDIA if record[medium]},
+    )
+    changes = validator.keep(again).record["sanitised"]
+    assert not [change for change in changes if not change.endswith(":extension")], changes
+    return "kept"
+
+
+def fuzz_manifests(numbers: range, seed: int = SEED) -> Outcome:
+    """Ingest one damaged manifest for each number, row by row."""
+    outcome = Outcome()
+    for number in numbers:
+        rng = random.Random(f"manifest {seed} {number}")
+        with (
+            _watched(outcome, f"manifest {number}"),
+            tempfile.TemporaryDirectory(prefix="fuseline-fuzz-") as folder,
+            redirect_stdout(io.StringIO()),
+            redirect_stderr(io.StringIO()),
+        ):
+            outcome.counts += _ingested(Path(folder), rng)
+    return outcome
+
+
+def _ingested(folder: Path, rng: random.Random) -> Counter[str]:
+    """Rows by what they ended as."""
+    raw = folder / "raw"
+    raw.mkdir()
+    manifest = _damaged_manifest(raw, rng)
+    try:
+        metrics = ingest_examples(_params(manifest), folder / "e", folder / "q", raw=raw)
+    except FuselineError:
+        return Counter({"rows: of a file that was refused as a whole": ROWS_PER_MANIFEST})
+    kept = read_table(folder / "e", EXAMPLES, "examples")
+    refused = read_table(folder / "q", QUARANTINE, "quarantine")
+    assert (kept.num_rows, refused.num_rows) == (metrics["rows_kept"], metrics["rows_quarantined"])
+    positions = kept["source_row"].to_pylist() + refused["source_row"].to_pylist()
+    assert sorted(positions) == list(range(metrics["rows_in"])), "a row was lost"
+    reasons = Counter({f"rows: {reason}": n for reason, n in metrics["quarantined"].items() if n})
+    return reasons + Counter({"rows: kept": kept.num_rows})
+
+
+def _damaged_manifest(raw: Path, rng: random.Random) -> Path:
+    """A manifest whose lines are damaged here and there, its header seldom."""
+    table = pa.Table.from_pylist([_row(raw, number, rng) for number in range(ROWS_PER_MANIFEST)])
+    kind = rng.choice(["csv", "csv", "jsonl", "jsonl", "parquet"])
+    path = raw / f"rows.{kind}"
+    _, other = _damaged_file(rng)
+    if kind == "parquet":
+        pq.write_table(table, path, compression=rng.choice(["none", "zstd"]))
+        if rng.random() < 0.3:
+            path.write_bytes(mutated(path.read_bytes(), other or b"\0", rng))
+        return path
+    if kind == "csv":
+        table.to_pandas().to_csv(path, index=False, lineterminator=rng.choice(["\n", "\r\n"]))
+    else:
+        table.to_pandas().to_json(path, orient="records", lines=True)
+    header, *lines = path.read_bytes().splitlines(keepends=True)
+    with path.open("wb") as file:
+        file.write(mutated(header, other or b"\0", rng) if rng.random() < 0.1 else header)
+        for line in lines:
+            file.write(mutated(line, other or b"\0", rng) if rng.random() < 0.4 else line)
+    return path
+
+
+def _row(raw: Path, number: int, rng: random.Random) -> dict[str, str]:
+    """A row that names a damaged file or none."""
+    name, content = _damaged_file(rng)
+    medium = next(medium for medium, endings in MEDIA.items() if name.endswith(endings))
+    (raw / f"{number}_{name}").write_bytes(content)
+    names = {medium: rng.choice([f"{number}_{name}", "", "", "../rows.csv"])}
+    return {
+        "id": str(rng.randrange(20 * ROWS_PER_MANIFEST)),
+        "text": rng.choice(TEXTS),
+        "image": names.get("image", ""),
+        "audio": names.get("audio", ""),
+        "video": names.get("video", ""),
+        "price": rng.choice(["1.5", "-3", "", "nan", "1e999", "x"]),
+        "colour": rng.choice(["red", " blue ", "", "\u202e"]),
+        "label": rng.choice(["a", "b", "b", "c", " a ", "nan"]),
+        "group": rng.choice(["", "g1", "g2"]),
+        "lang": rng.choice(["en", "", "xx-weird"]),
+        "license": rng.choice(["CC0-1.0", ""]),
+    }
+
+
+@cache
+def _section() -> dict[str, object]:
+    section = read_yaml(ROOT / "params.yaml")["ingest"]
+    return section | {"source": "manifest", "min_label_rows": 1, "max_quarantined_share": 1.0}
+
+
+def _params(manifest: Path) -> IngestParams:
+    return IngestParams.model_validate(
+        _section() | {"manifest": {"path": str(manifest), "columns": COLUMNS}}
+    )
+
+
+@contextmanager
+def _watched(outcome: Outcome, case: str) -> Iterator[None]:
+    """Time a case, and note what it raises; nothing may."""
+    start = time.perf_counter()
+    faulthandler.dump_traceback_later(MAX_SECONDS, exit=True)
+    try:
+        yield
+    except Exception as error:  # noqa: BLE001
+        outcome.crashes.append(f"{case}: {type(error).__name__}: {error}")
+        outcome.counts["crashed"] += 1
+    finally:
+        faulthandler.cancel_dump_traceback_later()
+    outcome.slowest = max(outcome.slowest, (time.perf_counter() - start, case))
+    # Kilobytes on Linux.
+    outcome.peak_bytes = 1024 * resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+
+
+def _quiet() -> None:
+    """Decoders write their complaints straight to the terminal."""
+    os.dup2(os.open(os.devnull, os.O_WRONLY), 2)
+
+
+def _run(task: tuple[str, range]) -> Outcome:
+    kind, numbers = task
+    return fuzz_files(numbers) if kind == "file" else fuzz_manifests(numbers)
+
+
+def _isolated(task: tuple[str, range]) -> Outcome:
+    """Run a task in a process of its own; where that dies, each of its cases in one."""
+    try:
+        with ProcessPoolExecutor(1, initializer=_quiet) as pool:
+            return pool.submit(_run, task).result()
+    except BrokenProcessPool:
+        kind, numbers = task
+        if len(numbers) > 1:
+            outcome = Outcome()
+            for number in numbers:
+                outcome.add(_isolated((kind, range(number, number + 1))))
+            return outcome
+        case = f"{kind} {numbers[0]}: killed its process, or took over {MAX_SECONDS:g} s"
+        return Outcome(Counter({"crashed": 1}), [case])
+
+
+def _tasks() -> list[tuple[str, range]]:
+    files = range(0, NUM_FILES, FILES_PER_TASK)
+    manifests = range(0, NUM_MANIFESTS, MANIFESTS_PER_TASK)
+    return [("file", range(start, start + FILES_PER_TASK)) for start in files] + [
+        ("manifest", range(start, start + MANIFESTS_PER_TASK)) for start in manifests
+    ]
+
+
+def main() -> None:
+    """Run every case, print what they ended as, fail where one crashed."""
+    outcome = Outcome()
+    for task in _tasks():
+        outcome.add(_isolated(task))
+        print(f"{task[0]} {task[1].stop}: {len(outcome.crashes)} crashes", flush=True)
+    for name, count in sorted(outcome.counts.items()):
+        print(f"{name:<50}{count:>8}")
+    print(f"{'all':<50}{outcome.counts.total():>8}")
+    print(f"slowest: {outcome.slowest[0]:.2f} s, {outcome.slowest[1]}")
+    print(f"peak memory: {outcome.peak_bytes / 1e6:.0f} MB")
+    if outcome.crashes:
+        sys.exit("\n".join(["crashes:", *outcome.crashes]))
+
+
+if __name__ == "__main__":
+    main()
