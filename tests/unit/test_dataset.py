@@ -39,6 +39,7 @@ def tables(tmp_path):
             "image": None,
             "audio": None,
             "sanitised": [],
+            "findings": [],
         }
         for n, row in enumerate(common)
     ]
@@ -81,6 +82,21 @@ def test_batches_are_padded_to_a_multiple_of_eight(tables):
 def test_a_modality_left_out_is_absent(tables):
     assert not load(tables, modalities=["image"]).text_mask.any()
     assert load(tables, modalities=["text"]).features == {}
+
+
+def test_a_modality_that_no_row_has_is_absent_everywhere(tables):
+    rows = [
+        {"example_id": f"row-{n}", "split": "train", "group": "g", "features": None}
+        for n in range(4)
+    ]
+    schema = features_schema(1, 1)
+    write(tables / "features" / "video", schema, "features", rows, shape=[1, 1])
+    data = load(tables, modalities=["text", "image", "video"])
+    assert data.features["video"].shape == (4, 1, 1)
+    assert not data.present("video").any()
+    assert data.present("image").tolist() == [True, False, True, True]
+    assert not data.present("audio").any(), "not asked for"
+    assert data.batch([0, 1])["video_features"].shape == (2, 1, 1)
 
 
 def test_without_examples_there_are_no_labels(tables):

@@ -57,3 +57,16 @@ def test_an_attack_needs_a_space_that_takes_part():
         ConfigError, match=r"adversarial_finetune\.attack\.epsilon: expected a radius for text_emb"
     ):
         check(content)
+
+
+@pytest.mark.parametrize("modality", ["audio", "video", "tabular"])
+def test_any_modality_has_a_space_to_attack(modality):
+    content = with_value("base.modalities", [modality])
+    with pytest.raises(ConfigError, match=f"expected a radius for {modality}_feature"):
+        check(content)
+    for attack in (
+        content["adversarial_finetune"]["attack"],
+        content["evaluate"]["robustness"]["attack"],
+    ):
+        attack["epsilon"] = {f"{modality}_feature": 1.0}
+    check(content)

@@ -1,8 +1,61 @@
 import json
 
+import pytest
+import torch
 from transformers import BertConfig
 
+from fuseline.contracts import TableWriter, features_schema
 from fuseline.modalities.configs import portable
+from fuseline.model import FuselineForClassification
+from fuseline.model.creation import create_model
+from fuseline.model.encoders import ConvEncoder, PerceptronEncoder
+from fuseline.params.pretrain import FusionParams, ModelParams
+
+PARAMS = ModelParams(
+    hidden_size=16,
+    contrastive_size=8,
+    fusion=FusionParams(kind="attention", num_layers=1, num_heads=2, dropout=0.0),
+)
+MANIFESTS = {
+    "image": {"shape": [1, 1], "encoder": ""},  # as where no row has a picture
+    "audio": {"shape": [4, 6], "encoder": "log_mel"},
+    "video": {"shape": [2, 5], "encoder": "patches"},
+    "tabular": {"shape": [1, 3], "encoder": "columns"},
+}
+
+
+@pytest.fixture
+def features(tmp_path):
+    for name, facts in MANIFESTS.items():
+        schema = features_schema(*facts["shape"])
+        TableWriter(tmp_path / name, schema, "features").finish(
+            modality=name, revision="", config=None, **facts
+        )
+    return tmp_path
+
+
+def test_features_that_no_network_made_get_an_encoder_of_their_own(
+    features, tokenizer_folder, tmp_path
+):
+    """And a saved model builds it again from its own configuration."""
+    torch.manual_seed(0)
+    model = create_model(PARAMS, tokenizer_folder, features, list(MANIFESTS))
+    encoders = {name: part.encoder for name, part in model.fuseline.embeddings.items()}
+    assert isinstance(encoders["audio"], ConvEncoder)
+    assert isinstance(encoders["tabular"], PerceptronEncoder)
+    assert encoders["image"] is None
+    assert encoders["video"] is None
+    model.save_pretrained(tmp_path / "model")
+    again = FuselineForClassification.from_pretrained(tmp_path / "model", num_labels=2)
+    ours, theirs = model.fuseline.state_dict(), again.fuseline.state_dict()
+    assert set(ours) == set(theirs)
+    assert all(torch.equal(value, theirs[name]) for name, value in ours.items())
+
+
+def test_without_pictures_there_is_no_image_encoder(features, tokenizer_folder):
+    model = create_model(PARAMS, tokenizer_folder, features, ["image", "audio"])
+    assert model.fuseline.image_encoder is None
+    assert model.config.image_encoder is None
 
 
 def test_no_path_of_the_machine_is_part_of_a_saved_configuration(tmp_path):
