@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+from array import array
 from collections import Counter
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Iterator, Sequence
 from typing import Any
 
 from fuseline.ingest.candidate import Candidate, Record
-from fuseline.ingest.duplicates import Copy, CopySearch
+from fuseline.ingest.duplicates import Contents, Copy, CopySearch
+from fuseline.ingest.duplicates.search import ALL, MODALITIES
 from fuseline.ingest.refusal import Refusal
 from fuseline.ingest.split import Splitter
 from fuseline.params.ingest import IngestParams
@@ -16,119 +17,118 @@ from fuseline.params.ingest import IngestParams
 MAX_LISTED_CONFLICTS = 50
 
 
-@dataclass(frozen=True)
-class _Placed:
-    """A kept row, as far as later ones need to know it."""
-
-    example_id: str
-    label: str | None
-    group: str
-    split: str
-
-
 class Assigner:
     """Gives each row its group and split, by the rows before it.
 
     A row that copies an earlier one joins its group; a group of the user's whose first row does
-    so becomes another name of that group. A row that belongs to two groups in different splits
-    cannot be kept: rows that later ones join are never moved, so that tables written before stay
-    as they are.
+    so becomes another name of that group. A row that belongs to groups in different splits cannot
+    be kept: the rows before it are never moved, so that tables written earlier stay as they are.
     """
 
     def __init__(self, params: IngestParams) -> None:
         self._search = CopySearch(params.duplicates)
         self._splitter = Splitter(params.split)
-        # Of every row that was searched; None where it was not kept.
-        self._placed: list[_Placed | None] = []
-        # The group that a user's group turned out to be, and the split of each such group.
-        self._group_of: dict[str, str] = {}
-        self._split_of: dict[str, str] = {}
-        self._rows_of: Counter[str] = Counter()
+        # Groups by number: name, split, first row and number of rows.
+        self._names: list[str] = []
+        self._splits: list[str] = []
+        self._first_rows = array("q")
+        self._sizes = array("q")
+        # The group that a user's group, or an id standing for one, turned out to be.
+        self._group_of: dict[str, int] = {}
+        # Kept rows by number.
+        self._ids: list[str] = []
+        self._labels: list[str | None] = []
+        self._groups = array("q")
         self._copies: Counter[str] = Counter()
         self._joined = 0
         self._num_conflicts = 0
         self.conflicts: list[dict[str, Any]] = []
 
-    def assign(self, block: Sequence[Candidate]) -> list[Record | Refusal]:
+    def assign(self, block: Sequence[Candidate]) -> Iterator[Record | Refusal]:
         """Complete each row's record with `group` and `split`, or refuse it.
 
         A refusal is always `straddles_splits`.
         """
-        return [
-            self._one(candidate, copies)
-            for candidate, copies in zip(block, self._search.add(block), strict=True)
-        ]
+        for candidate, contents in zip(block, self._search.read(block), strict=True):
+            yield self._assign(candidate.record, contents)
 
-    def _one(self, candidate: Candidate, copies: list[Copy]) -> Record | Refusal:
-        record = candidate.record
-        sources = [(placed, copy.modality) for copy in copies if (placed := self._placed[copy.row])]
-        own = self._group_of.get(record["group"] or "")
-        groups = dict.fromkeys([*([own] if own else []), *(row.group for row, _ in sources)])
-        splits = {group: self._split_of[group] for group in groups}
-        if len(set(splits.values())) > 1:
-            self._placed.append(None)
-            return _straddling(record, own, splits, sources)
-        group = next(iter(groups), None)
-        if group is None:
-            group = record["group"] or record["example_id"]
-            # A row's own id may be the name of somebody else's group.
-            while group in self._split_of:
-                group += "+"
-            self._split_of[group] = self._splitter.assign(group, record["label"])
-        if record["group"]:
-            self._joined += record["group"] not in self._group_of and group != record["group"]
-            self._group_of.setdefault(record["group"], group)
-        self._count(record, sources)
-        placed = _Placed(record["example_id"], record["label"], group, self._split_of[group])
-        self._placed.append(placed)
-        self._rows_of[group] += 1
-        return record | {"group": group, "split": placed.split}
+    def _assign(self, record: Record, contents: Contents) -> Record | Refusal:
+        copies = self._search.copies(contents)
+        key = record["group"] or record["example_id"]
+        own = self._group_of.get(key)
+        # Rows by the split that they would tie this one to; the first of each.
+        ties: dict[str, Copy | None] = {}
+        if own is not None:
+            ties[self._splits[own]] = None
+        for copy in copies:
+            ties.setdefault(self._splits[self._groups[copy.row]], copy)
+        if len(ties) > 1:
+            return self._straddling(key, own, ties)
+        if own is None:
+            own = self._groups[copies[0].row] if copies else self._new_group(key, record["label"])
+            self._group_of[key] = own
+            self._joined += bool(copies)
+        self._count(record, copies)
+        self._keep(record, own, contents)
+        record["group"], record["split"] = self._names[own], self._splits[own]
+        return record
 
-    def _count(self, record: Record, sources: list[tuple[_Placed, str]]) -> None:
-        if not sources:
+    def _new_group(self, name: str, label: str | None) -> int:
+        self._names.append(name)
+        self._splits.append(self._splitter.assign(name, label))
+        self._first_rows.append(len(self._ids))
+        self._sizes.append(0)
+        return len(self._names) - 1
+
+    def _keep(self, record: Record, group: int, contents: Contents) -> None:
+        self._search.keep(contents)
+        self._ids.append(record["example_id"])
+        self._labels.append(record["label"])
+        self._groups.append(group)
+        self._sizes[group] += 1
+
+    def _count(self, record: Record, copies: list[Copy]) -> None:
+        if not copies:
             return
-        self._copies["rows"] += 1
-        self._copies.update({modality for _, modality in sources})
-        for row, modality in sources:
-            if row.label != record["label"]:
+        modalities = {copy.modality for copy in copies}
+        self._copies.update(["rows", *([ALL] if ALL in modalities else modalities)])
+        for copy in copies:
+            label = self._labels[copy.row]
+            if label != record["label"]:
                 self._num_conflicts += 1
                 if len(self.conflicts) < MAX_LISTED_CONFLICTS:
                     self.conflicts.append(
                         {
-                            "example_ids": [row.example_id, record["example_id"]],
-                            "labels": [row.label or "", record["label"] or ""],
-                            "alike_in": modality,
+                            "example_ids": [self._ids[copy.row], record["example_id"]],
+                            "labels": [label or "", record["label"] or ""],
+                            "alike_in": copy.modality,
                         }
                     )
                 return
 
+    def _straddling(self, key: str, own: int | None, ties: dict[str, Copy | None]) -> Refusal:
+        said = []
+        for split, copy in ties.items():
+            if copy is None:
+                assert own is not None
+                first = self._ids[self._first_rows[own]]
+                said.append(f"its group {key!r}, that of row {first!r}, lies in {split}")
+            else:
+                what = "all that it holds" if copy.modality == ALL else f"its {copy.modality}"
+                said.append(f"it copies row {self._ids[copy.row]!r} in {split} by {what}")
+        sentence = ", but ".join(said)
+        return Refusal("straddles_splits", f"{sentence[0].upper()}{sentence[1:]}.")
+
     def metrics(self) -> dict[str, Any]:
-        """What was found of copies."""
-        rows = self._rows_of.total()
+        """What was found of copies, rows of rare labels included.
+
+        `rows` copy an earlier row; by modality, those that are alike in all count under `all`
+        alone.
+        """
         return {
             "rows": self._copies["rows"],
-            "by_modality": {
-                modality: self._copies[modality]
-                for modality in ("all", "text", "image", "audio", "video")
-            },
+            "by_modality": {name: self._copies[name] for name in (ALL, *MODALITIES)},
             "groups_joined": self._joined,
             "label_conflicts": self._num_conflicts,
-            "largest_group_share": max(self._rows_of.values(), default=0) / max(rows, 1),
+            "largest_group_share": max(self._sizes, default=0) / max(len(self._ids), 1),
         }
-
-
-def _straddling(
-    record: Record,
-    own: str | None,
-    splits: dict[str, str],
-    sources: list[tuple[_Placed, str]],
-) -> Refusal:
-    evidence = [f"its group {record['group']!r} lies in {splits[own]}"] if own else []
-    seen = {splits[own]} if own else set()
-    for row, modality in sources:
-        if row.split not in seen:
-            seen.add(row.split)
-            what = "everything" if modality == "all" else f"its {modality}"
-            evidence.append(f"it is like {row.example_id!r} in {row.split} by {what}")
-    sentence = ", and ".join(evidence)
-    return Refusal("straddles_splits", f"{sentence[0].upper()}{sentence[1:]}.")

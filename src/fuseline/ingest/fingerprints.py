@@ -71,7 +71,8 @@ def audio_fingerprint(samples: np.ndarray, sampling_rate: int) -> bytes:
     length = min(round(seconds / _LENGTH_UNIT), 256**LENGTH_BYTES - 1)
     energies = _band_energies(samples, sampling_rate)
     seconds_and_levels = length.to_bytes(LENGTH_BYTES, "big") + _audio_sketch(energies)
-    return _audio_hash(energies) + seconds_and_levels
+    fingerprint: bytes = _audio_hash(energies) + seconds_and_levels
+    return fingerprint
 
 
 def _image_hash(image: Image.Image) -> bytes:

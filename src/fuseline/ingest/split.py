@@ -4,49 +4,59 @@ from __future__ import annotations
 
 import hashlib
 import math
-from collections import Counter
+from collections.abc import Sequence
 
+from fuseline.contracts import SPLITS
 from fuseline.params.ingest import SplitParams
 
 # As many bits as a float holds exactly.
 _BITS = 53
+# What rounding may leave of a nought.
+_ROUNDING = 1e-9
 
 
 class Splitter:
     """Gives new groups their splits, in the order in which they come.
 
-    The hash of a group's name decides, among the splits that keep the label's groups near the
-    shares: of n groups of a label each split has more than `share * n - 1` and fewer than
-    `share * n + 1`. So a label of ten groups is tested, and groups that come later move none that
-    were there. Groups without a label follow the hash alone.
+    Of n groups of a label each split has more than `share * n - 1` and fewer than `share * n + 1`,
+    and groups that come later move none that were there.
+
+    A split lacks its share of the groups, the new one included, less those that it has. What all
+    lack sums to one, and none lacks less than minus one. Whatever lacks one of the label is due,
+    and no other can be. Otherwise the hash of the group's name decides among those that lack some
+    of the label, each as likely as what it lacks of the label's groups and of all groups together:
+    the shares are met on average, and few groups soon lie in every split.
     """
 
     def __init__(self, params: SplitParams) -> None:
         self._params = params
-        self._shares = {"train": params.train, "dev": params.dev, "test": params.test}
-        self._counts: dict[str, Counter[str]] = {}
+        self._shares = (params.train, params.dev, params.test)
+        self._all = [0] * len(SPLITS)
+        self._by_label: dict[str, list[int]] = {}
 
     def assign(self, group: str, label: str | None) -> str:
-        """Split of a new group, given the label of its first row."""
-        hashed = split_of(group, self._params)
+        """Split of a new group, given the label of its first row; by the hash alone without."""
         if label is None:
-            return hashed
-        counts = self._counts.setdefault(label, Counter())
-        chosen = self._nearest_to_shares(counts, hashed)
+            return split_of(group, self._params)
+        counts = self._by_label.setdefault(label, [0] * len(SPLITS))
+        chosen = self._choose(group, self._lacking(counts), self._lacking(self._all))
         counts[chosen] += 1
-        return chosen
+        self._all[chosen] += 1
+        return SPLITS[chosen]
 
-    def _nearest_to_shares(self, counts: Counter[str], hashed: str) -> str:
-        """The hashed split, unless it is full or another one is overdue."""
-        groups = counts.total() + 1
-        missing = {
-            split: share * groups - counts[split] for split, share in self._shares.items() if share
-        }
-        # Ties go to the first in order.
-        overdue = max(missing, key=lambda split: missing[split])
-        if missing[overdue] >= 1.0 or missing[hashed] <= 0.0:
-            return overdue
-        return hashed
+    def _choose(self, group: str, of_label: list[float], of_all: list[float]) -> int:
+        most = max(of_label)
+        if most >= 1 - _ROUNDING:
+            return of_label.index(most)
+        weights = [
+            lack + min(max(lack_of_all, 0.0), 1.0) if lack > _ROUNDING else 0.0
+            for lack, lack_of_all in zip(of_label, of_all, strict=True)
+        ]
+        return _at(_position(group, self._params.salt) * sum(weights), weights)
+
+    def _lacking(self, counts: list[int]) -> list[float]:
+        groups = sum(counts) + 1
+        return [share * groups - have for share, have in zip(self._shares, counts, strict=True)]
 
 
 def split_of(group: str, params: SplitParams) -> str:
@@ -55,13 +65,21 @@ def split_of(group: str, params: SplitParams) -> str:
     A pure function of the group's name, the salt and the shares: no other row matters. The
     shares are those of groups, and met on average; raising a share moves groups only into it.
     """
-    position = _position(group, params.salt)
-    if position < params.train:
-        return "train"
-    # Without a test share, rounding of the sum must not leave a gap for one.
-    if position < params.train + params.dev or params.test == 0:
-        return "dev" if params.dev else "train"
-    return "test"
+    shares = (params.train, params.dev, params.test)
+    return SPLITS[_at(_position(group, params.salt), shares)]
+
+
+def _at(position: float, widths: Sequence[float]) -> int:
+    """Which of the intervals that follow each other from 0 a position lies in."""
+    end, last = 0.0, 0
+    for index, width in enumerate(widths):
+        end += width
+        if width:
+            last = index
+            if position < end:
+                break
+    # Where rounding leaves a gap at the end, the last interval fills it.
+    return last
 
 
 def _position(group: str, salt: int) -> float:

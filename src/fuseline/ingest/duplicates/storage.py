@@ -51,6 +51,8 @@ class SortedRuns:
 
     def add(self, keys: np.ndarray, ordinals: np.ndarray) -> None:
         """Add entries: keys (N,) uint64, ordinals (N,) uint32, rising for equal keys."""
+        if not len(keys):
+            return
         self._runs.append(_sorted(keys, ordinals))
         while len(self._runs) > 1 and len(self._runs[-2][0]) < 2 * len(self._runs[-1][0]):
             later, earlier = self._runs.pop(), self._runs.pop()
