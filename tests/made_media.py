@@ -56,6 +56,7 @@ def video(
     codec: str = "mpeg4",
     *,
     sound_codec: str | None = None,
+    sound_seconds: float | None = None,
     num_frames: int = 10,
     size: tuple[int, int] = (64, 48),
     rotation: int = 0,
@@ -66,6 +67,7 @@ def video(
     Args:
         kind: FFmpeg's name of the container.
         codec, sound_codec: FFmpeg's names; without the latter there is no sound.
+        sound_seconds: as long as the picture where None.
         num_frames: at 25 a second.
         size: width and height in pixels.
         rotation: degrees that a player turns the frames by.
@@ -85,7 +87,9 @@ def video(
         container.mux(stream.encode())
         if track is not None:
             heard = av.AudioFrame.from_ndarray(
-                tone(num_frames / FRAMES_PER_SECOND)[None], format="fltp", layout="mono"
+                tone(sound_seconds or num_frames / FRAMES_PER_SECOND)[None],
+                format="fltp",
+                layout="mono",
             )
             heard.rate, heard.pts = RATE, 0
             container.mux(track.encode(heard))

@@ -41,6 +41,8 @@ _CONTAINERS = {
 _DEFAULT_FRAME_SECONDS = Fraction(1, 25)
 # An index may name the same bytes again and again; honest ones name each once.
 _MAX_REREAD = 2
+# Sound comes in frames of its own, and may end later than the picture.
+_SOUND_TAIL_SECONDS = 1.0
 
 
 @dataclass(frozen=True)
@@ -88,13 +90,13 @@ def read_video(content: bytes, *, num_frames: int = 0, limits: Limits = _NO_LIMI
         pictures, sound = _picture_stream(container, limits), _sound_stream(container)
         packets = _packets(container, [pictures, sound], len(content), limits)
         start, end = _span(packets, pictures)
-        if limits.seconds is not None and end - start > limits.seconds:
+        if limits.seconds is not None and float(end - start) > limits.seconds:
             raise MediaTooLarge(f"longer than {limits.seconds:g} seconds")
         share = (end - start) / max(1, num_frames)
         times = [start + share * (number + Fraction(1, 2)) for number in range(num_frames)]
         count, frames, (width, height) = _decode_pictures(packets, pictures, times, limits)
         if sound is not None:
-            _decode_sound(packets, sound, limits)
+            _decode_sound(packets, sound, limits.seconds)
     return Video(float(end - start), count, width, height, sound is not None, frames)
 
 
@@ -118,7 +120,7 @@ def sound_track(content: bytes) -> Waveform | None:
         if sound is None:
             return None
         packets = _packets(container, [sound], len(content), _NO_LIMITS)
-        return _decode_sound(packets, sound, _NO_LIMITS)
+        return _decode_sound(packets, sound, None)
 
 
 @contextmanager
@@ -254,7 +256,7 @@ def _upright(frame: VideoFrame) -> Image.Image:
 
 
 def _decode_sound(
-    packets: list[Packet[Any]], stream: AudioStream, limits: Limits
+    packets: list[Packet[Any]], stream: AudioStream, max_seconds: float | None
 ) -> Waveform | None:
     """The sound; None where its stream holds no samples."""
     check_sampling_rate(stream.rate)
@@ -262,7 +264,8 @@ def _decode_sound(
     first = next(blocks, None)
     if first is None:
         return None
-    return Waveform(join_blocks(chain([first], blocks), stream.rate, limits.seconds), stream.rate)
+    most = None if max_seconds is None else max_seconds + _SOUND_TAIL_SECONDS
+    return Waveform(join_blocks(chain([first], blocks), stream.rate, most), stream.rate)
 
 
 def _sound_blocks(packets: list[Packet[Any]], stream: AudioStream) -> Iterator[np.ndarray]:
