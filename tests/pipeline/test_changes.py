@@ -54,6 +54,7 @@ PARAMS: dict[str, tuple[object, set[str]]] = {
     "adversarial_finetune.clean_weight": (0.5, ADVERSARIAL),
     "evaluate.robustness.num_restarts": (2, EVALUATE),
     "evaluate.num_calibration_bins": (10, EVALUATE),
+    "leakage.max_rows": (100, LEAKAGE),
     "report.num_examples": (5, REPORT),
 }
 
@@ -66,6 +67,11 @@ MODULES: dict[str, set[str]] = {
     "src/fuseline/params/ingest.py": INGEST,
     "src/fuseline/params/whole.py": NOTHING,
     "src/fuseline/sources/emoji.py": INGEST,
+    "src/fuseline/ingest/duplicates/text_index.py": INGEST,
+    "src/fuseline/ingest/safety/personal.py": INGEST,
+    "src/fuseline/modalities/feature_cache.py": EXTRACT,
+    "src/fuseline/model/card.py": FINETUNE | ADVERSARIAL,
+    "src/fuseline/evaluation/leakage/shortcuts.py": LEAKAGE | REPORT,
     "src/fuseline/ingest/split.py": INGEST,
     "src/fuseline/modalities/extractors.py": EXTRACT,
     "src/fuseline/model/modeling.py": TRAINING | EVALUATE,

@@ -15,6 +15,7 @@ from pathlib import Path
 from typing import Any
 
 from ruamel.yaml import YAML
+from ruamel.yaml.comments import CommentedSeq
 
 from fuseline.contracts import hash_path
 from tests.declared import REPOSITORY
@@ -128,7 +129,7 @@ class Workspace:
             for section in sections:
                 place = place[section]
             assert leaf in place, key
-            place[leaf] = value
+            place[leaf] = _in_one_line(value)
         yaml.dump(content, path)
 
     def run(self, *command: str, **environment: str) -> subprocess.CompletedProcess[str]:
@@ -168,6 +169,15 @@ class Workspace:
     def hashes(self, paths: list[str]) -> dict[str, str]:
         """Hash of each file or folder."""
         return {path: hash_path(self.root / path) for path in paths}
+
+
+def _in_one_line(value: Any) -> Any:
+    """A list that is written in brackets: the comment of its key then stays on its line."""
+    if not isinstance(value, list):
+        return value
+    flow = CommentedSeq(value)
+    flow.fa.set_flow_style()
+    return flow
 
 
 def wait_for(condition: Callable[[], object], seconds: float) -> bool:

@@ -14,7 +14,7 @@ from fuseline.contracts import EXAMPLES, QUARANTINE, TableWriter
 from fuseline.errors import ContractError
 from fuseline.ingest.assign import Assigner
 from fuseline.ingest.candidate import Candidate
-from fuseline.ingest.refusal import Refusal
+from fuseline.ingest.refusal import REASONS, Refusal
 from fuseline.ingest.shards import ShardedTable, ShardPlan, move_to_quarantine
 from fuseline.ingest.tally import Tally
 from fuseline.ingest.validate import Validator
@@ -58,7 +58,7 @@ def ingest_examples(
     print(tally.summary())
     _check_share(tally, params)
     kept.writer.finish(source=source.name, label_conflicts=assigner.conflicts, **tally.facts)
-    refused.writer.finish(source=source.name)
+    refused.writer.finish(source=source.name, reasons=REASONS)
     return tally.metrics() | {"duplicates": assigner.metrics()}
 
 
@@ -124,8 +124,9 @@ def _check_share(tally: Tally, params: IngestParams) -> None:
 
 
 def _warn_if_unwatched(params: IngestParams, raw: Path) -> None:
-    path = params.manifest.path
-    if params.source != "manifest" or path is None:
+    path = getattr(getattr(params, params.source), "path", None)
+    # A hub's data set is named, not a path; its revision is what tells versions apart.
+    if path is None or (params.source == "datasets" and params.datasets.revision):
         return
     if not Path(path).resolve().is_relative_to(raw.resolve()):
         print(
