@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Iterable, Iterator
-from itertools import islice
 from pathlib import Path
 from typing import Any
 
@@ -15,7 +14,7 @@ from fuseline.errors import ContractError
 from fuseline.ingest.assign import Assigner
 from fuseline.ingest.candidate import Candidate
 from fuseline.ingest.refusal import REASONS, Refusal
-from fuseline.ingest.shards import ShardedTable, ShardPlan, move_to_quarantine
+from fuseline.ingest.shards import ShardedTable, ShardPlan, media_bytes, move_to_quarantine
 from fuseline.ingest.tally import Tally
 from fuseline.ingest.validate import Validator
 from fuseline.params.ingest import IngestParams
@@ -23,7 +22,8 @@ from fuseline.registry import lookup
 from fuseline.sources import SOURCES, RawRow, Source
 
 # Rows that are compared with all earlier ones at once; with their media they are in memory.
-BLOCK_ROWS = 128
+BLOCK_ROWS = 1024
+BLOCK_MEDIA_BYTES = 2**26
 
 
 def ingest_examples(
@@ -73,23 +73,36 @@ def _stream(
     """Every row to one of the two tables, a block at a time."""
     validator, plan = Validator(params, source.fields), ShardPlan(params.shard_rows)
     rows = tqdm(source.rows(), "ingest", total=source.num_rows, unit="row", file=sys.stderr)
-    for block in batched(rows, BLOCK_ROWS):
+    for block in _blocks(rows, validator):
         tally.rows_in += len(block)
-        judged = [_judge(validator, row) for row in block]
-        candidates = [outcome for outcome in judged if isinstance(outcome, Candidate)]
-        assigned = iter(assigner.assign(candidates))
-        for row, outcome in zip(block, judged, strict=True):
-            shard = plan.next(row.batch)
-            final = next(assigned) if isinstance(outcome, Candidate) else outcome
-            if isinstance(final, Refusal):
-                record = validator.quarantined(row, final)
+        assigned = assigner.assign([row for _, row in block if isinstance(row, Candidate)])
+        for row, judged in block:
+            outcome = next(assigned) if isinstance(judged, Candidate) else judged
+            if isinstance(outcome, Refusal):
+                record = validator.quarantined(row, outcome)
                 tally.refuse(record)
-                refused.add(record, shard)
+                refused.add(record, plan.place(row.batch, 0))
             else:
-                tally.keep(final)
-                kept.add(final, shard)
+                tally.keep(outcome)
+                kept.add(outcome, plan.place(row.batch, media_bytes(outcome)))
     kept.flush()
     refused.flush()
+
+
+def _blocks(
+    rows: Iterable[RawRow], validator: Validator
+) -> Iterator[list[tuple[RawRow, Candidate | Refusal]]]:
+    """Rows with their verdicts, as many at a time as memory has room for."""
+    block: list[tuple[RawRow, Candidate | Refusal]] = []
+    held = 0
+    for row in rows:
+        judged = _judge(validator, row)
+        block.append((row, judged))
+        held += media_bytes(judged.record) if isinstance(judged, Candidate) else 0
+        if len(block) == BLOCK_ROWS or held > BLOCK_MEDIA_BYTES:
+            yield block
+            block, held = [], 0
+    yield block
 
 
 def _judge(validator: Validator, row: RawRow) -> Candidate | Refusal:
@@ -97,13 +110,6 @@ def _judge(validator: Validator, row: RawRow) -> Candidate | Refusal:
         return validator.keep(row)
     except Refusal as refusal:
         return refusal
-
-
-def batched(rows: Iterable[RawRow], size: int) -> Iterator[list[RawRow]]:
-    """Lists of `size` rows, the last one shorter."""
-    rows = iter(rows)
-    while block := list(islice(rows, size)):
-        yield block
 
 
 def _check_share(tally: Tally, params: IngestParams) -> None:
