@@ -105,7 +105,7 @@ def _track(container: Any, codec: str) -> Any:
 
 def _frame(number: int, size: tuple[int, int]) -> np.ndarray:
     frame = np.zeros((size[1], size[0], 3), np.uint8)
-    frame[..., 0] = 10 * number
+    frame[..., 0] = 10 * number % 256
     frame[:, : number + 1] = 255
     return frame
 

@@ -10,7 +10,16 @@ from fuseline.ingest.images import check_image
 from fuseline.ingest.refusal import Refusal
 from fuseline.params.ingest import LimitParams
 
-LIMITS = LimitParams(max_image_bytes=100_000, max_image_pixels=10_000, max_text_characters=10)
+LIMITS = LimitParams(
+    max_text_characters=10,
+    max_image_bytes=100_000,
+    max_image_pixels=10_000,
+    max_audio_bytes=1,
+    max_audio_seconds=1.0,
+    max_video_bytes=1,
+    max_video_seconds=1.0,
+    max_video_frames=1,
+)
 
 
 def _encoded(image: Image.Image, kind: str = "PNG", **options: Any) -> bytes:
