@@ -259,23 +259,32 @@ def _decode_sound(
     packets: list[Packet[Any]], stream: AudioStream, max_seconds: float | None
 ) -> Waveform | None:
     """The sound; None where its stream holds no samples."""
-    check_sampling_rate(stream.rate)
-    blocks = _sound_blocks(packets, stream)
-    first = next(blocks, None)
+    frames = _sound_frames(packets, stream)
+    first = next(frames, None)
     if first is None:
         return None
+    check_sampling_rate(first.sample_rate)
     most = None if max_seconds is None else max_seconds + _SOUND_TAIL_SECONDS
-    return Waveform(join_blocks(chain([first], blocks), stream.rate, most), stream.rate)
+    blocks = _floats(chain([first], frames))
+    return Waveform(join_blocks(blocks, first.sample_rate, most), first.sample_rate)
 
 
-def _sound_blocks(packets: list[Packet[Any]], stream: AudioStream) -> Iterator[np.ndarray]:
-    """Decoded samples (n, channels) float32."""
-    as_floats = av.AudioResampler(format="fltp")
+def _sound_frames(packets: list[Packet[Any]], stream: AudioStream) -> Iterator[AudioFrame]:
+    """Frames with samples, all of one rate, format and layout."""
+    kinds: set[tuple[int, str, str]] = set()
     for packet in packets:
         for frame in packet.decode() if packet.stream is stream else ():
             assert isinstance(frame, AudioFrame)
-            if frame.is_corrupt or frame.sample_rate != stream.rate:
+            kinds.add((frame.sample_rate, frame.format.name, frame.layout.name))
+            if frame.is_corrupt or len(kinds) > 1:
                 raise MediaError("damaged: its sound changes in the middle")
-            for floats in as_floats.resample(frame):
-                if floats.samples:
-                    yield floats.to_ndarray().T
+            if frame.samples:
+                yield frame
+
+
+def _floats(frames: Iterator[AudioFrame]) -> Iterator[np.ndarray]:
+    """Samples (n, channels) float32."""
+    resampler = av.AudioResampler(format="fltp")
+    for frame in frames:
+        for part in resampler.resample(frame):
+            yield part.to_ndarray().T
