@@ -49,9 +49,9 @@ def ingest_examples(
     _warn_if_unwatched(params, raw)
     kept = ShardedTable(TableWriter(examples, EXAMPLES, "examples"))
     refused = ShardedTable(TableWriter(quarantine, QUARANTINE, "quarantine"))
-    assigner, tally = Assigner(params), Tally()
+    assigner, tally = Assigner(params), Tally(params.min_label_rows)
     _stream(source, params, assigner, tally, kept, refused)
-    rare = tally.take_rare(params.min_label_rows)
+    rare = tally.take_rare()
     if rare:
         move_to_quarantine(kept, refused, rare)
     assert tally.rows_in == tally.rows_kept + tally.quarantined.total(), "a row was lost"

@@ -18,29 +18,35 @@ NAMED = ("lang", "license", "provenance")
 
 
 class Tally:
-    """Counts of one run, kept by label so that rare labels can be taken back whole."""
+    """Counts of one run.
 
-    def __init__(self) -> None:
+    Args:
+        min_label_rows: rows of a label with fewer are refused in the end, so that they are counted
+            only once there are as many.
+    """
+
+    def __init__(self, min_label_rows: int) -> None:
         self.rows_in = 0
         self.quarantined: Counter[str] = Counter()
         self._first: dict[str, str] = {}
-        self._by_label: dict[str | None, Counter[str]] = {}
+        self._min_label_rows = min_label_rows
+        self._rows_of: Counter[str | None] = Counter()
+        self._totals: Counter[str] = Counter()
+        # What the rows of labels that are still rare add to the totals.
+        self._waiting: dict[str, Counter[str]] = {}
 
     def keep(self, example: Record) -> None:
         """Count a kept row."""
-        counts = self._by_label.setdefault(example["label"], Counter())
-        counts.update(
-            [
-                "rows",
-                f"split:{example['split']}",
-                *(f"{name}:{example[name]}" for name in NAMED if example[name]),
-                *(f"modality:{name}" for name in MODALITIES if example[name]),
-            ]
-        )
-        for list_name in ("sanitised", "findings"):
-            if example[list_name]:
-                counts[list_name] += 1
-                counts.update(f"{list_name}:{item}" for item in set(example[list_name]))
+        label = example["label"]
+        self._rows_of[label] += 1
+        counted = _counted(example)
+        if label is None or self._rows_of[label] > self._min_label_rows:
+            self._totals.update(counted)
+            return
+        waiting = self._waiting.setdefault(label, Counter())
+        waiting.update(counted)
+        if self._rows_of[label] == self._min_label_rows:
+            self._totals.update(self._waiting.pop(label))
 
     def refuse(self, record: Record) -> None:
         """Count a refused row."""
@@ -49,29 +55,25 @@ class Tally:
             record["reason"], f"; row {record['source_row']}: {record['detail']}"
         )
 
-    def take_rare(self, min_rows: int) -> dict[str, int]:
-        """Count the rows of labels with fewer than `min_rows` as refused, and return those."""
-        rare = {
-            label: counts["rows"]
-            for label, counts in self._by_label.items()
-            if label is not None and counts["rows"] < min_rows
-        }
-        for label, rows in rare.items():
-            del self._by_label[label]
-            self.quarantined["rare_label"] += rows
+    def take_rare(self) -> dict[str, int]:
+        """Count the rows of rare labels as refused, and return their numbers by label."""
+        rare = {label: self._rows_of.pop(label) for label in self._waiting}
+        self._waiting.clear()
+        if rare:
+            self.quarantined["rare_label"] += sum(rare.values())
         return rare
 
     @property
     def rows_kept(self) -> int:
-        return self._total("rows")
+        return self._rows_of.total()
 
     @property
     def labels(self) -> list[str]:
-        return sorted(label for label in self._by_label if label is not None)
+        return sorted(label for label in self._rows_of if label is not None)
 
     @property
     def languages(self) -> list[str]:
-        return sorted(self._totals("lang:"))
+        return sorted(self._names("lang:"))
 
     @property
     def facts(self) -> dict[str, Any]:
@@ -80,7 +82,7 @@ class Tally:
         return {
             "labels": self.labels,
             "languages": self.languages,
-            "modalities": {name: self._total(f"modality:{name}") for name in MODALITIES},
+            "modalities": {name: self._totals[f"modality:{name}"] for name in MODALITIES},
             "licenses": self._commonest("license:"),
             "provenances": self._commonest("provenance:"),
         }
@@ -91,17 +93,17 @@ class Tally:
         Every reason is listed, so that two runs compare key by key; `labels` only where there
         are few enough to read.
         """
-        by_label = {label: self._by_label[label]["rows"] for label in self.labels}
+        by_label = {label: self._rows_of[label] for label in self.labels}
         return {
             "rows_in": self.rows_in,
             "rows_kept": self.rows_kept,
             "rows_quarantined": self.quarantined.total(),
-            "rows_sanitised": self._total("sanitised"),
+            "rows_sanitised": self._totals["sanitised"],
             "quarantined": {reason: self.quarantined[reason] for reason in sorted(REASONS)},
-            "splits": {split: self._total(f"split:{split}") for split in SPLITS},
+            "splits": {split: self._totals[f"split:{split}"] for split in SPLITS},
             "num_labels": len(by_label),
             **({"labels": by_label} if len(by_label) <= MAX_LISTED_LABELS else {}),
-            "modalities": {name: self._total(f"modality:{name}") for name in MODALITIES},
+            "modalities": {name: self._totals[f"modality:{name}"] for name in MODALITIES},
             "sanitised": self._commonest("sanitised:"),
             "findings": self._commonest("findings:"),
             "licenses": self._commonest("license:"),
@@ -110,7 +112,7 @@ class Tally:
     def summary(self) -> str:
         """A table for the terminal: what came in, what was kept, why the rest was not."""
         lines = [("rows in", self.rows_in, ""), ("kept", self.rows_kept, "")]
-        lines += [(f"  {split}", self._total(f"split:{split}"), "") for split in SPLITS]
+        lines += [(f"  {split}", self._totals[f"split:{split}"], "") for split in SPLITS]
         lines += [("quarantined", self.quarantined.total(), "")]
         lines += [
             (f"  {reason}", rows, REASONS[reason] + self._first.get(reason, ""))
@@ -118,18 +120,24 @@ class Tally:
         ]
         return "\n".join(f"{name:<20}{rows:>9}  {note}".rstrip() for name, rows, note in lines)
 
-    def _total(self, key: str) -> int:
-        return sum(counts[key] for counts in self._by_label.values())
-
-    def _totals(self, prefix: str) -> Counter[str]:
-        found: Counter[str] = Counter()
-        for counts in self._by_label.values():
-            for key, rows in counts.items():
-                if key.startswith(prefix):
-                    found[key.removeprefix(prefix)] += rows
-        return found
+    def _names(self, prefix: str) -> dict[str, int]:
+        return {
+            key.removeprefix(prefix): rows
+            for key, rows in self._totals.items()
+            if key.startswith(prefix)
+        }
 
     def _commonest(self, prefix: str) -> dict[str, int]:
-        totals = self._totals(prefix)
-        ranked = sorted(totals.items(), key=lambda item: (-item[1], item[0]))
+        ranked = sorted(self._names(prefix).items(), key=lambda item: (-item[1], item[0]))
         return dict(sorted(ranked[:MAX_LISTED_NAMES]))
+
+
+def _counted(example: Record) -> list[str]:
+    """What a row adds one to."""
+    counted = [f"split:{example['split']}"]
+    counted += [f"{name}:{example[name]}" for name in NAMED if example[name]]
+    counted += [f"modality:{name}" for name in MODALITIES if example[name]]
+    for name in ("sanitised", "findings"):
+        if example[name]:
+            counted += [name, *(f"{name}:{item}" for item in set(example[name]))]
+    return counted
