@@ -81,7 +81,7 @@ def test_a_section_is_frozen(content: dict[str, Any]) -> None:
         ("base", "seed", True, r"base\.seed: Input should be a valid integer"),
         ("base", "sede", 1, r"base\.sede: unknown key\. Valid keys here: .*Did you mean 'seed'\?"),
         ("base", "modalities", [], r"base\.modalities: List should have at least 1 item"),
-        ("base", "modalities", ["smell"], r"base\.modalities\.0: Input should be 'text' or"),
+        ("base", "modalities", ["smell"], r"base\.modalities\.0: Input should be 'text', 'image'"),
         ("finetune", "freezing", {"policy": "top_k"}, r"finetune\.freezing\.top_k: missing key"),
         ("ingest", "min_label_rows", 0, r"ingest\.min_label_rows: .* greater than or equal to 1"),
         ("ingest", "split", {"salt": 0, "train": 0.5, "dev": 0.2, "test": 0.2}, "must sum to 1"),

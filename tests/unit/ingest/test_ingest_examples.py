@@ -68,7 +68,7 @@ BAD_ROWS = {
     "unsafe_path": {"image": "../rows.csv"},
     "unreadable_image": {"image": "rows.csv"},
     "oversized_image": {"image": "wide.png"},
-    "empty_text": {"text": " \u200b "},
+    "empty_text": {"text": " \u200b ", "image": ""},
     "oversized_text": {"text": "long " * 5000},
     "unknown_label": {"label": "  "},
     "rare_label": {"label": "seldom"},
@@ -97,7 +97,7 @@ def test_all_bad_rows_together(run: Run, tmp_path: Path) -> None:
     Image.new("1", (7000, 7000)).save(tmp_path / "raw" / "wide.png")
     bad = [_good(10 + i, **changes) for i, changes in enumerate(BAD_ROWS.values())]
     good = [_good(number) for number in range(8)]
-    metrics, examples, _ = run([*good, *bad], max_quarantined_share=0.9, shard_rows=3)
+    metrics, examples, _ = run([*good, *bad], max_quarantined_share=0.9, shard_rows=8)
     assert _refused(metrics) == dict.fromkeys(sorted(BAD_ROWS), 1)
     assert len(examples) == 8
 
@@ -115,10 +115,15 @@ def test_kept_row_holds_what_the_manifest_says(run: Run, tmp_path: Path) -> None
         "lang": None,
         "image": {"bytes": picture, "path": "good.png"},
         "audio": None,
+        "video": None,
+        "tabular": None,
+        "license": None,
+        "provenance": None,
         "sanitised": [],
+        "findings": [],
     }
     assert metrics["labels"] == {"x": 3}
-    assert metrics["modalities"] == {"text": 3, "image": 3}
+    assert metrics["modalities"] == {"text": 3, "image": 3, "audio": 0, "video": 0, "tabular": 0}
     assert sum(metrics["splits"].values()) == 3
     facts = read_manifest(tmp_path / "examples", "examples")
     assert (facts["source"], facts["labels"], facts["languages"]) == ("manifest", ["x"], [])
@@ -130,19 +135,20 @@ def test_sanitised_row_says_what_was_changed(run: Run, tmp_path: Path) -> None:
     odd = _good(0, text="a\0b ", label=" x ", image="palette.png")
     metrics, examples, _ = run([odd, _good(1), _good(2)])
     assert (examples[0]["text"], examples[0]["label"]) == ("ab", "x")
-    assert examples[0]["sanitised"] == [
+    assert sorted(examples[0]["sanitised"]) == [
+        "image:mode_P",
+        "label:whitespace",
         "text:control_characters",
         "text:whitespace",
-        "label:whitespace",
-        "image:mode_P",
     ]
+    assert metrics["sanitised"] == dict.fromkeys(sorted(examples[0]["sanitised"]), 1)
     assert metrics["rows_sanitised"] == 1
 
 
 def test_row_without_a_picture_is_kept_for_its_text(run: Run) -> None:
     metrics, examples, _ = run([_good(0, image=""), _good(1), _good(2)])
     assert examples[0]["image"] is None
-    assert metrics["modalities"] == {"text": 3, "image": 2}
+    assert (metrics["modalities"]["text"], metrics["modalities"]["image"]) == (3, 2)
 
 
 def test_picture_only_data(run: Run) -> None:
@@ -152,12 +158,12 @@ def test_picture_only_data(run: Run) -> None:
     assert (metrics["num_labels"], metrics["labels"]) == (0, {})
     assert (refused[0]["reason"], refused[0]["detail"]) == (
         "missing_media",
-        "The row has neither text nor an image.",
+        "The row has neither text nor a medium.",
     )
 
 
 def test_ids_of_refused_rows_stay_free(run: Run) -> None:
-    metrics, examples, _ = run([_good(0, text=""), _good(0), _good(1), _good(2)])
+    metrics, examples, _ = run([_good(0, text="", image=""), _good(0), _good(1), _good(2)])
     assert _refused(metrics) == {"empty_text": 1}
     assert examples[0]["example_id"] == "r0"
 
@@ -169,26 +175,30 @@ def test_rare_labels_are_those_of_kept_rows(run: Run) -> None:
         _good(7, label="y", image="nowhere.png"),
         _good(8, label="y"),
     ]
-    metrics, _, refused = run(rows, shard_rows=2)
+    metrics, _, refused = run(rows, shard_rows=8)
     assert _refused(metrics) == {"missing_media": 1, "rare_label": 2}
     assert metrics["labels"] == {"x": 6}
     assert [row["source_row"] for row in refused] == [6, 7, 8]
     assert refused[0]["detail"] == "Only 2 row(s) could be kept with the label 'y'."
 
 
-def test_shards_follow_source_rows(run: Run, tmp_path: Path) -> None:
-    rows = [_good(n, label="rare" if n in (2, 3) else "x") for n in range(7)]
-    run(rows, shard_rows=2)
+def test_row_without_text_is_kept_for_its_picture(run: Run) -> None:
+    metrics, examples, _ = run([_good(0, text=" \u200b "), _good(1), _good(2)])
+    assert (examples[0]["text"], examples[0]["sanitised"]) == (None, ["text:empty"])
+    assert metrics["modalities"]["text"] == 2
+
+
+def test_a_shard_whose_rows_are_all_refused_is_not_there(run: Run, tmp_path: Path) -> None:
+    rows = [_good(n, label="rare" if n in (8, 9) else "x") for n in range(10)]
+    rows += [_good(n, image="nowhere.png") for n in range(10, 16)] + [_good(16)]
+    run(rows, shard_rows=8)
     assert read_manifest(tmp_path / "examples", "examples")["shards"] == [
         "00000.parquet",
         "00002.parquet",
-        "00003.parquet",
     ]
     assert not (tmp_path / "examples" / "00001.parquet").exists()
-    assert pq.read_table(tmp_path / "examples" / "00002.parquet")["source_row"].to_pylist() == [
-        4,
-        5,
-    ]
+    quarantined = pq.read_table(tmp_path / "quarantine" / "00001.parquet")["source_row"]
+    assert quarantined.to_pylist() == list(range(8, 16))
 
 
 def test_second_run_writes_the_same_bytes(build_params: Build, tmp_path: Path) -> None:
@@ -202,14 +212,14 @@ def test_appended_rows_leave_full_shards_as_they_were(build_params: Build, tmp_p
     for rows in (40, 60):
         params = build_params(source="synthetic", synthetic={"num_rows": rows}, shard_rows=16)
         ingest_examples(params, tmp_path / str(rows) / "e", tmp_path / "q", raw=tmp_path)
-    for shard in ("00000.parquet", "00001.parquet"):
+    for shard in ("00000.parquet", "00004.parquet"):
         assert hash_file(tmp_path / "40" / "e" / shard) == hash_file(tmp_path / "60" / "e" / shard)
-    assert len(list((tmp_path / "60" / "e").glob("*.parquet"))) == 4
+    assert len(list((tmp_path / "60" / "e").glob("*.parquet"))) == 8
 
 
 def test_nothing_kept_stops_with_the_reasons(run: Run) -> None:
     with pytest.raises(ContractError) as error:
-        run([_good(n, text="") for n in range(3)])
+        run([_good(n, text="", image="") for n in range(3)])
     assert "expected at least one row to keep, found 0 of 3 rows kept" in str(error.value)
     assert "empty_text" in str(error.value)
 
@@ -222,13 +232,13 @@ def test_table_without_rows_stops(run: Run, build_params: Build, tmp_path: Path)
 
 
 def test_too_many_refused_stops_with_the_reasons(run: Run) -> None:
-    rows = [_good(n, text="" if n % 3 else "word") for n in range(9)]
+    rows = [_good(n, **({"text": "", "image": ""} if n % 3 else {})) for n in range(9)]
     with pytest.raises(ContractError) as error:
         run(rows)
     message = str(error.value)
     assert "expected at most 50% of the rows quarantined, found 3 of 9 rows kept" in message
     assert "ingest.max_quarantined_share" in message
-    assert "row 1: The text is empty" in message
+    assert "empty_text" in message
 
 
 def test_summary_is_printed(run: Run, capsys: pytest.CaptureFixture[str]) -> None:
@@ -248,11 +258,3 @@ def test_manifest_outside_the_watched_folder_is_warned_about(
     params = build_params(source="manifest", manifest={"path": str(path)})
     ingest_examples(params, tmp_path / "e", tmp_path / "q", raw=tmp_path / "data" / "raw")
     assert "lies outside" in capsys.readouterr().err
-
-
-def test_shard_with_too_much_media_says_what_to_lower(
-    run: Run, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr("fuseline.ingest.shards.MAX_SHARD_MEDIA_BYTES", 100)
-    with pytest.raises(ContractError, match=r"Lower ingest\.shard_rows"):
-        run([_good(n) for n in range(3)])
