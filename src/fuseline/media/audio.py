@@ -103,10 +103,9 @@ def join_blocks(
         total += len(block)
         if total > limit:
             raise MediaTooLarge(f"longer than {max_seconds:g} seconds")
-        mono = block.mean(axis=1, dtype=np.float64)
-        if not np.isfinite(mono).all():
+        if not np.isfinite(block).all():
             raise MediaError("a sample is not a finite number")
-        parts.append(mono)
+        parts.append(block.mean(axis=1, dtype=np.float64))
     if not total:
         raise MediaError("without samples")
     samples = np.concatenate(parts)

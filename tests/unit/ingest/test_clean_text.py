@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from fuseline.ingest.text import clean_label, clean_text
+from fuseline.ingest.text import clean_label, clean_text, find_markup
 
 
 @pytest.mark.parametrize(
@@ -42,3 +42,30 @@ def test_cleaning_twice_changes_nothing_more(text: str) -> None:
         once, _ = clean(text)
         assert clean(once) == (once, [])
         assert unicodedata.is_normalized("NFC", once)
+
+
+@pytest.mark.parametrize(
+    ("text", "found"),
+    [
+        ("=1+1", ["formula"]),
+        ("=HYPERLINK(A1)", ["formula"]),
+        ("+SUM(A1:A2)", ["formula"]),
+        ("-2+3+cmd|' /C calc'!A0", ["formula"]),
+        ("@SUM(1+9)", ["formula"]),
+        ("- an item (or two)", []),
+        ("-5.2", []),
+        ("+49 30 1234", []),
+        ("@somebody | somewhere", []),
+        ("a = b", []),
+        ("<p>text</p>", ["html"]),
+        ("a <BR/> b", ["html"]),
+        ("<img src=x onerror=alert(1)>", ["html"]),
+        ("<!-- hidden -->", ["html"]),
+        ("=<script>", ["formula", "html"]),
+        ("a < b and c > d", []),
+        ("List<String>, <unk>, <bos>, <3", []),
+        ("", []),
+    ],
+)
+def test_markup(text: str, found: list[str]) -> None:
+    assert find_markup(text) == found

@@ -1,0 +1,159 @@
+from __future__ import annotations
+
+from collections.abc import Callable
+from io import BytesIO
+from typing import Any
+
+import pytest
+from PIL import Image
+
+from fuseline.contracts import EXAMPLES
+from fuseline.ingest.fingerprints import (
+    audio_fingerprint,
+    image_fingerprint,
+    video_fingerprint,
+)
+from fuseline.ingest.refusal import Refusal
+from fuseline.ingest.validate import Validator, raw_json
+from fuseline.media.audio import decode_audio
+from fuseline.media.video import sample_frames
+from fuseline.params.ingest import IngestParams
+from fuseline.sources import Media, Problem, RawRow
+from tests.made_media import picture, sound, video
+
+Build = Callable[..., IngestParams]
+EVERY = frozenset({"text", "image", "audio", "video", "tabular", "label"})
+
+
+@pytest.fixture
+def validator(build_params: Build) -> Validator:
+    return Validator(build_params(), EVERY)
+
+
+def _row(**values: Any) -> RawRow:
+    return RawRow(**{"source_row": 7, "example_id": "r", "label": "x", "raw": {}} | values)
+
+
+def test_a_candidate_holds_every_column_but_the_split(validator: Validator) -> None:
+    row = _row(
+        batch=2,
+        text=" words ",
+        group="g",
+        lang="en",
+        image=Media(picture(), "a.png"),
+        audio=Media(sound(), None),
+        video=Media(video(), "a.mp4"),
+        tabular={"price": " 1.5 ", "colour": None},
+        license=" CC0 ",
+        provenance="here",
+    )
+    candidate = validator.keep(row)
+    assert candidate.batch == 2
+    assert candidate.record == {
+        "example_id": "r",
+        "source_row": 7,
+        "group": "g",
+        "text": "words",
+        "label": "x",
+        "lang": "en",
+        "image": {"bytes": picture(), "path": "a.png"},
+        "audio": {"bytes": sound(), "path": None},
+        "video": {"bytes": video(), "path": "a.mp4"},
+        "tabular": {"price": "1.5", "colour": None},
+        "license": "CC0",
+        "provenance": "here",
+        "sanitised": ["text:whitespace", "tabular:whitespace", "license:whitespace"],
+        "findings": [],
+    }
+    assert set(candidate.record) == set(EXAMPLES.names) - {"split"}
+
+
+def test_fingerprints_are_of_the_media_as_they_are_seen(validator: Validator) -> None:
+    row = _row(image=Media(picture(), None), audio=Media(sound(), None), video=Media(video(), None))
+    waveform = decode_audio(sound())
+    assert validator.keep(row).fingerprints == {
+        "image": image_fingerprint(Image.open(BytesIO(picture()))),
+        "audio": audio_fingerprint(waveform.samples, waveform.sampling_rate),
+        "video": video_fingerprint(sample_frames(video(), 4)),
+    }
+
+
+def test_no_group_is_none(validator: Validator) -> None:
+    assert validator.keep(_row(text="words", group=" ")).record["group"] is None
+
+
+@pytest.mark.parametrize(
+    "content",
+    [
+        {"text": "words"},
+        {"image": Media(picture(), None)},
+        {"audio": Media(sound(), None)},
+        {"video": Media(video(), None)},
+        {"tabular": {"price": "0", "colour": None}},
+    ],
+)
+def test_any_modality_is_enough(validator: Validator, content: dict[str, Any]) -> None:
+    record = validator.keep(_row(**content)).record
+    present = {name for name in ("text", "image", "audio", "video", "tabular") if record[name]}
+    assert present == set(content)
+    assert record["sanitised"] == []
+
+
+@pytest.mark.parametrize(
+    "content", [{}, {"text": " "}, {"tabular": {"price": " ", "colour": None}}]
+)
+def test_a_row_of_nothing(build_params: Build, content: dict[str, Any]) -> None:
+    with pytest.raises(Refusal) as refusal:
+        Validator(build_params(), EVERY).keep(_row(**content))
+    assert refusal.value.reason == "empty_text"
+    with pytest.raises(Refusal) as refusal:
+        Validator(build_params(), EVERY - {"text"}).keep(_row(**content))
+    assert refusal.value.reason == "missing_media"
+
+
+def test_the_sources_own_problem_comes_first(validator: Validator) -> None:
+    row = _row(label=None, problems=(Problem("unsafe_path", "Out."), Problem("x", "y")))
+    with pytest.raises(Refusal, match="Out") as refusal:
+        validator.keep(row)
+    assert refusal.value.reason == "unsafe_path"
+
+
+def test_ids_of_refused_rows_stay_free(validator: Validator) -> None:
+    with pytest.raises(Refusal):
+        validator.keep(_row(image=Media(b"damaged", None)))
+    validator.keep(_row(text="words"))
+    with pytest.raises(Refusal, match="An earlier row") as refusal:
+        validator.keep(_row(text="others"))
+    assert refusal.value.reason == "duplicate_id"
+
+
+@pytest.mark.parametrize("field", ["text", "label", "group", "lang", "license", "provenance"])
+def test_every_text_has_a_limit(validator: Validator, field: str) -> None:
+    with pytest.raises(Refusal, match=rf"{field}: 20001 characters") as refusal:
+        validator.keep(_row(**{"text": "words", field: "x" * 20_001}))
+    assert refusal.value.reason == "oversized_text"
+
+
+def test_a_change_is_told_once(validator: Validator) -> None:
+    record = validator.keep(_row(tabular={"a": " 1", "b": "2 "})).record
+    assert record["sanitised"] == ["tabular:whitespace"]
+
+
+@pytest.mark.parametrize("label", ["None", "none", "NA", "nano", "0"])
+def test_labels_that_only_look_missing(validator: Validator, label: str) -> None:
+    assert validator.keep(_row(text="words", label=label)).record["label"] == label
+
+
+@pytest.mark.parametrize(
+    ("name", "lies"), [("a.PNG", False), ("noending", False), (None, False), ("a.jpg", True)]
+)
+def test_endings(validator: Validator, name: str | None, lies: bool) -> None:
+    record = validator.keep(_row(image=Media(picture(), name))).record
+    assert record["sanitised"] == (["image:extension"] if lies else [])
+
+
+def test_raw_values_are_masked_before_they_are_cut() -> None:
+    value = "x" * 495 + " 4111 1111 1111 1111 " + "y" * 10_000
+    shown = raw_json({"a": value, "b": None}, mask=lambda text: text.replace("4111 1111", "****"))
+    assert "4111" not in shown
+    assert '"b": null' in shown
