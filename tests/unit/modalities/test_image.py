@@ -73,6 +73,20 @@ def test_neighbours_in_a_batch_change_no_bit(precision):
         assert together[row].tobytes() == turned[row].tobytes() == alone[row].tobytes()
 
 
+def test_the_number_of_threads_changes_no_bit():
+    network = build_image_encoder("efficientnet_lite0", 2, weights=True)
+    random = np.random.default_rng(0)
+    pixels = list(random.integers(0, 256, (7, 3, 64, 64), dtype=np.uint8))
+    threads = torch.get_num_threads()
+    found = []
+    for number in (1, 2, 3):
+        torch.set_num_threads(number)
+        found.append(np.stack(list(encode_pixels(network, pixels, 2, "fp32"))))
+        assert torch.get_num_threads() == number
+    torch.set_num_threads(threads)
+    assert found[0].tobytes() == found[1].tobytes() == found[2].tobytes()
+
+
 def test_work_ahead_keeps_the_order_and_reads_no_further():
     taken = []
 
