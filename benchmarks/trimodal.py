@@ -1,0 +1,128 @@
+"""Three modalities beside each pair and each alone, on rows of which none suffices.
+
+Needs the recordings of the Free Spoken Digit Dataset in `$FUSELINE_TEST_DATA/spoken_digits`.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import sys
+from itertools import combinations
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from ruamel.yaml import YAML
+
+from benchmarks.spoken_numbers import write_rows
+from benchmarks.workspace import clean_clone, run
+
+MODALITIES = ("text", "image", "audio")
+SETS = [list(chosen) for size in (3, 2, 1) for chosen in combinations(MODALITIES, size)]
+SALTS = range(3)
+NUM_ROWS = 1200
+SEED = 5
+
+TRAINING = {
+    "batch_size": 32,
+    "learning_rate": 1.0e-3,
+    "encoder_learning_rate": 1.0e-3,
+    "lr_scheduler": "cosine",
+    "warmup_share": 0.1,
+    "weight_decay": 0.01,
+    "max_grad_norm": 1.0,
+    "early_stopping_patience": 20,
+}
+PARAMS: dict[str, Any] = {
+    "ingest.source": "manifest",
+    "ingest.manifest.path": "data/raw/manifest.csv",
+    "ingest.manifest.columns": {
+        **dict.fromkeys(("id", "text", "image", "audio", "label", "group")),
+        **dict.fromkeys(("video", "lang", "license", "provenance")),
+        "tabular": [],
+    },
+    # Words and near-silent sounds are shared by many rows that have nothing else in common.
+    "ingest.duplicates.max_copies": 1,
+    "tokenize.encoder": "scratch",
+    "extract_features.image.image_size": 128,
+    "pretrain.model.hidden_size": 96,
+    "pretrain.model.contrastive_size": 64,
+    "pretrain.model.fusion.num_heads": 4,
+    "pretrain.training": {**TRAINING, "num_epochs": 10},
+    "finetune.modality_dropout": 0.3,
+    "finetune.training": {**TRAINING, "num_epochs": 20},
+    "evaluate.robustness.num_restarts": 1,
+    "evaluate.robustness.scales": [1.0, 2.0],
+    "evaluate.robustness.attack.num_steps": 1,
+    "evaluate.robustness.attack.epsilon": {
+        "text_embedding": 0.1,
+        "image_feature": 0.5,
+        "audio_feature": 0.5,
+    },
+}
+for name in ("id", "text", "image", "audio", "label", "group"):
+    PARAMS["ingest.manifest.columns"][name] = name
+
+
+def main() -> None:
+    """Run the pipeline once for every salt and set of modalities; print the table."""
+    recordings = _recordings()
+    results: dict[str, list[dict[str, Any]]] = {}
+    for salt in SALTS:
+        with clean_clone() as clone:
+            write_rows(recordings, clone / "data" / "raw", NUM_ROWS, SEED)
+            for chosen in SETS:
+                change(
+                    clone / "params.yaml",
+                    {"ingest.split.salt": salt, "base.modalities": chosen, **PARAMS},
+                )
+                run(clone, "dvc", "repro", "--quiet", "evaluate@finetuned")
+                metrics = json.loads((clone / "metrics/evaluate/finetuned.json").read_text())
+                results.setdefault("+".join(chosen), []).append(metrics)
+                print(
+                    json.dumps(
+                        {"salt": salt, "modalities": chosen, "accuracy": metrics["accuracy"]}
+                    ),
+                    flush=True,
+                )
+    print(table(results))
+
+
+def _recordings() -> Path:
+    data = os.environ.get("FUSELINE_TEST_DATA")
+    if not data:
+        sys.exit("trimodal: set FUSELINE_TEST_DATA to the folder that holds spoken_digits/.")
+    return Path(data) / "spoken_digits" / "recordings"
+
+
+def change(path: Path, values: dict[str, Any]) -> None:
+    """Set keys such as `ingest.split.salt` in a params file."""
+    yaml = YAML()
+    content = yaml.load(path.read_text(encoding="utf-8"))
+    for key, value in values.items():
+        *sections, leaf = key.split(".")
+        place = content
+        for section in sections:
+            place = place[section]
+        place[leaf] = value
+    with path.open("w", encoding="utf-8") as file:
+        yaml.dump(content, file)
+
+
+def table(results: dict[str, list[dict[str, Any]]]) -> str:
+    """Mean and standard deviation over salts, of the model and its twin, as Markdown."""
+    lines = ["| modalities | accuracy | macro-F1 | twin's accuracy |", "|---|---|---|---|"]
+    for name, runs in results.items():
+        columns = (
+            [run["accuracy"] for run in runs],
+            [run["macro_f1"] for run in runs],
+            [run["twin"]["accuracy"] for run in runs],
+        )
+        lines.append(f"| {name} | {' | '.join(spread(column) for column in columns)} |")
+    return "\n".join(lines)
+
+
+def spread(values: list[float]) -> str:
+    """Mean ± standard deviation."""
+    return f"{np.mean(values):.3f} ± {np.std(values, ddof=1):.3f}"
