@@ -1,13 +1,17 @@
 from __future__ import annotations
 
 import struct
+from io import BytesIO
 
+import av
 import numpy as np
 import pytest
+from av.stream import Disposition
+from PIL import Image
 
 from fuseline.media import MediaError, MediaTooLarge
 from fuseline.media.video import Limits, read_video, sample_frames, sound_track
-from tests.made_media import RATE, picture, real_media, sound, video
+from tests.made_media import RATE, picture, real_media, sound, tone, video
 
 VIDEOS = [name for name in real_media() if name.endswith((".mp4", ".webm", ".mkv", ".avi", ".ts"))]
 
@@ -112,3 +116,45 @@ def test_sound_that_goes_on_without_a_picture_counts() -> None:
 def test_nothing_but_videos_is_opened(content: bytes) -> None:
     with pytest.raises(MediaError):
         read_video(content)
+
+
+def _flipped(content: bytes, position: int) -> bytes:
+    changed = bytearray(content)
+    changed[position] ^= 0x10
+    return bytes(changed)
+
+
+def _is_refused(content: bytes) -> bool:
+    try:
+        read_video(content)
+    except MediaError:
+        return True
+    return False
+
+
+def test_damage_that_decoders_would_conceal_is_refused() -> None:
+    content = video()
+    first = content.index(b"mdat") + 20
+    refused = [_is_refused(_flipped(content, first + 23 * step)) for step in range(26)]
+    # The others hit a colour here and there, which nothing can tell from the film's own.
+    assert sum(refused) >= 12
+
+
+def test_a_songs_cover_is_no_video() -> None:
+    file = BytesIO()
+    with av.open(file, "w", format="mp4") as container:
+        track = container.add_stream("aac", RATE)
+        track.layout = "mono"
+        cover = container.add_stream("mjpeg", 1)
+        cover.width, cover.height, cover.pix_fmt = 64, 48, "yuvj420p"
+        cover.disposition = Disposition.attached_pic
+        frame = av.VideoFrame.from_image(Image.new("RGB", (64, 48), "red"))
+        container.mux(cover.encode(frame))
+        container.mux(cover.encode())
+        heard = av.AudioFrame.from_ndarray(tone()[None], format="fltp", layout="mono")
+        heard.rate, heard.pts = RATE, 0
+        container.mux(track.encode(heard))
+        container.mux(track.encode())
+    with pytest.raises(MediaError, match="without a picture"):
+        read_video(file.getvalue())
+    assert sound_track(file.getvalue()) is not None
