@@ -13,6 +13,8 @@ from fuseline.params.ingest import SplitParams
 _BITS = 53
 # What rounding may leave of a nought.
 _ROUNDING = 1e-9
+# Of a split that the label lacks, but all groups together have too much of.
+_LEAST_WEIGHT = 0.02
 
 
 class Splitter:
@@ -49,7 +51,7 @@ class Splitter:
         if most >= 1 - _ROUNDING:
             return of_label.index(most)
         weights = [
-            lack + min(max(lack_of_all, 0.0), 1.0) if lack > _ROUNDING else 0.0
+            max(lack + lack_of_all, _LEAST_WEIGHT) if lack > _ROUNDING else 0.0
             for lack, lack_of_all in zip(of_label, of_all, strict=True)
         ]
         return _at(_position(group, self._params.salt) * sum(weights), weights)

@@ -1,24 +1,41 @@
-"""Raw text and pictures to what the model takes."""
+"""Raw texts, pictures, sounds and table rows to what the model takes."""
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any, ClassVar
 
+import numpy as np
+import pyarrow as pa
+import torch
 from PIL import Image
+from torch import Tensor
 from transformers import BatchFeature, PreTrainedTokenizerFast, ProcessorMixin
 
+from fuseline.contracts import EXAMPLES, read_manifest
+from fuseline.media.audio import Waveform
+from fuseline.modalities.audio import LOG_MEL, LogMel
 from fuseline.modalities.image import picture_to_pixels, stack_pixels
+from fuseline.modalities.tabular import TabularEncoding
 from fuseline.modalities.text_encoder import read_encoder_facts, special_spellings
+from fuseline.params.extract_features import AudioFeatureParams
+
+Sound = tuple[np.ndarray, int]
+Cells = Mapping[str, str | None]
 
 
 class FuselineProcessor(ProcessorMixin):
-    """Tokenizes texts and prepares pictures, as the pipeline's stages did for training.
+    """Prepares rows as the pipeline's stages did for training.
 
     Args:
         tokenizer: the fast tokenizer.
-        image_size: pixels a side of a prepared picture.
+        image_size: pixels a side of a prepared picture; 0 for a model without pictures.
         max_length_tokens: longer texts are cut.
+        log_mel: `sampling_rate`, `num_mels` and `positions` of the spectra; None for a model
+            without sounds, or with features of a frozen audio encoder.
+        columns: the fitted columns of the table, as its features' manifest has them; None for a
+            model without.
     """
 
     attributes: ClassVar[list[str]] = ["tokenizer"]
@@ -29,61 +46,149 @@ class FuselineProcessor(ProcessorMixin):
         tokenizer: PreTrainedTokenizerFast,
         image_size: int = 224,
         max_length_tokens: int = 64,
+        log_mel: dict[str, int] | None = None,
+        columns: list[dict[str, Any]] | None = None,
         **kwargs: Any,
     ) -> None:
         self.image_size = image_size
         self.max_length_tokens = max_length_tokens
+        self.log_mel = log_mel
+        self.columns = columns
         super().__init__(tokenizer, **kwargs)
 
     def __call__(
         self,
-        text: list[str] | str | None = None,
-        images: list[Image.Image] | Image.Image | None = None,
+        text: Sequence[str | None] | str | None = None,
+        images: Sequence[Image.Image | None] | Image.Image | None = None,
+        audio: Sequence[Sound | None] | None = None,
+        tabular: Sequence[Cells | None] | None = None,
     ) -> BatchFeature:
-        """Prepare a batch.
+        """Prepare a batch. A row lacks what is None in its place; a modality that is left out is
+        absent in every row.
 
         Args:
-            text: texts of the rows; None where no row has any.
-            images: pictures of the rows; None where no row has any.
+            text: texts of the rows.
+            images: pictures of the rows.
+            audio: `(samples, sampling rate)`, float samples (N,) in [-1, 1] and Hz.
+            tabular: cells by column name, spelt as in the table that the model was trained on.
 
         Returns:
-            `input_ids`, `attention_mask` (B, T), `text_mask` (B,), and with pictures
-            `pixel_values` (B, 3, S, S) in [0, 255].
+            `input_ids`, `attention_mask` (B, T), `text_mask` (B,); with pictures `pixel_values`
+            (B, 3, S, S) in [0, 255]; with sounds `audio_features` and with cells
+            `tabular_features` (B, P, D); and `<modality>_mask` (B,) beside each.
 
         Raises:
-            ValueError: neither is given, or their numbers differ.
+            ValueError: nothing is given, numbers of rows differ, or the model knows no such
+                modality.
         """
-        texts = [text] if isinstance(text, str) else text
-        pictures = [images] if isinstance(images, Image.Image) else images
-        if texts is None and pictures is None:
-            raise ValueError("FuselineProcessor: give text, images or both.")
-        rows = len(texts if texts is not None else pictures or [])
-        if texts is not None and pictures is not None and len(texts) != len(pictures):
-            raise ValueError(
-                f"FuselineProcessor: expected as many images as texts, found {len(pictures)} images"
-                f" and {len(texts)} texts."
-            )
+        given: dict[str, Sequence[Any] | None] = {
+            "texts": [text] if isinstance(text, str) else text,
+            "images": [images] if isinstance(images, Image.Image) else images,
+            "sounds": audio,
+            "table rows": tabular,
+        }
+        rows = _num_rows(given)
+        batch = self._text(given["texts"] or [None] * rows)
+        if given["images"] is not None:
+            batch |= self._pictures(given["images"])
+        if audio is not None:
+            batch |= self._sounds(audio)
+        if tabular is not None:
+            batch |= self._cells(tabular)
+        return BatchFeature(batch)
+
+    def _text(self, texts: Sequence[str | None]) -> dict[str, Tensor]:
         encoded = self.tokenizer(
-            texts if texts is not None else [""] * rows,
+            [text or "" for text in texts],
             padding=True,
             truncation=True,
             max_length=self.max_length_tokens,
             return_tensors="pt",
         )
         batch = {name: encoded[name] for name in ("input_ids", "attention_mask")}
-        batch["text_mask"] = encoded["input_ids"].new_full((rows,), texts is not None).bool()
-        if pictures is not None:
-            batch["pixel_values"] = stack_pixels(
-                [picture_to_pixels(picture, self.image_size) for picture in pictures]
+        return batch | {"text_mask": _present(texts)}
+
+    def _pictures(self, pictures: Sequence[Image.Image | None]) -> dict[str, Tensor]:
+        if not self.image_size:
+            raise ValueError("FuselineProcessor: this model was trained without images.")
+        blank = Image.new("RGB", (self.image_size, self.image_size))
+        pixels = [picture_to_pixels(picture or blank, self.image_size) for picture in pictures]
+        return {"pixel_values": stack_pixels(pixels), "image_mask": _present(pictures)}
+
+    def _sounds(self, sounds: Sequence[Sound | None]) -> dict[str, Tensor]:
+        if self.log_mel is None:
+            raise ValueError(
+                "FuselineProcessor: this model was trained without log-mel spectra. If a frozen"
+                " audio encoder made its features, give `audio_features` to the model yourself."
             )
-        return BatchFeature(batch)
+        spectra = LogMel(AudioFeatureParams(encoder=LOG_MEL, **self.log_mel))
+        values = np.zeros((len(sounds), *spectra.shape), dtype=np.float32)
+        for row, sound in enumerate(sounds):
+            if sound is not None:
+                samples, sampling_rate = sound
+                values[row] = spectra.features(
+                    Waveform(np.asarray(samples, dtype=np.float32), sampling_rate)
+                )
+        return {"audio_features": torch.from_numpy(values), "audio_mask": _present(sounds)}
+
+    def _cells(self, table: Sequence[Cells | None]) -> dict[str, Tensor]:
+        if self.columns is None:
+            raise ValueError("FuselineProcessor: this model was trained without table columns.")
+        cells = pa.array(
+            [row and list(row.items()) for row in table], EXAMPLES.field("tabular").type
+        )
+        values, _ = TabularEncoding.from_manifest(self.columns).encode(cells)
+        return {
+            "tabular_features": torch.from_numpy(values.astype(np.float32)),
+            "tabular_mask": _present(table),
+        }
 
 
-def create_processor(tokenizer_folder: Path, image_size: int) -> FuselineProcessor:
-    """The processor of a tokenizer folder."""
+def _num_rows(given: Mapping[str, Sequence[Any] | None]) -> int:
+    counts = {name: len(items) for name, items in given.items() if items is not None}
+    if not counts:
+        raise ValueError(f"FuselineProcessor: give some of {', '.join(given)}.")
+    if len(set(counts.values())) > 1:
+        found = ", ".join(f"{count} {name}" for name, count in counts.items())
+        raise ValueError(f"FuselineProcessor: expected one of each per row, found {found}.")
+    return next(iter(counts.values()))
+
+
+def _present(items: Sequence[Any]) -> Tensor:
+    """(B,) bool."""
+    return torch.tensor([item is not None for item in items])
+
+
+def create_processor(
+    tokenizer_folder: Path, features: Path, modalities: Sequence[str]
+) -> FuselineProcessor:
+    """The processor of a tokenizer folder and of the features tables of some modalities."""
     facts = read_encoder_facts(tokenizer_folder)
     tokenizer = PreTrainedTokenizerFast(
         tokenizer_file=str(tokenizer_folder / "tokenizer.json"),
         **{f"{name}_token": token for name, token in special_spellings(tokenizer_folder).items()},
     )
-    return FuselineProcessor(tokenizer, image_size, facts["max_length_tokens"])
+    manifests = {
+        name: manifest
+        for name in modalities
+        if name != "text"
+        # Without an encoder no row has the modality.
+        if (manifest := read_manifest(features / name, "features"))["encoder"]
+    }
+    return FuselineProcessor(
+        tokenizer,
+        image_size=manifests["image"]["image_size"] if "image" in manifests else 0,
+        max_length_tokens=facts["max_length_tokens"],
+        log_mel=_log_mel(manifests.get("audio")),
+        columns=manifests["tabular"]["columns"] if "tabular" in manifests else None,
+    )
+
+
+def _log_mel(manifest: dict[str, Any] | None) -> dict[str, int] | None:
+    if manifest is None or manifest["encoder"] != LOG_MEL:
+        return None
+    return {
+        "sampling_rate": manifest["sampling_rate"],
+        "num_mels": manifest["num_mels"],
+        "positions": manifest["shape"][0],
+    }

@@ -8,7 +8,6 @@ from typing import Any
 
 import torch
 
-from fuseline.contracts import read_manifest
 from fuseline.dataset import MultimodalData, load_data
 from fuseline.errors import ContractError
 from fuseline.modalities.text_encoder import special_token_ids
@@ -68,7 +67,7 @@ def pretrain(
         work=work,
     )
     model.save_pretrained(model_folder)
-    create_processor(tokenizer, _image_size(features, base)).save_pretrained(model_folder)
+    create_processor(tokenizer, features, base.modalities).save_pretrained(model_folder)
     best = min(history, key=lambda figures: figures["eval_loss"])
     return _metrics(best, objectives), history
 
@@ -123,11 +122,3 @@ def _metrics(best: dict[str, float], objectives: Mapping[str, Objective]) -> dic
             for name in sorted(objectives)
         },
     }
-
-
-def _image_size(features: Path, base: BaseParams) -> int:
-    """Pixels a side of the pictures; 0 where there are none."""
-    if "image" not in base.modalities:
-        return 0
-    manifest = read_manifest(features / "image", "features")
-    return int(manifest["image_size"]) if manifest["encoder"] else 0

@@ -20,7 +20,7 @@ from fuseline.model import FuselineForClassification
 from fuseline.model.creation import create_model
 from fuseline.params.base import BaseParams
 from fuseline.params.evaluate import EvaluateParams
-from fuseline.params.extract_features import ExtractFeaturesParams, ImageFeatureParams
+from fuseline.params.extract_features import ExtractFeaturesParams
 from fuseline.params.ingest import IngestParams
 from fuseline.params.pretrain import PretrainParams
 from fuseline.params.tokenize import TokenizeParams
@@ -66,7 +66,8 @@ def inputs(tmp_path_factory, content) -> EvaluationInputs:
 
 def write_features(root: Path, content: dict) -> None:
     params = parse_section(content, "extract_features", ExtractFeaturesParams)
-    image = ImageFeatureParams(encoder="patches", image_size=16, grid=2, batch_size=16)
+    changes = {"encoder": "patches", "image_size": 16, "grid": 2}
+    image = params.image.model_copy(update=changes)
     audio = params.audio.model_copy(update={"num_mels": 8, "positions": 4, "sampling_rate": 8000})
     params = params.model_copy(update={"image": image, "audio": audio})
     for name, extract in EXTRACTORS.items():

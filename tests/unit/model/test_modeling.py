@@ -3,10 +3,8 @@ import sys
 
 import pytest
 import torch
-from PIL import Image
-from transformers import PreTrainedTokenizerFast
 
-from fuseline.model import FuselineForClassification, FuselineProcessor
+from fuseline.model import FuselineForClassification
 from tests.tiny import classifier, pretrainer, rows
 
 SCRIPT = """
@@ -78,34 +76,6 @@ def test_the_level_of_a_sound_does_not_matter_and_its_course_does():
     assert torch.allclose(model(**louder).logits, logits, atol=1e-5)
     fading = batch["audio_features"] + torch.linspace(0, 3, 6)[None, :, None]
     assert not torch.allclose(model(**(batch | {"audio_features": fading})).logits, logits)
-
-
-def test_the_processor_survives_saving(tmp_path, tokenizer_folder):
-    tokenizer = PreTrainedTokenizerFast(
-        tokenizer_file=str(tokenizer_folder / "tokenizer.json"),
-        pad_token="[PAD]",
-        unk_token="[UNK]",
-        cls_token="[CLS]",
-        sep_token="[SEP]",
-        mask_token="[MASK]",
-    )
-    processor = FuselineProcessor(tokenizer, image_size=16, max_length_tokens=8)
-    processor.save_pretrained(tmp_path)
-    again = FuselineProcessor.from_pretrained(tmp_path)
-    pictures = [Image.new("RGBA", (20, 10), (255, 0, 0, 0)), Image.new("L", (9, 9), 7)]
-    first, second = processor(["red dot", "a"], pictures), again(["red dot", "a"], pictures)
-    assert again.image_size == 16
-    for name in first:
-        assert torch.equal(first[name], second[name])
-    assert first["pixel_values"][0].min() == 255  # transparent is white
-
-
-def test_the_processor_refuses_unequal_numbers(tokenizer_folder):
-    processor = FuselineProcessor(
-        PreTrainedTokenizerFast(tokenizer_file=str(tokenizer_folder / "tokenizer.json")), 16, 8
-    )
-    with pytest.raises(ValueError, match="as many images as texts, found 1 images and 2 texts"):
-        processor(["a", "b"], [Image.new("RGB", (4, 4))])
 
 
 def test_freezing_policies_train_exactly_what_they_say():

@@ -65,6 +65,9 @@ class SortedRuns:
         Returns:
             pairs of a position in `keys` and an ordinal, two arrays of one length.
         """
+        # Keys in order walk a run from one end to the other, which caches like.
+        order = np.argsort(keys)
+        keys = keys[order]
         taken = np.zeros(len(keys), np.int64)
         positions, ordinals = [np.empty(0, np.int64)], [np.empty(0, np.uint32)]
         for run_keys, run_ordinals in self._runs:
@@ -83,7 +86,7 @@ class SortedRuns:
                 hit, places = hit[inside], places[inside]
                 same = run_keys[places] == keys[hit]
                 hit, places = hit[same], places[same]
-        return np.concatenate(positions), np.concatenate(ordinals)
+        return order[np.concatenate(positions)], np.concatenate(ordinals)
 
 
 def _sorted(keys: np.ndarray, ordinals: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
