@@ -141,7 +141,7 @@ def test_what_is_found_is_the_same_in_any_blocks() -> None:
         words[rng.randrange(len(words))] = rng.choice(WORDS)
         texts.append(" ".join(words))
     found = []
-    for size in (1, 7, 64, 400):
+    for size in (5, 64, 400):
         index, pairs = TextIndex(0.7), set()
         for start in range(0, len(texts), size):
             matches = index.add(texts[start : start + size])
