@@ -16,6 +16,7 @@ import sys
 import tempfile
 import time
 from pathlib import Path
+from typing import Any
 
 from benchmarks.workspace import ROOT
 from fuseline.config import read_yaml
@@ -80,7 +81,7 @@ def message(rng: random.Random, words: list[str], earlier: list[str]) -> str:
     return f"{text} Mail {words[0]}@example.org" if rng.random() < PERSONAL_SHARE else text
 
 
-def in_own_process(stage: str, folder: Path) -> dict[str, float]:
+def in_own_process(stage: str, folder: Path) -> dict[str, Any]:
     """Run a stage's function in a new process, and return what it measured."""
     command = [sys.executable, "-m", "benchmarks.million", "--stage", stage, str(folder)]
     subprocess.run(command, check=True, cwd=ROOT, stdout=subprocess.DEVNULL)
@@ -96,7 +97,7 @@ def ingest(folder: Path) -> str:
     params = IngestParams.model_validate(content)
     figures = ingest_examples(params, folder / "examples", folder / "quarantine", raw=folder)
     copies = figures["duplicates"]["rows"]
-    return f"{figures['rows_kept']} kept, {copies} copies, {figures['quarantined']}"
+    return f"{figures['rows_kept']} kept, {figures['rows_quarantined']} refused, {copies} copies"
 
 
 def tokenize(folder: Path) -> str:
