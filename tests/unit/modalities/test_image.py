@@ -73,6 +73,19 @@ def test_neighbours_in_a_batch_change_no_bit(precision):
         assert together[row].tobytes() == turned[row].tobytes() == alone[row].tobytes()
 
 
+def test_every_batch_has_the_same_size_and_only_real_rows_come_out():
+    sizes = []
+
+    def network(pixels):
+        sizes.append(tuple(pixels.shape))
+        return pixels.mean((2, 3)).unsqueeze(1)
+
+    pixels = [np.full((3, 8, 8), level, np.uint8) for level in range(7)]
+    found = list(encode_pixels(network, pixels, 4, "fp32"))
+    assert sizes == [(4, 3, 8, 8)] * 2
+    assert [value.tolist() for value in found] == [[[level] * 3] for level in range(7)]
+
+
 def test_the_number_of_threads_changes_no_bit():
     network = build_image_encoder("efficientnet_lite0", 2, weights=True)
     random = np.random.default_rng(0)
