@@ -30,11 +30,11 @@ from fuseline.contracts import hash_file
 
 STAGES = ("ingest", "tokenize", "extract_features")
 TABLES = (
-    "data/examples",
-    "data/quarantine",
-    "data/tokens",
-    "data/tokenizer",
-    "data/features/image",
+    "examples",
+    "quarantine",
+    "tokens",
+    "tokenizer",
+    "features/image",
 )
 PICTURE_PIXELS = 224
 # Blotches of this many pixels give JPEGs of 10 to 20 kB.
