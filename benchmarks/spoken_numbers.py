@@ -24,7 +24,7 @@ WORDS = {
 LETTERS = "abcdefghijklmnopqrstuvwxyz"
 PICTURE_SIZE = 64
 
-# Shares of rows. What is absent is never all of a row.
+# Shares of rows. Something beside the word is always there.
 ABSENT = 0.25
 VAGUE_WORD, WRONG_WORD = 0.45, 0.05
 HIDDEN_PICTURE, WRONG_PICTURE = 0.35, 0.10
@@ -76,7 +76,8 @@ def _row(name: str, recordings: Path, folder: Path, draw: random.Random) -> dict
 
 def _present(draw: random.Random) -> list[str]:
     kept = [name for name in ("text", "image", "audio") if draw.random() >= ABSENT]
-    return kept or [draw.choice(("text", "image", "audio"))]
+    # Rows of the same word alone would be copies of each other.
+    return kept if set(kept) - {"text"} else [*kept, draw.choice(("image", "audio"))]
 
 
 def word(digit: int, draw: random.Random) -> str:

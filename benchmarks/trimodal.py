@@ -35,6 +35,7 @@ TRAINING = {
     "early_stopping_patience": 20,
 }
 PARAMS: dict[str, Any] = {
+    "base.precision": "fp32",
     "ingest.source": "manifest",
     "ingest.manifest.path": "data/raw/manifest.csv",
     "ingest.manifest.columns": {
@@ -45,13 +46,15 @@ PARAMS: dict[str, Any] = {
     # Words and near-silent sounds are shared by many rows that have nothing else in common.
     "ingest.duplicates.max_copies": 1,
     "tokenize.encoder": "scratch",
-    "extract_features.image.image_size": 128,
-    "pretrain.model.hidden_size": 96,
-    "pretrain.model.contrastive_size": 64,
+    "extract_features.image.image_size": 96,
+    "extract_features.image.grid": 3,
+    "extract_features.audio.positions": 16,
+    "pretrain.model.hidden_size": 64,
+    "pretrain.model.contrastive_size": 32,
     "pretrain.model.fusion.num_heads": 4,
-    "pretrain.training": {**TRAINING, "num_epochs": 10},
+    "pretrain.training": {**TRAINING, "num_epochs": 6},
     "finetune.modality_dropout": 0.3,
-    "finetune.training": {**TRAINING, "num_epochs": 20},
+    "finetune.training": {**TRAINING, "num_epochs": 12},
     "evaluate.robustness.num_restarts": 1,
     "evaluate.robustness.scales": [1.0, 2.0],
     "evaluate.robustness.attack.num_steps": 1,
