@@ -1,0 +1,18 @@
+"""What a test changes of torch's process-wide state is gone when the next test begins."""
+
+import pytest
+import torch
+
+
+@pytest.fixture(autouse=True)
+def _torch_as_it_was():
+    """Stages called in this process set threads and determinism, on which the last bits of a
+    result depend: without this a test would pass or fail by its place in the order."""
+    threads = torch.get_num_threads()
+    deterministic = torch.are_deterministic_algorithms_enabled()
+    fills = torch.utils.deterministic.fill_uninitialized_memory
+    yield
+    if torch.get_num_threads() != threads:
+        torch.set_num_threads(threads)
+    torch.use_deterministic_algorithms(deterministic)
+    torch.utils.deterministic.fill_uninitialized_memory = fills
