@@ -6,6 +6,7 @@ import hashlib
 import json
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
+from functools import partial
 from pathlib import PurePosixPath
 
 from fuseline.ingest import images
@@ -168,10 +169,20 @@ class Validator:
         return {"bytes": given.bytes, "path": given.path}
 
     def _cells(self, cells: Mapping[str, str | None] | None, notes: _Notes) -> Record | None:
-        """Cells without control characters and outer whitespace; an empty cell is None."""
+        """Cells without control characters, outer whitespace and personal data; an empty cell is
+        None."""
         if cells is None:
             return None
-        return {name: self._tidy("tabular", cell, notes) for name, cell in cells.items()}
+        return {name: self._cell(name, cell, notes) for name, cell in cells.items()}
+
+    def _cell(self, name: str, cell: str | None, notes: _Notes) -> str | None:
+        tidy = self._tidy("tabular", cell, notes)
+        if tidy is None:
+            return None
+        screened = self._screen.screen_cell(name, tidy)
+        notes.changed("tabular", screened.changes)
+        notes.found("tabular", screened.findings)
+        return screened.text
 
     def _tidy(self, name: str, value: str | None, notes: _Notes) -> str | None:
         """The value on one line; None where nothing of it is visible."""
@@ -191,14 +202,19 @@ class Validator:
             )
 
 
-def raw_json(values: Mapping[str, str | None], *, mask: Callable[[str], str] | None = None) -> str:
+def raw_json(
+    values: Mapping[str, str | None], *, mask: Callable[[str, str], str] | None = None
+) -> str:
     """A row's values as JSON, each cut to what a person would read; broken text is escaped.
 
     Args:
         values: by name.
-        mask: what a value passes through before it is shown.
+        mask: what a name's value passes through before it is shown.
     """
-    shown = {name: value and _excerpt(value, mask) for name, value in values.items()}
+    shown = {
+        name: value and _excerpt(value, mask and partial(mask, name))
+        for name, value in values.items()
+    }
     text = json.dumps(shown, ensure_ascii=False)
     try:
         text.encode()

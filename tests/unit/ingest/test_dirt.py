@@ -207,6 +207,7 @@ TEXTS = {
     "control characters in a table cell": Dirt(
         {"price": "1.5\0"}, sanitised=("tabular:control_characters",)
     ),
+    "e-mail address in a table cell": Dirt({"price": "ask a@b.de"}, sanitised=("tabular:email",)),
 }
 
 LABELS = {

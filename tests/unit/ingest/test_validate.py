@@ -139,6 +139,12 @@ def test_a_change_is_told_once(validator: Validator) -> None:
     assert record["sanitised"] == ["tabular:whitespace"]
 
 
+def test_personal_data_in_cells_is_masked(validator: Validator) -> None:
+    record = validator.keep(_row(tabular={"contact": " a@b.de", "phone": "2126647665"})).record
+    assert record["tabular"] == {"contact": "[EMAIL]", "phone": "[PHONE]"}
+    assert record["sanitised"] == ["tabular:whitespace", "tabular:email", "tabular:phone"]
+
+
 @pytest.mark.parametrize("label", ["None", "none", "NA", "nano", "0"])
 def test_labels_that_only_look_missing(validator: Validator, label: str) -> None:
     assert validator.keep(_row(text="words", label=label)).record["label"] == label
@@ -154,6 +160,8 @@ def test_endings(validator: Validator, name: str | None, lies: bool) -> None:
 
 def test_raw_values_are_masked_before_they_are_cut() -> None:
     value = "x" * 495 + " 4111 1111 1111 1111 " + "y" * 10_000
-    shown = raw_json({"a": value, "b": None}, mask=lambda text: text.replace("4111 1111", "****"))
+    shown = raw_json(
+        {"a": value, "b": None}, mask=lambda _, text: text.replace("4111 1111", "****")
+    )
     assert "4111" not in shown
     assert '"b": null' in shown

@@ -1,4 +1,5 @@
-"""Personal data and harmful content in texts: found, masked, reported or refused."""
+"""Personal data and harmful content in texts and table cells: found, masked, reported or
+refused."""
 
 from __future__ import annotations
 
@@ -6,13 +7,13 @@ from dataclasses import dataclass
 
 from fuseline.ingest.refusal import Refusal
 from fuseline.ingest.safety.harmful import build_screen
-from fuseline.ingest.safety.personal import find_personal_data, mask
+from fuseline.ingest.safety.personal import Find, column_context, find_personal_data, mask
 from fuseline.params.ingest import SafetyParams
 
 
 @dataclass(frozen=True)
 class ScreenedText:
-    """A text as it may be kept.
+    """A text or cell as it may be kept.
 
     Attributes:
         text: with personal data masked, where the params say so.
@@ -26,7 +27,7 @@ class ScreenedText:
 
 
 class SafetyScreen:
-    """Screens texts one by one.
+    """Screens texts and cells one by one.
 
     Raises:
         ConfigError: `ingest.safety.harmful.screen` names neither a screen nor a classifier.
@@ -43,22 +44,34 @@ class SafetyScreen:
             Refusal: `personal_data` or `harmful_content`, where the params say quarantine. Its
                 detail names what was found and quotes none of it.
         """
-        finds = find_personal_data(text)
+        screened = self._without_personal_data("text", text, find_personal_data(text))
+        harm = self._judged(text)
+        return ScreenedText(screened.text, screened.changes, [*screened.findings, *harm])
+
+    def screen_cell(self, column: str, cell: str) -> ScreenedText:
+        """Screen one cleaned cell of a table for personal data.
+
+        Raises:
+            Refusal: `personal_data`, where the params say quarantine.
+        """
+        finds = find_personal_data(cell, context=column_context(column))
+        return self._without_personal_data(f"column {column!r}", cell, finds)
+
+    def masked(self, column: str, value: str) -> str:
+        """A raw value as tables may show it that keep such, like the quarantine: personal data
+        masked, except where the params keep it."""
+        if self._params.personal_data == "keep":
+            return value
+        return mask(value, find_personal_data(value, context=column_context(column)))
+
+    def _without_personal_data(self, where: str, value: str, finds: list[Find]) -> ScreenedText:
         kinds = sorted({find.kind for find in finds})
         if finds and self._params.personal_data == "quarantine":
             named = ", ".join(kind.replace("_", " ") for kind in kinds)
-            raise Refusal("personal_data", f"The text holds personal data: {named}.")
-        findings = [*self._judged(text)]
+            raise Refusal("personal_data", f"The {where} holds personal data: {named}.")
         if self._params.personal_data == "keep":
-            return ScreenedText(text, [], [*kinds, *findings])
-        return ScreenedText(mask(text, finds), kinds, findings)
-
-    def masked(self, text: str) -> str:
-        """The text as tables may show it that keep raw values, such as the quarantine: personal
-        data masked, except where the params keep it."""
-        if self._params.personal_data == "keep":
-            return text
-        return mask(text, find_personal_data(text))
+            return ScreenedText(value, [], kinds)
+        return ScreenedText(mask(value, finds), kinds, [])
 
     def _judged(self, text: str) -> list[str]:
         if not self._harmful.is_harmful(text):

@@ -1,4 +1,4 @@
-"""Personal data in texts, by pattern and checksum; names of people are not looked for.
+"""Personal data in texts and cells, by pattern and checksum; names of people are not looked for.
 
 Presidio's recognisers do the finding, one by one and without its language model. Most texts
 never reach them: they hold nothing that is shaped like a find.
@@ -33,6 +33,13 @@ _SHAPES: dict[str, re.Pattern[str]] = {
 }
 KINDS = tuple(_SHAPES)
 
+# Names of columns that say what a row of digits is.
+_TELLING_COLUMN = re.compile(
+    r"(?:^|[\W_])(phone|telephone|tel|mobile|fax|telefon|whatsapp|ssn|nhs|pesel|aadhaar|tfn"
+    r"|personnummer)(?:[\W_]*(?:no|nr|num|number))?$",
+    re.IGNORECASE,
+)
+
 
 @dataclass(frozen=True)
 class Find:
@@ -43,21 +50,34 @@ class Find:
     end: int
 
 
-def find_personal_data(text: str) -> list[Find]:
+def find_personal_data(text: str, *, context: str = "") -> list[Find]:
     """Finds in order, none overlapping another.
 
     Finds that overlap become one, which covers both and bears the name of the surer kind: no
     character of either is left over.
+
+    Args:
+        text: what is searched.
+        context: what stands before it and may tell what a number is; see `column_context`.
     """
     if _ANY.search(text) is None:
         return []
+    whole = context + text
     found = [
-        Find(kind, start, end)
+        Find(kind, start - len(context), end - len(context))
         for kind, shape in _SHAPES.items()
         if shape.search(text)
-        for start, end in _finders()[kind](text)
+        for start, end in _finders()[kind](whole)
+        if start >= len(context)
     ]
     return _merged(found)
+
+
+def column_context(column: str) -> str:
+    """Words to set before a cell, where its column's name says that its digits are personal:
+    `home_phone` does, `phone_model` does not."""
+    told = _TELLING_COLUMN.search(column)
+    return f"{told[1]}: " if told else ""
 
 
 def mask(text: str, finds: list[Find]) -> str:

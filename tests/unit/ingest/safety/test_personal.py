@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from fuseline.ingest.safety.personal import KINDS, find_personal_data, mask
+from fuseline.ingest.safety.personal import KINDS, column_context, find_personal_data, mask
 
 FOUND = [
     ("email", "write to {jane.doe@example.org} now"),
@@ -143,6 +143,29 @@ def test_overlapping_finds_become_the_surer_kind_and_cover_both():
     text = "call +442079460958@example.org"
     finds = find_personal_data(text)
     assert mask(text, finds) == "call [EMAIL]"
+
+
+@pytest.mark.parametrize(
+    ("column", "cell", "masked"),
+    [
+        ("home_phone", "2126647665", "[PHONE]"),
+        ("PhoneNumber", "2126647665", "[PHONE]"),
+        ("tel", "212 664 7665", "[PHONE]"),
+        ("SSN", "536221234", "[NATIONAL_ID]"),
+        ("contact", "a@b.de", "[EMAIL]"),
+        ("hotel", "2126647665", "2126647665"),
+        ("phone_model", "2126647665", "2126647665"),
+        ("phone_calls", "2126647665", "2126647665"),
+        ("price", "1299000.5", "1299000.5"),
+        ("added", "2024-01-15 10:30:45", "2024-01-15 10:30:45"),
+    ],
+)
+def test_the_name_of_a_column_tells_what_its_digits_are(column, cell, masked):
+    assert mask(cell, find_personal_data(cell, context=column_context(column))) == masked
+
+
+def test_the_context_itself_is_never_found():
+    assert find_personal_data("664 7665", context="mail a@b.de, tel. 212 ") == []
 
 
 @settings(max_examples=60, deadline=None)

@@ -44,7 +44,17 @@ def test_quarantine_names_the_kinds_and_quotes_nothing():
     ("personal_data", "kept"), [("keep", True), ("mask", False), ("quarantine", False)]
 )
 def test_raw_values_are_masked_unless_the_data_are_kept(personal_data, kept):
-    assert (screen(personal_data).masked("x a@b.de") == "x a@b.de") == kept
+    assert (screen(personal_data).masked("notes", "x a@b.de") == "x a@b.de") == kept
+    assert (screen(personal_data).masked("mobile", "2126647665") == "2126647665") == kept
+
+
+def test_cells_are_screened_by_the_same_param():
+    screened = screen("mask").screen_cell("contact", "a@b.de")
+    assert (screened.text, screened.changes, screened.findings) == ("[EMAIL]", ["email"], [])
+    kept = screen("keep").screen_cell("mobile", "2126647665")
+    assert (kept.text, kept.changes, kept.findings) == ("2126647665", [], ["phone"])
+    with pytest.raises(Refusal, match=re.escape("The column 'contact' holds personal data: email")):
+        screen("quarantine").screen_cell("contact", "a@b.de")
 
 
 def test_a_plain_text_passes_unchanged():
