@@ -10,7 +10,6 @@ from typing import Literal
 
 import numpy as np
 import torch
-from transformers.utils import logging
 
 Precision = Literal["auto", "bf16", "fp32"]
 
@@ -40,10 +39,8 @@ def make_deterministic(seed: int, num_threads: int) -> None:
             stacklevel=2,
         )
     torch.set_num_threads(num_threads)
-    # Its reports of heads that come and go between stages say nothing that a user can act on.
-    logging.set_verbosity_error()
-    logging.disable_progress_bar()
-    torch.use_deterministic_algorithms(True)
+    # As `use_deterministic_algorithms(True)`, which imports the compiler too: it takes a second.
+    torch.set_deterministic_debug_mode("error")
     # Filling every new tensor costs an eighth of a step, and no kernel here reads memory that it
     # has not written.
     torch.utils.deterministic.fill_uninitialized_memory = False  # type: ignore[attr-defined]

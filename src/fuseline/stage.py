@@ -30,6 +30,16 @@ from fuseline.errors import ContractError, FuselineError
 CODE_FILE = Path("code.json")
 WORK_FOLDER = ".checkpoints"
 
+# Read when the libraries load.
+LIBRARY_SETTINGS = {
+    # Threads that spin for long while they wait slow a shared machine tenfold; threads that never
+    # spin slow a quiet one by half.
+    "GOMP_SPINCOUNT": "20000",
+    # Reports of heads that come and go between stages say nothing that a user can act on.
+    "TRANSFORMERS_VERBOSITY": "error",
+    "HF_HUB_DISABLE_PROGRESS_BARS": "1",
+}
+
 
 @dataclass
 class StageRun:
@@ -73,9 +83,8 @@ def run_stage(
         SystemExit: with status 1, after a readable message, on any `FuselineError`.
     """
     end_with_dvc()
-    # Read when torch loads. Threads that spin for long while they wait slow a shared machine
-    # tenfold; threads that never spin slow a quiet one by half.
-    os.environ.setdefault("GOMP_SPINCOUNT", "20000")
+    for variable, value in LIBRARY_SETTINGS.items():
+        os.environ.setdefault(variable, value)
     try:
         content = read_yaml(PARAMS_FILE)
         check_all_params(content)

@@ -25,7 +25,7 @@ class FrameEncoder:
 
     def __init__(self, params: VideoFeatureParams, precision: Precision) -> None:
         self.params, self.precision = params, precision
-        self.network = frozen_network(params.encoder, 1, WHERE)
+        self.network = frozen_network(params.encoder, 1, params.image_size, precision, where=WHERE)
         self.shape = (params.num_frames, self.network.dim)
         self.facts: dict[str, Any] = {
             "encoder": params.encoder,

@@ -60,8 +60,9 @@ def picture_to_pixels(picture: Image.Image, image_size: int) -> np.ndarray:
     # twice what is wanted remains: much faster for photographs.
     picture.draft(None, (2 * image_size, 2 * image_size))
     if picture.mode in ("RGBA", "LA", "PA") or "transparency" in picture.info:
-        layer = picture.convert("RGBA")
-        picture = Image.alpha_composite(Image.new("RGBA", layer.size, "white"), layer)
+        picture = picture.convert("RGBA")
+        if picture.getchannel("A").getextrema() != (255, 255):
+            picture = Image.alpha_composite(Image.new("RGBA", picture.size, "white"), picture)
     rgb = picture.convert("RGB")
     if rgb.size != (image_size, image_size):
         rgb = rgb.resize((image_size, image_size), Image.Resampling.BICUBIC)
@@ -72,8 +73,9 @@ def stack_pixels(pictures: list[np.ndarray]) -> Tensor:
     """(B, 3, S, S) float32 in [0, 255], channels last in memory."""
     import torch
 
-    pixels = torch.from_numpy(np.stack(pictures)).float()
-    return pixels.contiguous(memory_format=torch.channels_last)
+    # Decoded pictures have their channels last already; stacked so, they are copied in one piece.
+    rows = np.stack([picture.transpose(1, 2, 0) for picture in pictures])
+    return torch.from_numpy(rows).float().permute(0, 3, 1, 2)
 
 
 def decode_pixels(content: bytes, image_size: int) -> np.ndarray:

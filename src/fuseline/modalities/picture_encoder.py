@@ -13,10 +13,13 @@ import numpy as np
 import torch
 
 from fuseline.modalities.extraction import Medium
+from fuseline.modalities.folding import fold
 from fuseline.modalities.image import decode_pixels, stack_pixels
 from fuseline.modalities.image_encoder import ImageEncoder, build_image_encoder
 from fuseline.params.extract_features import ImageFeatureParams
-from fuseline.precision import Precision, autocast
+from fuseline.precision import Precision, autocast, use_bf16
+
+WHERE = "extract_features.image.encoder"
 
 S = TypeVar("S")
 T = TypeVar("T")
@@ -27,7 +30,9 @@ class PictureEncoder:
 
     def __init__(self, params: ImageFeatureParams, precision: Precision) -> None:
         self.params, self.precision = params, precision
-        self.network = frozen_network(params.encoder, params.grid, "extract_features.image.encoder")
+        self.network = frozen_network(
+            params.encoder, params.grid, params.image_size, precision, where=WHERE
+        )
         self.shape = (params.grid**2, self.network.dim)
         self.facts: dict[str, Any] = {
             "encoder": params.encoder,
@@ -43,10 +48,26 @@ class PictureEncoder:
         return encode_pixels(self.network, pixels, self.params.batch_size, self.precision)
 
 
-def frozen_network(encoder: str, grid: int, where: str) -> ImageEncoder:
-    """An image encoder with its weights, laid out for speed."""
+def frozen_network(
+    encoder: str, grid: int, image_size: int, precision: Precision, *, where: str
+) -> ImageEncoder:
+    """An image encoder with its weights, laid out for speed; see `folding`.
+
+    Args:
+        encoder: name, folder or id, as in the params.
+        grid: positions a side.
+        image_size: S of the pixels to come.
+        precision: under which it will run.
+        where: the params key that gave the name.
+
+    Raises:
+        ConfigError: no such encoder.
+    """
     network = build_image_encoder(encoder, grid, weights=True, where=where)
-    return network.to(memory_format=torch.channels_last)  # type: ignore[call-overload,no-any-return]
+    network.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
+    noise = np.random.default_rng(0).integers(0, 256, (3, image_size, image_size), dtype=np.uint8)
+    dtype = torch.bfloat16 if use_bf16(precision) else torch.float32
+    return fold(network, stack_pixels([noise]), dtype)
 
 
 def encode_pixels(
