@@ -24,6 +24,12 @@ def clean_clone() -> Iterator[Path]:
 
 
 def run(clone: Path, *command: str) -> None:
-    """Run a command of the environment in the clone, its output passed through."""
-    paths = os.pathsep.join([str(BIN), os.environ["PATH"]])
-    subprocess.run(command, cwd=clone, check=True, env=os.environ | {"PATH": paths})
+    """Run a command of the environment in the clone, its output passed through.
+
+    The package is the clone's too, although the environment has that of this repository.
+    """
+    paths = {
+        "PATH": os.pathsep.join([str(BIN), os.environ["PATH"]]),
+        "PYTHONPATH": str(clone / "src"),
+    }
+    subprocess.run(command, cwd=clone, check=True, env=os.environ | paths)
