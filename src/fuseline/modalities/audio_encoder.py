@@ -12,10 +12,11 @@ from transformers import AutoConfig, AutoFeatureExtractor, AutoModel
 
 from fuseline.errors import ConfigError
 from fuseline.media.audio import Waveform, resample
-from fuseline.modalities.audio import HOP_SECONDS, LOG_MEL, pool, sound_of
+from fuseline.modalities.audio import sound_of
 from fuseline.modalities.checkpoints import checkpoint_folder, weights_hash
 from fuseline.modalities.configs import portable
 from fuseline.modalities.extraction import Medium
+from fuseline.modalities.log_mel import HOP_SECONDS, LOG_MEL, pool
 from fuseline.params.extract_features import AudioFeatureParams
 from fuseline.precision import Precision, autocast
 

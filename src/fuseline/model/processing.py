@@ -15,9 +15,9 @@ from transformers import BatchFeature, PreTrainedTokenizerFast, ProcessorMixin
 
 from fuseline.contracts import EXAMPLES, read_manifest
 from fuseline.media.audio import Waveform
-from fuseline.modalities.audio import LOG_MEL, LogMel
-from fuseline.modalities.image import picture_to_pixels, stack_pixels
-from fuseline.modalities.tabular import TabularEncoding
+from fuseline.modalities.log_mel import LOG_MEL, LogMel
+from fuseline.modalities.pixels import picture_to_pixels, stack_pixels
+from fuseline.modalities.tabular_encoding import TabularEncoding
 from fuseline.modalities.text_encoder import read_encoder_facts, special_spellings
 from fuseline.params.extract_features import AudioFeatureParams
 

@@ -9,9 +9,10 @@ import soundfile
 from fuseline.contracts import features_schema, read_manifest, read_table
 from fuseline.errors import ConfigError, ContractError
 from fuseline.media.audio import Waveform
-from fuseline.modalities.audio import LogMel, extract_audio_features, log_mel, pool
+from fuseline.modalities.audio import extract_audio_features
 from fuseline.modalities.extraction import Runtime
 from fuseline.modalities.feature_cache import FeatureCache
+from fuseline.modalities.log_mel import LogMel, log_mel, pool
 from fuseline.params.extract_features import AudioFeatureParams
 from tests.unit.modalities.tables import mp4, wav, write_examples
 

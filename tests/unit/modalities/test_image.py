@@ -7,9 +7,10 @@ from PIL import Image
 
 from fuseline.contracts import features_schema, read_manifest, read_table
 from fuseline.errors import ConfigError
-from fuseline.modalities.image import decode_pixels, extract_image_features, stack_pixels
+from fuseline.modalities.image import extract_image_features
 from fuseline.modalities.image_encoder import build_image_encoder
 from fuseline.modalities.picture_encoder import ahead, encode_pixels
+from fuseline.modalities.pixels import decode_pixels, stack_pixels
 from fuseline.params.extract_features import ImageFeatureParams
 from tests.unit.modalities.tables import png, write_examples
 

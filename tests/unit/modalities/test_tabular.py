@@ -7,7 +7,8 @@ import pytest
 from fuseline.contracts import EXAMPLES, features_schema, read_manifest, read_table
 from fuseline.errors import ConfigError
 from fuseline.modalities.columns import Categorical, Date, Numeric, guess_kind
-from fuseline.modalities.tabular import TabularEncoding, extract_tabular_features
+from fuseline.modalities.tabular import extract_tabular_features
+from fuseline.modalities.tabular_encoding import TabularEncoding
 from fuseline.params.extract_features import TabularFeatureParams
 from tests.unit.modalities.tables import write_examples
 
