@@ -21,7 +21,7 @@ from benchmarks.workspace import clean_clone, run
 MODALITIES = ("text", "image", "audio")
 SETS = [list(chosen) for size in (3, 2, 1) for chosen in combinations(MODALITIES, size)]
 SALTS = range(3)
-NUM_ROWS = 1200
+NUM_ROWS = 3000
 SEED = 5
 
 TRAINING = {
