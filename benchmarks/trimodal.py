@@ -34,6 +34,7 @@ TRAINING = {
     "max_grad_norm": 1.0,
     "early_stopping_patience": 20,
 }
+EPSILON = {"text_embedding": 0.1, "image_feature": 0.5, "audio_feature": 0.5}
 PARAMS: dict[str, Any] = {
     "base.precision": "fp32",
     "ingest.source": "manifest",
@@ -58,11 +59,9 @@ PARAMS: dict[str, Any] = {
     "evaluate.robustness.num_restarts": 1,
     "evaluate.robustness.scales": [1.0, 2.0],
     "evaluate.robustness.attack.num_steps": 1,
-    "evaluate.robustness.attack.epsilon": {
-        "text_embedding": 0.1,
-        "image_feature": 0.5,
-        "audio_feature": 0.5,
-    },
+    "evaluate.robustness.attack.epsilon": EPSILON,
+    # Not run, but checked: every set of modalities needs a radius.
+    "adversarial_finetune.attack.epsilon": EPSILON,
 }
 for name in ("id", "text", "image", "audio", "label", "group"):
     PARAMS["ingest.manifest.columns"][name] = name
