@@ -7,6 +7,7 @@ import torch
 
 from fuseline.dataset import MultimodalData
 from fuseline.model import FuselineConfig, FuselineForClassification, FuselineForPreTraining
+from fuseline.params.finetune import FreezingParams
 from fuseline.params.training import TrainingParams
 
 SPECIAL = {"pad": 0, "cls": 2, "sep": 3, "mask": 4}
@@ -54,6 +55,11 @@ def classifier(kind: str = "attention", seed: int = 0, **changes: object):
 def pretrainer(kind: str = "attention", seed: int = 0, **changes: object):
     torch.manual_seed(seed)
     return FuselineForPreTraining(config(kind, **changes)).eval()
+
+
+def freezing(policy: str, top_k: int = 1, **lora: object) -> FreezingParams:
+    adapter = {"rank": 2, "alpha": 4.0, "dropout": 0.1, "targets": ["query", "value"]}
+    return FreezingParams.model_validate({"policy": policy, "top_k": top_k, "lora": adapter | lora})
 
 
 def training(**changes: object) -> TrainingParams:
