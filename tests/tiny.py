@@ -7,6 +7,8 @@ import torch
 
 from fuseline.dataset import MultimodalData
 from fuseline.model import FuselineConfig, FuselineForClassification, FuselineForPreTraining
+from fuseline.params.finetune import FreezingParams
+from fuseline.params.training import TrainingParams
 
 SPECIAL = {"pad": 0, "cls": 2, "sep": 3, "mask": 4}
 POSITIONS, DIM, VOCAB = 4, 12, 50
@@ -53,6 +55,27 @@ def classifier(kind: str = "attention", seed: int = 0, **changes: object):
 def pretrainer(kind: str = "attention", seed: int = 0, **changes: object):
     torch.manual_seed(seed)
     return FuselineForPreTraining(config(kind, **changes)).eval()
+
+
+def freezing(policy: str, top_k: int = 1, **lora: object) -> FreezingParams:
+    adapter = {"rank": 2, "alpha": 4.0, "dropout": 0.1, "targets": ["query", "value"]}
+    return FreezingParams.model_validate({"policy": policy, "top_k": top_k, "lora": adapter | lora})
+
+
+def training(**changes: object) -> TrainingParams:
+    values = {
+        "num_epochs": 4,
+        "batch_size": 8,
+        "learning_rate": 3e-3,
+        "encoder_learning_rate": 1e-3,
+        "layer_decay": 1.0,
+        "lr_scheduler": "cosine",
+        "warmup_share": 0.1,
+        "weight_decay": 0.01,
+        "max_grad_norm": 1.0,
+        "early_stopping_patience": 4,
+    }
+    return TrainingParams.model_validate(values | changes)
 
 
 def rows(

@@ -5,10 +5,11 @@ import torch
 
 from fuseline.objectives.perturbation import Perturbable
 from fuseline.objectives.pretraining import OBJECTIVES
-from fuseline.params.finetune import FreezingParams
 from fuseline.params.pretrain import ObjectiveParams
 from fuseline.training.freezing import apply_freezing
-from tests.tiny import VOCAB, classifier, pretrainer, rows
+from fuseline.training.groups import parameter_groups
+from fuseline.training.lora import adapters
+from tests.tiny import VOCAB, classifier, freezing, pretrainer, rows, training
 
 SIZES = {"vocab_size": VOCAB, "max_position_embeddings": 64, "pad_token_id": 0}
 BERT_LIKE = {
@@ -54,12 +55,33 @@ def test_zero_delta_reproduces_the_plain_forward(kind):
 @every_encoder
 def test_its_top_layers_can_be_trained_alone(kind):
     model = classifier(**text(kind))
-    apply_freezing(model, FreezingParams(policy="top_k", top_k=1))
+    apply_freezing(model, freezing("top_k", 1))
     trained = {
         name for name, p in model.named_parameters() if ".text_encoder." in name and p.requires_grad
     }
     assert trained
     assert all(".layer.1." in name for name in trained)
+
+
+@every_encoder
+def test_attacks_reach_the_words_beneath_its_adapters(kind):
+    model, batch = classifier(**text(kind)), rows().batch(range(8))
+    targets = ["q_lin", "v_lin"] if kind == "distilbert" else ["query", "value"]
+    with adapters(model, freezing("lora", targets=targets), seed=0):
+        perturbable = Perturbable(model, batch, ["text_embedding"])
+        start = {name: zero.requires_grad_() for name, zero in perturbable.start().items()}
+        logits = model(**perturbable.inputs(start)).logits
+        assert torch.equal(logits, model(**batch).logits)
+        (gradient,) = torch.autograd.grad(logits.square().sum(), list(start.values()))
+    assert gradient.abs().sum() > 0
+    assert not [name for name in model.state_dict() if "lora" in name or "base_layer" in name]
+
+
+@every_encoder
+def test_its_layers_have_their_own_rates(kind):
+    model = classifier(**text(kind))
+    groups = parameter_groups(model, set(), training(layer_decay=0.5, encoder_learning_rate=1.0))
+    assert [group["lr"] for group in groups[1:]] == [1.0, 0.5, 0.25]
 
 
 @every_encoder

@@ -17,6 +17,8 @@ WRONG = {
         {"mml": 1.0},
         r"objectives\.weights: .*objective mml; valid: mlm",
     ),
+    "finetune.training.layer_decay": (0.0, r"finetune\.training\.layer_decay: .*greater than 0"),
+    "finetune.freezing.lora.targets": ([], r"finetune\.freezing\.lora\.targets: .*at least 1"),
     "finetune.task": ("classify", r"finetune\.task: .*'classification'"),
     "adversarial_finetune.attack.kind": ("pgt", r"adversarial_finetune\.attack\.kind"),
     "ingest.source": ("emojis", r"ingest\.source: .*'emoji'"),
@@ -55,6 +57,16 @@ def test_an_attack_needs_a_space_that_takes_part():
     content["adversarial_finetune"]["attack"]["epsilon"] = {"image_feature": 1.0}
     with pytest.raises(
         ConfigError, match=r"adversarial_finetune\.attack\.epsilon: expected a radius for text_emb"
+    ):
+        check(content)
+
+
+def test_adapters_need_the_text_encoder():
+    content = with_value("finetune.freezing.policy", "lora")
+    check(content)
+    content["base"]["modalities"] = ["image", "audio"]
+    with pytest.raises(
+        ConfigError, match=r"finetune\.freezing\.policy: 'lora' .* has only image, audio\."
     ):
         check(content)
 

@@ -172,7 +172,7 @@ def _architecture(config: FuselineConfig) -> dict[str, str]:
     for name, shape in sorted(config.features.items()):
         parts[f"{name} features"] = f"{shape['positions']} positions of {shape['dim']}"
     parts |= {f"fusion {name}": str(value) for name, value in sorted(config.fusion.items())}
-    parts |= {f"freezing {name}": str(value) for name, value in sorted(config.freezing.items())}
+    parts |= {f"freezing {name}": value for name, value in sorted(_leaves(config.freezing))}
     return parts
 
 

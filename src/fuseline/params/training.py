@@ -2,17 +2,23 @@
 
 from __future__ import annotations
 
-from typing import Literal
+from typing import Annotated, Literal
+
+from pydantic import Field
 
 from fuseline.config import Section
 from fuseline.params.base import Count, NonNegative, Positive, Share
 
 
 class TrainingParams(Section):
+    """`layer_decay` is the rate of a text layer over that of the layer above it; 1.0 gives all of
+    them `encoder_learning_rate`."""
+
     num_epochs: Count
     batch_size: Count
     learning_rate: Positive
     encoder_learning_rate: Positive
+    layer_decay: Annotated[float, Field(gt=0.0, le=1.0)]
     lr_scheduler: Literal["linear", "cosine", "constant_with_warmup"]
     warmup_share: Share
     weight_decay: NonNegative

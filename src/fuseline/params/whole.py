@@ -50,6 +50,15 @@ def _unreachable_spaces(content: dict[str, Any]) -> Iterator[str]:
             )
 
 
+def _adapters_without_text(content: dict[str, Any]) -> Iterator[str]:
+    modalities = content["base"]["modalities"]
+    if content["finetune"]["freezing"]["policy"] == "lora" and "text" not in modalities:
+        yield (
+            f"{PARAMS_FILE}: finetune.freezing.policy: 'lora' adapts the text encoder, but"
+            f" base.modalities has only {', '.join(modalities)}. Use 'all' or 'none'."
+        )
+
+
 def check(content: dict[str, Any]) -> None:
     """Validate every section.
 
@@ -68,6 +77,6 @@ def check(content: dict[str, Any]) -> None:
         except ConfigError as error:
             problems.append(str(error))
     if not problems:
-        problems = list(_unreachable_spaces(content))
+        problems = [*_unreachable_spaces(content), *_adapters_without_text(content)]
     if problems:
         raise ConfigError("\n".join(problems))

@@ -31,6 +31,7 @@ from fuseline.training.development import (
 )
 from fuseline.training.freezing import apply_freezing
 from fuseline.training.loop import Selection, train
+from fuseline.training.lora import adapters
 
 VALIDATION_STEPS = 5
 COLLAPSE_FROM = 0.2
@@ -65,23 +66,25 @@ def adversarial_finetune(
     model = FuselineForClassification.from_pretrained(finetuned)
     names = [model.config.id2label[index] for index in range(model.config.num_labels)]
     data = load_labelled(tokens, features, examples, processor, base, names)
-    apply_freezing(model, FreezingParams.model_validate(model.config.freezing))
     attack = build_attack(params.attack)
     task = TASKS[model.config.task](names)
     inner = Supervised(task, params.modality_dropout, params.label_smoothing)
     dev = data.select("dev")
-    history = train(
-        model,
-        AdversarialObjective(inner, attack, params.clean_weight, params.adversarial_weight),
-        data.select("train"),
-        _RobustDevelopment(Development(task, dev, base.precision), dev, params, base),
-        params=params.training,
-        selection=Selection("clean_and_robust", greater_is_better=True),
-        seed=base.seed,
-        precision=base.precision,
-        work=work,
-        callbacks=[RefuseCollapse()],
-    )
+    freezing = FreezingParams.model_validate(model.config.freezing)
+    with adapters(model, freezing, base.seed):
+        apply_freezing(model, freezing)
+        history = train(
+            model,
+            AdversarialObjective(inner, attack, params.clean_weight, params.adversarial_weight),
+            data.select("train"),
+            _RobustDevelopment(Development(task, dev, base.precision), dev, params, base),
+            params=params.training,
+            selection=Selection("clean_and_robust", greater_is_better=True),
+            seed=base.seed,
+            precision=base.precision,
+            work=work,
+            callbacks=[RefuseCollapse()],
+        )
     model.save_pretrained(model_folder)
     processor.save_pretrained(model_folder)
     metrics = training_metrics(history, "clean_and_robust")

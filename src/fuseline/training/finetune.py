@@ -21,6 +21,7 @@ from fuseline.training.development import (
 )
 from fuseline.training.freezing import apply_freezing
 from fuseline.training.loop import Selection, train
+from fuseline.training.lora import adapters
 
 
 def finetune(
@@ -55,19 +56,20 @@ def finetune(
         task=params.task,
         freezing=params.freezing.model_dump(),
     )
-    counts = apply_freezing(model, params.freezing)
     task = lookup(TASKS, params.task, where="finetune.task")(data.label_names)
-    history = train(
-        model,
-        Supervised(task, params.modality_dropout, params.label_smoothing),
-        data.select("train"),
-        Development(task, data.select("dev"), base.precision),
-        params=params.training,
-        selection=Selection(task.selection_metric, greater_is_better=True),
-        seed=base.seed,
-        precision=base.precision,
-        work=work,
-    )
+    with adapters(model, params.freezing, base.seed):
+        counts = apply_freezing(model, params.freezing)
+        history = train(
+            model,
+            Supervised(task, params.modality_dropout, params.label_smoothing),
+            data.select("train"),
+            Development(task, data.select("dev"), base.precision),
+            params=params.training,
+            selection=Selection(task.selection_metric, greater_is_better=True),
+            seed=base.seed,
+            precision=base.precision,
+            work=work,
+        )
     model.save_pretrained(model_folder)
     processor.save_pretrained(model_folder)
     metrics = training_metrics(history, task.selection_metric) | counts

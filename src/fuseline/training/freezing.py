@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from typing import Any
+
+from torch import nn
 
 from fuseline.errors import ConfigError
 from fuseline.params.finetune import FreezingParams
+from fuseline.training.groups import ADAPTER, TEXT_ENCODER
 
 BACKBONE = "fuseline."
 
@@ -16,10 +20,13 @@ def apply_freezing(model: Any, params: FreezingParams) -> dict[str, int]:
     Args:
         model: a task model with a `fuseline` backbone.
         params: `all` freezes the encoders; `head` all but the task's head; `top_k` the encoder
-            but its last k layers; `none` nothing.
+            but its last k layers; `lora` the encoder but the adapters that are in it by now;
+            `none` nothing.
 
     Returns:
-        `trainable_parameters` and `total_parameters`.
+        `trainable_parameters` and `total_parameters`, and as many of the text encoder alone (0
+        without one): `encoder_trainable_parameters` and `encoder_parameters`. Adapters count
+        among the trainable ones only: they are no part of the saved model.
 
     Raises:
         ConfigError: `top_k` above the encoder's number of layers, or layers of an unknown name.
@@ -38,15 +45,32 @@ def apply_freezing(model: Any, params: FreezingParams) -> dict[str, int]:
             "finetune.freezing.policy: found no layers named `layer.<n>` in this text encoder, so"
             " 'top_k' cannot choose any. Use 'all' or 'none'."
         )
+    whole, text = _Counts.of(model), _Counts.of(encoder)
     return {
-        "trainable_parameters": sum(p.numel() for p in model.parameters() if p.requires_grad),
-        "total_parameters": sum(p.numel() for p in model.parameters()),
+        "trainable_parameters": whole.trainable,
+        "total_parameters": whole.total,
+        "encoder_trainable_parameters": text.trainable,
+        "encoder_parameters": text.total,
     }
+
+
+@dataclass(frozen=True)
+class _Counts:
+    trainable: int
+    total: int
+
+    @classmethod
+    def of(cls, module: nn.Module | None) -> _Counts:
+        named = [] if module is None else list(module.named_parameters())
+        return cls(
+            trainable=sum(p.numel() for _, p in named if p.requires_grad),
+            total=sum(p.numel() for name, p in named if ADAPTER not in name),
+        )
 
 
 def _trained_text(model: Any) -> list[str]:
     named = model.named_parameters()
-    return [name for name, p in named if ".text_encoder." in name and p.requires_grad]
+    return [name for name, p in named if TEXT_ENCODER in name and p.requires_grad]
 
 
 def freeze_image_encoder(model: Any) -> None:
@@ -60,8 +84,8 @@ def _trains(name: str, policy: str, top: set[str]) -> bool:
         return False
     if policy == "head":
         return not name.startswith(BACKBONE)
-    if ".text_encoder." in name:
+    if TEXT_ENCODER in name:
         if policy == "top_k":
             return any(layer in f".{name}" for layer in top)
-        return policy == "none"
+        return policy == "none" or ADAPTER in name
     return True

@@ -1,10 +1,11 @@
-"""Curves by epoch, as a long table that `dvc plots` reads."""
+"""Curves by epoch: out of the trainer's log, into a long table that `dvc plots` reads."""
 
 from __future__ import annotations
 
 from pathlib import Path
 
 import pandas as pd
+from transformers import TrainerState
 
 
 def write_history(path: Path, history: list[dict[str, float]]) -> None:
@@ -22,3 +23,21 @@ def write_history(path: Path, history: list[dict[str, float]]) -> None:
     ]
     path.parent.mkdir(parents=True, exist_ok=True)
     pd.DataFrame(rows, columns=["epoch", "split", "metric", "value"]).to_csv(path, index=False)
+
+
+def collect_history(state: TrainerState) -> list[dict[str, float]]:
+    """Figures by epoch, without what depends on the clock."""
+    epochs: dict[int, dict[str, float]] = {}
+    for entry in state.log_history:
+        if "train_runtime" in entry:
+            # The library's closing summary: its mean loss covers this process only, so that it
+            # differs after a resume.
+            continue
+        epoch = round(entry["epoch"])
+        figures = epochs.setdefault(epoch, {"epoch": epoch})
+        for name, value in entry.items():
+            if name == "loss":
+                figures["train_loss"] = value
+            elif name.startswith(("eval_", "train_")):
+                figures[name] = value
+    return [epochs[epoch] for epoch in sorted(epochs)]

@@ -21,6 +21,8 @@ from fuseline.params.training import TrainingParams
 from fuseline.precision import Precision, use_bf16
 from fuseline.training.batches import LengthGroupedBatches, Rows
 from fuseline.training.checkpoint import latest_checkpoint, mark_complete
+from fuseline.training.groups import parameter_groups
+from fuseline.training.history import collect_history
 
 Evaluator = Callable[[Any], dict[str, float]]
 
@@ -44,14 +46,14 @@ class Totals:
 
 
 class FuselineTrainer(Trainer):
-    """Adds to `Trainer`: an objective, length-grouped batches, two learning rates, a check of
+    """Adds to `Trainer`: an objective, length-grouped batches, learning rates by part, a check of
     every loss, and checkpoints that prove themselves whole.
 
     Args:
         objective: batch to loss.
         data: training rows.
         evaluator: model to development metrics, after every epoch.
-        encoder_learning_rate: of the text encoder; all else gets `args.learning_rate`.
+        params: rates of the text encoder and of all else.
     """
 
     def __init__(
@@ -60,7 +62,7 @@ class FuselineTrainer(Trainer):
         objective: Objective,
         data: MultimodalData,
         evaluator: Evaluator,
-        encoder_learning_rate: float,
+        params: TrainingParams,
         **kwargs: Any,
     ) -> None:
         # The evaluator holds the development rows; the library only wants to see some data set.
@@ -71,7 +73,7 @@ class FuselineTrainer(Trainer):
         self.objective = objective
         self.data = data
         self.evaluator = evaluator
-        self.encoder_learning_rate = encoder_learning_rate
+        self.params = params
         self.totals = Totals()
         self.model_accepts_loss_kwargs = False
 
@@ -123,23 +125,10 @@ class FuselineTrainer(Trainer):
     def create_optimizer(self, model: nn.Module | None = None) -> torch.optim.Optimizer:
         del model
         if self.optimizer is None:
-            self.optimizer: Any = torch.optim.AdamW(self._parameter_groups(), fused=True)
+            decayed = set(self.get_decay_parameter_names(self.model))
+            groups = parameter_groups(self.model, decayed, self.params)
+            self.optimizer: Any = torch.optim.AdamW(groups, fused=True)
         return cast(torch.optim.Optimizer, self.optimizer)
-
-    def _parameter_groups(self) -> list[dict[str, Any]]:
-        decayed = set(self.get_decay_parameter_names(self.model))
-        groups: dict[tuple[bool, bool], list[nn.Parameter]] = {}
-        for name, parameter in self.model.named_parameters():
-            if parameter.requires_grad:
-                groups.setdefault((".text_encoder." in name, name in decayed), []).append(parameter)
-        return [
-            {
-                "params": parameters,
-                "lr": self.encoder_learning_rate if encoder else self.args.learning_rate,
-                "weight_decay": self.args.weight_decay if decay else 0.0,
-            }
-            for (encoder, decay), parameters in sorted(groups.items())
-        ]
 
     def _training_figures(self) -> dict[str, float]:
         totals, self.totals = self.totals, Totals()
@@ -247,7 +236,7 @@ def train(
         objective=objective,
         data=data,
         evaluator=evaluator,
-        encoder_learning_rate=params.encoder_learning_rate,
+        params=params,
         callbacks=[_Patience(params), *callbacks],
     )
     checkpoint = latest_checkpoint(work)
@@ -257,7 +246,7 @@ def train(
         trainer._load_best_model()
     else:
         trainer.train(resume_from_checkpoint=str(checkpoint) if checkpoint else None)
-    return _history(trainer.state)
+    return collect_history(trainer.state)
 
 
 def _arguments(
@@ -301,21 +290,3 @@ def _finished(checkpoint: Path, params: TrainingParams) -> TrainerState | None:
     impatient = epochs_since_best(state, params) >= params.early_stopping_patience
     spent = state.global_step >= state.max_steps or impatient
     return state if spent else None
-
-
-def _history(state: TrainerState) -> list[dict[str, float]]:
-    """Figures by epoch, without what depends on the clock."""
-    epochs: dict[int, dict[str, float]] = {}
-    for entry in state.log_history:
-        if "train_runtime" in entry:
-            # The library's closing summary: its mean loss covers this process only, so that it
-            # differs after a resume.
-            continue
-        epoch = round(entry["epoch"])
-        figures = epochs.setdefault(epoch, {"epoch": epoch})
-        for name, value in entry.items():
-            if name == "loss":
-                figures["train_loss"] = value
-            elif name.startswith(("eval_", "train_")):
-                figures[name] = value
-    return [epochs[epoch] for epoch in sorted(epochs)]

@@ -20,7 +20,7 @@ EVIL = (
 )
 METRICS = {"dev": {"accuracy": 0.9, "macro_f1": 0.85, "loss": 0.3}}
 TRAINING = TrainingParams(
-    num_epochs=4, batch_size=32, learning_rate=1e-4, encoder_learning_rate=3e-5,
+    num_epochs=4, batch_size=32, learning_rate=1e-4, encoder_learning_rate=3e-5, layer_decay=1.0,
     lr_scheduler="cosine", warmup_share=0.1, weight_decay=0.01, max_grad_norm=1.0,
     early_stopping_patience=4,
 )  # fmt: skip
@@ -47,8 +47,8 @@ def write_examples(folder, **facts):
     return folder
 
 
-def card_of(tmp_path, params=PARAMS, labels=("cat", "dog", "bird"), **facts) -> str:
-    config = tiny.config(id2label=dict(enumerate(labels)))
+def card_of(tmp_path, params=PARAMS, labels=("cat", "dog", "bird"), config=None, **facts) -> str:
+    config = config or tiny.config(id2label=dict(enumerate(labels)))
     examples = write_examples(tmp_path / "examples", **facts)
     write_model_card(tmp_path / "model", config, examples, METRICS, params)
     return (tmp_path / "model" / "README.md").read_text(encoding="utf-8")
@@ -90,6 +90,13 @@ def test_attack_training_and_figures_are_told(tmp_path):
     assert r"| attack.epsilon.text\_embedding | 0.1 |" in card
     assert r"| training.learning\_rate | 0.0001 |" in card
     assert "| accuracy | 0.9000 |" in card
+
+
+def test_what_was_trained_is_told_key_by_key(tmp_path):
+    frozen = tiny.freezing("lora").model_dump()
+    card = card_of(tmp_path, config=tiny.config(freezing=frozen))
+    assert "freezing policy | lora |" in card
+    assert "freezing lora.rank | 2 |" in card
 
 
 def test_a_plain_model_names_no_attack(tmp_path):

@@ -5,7 +5,7 @@ import pytest
 import torch
 
 from fuseline.model import FuselineForClassification
-from tests.tiny import classifier, pretrainer, rows
+from tests.tiny import classifier, freezing, pretrainer, rows
 
 SCRIPT = """
 import sys, torch
@@ -82,12 +82,11 @@ def test_the_level_of_a_sound_does_not_matter_and_its_course_does():
 
 
 def test_freezing_policies_train_exactly_what_they_say():
-    from fuseline.params.finetune import FreezingParams
     from fuseline.training.freezing import apply_freezing
 
     def trained(policy: str, top_k: int = 1) -> set[str]:
         model = classifier()
-        apply_freezing(model, FreezingParams(policy=policy, top_k=top_k))
+        apply_freezing(model, freezing(policy, top_k))
         return {name for name, p in model.named_parameters() if p.requires_grad}
 
     everything = trained("none")

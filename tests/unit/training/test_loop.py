@@ -10,33 +10,17 @@ import torch
 from fuseline.dataset import MultimodalData
 from fuseline.errors import ContractError
 from fuseline.objectives.supervised import Supervised
-from fuseline.params.training import TrainingParams
 from fuseline.tasks import Classification
 from fuseline.training.checkpoint import is_complete, latest_checkpoint
 from fuseline.training.development import Development
 from fuseline.training.loop import Selection, train
-from tests.tiny import classifier, rows
+from tests.tiny import classifier, rows, training
 
 TASK = Classification(["ant", "bee", "cat"])
 
 
 class Killed(BaseException):
     """Stands for a kill: nothing in the loop catches it."""
-
-
-def params(**changes: object) -> TrainingParams:
-    values = {
-        "num_epochs": 4,
-        "batch_size": 8,
-        "learning_rate": 3e-3,
-        "encoder_learning_rate": 1e-3,
-        "lr_scheduler": "cosine",
-        "warmup_share": 0.1,
-        "weight_decay": 0.01,
-        "max_grad_norm": 1.0,
-        "early_stopping_patience": 4,
-    }
-    return TrainingParams(**(values | changes))  # type: ignore[arg-type]
 
 
 def run(work, model, *, data=None, objective=None, **changes):
@@ -47,7 +31,7 @@ def run(work, model, *, data=None, objective=None, **changes):
         objective or Supervised(TASK, 0.2, 0.1),
         data,
         Development(TASK, rows(24, seed=1), "fp32"),
-        params=params(**changes),
+        params=training(**changes),
         selection=Selection("macro_f1", greater_is_better=True),
         seed=1,
         precision="fp32",
@@ -211,7 +195,7 @@ def test_evaluation_does_not_disturb_training(tmp_path, uninterrupted):
         Supervised(TASK, 0.2, 0.1),
         rows(48),
         Drawing(TASK, rows(24, seed=1), "fp32"),
-        params=params(),
+        params=training(),
         selection=Selection("macro_f1", greater_is_better=True),
         seed=1,
         precision="fp32",
