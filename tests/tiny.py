@@ -7,9 +7,13 @@ import torch
 
 from fuseline.dataset import MultimodalData
 from fuseline.model import FuselineConfig, FuselineForClassification, FuselineForPreTraining
+from fuseline.objectives.pretraining import OBJECTIVES
+from fuseline.params.pretrain import ObjectiveParams
 
 SPECIAL = {"pad": 0, "cls": 2, "sep": 3, "mask": 4}
 POSITIONS, DIM, VOCAB = 4, 12, 50
+# Pieces that go on with a word.
+CONTINUES_WORD = torch.arange(VOCAB) >= 30
 # What a model and `rows` of every modality hold; video stands for one that no row has.
 EVERY = ["text", "image", "audio", "video", "tabular"]
 FEATURES = {
@@ -53,6 +57,16 @@ def classifier(kind: str = "attention", seed: int = 0, **changes: object):
 def pretrainer(kind: str = "attention", seed: int = 0, **changes: object):
     torch.manual_seed(seed)
     return FuselineForPreTraining(config(kind, **changes)).eval()
+
+
+def objective_params(**changes: object) -> ObjectiveParams:
+    values: dict[str, object] = {
+        "weights": dict.fromkeys(OBJECTIVES, 1.0),
+        "mlm_masking": "token",
+        "mlm_mask_share": 0.3,
+        "masked_features_share": 0.3,
+    }
+    return ObjectiveParams(**(values | changes))  # type: ignore[arg-type]
 
 
 def rows(

@@ -17,6 +17,10 @@ WRONG = {
         {"mml": 1.0},
         r"objectives\.weights: .*objective mml; valid: mlm",
     ),
+    "pretrain.objectives.mlm_masking": (
+        "words",
+        r"objectives\.mlm_masking: .*'token', 'whole_word' or 'span'; found 'words'",
+    ),
     "finetune.task": ("classify", r"finetune\.task: .*'classification'"),
     "adversarial_finetune.attack.kind": ("pgt", r"adversarial_finetune\.attack\.kind"),
     "ingest.source": ("emojis", r"ingest\.source: .*'emoji'"),

@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from typing import Any
 
 import torch
+from torch import Tensor
 from torch.nn import functional
 
 from fuseline.objectives.base import Batch, ObjectiveOutput, mean_or_zero, presence
@@ -20,8 +21,8 @@ class ImageTextMatching:
     among those that a row has beside its text.
     """
 
-    def __init__(self, params: ObjectiveParams) -> None:
-        del params
+    def __init__(self, params: ObjectiveParams, continues_word: Tensor | None) -> None:
+        del params, continues_word
 
     @staticmethod
     def takes_part(modalities: Sequence[str]) -> bool:

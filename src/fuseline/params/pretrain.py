@@ -41,6 +41,7 @@ class ObjectiveParams(Section):
     """Weights of the objectives (0 leaves one out) and what each of them masks or mixes."""
 
     weights: dict[str, NonNegative]
+    mlm_masking: Literal["token", "whole_word", "span"]
     mlm_mask_share: Annotated[float, Field(gt=0.0, lt=1.0)]
     masked_features_share: Annotated[float, Field(gt=0.0, lt=1.0)]
 
