@@ -64,6 +64,7 @@ def objective_params(**changes: object) -> ObjectiveParams:
         "weights": dict.fromkeys(OBJECTIVES, 1.0),
         "mlm_masking": "token",
         "mlm_mask_share": 0.3,
+        "itm_negatives": "random",
         "masked_features_share": 0.3,
     }
     return ObjectiveParams(**(values | changes))  # type: ignore[arg-type]

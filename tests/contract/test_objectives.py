@@ -11,6 +11,7 @@ SETS = [["text", "image"], EVERY, ["text", "audio"], ["image", "audio"], ["tabul
 VARIANTS: dict[str, tuple[str, dict[str, object]]] = {name: (name, {}) for name in OBJECTIVES} | {
     "mlm-whole_word": ("mlm", {"mlm_masking": "whole_word"}),
     "mlm-span": ("mlm", {"mlm_masking": "span"}),
+    "itm-hard": ("itm", {"itm_negatives": "hard"}),
 }
 CASES = [
     (variant, modalities)
