@@ -7,11 +7,18 @@ import torch
 
 from fuseline.dataset import MultimodalData
 from fuseline.model import FuselineConfig, FuselineForClassification, FuselineForPreTraining
+<<<<<<< HEAD
 from fuseline.params.finetune import FreezingParams
 from fuseline.params.training import TrainingParams
+=======
+from fuseline.objectives.pretraining import OBJECTIVES
+from fuseline.params.pretrain import ObjectiveParams
+>>>>>>> masking
 
 SPECIAL = {"pad": 0, "cls": 2, "sep": 3, "mask": 4}
 POSITIONS, DIM, VOCAB = 4, 12, 50
+# Pieces that go on with a word.
+CONTINUES_WORD = torch.arange(VOCAB) >= 30
 # What a model and `rows` of every modality hold; video stands for one that no row has.
 EVERY = ["text", "image", "audio", "video", "tabular"]
 FEATURES = {
@@ -57,6 +64,7 @@ def pretrainer(kind: str = "attention", seed: int = 0, **changes: object):
     return FuselineForPreTraining(config(kind, **changes)).eval()
 
 
+<<<<<<< HEAD
 def freezing(policy: str, top_k: int = 1, **lora: object) -> FreezingParams:
     adapter = {"rank": 2, "alpha": 4.0, "dropout": 0.1, "targets": ["query", "value"]}
     return FreezingParams.model_validate({"policy": policy, "top_k": top_k, "lora": adapter | lora})
@@ -76,6 +84,17 @@ def training(**changes: object) -> TrainingParams:
         "early_stopping_patience": 4,
     }
     return TrainingParams.model_validate(values | changes)
+=======
+def objective_params(**changes: object) -> ObjectiveParams:
+    values: dict[str, object] = {
+        "weights": dict.fromkeys(OBJECTIVES, 1.0),
+        "mlm_masking": "token",
+        "mlm_mask_share": 0.3,
+        "itm_negatives": "random",
+        "masked_features_share": 0.3,
+    }
+    return ObjectiveParams(**(values | changes))  # type: ignore[arg-type]
+>>>>>>> masking
 
 
 def rows(

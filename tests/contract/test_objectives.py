@@ -1,31 +1,35 @@
-"""Every pre-training objective keeps the same promises."""
+"""Every pre-training objective keeps the same promises, whatever its settings."""
 
 import pytest
 import torch
 
 from fuseline.objectives.pretraining import OBJECTIVES, Mixture, build_objectives
-from fuseline.params.pretrain import ObjectiveParams
-from tests.tiny import EVERY, pretrainer, rows
+from tests.tiny import CONTINUES_WORD, EVERY, objective_params, pretrainer, rows
 
 SETS = [["text", "image"], EVERY, ["text", "audio"], ["image", "audio"], ["tabular"], ["text"]]
+# Objectives by name, and their settings beside the defaults.
+VARIANTS: dict[str, tuple[str, dict[str, object]]] = {name: (name, {}) for name in OBJECTIVES} | {
+    "mlm-whole_word": ("mlm", {"mlm_masking": "whole_word"}),
+    "mlm-span": ("mlm", {"mlm_masking": "span"}),
+    "itm-hard": ("itm", {"itm_negatives": "hard"}),
+}
 CASES = [
-    (name, modalities)
-    for name, kind in OBJECTIVES.items()
+    (variant, modalities)
+    for variant, (name, _) in VARIANTS.items()
     for modalities in SETS
-    if kind.takes_part(modalities)
+    if OBJECTIVES[name].takes_part(modalities)
 ]
-WEIGHTS = dict.fromkeys(OBJECTIVES, 1.0)
 
 
-def params(**weights: float) -> ObjectiveParams:
-    return ObjectiveParams(
-        weights=weights or WEIGHTS, mlm_mask_share=0.3, masked_features_share=0.3
-    )
+def build(variant):
+    name, settings = VARIANTS[variant]
+    return OBJECTIVES[name](objective_params(**settings), CONTINUES_WORD)
 
 
-def run(name, batch, seed=0, model=None):
+def run(variant, batch, seed=0, model=None):
+    objective = build(variant)
     torch.manual_seed(seed)
-    return OBJECTIVES[name](params())(model or pretrainer(), batch)
+    return objective(model or pretrainer(), batch)
 
 
 @pytest.mark.parametrize(("name", "modalities"), CASES)
@@ -53,13 +57,13 @@ def test_the_loss_reaches_the_backbone(name, modalities):
     assert sum(gradient.abs().sum() for gradient in gradients) > 0
 
 
-@pytest.mark.parametrize("name", OBJECTIVES)
+@pytest.mark.parametrize("name", VARIANTS)
 def test_the_same_random_state_gives_the_same_loss(name):
     batch = rows().batch(range(12))
     assert run(name, batch, seed=5).loss == run(name, batch, seed=5).loss
 
 
-@pytest.mark.parametrize("name", OBJECTIVES)
+@pytest.mark.parametrize("name", VARIANTS)
 def test_a_batch_with_nothing_to_guess_trains_on_nothing_but_runs(name):
     batch = rows(modalities=EVERY).batch([0, 1])
     nothing = {f"{modality}_mask": torch.zeros(2).bool() for modality in EVERY}
@@ -72,13 +76,13 @@ def test_a_batch_with_nothing_to_guess_trains_on_nothing_but_runs(name):
     output.loss.backward()
 
 
-@pytest.mark.parametrize("name", OBJECTIVES)
+@pytest.mark.parametrize("name", VARIANTS)
 def test_labels_are_never_read(name):
     batch = rows().batch(range(12))
     assert run(name, batch).loss == run(name, batch | {"labels": batch["labels"] * 0}).loss
 
 
-@pytest.mark.parametrize("name", OBJECTIVES)
+@pytest.mark.parametrize("name", VARIANTS)
 def test_an_objective_can_be_learnt(name):
     """A few steps on one batch with fixed draws lower its loss."""
     model, batch = pretrainer(), rows().batch(range(12))
@@ -92,22 +96,24 @@ def test_an_objective_can_be_learnt(name):
     assert loss.item() < first
 
 
-def test_mlm_leaves_special_tokens_and_asks_at_least_one_token_of_each_text():
+@pytest.mark.parametrize("name", [name for name in VARIANTS if name.startswith("mlm")])
+def test_mlm_leaves_special_tokens_and_asks_at_least_one_token_of_each_text(name):
     model, batch = pretrainer(), rows().batch(range(12))
-    chosen = OBJECTIVES["mlm"](params())._choose(model, batch)
+    chosen = build(name)._choose(model, batch).chosen
     special = torch.isin(batch["input_ids"], torch.tensor(model.config.special_token_ids))
     assert not (chosen & special).any()
     assert (chosen.any(1) == batch["text_mask"]).all()
 
 
 def test_no_objective_left_is_an_error():
+    params = objective_params(weights={"itm": 1.0, "contrastive": 1.0})
     with pytest.raises(ValueError, match=r"pretrain\.objectives\.weights: no objective"):
-        build_objectives(params(itm=1.0, contrastive=1.0), ["text"])
+        build_objectives(params, ["text"], None)
 
 
 def test_an_objective_says_itself_what_it_needs():
     def kept(*modalities):
-        return set(build_objectives(params(), modalities))
+        return set(build_objectives(objective_params(), modalities, None))
 
     assert kept("text", "audio") == set(OBJECTIVES)
     assert kept("text") == {"mlm", "nsp"}
@@ -165,7 +171,7 @@ def _recording(seen, forward):
 
 
 def test_the_last_visible_position_of_a_row_is_not_hidden():
-    objective = OBJECTIVES["masked_features"](params())
+    objective = build("masked_features")
     objective.share = 1.0
     batch = rows(24, modalities=EVERY).batch(range(24))
     hidden = objective._choose(batch)

@@ -5,11 +5,17 @@ import torch
 
 from fuseline.objectives.perturbation import Perturbable
 from fuseline.objectives.pretraining import OBJECTIVES
+<<<<<<< HEAD
 from fuseline.params.pretrain import ObjectiveParams
 from fuseline.training.freezing import apply_freezing
 from fuseline.training.groups import parameter_groups
 from fuseline.training.lora import adapters
 from tests.tiny import VOCAB, classifier, freezing, pretrainer, rows, training
+=======
+from fuseline.params.finetune import FreezingParams
+from fuseline.training.freezing import apply_freezing
+from tests.tiny import VOCAB, classifier, objective_params, pretrainer, rows
+>>>>>>> masking
 
 SIZES = {"vocab_size": VOCAB, "max_position_embeddings": 64, "pad_token_id": 0}
 BERT_LIKE = {
@@ -34,10 +40,9 @@ def text(kind):
 @every_encoder
 @pytest.mark.parametrize("name", OBJECTIVES)
 def test_every_objective_trains_it(kind, name):
-    weights = dict.fromkeys(OBJECTIVES, 1.0)
-    params = ObjectiveParams(weights=weights, mlm_mask_share=0.3, masked_features_share=0.3)
     torch.manual_seed(0)
-    output = OBJECTIVES[name](params)(pretrainer(**text(kind)), rows().batch(range(12)))
+    objective = OBJECTIVES[name](objective_params(), None)
+    output = objective(pretrainer(**text(kind)), rows().batch(range(12)))
     assert torch.isfinite(output.loss)
     assert output.count > 0
 

@@ -10,6 +10,8 @@ from fuseline.params.whole import check
 
 PARAMS = Path(__file__).parents[2] / "params.yaml"
 
+OBJECTIVES = read_yaml(PARAMS)["pretrain"]["objectives"]
+
 WRONG = {
     "pretrain.model.fusion.kind": ("attenton", r"pretrain\.model\.fusion\.kind: .*'attention'"),
     "pretrain.model.fusion.num_heads": (5, r"pretrain\.model: .*must divide hidden_size"),
@@ -19,6 +21,18 @@ WRONG = {
     ),
     "finetune.training.layer_decay": (0.0, r"finetune\.training\.layer_decay: .*greater than 0"),
     "finetune.freezing.lora.targets": ([], r"finetune\.freezing\.lora\.targets: .*at least 1"),
+    "pretrain.objectives.mlm_masking": (
+        "words",
+        r"objectives\.mlm_masking: .*'token', 'whole_word' or 'span'; found 'words'",
+    ),
+    "pretrain.objectives": (
+        OBJECTIVES
+        | {
+            "weights": OBJECTIVES["weights"] | {"contrastive": 0.0},
+            "itm_negatives": "hard",
+        },
+        r"pretrain\.objectives: .*itm_negatives 'hard' .*weights\.contrastive above 0",
+    ),
     "finetune.task": ("classify", r"finetune\.task: .*'classification'"),
     "adversarial_finetune.attack.kind": ("pgt", r"adversarial_finetune\.attack\.kind"),
     "ingest.source": ("emojis", r"ingest\.source: .*'emoji'"),
@@ -43,6 +57,12 @@ def with_value(key, value):
 
 def test_the_committed_params_pass():
     check(read_yaml(PARAMS))
+
+
+def test_hard_negatives_may_stay_where_matching_is_not_trained():
+    weights = OBJECTIVES["weights"] | {"itm": 0.0, "contrastive": 0.0}
+    hard = OBJECTIVES | {"itm_negatives": "hard", "weights": weights}
+    check(with_value("pretrain.objectives", hard))
 
 
 @pytest.mark.parametrize("key", WRONG)

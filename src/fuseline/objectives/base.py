@@ -40,9 +40,15 @@ class Objective(Protocol):
 
 
 class PretrainingObjective(Objective, Protocol):
-    """A self-supervised objective; it says itself which modalities it can work with."""
+    """A self-supervised objective; it says itself which modalities it can work with.
 
-    def __init__(self, params: ObjectiveParams) -> None: ...
+    Args:
+        params: the section's weights and settings.
+        continues_word: (V,) bool by token id, pieces that go on with a word; None where the
+            tokenizer does not tell.
+    """
+
+    def __init__(self, params: ObjectiveParams, continues_word: Tensor | None) -> None: ...
 
     @staticmethod
     def takes_part(modalities: Sequence[str]) -> bool:

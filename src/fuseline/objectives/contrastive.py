@@ -11,7 +11,7 @@ from torch import Tensor
 from torch.nn import functional
 
 from fuseline.objectives.base import Batch, ObjectiveOutput, mean_of_means, presence
-from fuseline.objectives.matching import mismatched
+from fuseline.objectives.matching import contrastive_scale, mismatched
 from fuseline.params.pretrain import ObjectiveParams
 
 
@@ -24,8 +24,8 @@ class Contrastive:
     denominators.
     """
 
-    def __init__(self, params: ObjectiveParams) -> None:
-        del params
+    def __init__(self, params: ObjectiveParams, continues_word: Tensor | None) -> None:
+        del params, continues_word
 
     @staticmethod
     def takes_part(modalities: Sequence[str]) -> bool:
@@ -39,7 +39,7 @@ class Contrastive:
             for name in model.config.modalities
             if name in present
         }
-        scale = model.logit_scale.exp().clamp_max(100.0)
+        scale = contrastive_scale(model)
         allowed = mismatched(batch)
         losses, correct, count = [], 0.0, 0
         for first, second in combinations(vectors, 2):

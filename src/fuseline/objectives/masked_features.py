@@ -25,7 +25,8 @@ class MaskedFeatures:
     is above that with the batch's mean target.
     """
 
-    def __init__(self, params: ObjectiveParams) -> None:
+    def __init__(self, params: ObjectiveParams, continues_word: Tensor | None) -> None:
+        del continues_word
         self.share = params.masked_features_share
 
     @staticmethod

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import torch
 from torch import Tensor
 
@@ -31,15 +33,28 @@ def _numbered(rows: Tensor) -> Tensor:
     return numbers
 
 
-def draw_negative(allowed: Tensor) -> tuple[Tensor, Tensor]:
+def contrastive_scale(model: Any) -> Tensor:
+    """What contrastive similarities are multiplied with."""
+    scale: Tensor = model.logit_scale.exp().clamp_max(100.0)
+    return scale
+
+
+def draw_negative(allowed: Tensor, logits: Tensor | None = None) -> tuple[Tensor, Tensor]:
     """Draw one allowed column for each row.
 
     Args:
         allowed: (B, B) bool.
+        logits: (B, B), columns are drawn by their softmax over the allowed ones; evenly if None.
 
     Returns:
         (B,) int64 drawn columns and (B,) bool, False where a row allows none.
     """
     has_one = allowed.any(dim=1)
-    weights = allowed.float() + (~has_one).float().unsqueeze(1)
+    # Left out before the softmax: a match can outweigh all others so far that they round to 0.
+    chances = (
+        allowed.float()
+        if logits is None
+        else logits.float().masked_fill(~allowed, float("-inf")).softmax(dim=1)
+    )
+    weights = torch.where(has_one.unsqueeze(1), chances, 1.0)
     return torch.multinomial(weights, 1).squeeze(1), has_one

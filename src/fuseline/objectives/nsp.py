@@ -24,8 +24,8 @@ class NextSentencePrediction:
     partner of another group instead. Other modalities are withheld: the text alone must tell.
     """
 
-    def __init__(self, params: ObjectiveParams) -> None:
-        del params
+    def __init__(self, params: ObjectiveParams, continues_word: Tensor | None) -> None:
+        del params, continues_word
 
     @staticmethod
     def takes_part(modalities: Sequence[str]) -> bool:

@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from typing import Any
 
 import torch
+from torch import Tensor
 
 from fuseline.errors import ConfigError
 from fuseline.objectives.base import Batch, Objective, ObjectiveOutput, PretrainingObjective
@@ -26,17 +27,25 @@ OBJECTIVES: dict[str, type[PretrainingObjective]] = {
 }
 
 
-def build_objectives(params: ObjectiveParams, modalities: Sequence[str]) -> dict[str, Objective]:
+def build_objectives(
+    params: ObjectiveParams, modalities: Sequence[str], continues_word: Tensor | None
+) -> dict[str, Objective]:
     """Objectives with a weight above 0 that can work with the modalities.
 
+    Args:
+        params: weights and settings.
+        modalities: those that take part.
+        continues_word: (V,) bool by token id; None where the tokenizer does not tell.
+
     Raises:
-        ConfigError: an unknown name, or nothing left to train on.
+        ConfigError: an unknown name, nothing left to train on, or settings that the tokenizer
+            cannot serve.
     """
     built: dict[str, Objective] = {}
     for name, weight in params.weights.items():
         kind = lookup(OBJECTIVES, name, where="pretrain.objectives.weights")
         if weight > 0 and kind.takes_part(modalities):
-            built[name] = kind(params)
+            built[name] = kind(params, continues_word)
     if not built:
         raise ConfigError(
             "pretrain.objectives.weights: no objective has a weight above 0 and all of its"

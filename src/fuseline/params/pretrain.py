@@ -41,7 +41,9 @@ class ObjectiveParams(Section):
     """Weights of the objectives (0 leaves one out) and what each of them masks or mixes."""
 
     weights: dict[str, NonNegative]
+    mlm_masking: Literal["token", "whole_word", "span"]
     mlm_mask_share: Annotated[float, Field(gt=0.0, lt=1.0)]
+    itm_negatives: Literal["random", "hard"]
     masked_features_share: Annotated[float, Field(gt=0.0, lt=1.0)]
 
     @field_validator("weights")
@@ -55,6 +57,16 @@ class ObjectiveParams(Section):
         if not any(weights.values()):
             raise ValueError("at least one weight must be above 0")
         return weights
+
+    @model_validator(mode="after")
+    def _hard_negatives_need_contrast(self) -> ObjectiveParams:
+        trained = {name for name, weight in self.weights.items() if weight > 0}
+        if self.itm_negatives == "hard" and "itm" in trained and "contrastive" not in trained:
+            raise ValueError(
+                "itm_negatives 'hard' are drawn by contrastive similarities, which only"
+                " weights.contrastive above 0 trains; raise it or choose 'random'"
+            )
+        return self
 
 
 class PretrainParams(Section):

@@ -11,6 +11,7 @@ import torch
 from fuseline.dataset import MultimodalData, load_data
 from fuseline.errors import ContractError
 from fuseline.modalities.text_encoder import special_token_ids
+from fuseline.modalities.word_pieces import continuing_pieces
 from fuseline.model.creation import create_model
 from fuseline.model.processing import create_processor
 from fuseline.objectives.base import Objective
@@ -41,9 +42,11 @@ def pretrain(
         Metrics (loss and accuracy per objective) and the figures of every epoch.
 
     Raises:
+        ConfigError: objectives that the modalities or the tokenizer cannot serve.
         ContractError: no development rows.
     """
     make_deterministic(base.seed, base.num_threads)
+    objectives = build_objectives(params.objectives, base.modalities, continuing_pieces(tokenizer))
     pad_token_id = special_token_ids(tokenizer)["pad"]
     data = load_data(tokens, features, base.modalities, pad_token_id=pad_token_id)
     dev = data.select("dev")
@@ -54,7 +57,6 @@ def pretrain(
         )
     model = create_model(params.model, tokenizer, features, base.modalities)
     freeze_image_encoder(model)
-    objectives = build_objectives(params.objectives, base.modalities)
     history = train(
         model,
         Mixture(objectives, params.objectives.weights),

@@ -68,6 +68,29 @@ def test_negatives_come_from_other_groups_only():
         assert (groups[drawn] != groups).all()
 
 
+def test_negatives_are_drawn_by_the_softmax_of_the_allowed():
+    allowed = torch.tensor([[False, True, True, True]]).expand(8000, -1)
+    logits = torch.tensor([[9.0, 0.0, 1.0, 2.0]]).expand(8000, -1)
+    torch.manual_seed(0)
+    drawn, has_one = draw_negative(allowed, logits)
+    assert has_one.all()
+    shares = torch.bincount(drawn, minlength=4) / 8000
+    assert shares[0] == 0
+    assert torch.allclose(shares[1:], torch.tensor([0.0900, 0.2447, 0.6652]), atol=0.02)
+
+
+def test_a_match_that_outweighs_all_leaves_the_others_their_chances():
+    allowed = torch.tensor([[False, True, True], [False, False, False]])
+    logits = torch.tensor([[200.0, -200.0, -200.0], [1.0, 1.0, 1.0]])
+    seen = set()
+    for seed in range(20):
+        torch.manual_seed(seed)
+        drawn, has_one = draw_negative(allowed, logits)
+        assert has_one.tolist() == [True, False]
+        seen.add(int(drawn[0]))
+    assert seen == {1, 2}
+
+
 def test_a_batch_of_one_group_has_no_negatives():
     _, has_one = draw_negative(mismatched(batch(torch.zeros(3))))
     assert not has_one.any()
