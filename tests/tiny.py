@@ -7,13 +7,10 @@ import torch
 
 from fuseline.dataset import MultimodalData
 from fuseline.model import FuselineConfig, FuselineForClassification, FuselineForPreTraining
-<<<<<<< HEAD
-from fuseline.params.finetune import FreezingParams
-from fuseline.params.training import TrainingParams
-=======
 from fuseline.objectives.pretraining import OBJECTIVES
+from fuseline.params.finetune import FreezingParams
 from fuseline.params.pretrain import ObjectiveParams
->>>>>>> masking
+from fuseline.params.training import TrainingParams
 
 SPECIAL = {"pad": 0, "cls": 2, "sep": 3, "mask": 4}
 POSITIONS, DIM, VOCAB = 4, 12, 50
@@ -46,7 +43,13 @@ def config(
         "text_config": text if "text" in modalities else {},
         "features": {name: FEATURES[name] for name in modalities if name != "text"},
         "hidden_size": 16,
-        "fusion": {"kind": kind, "num_layers": 2, "num_heads": 2, "dropout": 0.1},
+        "fusion": {
+            "kind": kind,
+            "num_layers": 2,
+            "num_heads": 2,
+            "num_bottleneck_tokens": 3,
+            "dropout": 0.1,
+        },
         "contrastive_size": 8,
         "special_tokens": SPECIAL,
         "num_labels": 3,
@@ -64,7 +67,6 @@ def pretrainer(kind: str = "attention", seed: int = 0, **changes: object):
     return FuselineForPreTraining(config(kind, **changes)).eval()
 
 
-<<<<<<< HEAD
 def freezing(policy: str, top_k: int = 1, **lora: object) -> FreezingParams:
     adapter = {"rank": 2, "alpha": 4.0, "dropout": 0.1, "targets": ["query", "value"]}
     return FreezingParams.model_validate({"policy": policy, "top_k": top_k, "lora": adapter | lora})
@@ -84,7 +86,8 @@ def training(**changes: object) -> TrainingParams:
         "early_stopping_patience": 4,
     }
     return TrainingParams.model_validate(values | changes)
-=======
+
+
 def objective_params(**changes: object) -> ObjectiveParams:
     values: dict[str, object] = {
         "weights": dict.fromkeys(OBJECTIVES, 1.0),
@@ -94,7 +97,6 @@ def objective_params(**changes: object) -> ObjectiveParams:
         "masked_features_share": 0.3,
     }
     return ObjectiveParams(**(values | changes))  # type: ignore[arg-type]
->>>>>>> masking
 
 
 def rows(

@@ -5,17 +5,18 @@ import torch
 
 from fuseline.objectives.perturbation import Perturbable
 from fuseline.objectives.pretraining import OBJECTIVES
-<<<<<<< HEAD
-from fuseline.params.pretrain import ObjectiveParams
 from fuseline.training.freezing import apply_freezing
 from fuseline.training.groups import parameter_groups
 from fuseline.training.lora import adapters
-from tests.tiny import VOCAB, classifier, freezing, pretrainer, rows, training
-=======
-from fuseline.params.finetune import FreezingParams
-from fuseline.training.freezing import apply_freezing
-from tests.tiny import VOCAB, classifier, objective_params, pretrainer, rows
->>>>>>> masking
+from tests.tiny import (
+    VOCAB,
+    classifier,
+    freezing,
+    objective_params,
+    pretrainer,
+    rows,
+    training,
+)
 
 SIZES = {"vocab_size": VOCAB, "max_position_embeddings": 64, "pad_token_id": 0}
 BERT_LIKE = {

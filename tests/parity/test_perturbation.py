@@ -4,13 +4,14 @@ import pytest
 import torch
 from transformers import AutoConfig, AutoModel
 
+from fuseline.model.fusion import FUSIONS
 from fuseline.objectives.perturbation import Perturbable
 from tests.tiny import SPECIAL, classifier, rows
 
 SPACES = ["image_feature", "text_embedding"]
 
 
-@pytest.mark.parametrize("kind", ["attention", "concat"])
+@pytest.mark.parametrize("kind", FUSIONS)
 @pytest.mark.parametrize("bf16", [False, True])
 def test_zero_delta_reproduces_the_plain_forward(kind, bf16):
     model, batch = classifier(kind), rows().batch(range(8))

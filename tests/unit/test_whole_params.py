@@ -15,6 +15,10 @@ OBJECTIVES = read_yaml(PARAMS)["pretrain"]["objectives"]
 WRONG = {
     "pretrain.model.fusion.kind": ("attenton", r"pretrain\.model\.fusion\.kind: .*'attention'"),
     "pretrain.model.fusion.num_heads": (5, r"pretrain\.model: .*must divide hidden_size"),
+    "pretrain.model.fusion.num_bottleneck_tokens": (
+        0,
+        r"pretrain\.model\.fusion\.num_bottleneck_tokens: .*greater than or equal to 1",
+    ),
     "pretrain.objectives.weights": (
         {"mml": 1.0},
         r"objectives\.weights: .*objective mml; valid: mlm",

@@ -17,7 +17,7 @@ class FuselineConfig(PretrainedConfig):
             trains a small one of its own over them (a name of `model.encoders`).
         image_encoder: `{"name", "grid", "image_size", "config"}` of the frozen image encoder.
         hidden_size: common width W.
-        fusion: `{"kind", "num_layers", "num_heads", "dropout"}`.
+        fusion: `{"kind", "num_layers", "num_heads", "num_bottleneck_tokens", "dropout"}`.
         contrastive_size: width of the contrastive space.
         classifier_dropout: in front of the classification layer.
         task: what the model was fine-tuned for; empty before.

@@ -14,9 +14,12 @@ OBJECTIVE_NAMES = ("mlm", "nsp", "itm", "contrastive", "masked_features")
 
 
 class FusionParams(Section):
-    kind: Literal["attention", "concat"]
+    """Layers and heads count for the kinds with attention, bottleneck tokens for `bottleneck`."""
+
+    kind: Literal["attention", "bottleneck", "concat", "cross_attention", "gated"]
     num_layers: Count
     num_heads: Count
+    num_bottleneck_tokens: Count
     dropout: Share
 
 

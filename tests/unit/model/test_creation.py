@@ -14,7 +14,9 @@ from fuseline.params.pretrain import FusionParams, ModelParams
 PARAMS = ModelParams(
     hidden_size=16,
     contrastive_size=8,
-    fusion=FusionParams(kind="attention", num_layers=1, num_heads=2, dropout=0.0),
+    fusion=FusionParams(
+        kind="attention", num_layers=1, num_heads=2, num_bottleneck_tokens=1, dropout=0.0
+    ),
 )
 MANIFESTS = {
     "image": {"shape": [1, 1], "encoder": ""},  # as where no row has a picture

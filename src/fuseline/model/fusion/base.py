@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from abc import abstractmethod
+from collections.abc import Iterable
 from dataclasses import dataclass
 
 import torch
@@ -17,6 +18,20 @@ class Sequence:
 
     states: Tensor
     mask: Tensor
+
+    @classmethod
+    def whole(cls, states: Tensor) -> Sequence:
+        """States that are all real."""
+        return cls(states, torch.ones_like(states[..., 0], dtype=torch.bool))
+
+    @classmethod
+    def joined(cls, sequences: Iterable[Sequence]) -> Sequence:
+        """One after the other, in one sequence."""
+        parts = list(sequences)
+        return cls(
+            torch.cat([part.states for part in parts], dim=1),
+            torch.cat([part.mask for part in parts], dim=1),
+        )
 
     def mean(self) -> Tensor:
         """Mean over real positions, (B, W)."""
