@@ -43,4 +43,5 @@ class GatedFusion(Fusion):
 
     def gates(self, means: Tensor) -> Tensor:
         """How open each modality's gates are, (B, M, W) in (0, 1), from all means (B, M * W)."""
-        return torch.sigmoid(self.gate(means)).unflatten(-1, (len(self.modalities), self.width))
+        opened: Tensor = torch.sigmoid(self.gate(means))
+        return opened.view(-1, len(self.modalities), self.width)
