@@ -1,6 +1,8 @@
+import pytest
 import torch
 
 from fuseline.attacks import build_attack
+from fuseline.model.fusion import FUSIONS
 from fuseline.objectives.adversarial import AdversarialObjective
 from fuseline.objectives.supervised import Supervised
 from fuseline.params.attack import AttackParams
@@ -21,11 +23,12 @@ def objective(epsilon=0.5, kind="pgd", clean_weight=1.0):
     return AdversarialObjective(inner, build_attack(params), clean_weight, 1.0)
 
 
-def test_all_passes_share_their_dropout_masks():
+@pytest.mark.parametrize("fusion", FUSIONS)
+def test_all_passes_share_their_dropout_masks(fusion):
     """In training mode, with a radius of nothing, the loss under attack is the clean loss."""
     batch = rows().batch(range(8))
     for attack_share in (0.0, 1e6):
-        model = classifier().train()
+        model = classifier(fusion).train()
         torch.manual_seed(3)
         loss = objective(1e-12, clean_weight=attack_share)(model, batch).loss
         if attack_share == 0.0:
