@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from fuseline.contracts import SPLITS
-from fuseline.ingest.split import Splitter, split_of
+from fuseline.ingest.split import HELD_GROUPS, Splitter, split_of
 from fuseline.params.ingest import SplitParams
 
 SHARES = SplitParams(salt=0, train=0.70, dev=0.15, test=0.15)
@@ -56,7 +56,7 @@ def test_groups_that_come_later_move_none(
 
 
 @given(labelled, split_params())
-def test_each_split_has_its_share_of_each_label_but_for_one_group(
+def test_each_split_has_its_share_of_a_label_of_few_groups_but_for_one_group(
     given_groups: list[tuple[str, str | None]], params: SplitParams
 ) -> None:
     counts: dict[str, Counter[str]] = {}
@@ -64,9 +64,22 @@ def test_each_split_has_its_share_of_each_label_but_for_one_group(
         if label is None:
             continue
         counts.setdefault(label, Counter())[split] += 1
+        if counts[label].total() > HELD_GROUPS:
+            continue
         for each in SPLITS:
             wanted = getattr(params, each) * counts[label].total()
             assert abs(counts[label][each] - wanted) < 1 + 1e-6
+
+
+@given(st.integers(0, 600), st.sampled_from(["a", "b"]), st.integers(0, 50))
+def test_a_group_that_comes_in_between_moves_few(place: int, label: str, salt: int) -> None:
+    params = SHARES.model_copy(update={"salt": salt})
+    old = [(f"group {number}", "ab"[number % 2]) for number in range(600)]
+    before = dict(zip(old, assigned(old, params), strict=True))
+    new = [*old[:place], ("new", label), *old[place:]]
+    after = dict(zip(new, assigned(new, params), strict=True))
+    assert sum(after[row] != before[row] for row in old) <= 2 * HELD_GROUPS
+    assert all(after[row] == before[row] for row in old[2 * HELD_GROUPS + 2 :])
 
 
 @given(groups, split_params())

@@ -33,7 +33,8 @@ class Assigner:
         self._splits: list[str] = []
         self._first_rows = array("q")
         self._sizes = array("q")
-        # The group that a user's group, or an id standing for one, turned out to be.
+        # The group that a user's group, or an id standing for one, turned out to be. A row may name
+        # the id of another as its group.
         self._group_of: dict[str, int] = {}
         # Kept rows by number.
         self._ids: list[str] = []

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import re
 import struct
 import warnings
 import zlib
 from dataclasses import dataclass
 from io import BytesIO
 
-from PIL import Image, ImageOps
+from PIL import Image, ImageOps, UnidentifiedImageError
 
 from fuseline.ingest.fingerprints import image_fingerprint
 from fuseline.ingest.refusal import Refusal
@@ -30,6 +31,8 @@ ENDINGS = {
 _PLAIN_MODES = ("RGB", "RGBA", "L")
 _ORIENTATION = 0x0112  # the EXIF tag
 _UPRIGHT = 1
+_PNG_BIT_DEPTH = 24  # the byte's place in the header
+_TIFF_BITS_PER_SAMPLE = 258  # the tag
 
 # What Pillow's decoders raise for damaged files, seen by feeding them 300,000 damaged ones.
 _DAMAGE = (
@@ -86,6 +89,10 @@ def check_image(content: bytes, limits: LimitParams) -> CheckedImage:
             return _decode(content, limits)
     except (Image.DecompressionBombWarning, Image.DecompressionBombError) as error:
         raise Refusal("oversized_image", f"{error}") from None
+    except UnidentifiedImageError:
+        # The library's own sentence holds an address in memory, other in each run.
+        known = ", ".join(FORMATS)
+        raise Refusal("unreadable_image", f"No image of a known format ({known}).") from None
     except _DAMAGE as error:
         raise Refusal("unreadable_image", f"Cannot be decoded: {_one_line(error)}.") from None
 
@@ -100,7 +107,7 @@ def _decode(content: bytes, limits: LimitParams) -> CheckedImage:
                 f" {limits.max_image_pixels}.",
             )
         image.load()
-        changes = _unusual(image)
+        changes = _unusual(image, content)
         # An animation's later frames replace the first while they are counted.
         image.seek(0)
         plain = _plain(image) if changes else image
@@ -112,14 +119,24 @@ def _decode(content: bytes, limits: LimitParams) -> CheckedImage:
         )
 
 
-def _unusual(image: Image.Image) -> list[str]:
+def _unusual(image: Image.Image, content: bytes) -> list[str]:
     """What keeps the file from being a plain, upright, single 8-bit picture."""
     found = {
         f"mode_{image.mode}": image.mode not in _PLAIN_MODES,
+        "sixteen_bits": image.mode in _PLAIN_MODES and _bits(image, content) > 8,
         "first_frame": getattr(image, "n_frames", 1) > 1,
         "upright": image.getexif().get(_ORIENTATION, _UPRIGHT) != _UPRIGHT,
     }
     return [name for name, is_so in found.items() if is_so]
+
+
+def _bits(image: Image.Image, content: bytes) -> int:
+    """Bits of a channel as the file has them; the library gives colours eight without a word."""
+    if image.format == "PNG":
+        return content[_PNG_BIT_DEPTH]
+    if image.format == "TIFF":
+        return int(max(image.tag_v2.get(_TIFF_BITS_PER_SAMPLE, (8,))))  # type: ignore[attr-defined]
+    return 8
 
 
 def _plain(image: Image.Image) -> Image.Image:
@@ -156,4 +173,6 @@ def _eight_bits(image: Image.Image) -> Image.Image:
 
 
 def _one_line(error: Exception) -> str:
-    return " ".join(str(error).split()).rstrip(".") or type(error).__name__
+    # An address in memory would differ in each run.
+    said = re.sub(r" at 0x[0-9a-f]+", "", " ".join(str(error).split()))
+    return said.rstrip(".") or type(error).__name__

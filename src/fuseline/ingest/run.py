@@ -79,6 +79,8 @@ def _stream(
         for row, judged in block:
             outcome = next(assigned) if isinstance(judged, Candidate) else judged
             if isinstance(outcome, Refusal):
+                if isinstance(judged, Candidate):
+                    validator.forget(judged.record["example_id"])
                 record = validator.quarantined(row, outcome)
                 tally.refuse(record)
                 refused.add(record, plan.place(row.batch, 0))

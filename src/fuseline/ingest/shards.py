@@ -147,7 +147,9 @@ def move_to_quarantine(
 
 def _refused(example: dict[str, Any], rare: dict[str, int]) -> Record:
     label = example["label"]
-    shown = {name: example[name] for name in ("text", "label", "group", "lang")}
+    # Not the group: it is not the user's any more.
+    names = ("text", "label", "lang", "license", "provenance")
+    shown = {name: example[name] for name in names}
     paths = {name: (example[name] or {}).get("path") for name in MEDIA}
     return {
         "source_row": example["source_row"],

@@ -15,19 +15,26 @@ _BITS = 53
 _ROUNDING = 1e-9
 # Of a split that the label lacks, but all groups together have too much of.
 _LEAST_WEIGHT = 0.02
+# More groups than these meet the shares well enough by the hash alone.
+HELD_GROUPS = 20
+# Those of all labels that count together: enough to keep labels of few groups from leaning.
+HELD_TOGETHER = 200
 
 
 class Splitter:
     """Gives new groups their splits, in the order in which they come.
 
-    Of n groups of a label each split has more than `share * n - 1` and fewer than `share * n + 1`,
-    and groups that come later move none that were there.
+    Of the first n groups of a label, up to `HELD_GROUPS`, each split has more than `share * n - 1`
+    and fewer than `share * n + 1`. All further groups follow their hash alone. So groups that come
+    later move none that were there, and rows that come between others, go, or change their label
+    move a few groups of their label at most.
 
     A split lacks its share of the groups, the new one included, less those that it has. What all
     lack sums to one, and none lacks less than minus one. Whatever lacks one of the label is due,
     and no other can be. Otherwise the hash of the group's name decides among those that lack some
     of the label, each as likely as what it lacks of the label's groups and of all groups together:
-    the shares are met on average, and few groups soon lie in every split.
+    the shares are met on average, and few groups soon lie in every split. All groups count together
+    only until there are `HELD_TOGETHER` of them.
     """
 
     def __init__(self, params: SplitParams) -> None:
@@ -41,9 +48,13 @@ class Splitter:
         if label is None:
             return split_of(group, self._params)
         counts = self._by_label.setdefault(label, [0] * len(SPLITS))
-        chosen = self._choose(group, self._lacking(counts), self._lacking(self._all))
+        if sum(counts) == HELD_GROUPS:
+            return split_of(group, self._params)
+        together = sum(self._all) < HELD_TOGETHER
+        of_all = self._lacking(self._all) if together else [0.0] * len(SPLITS)
+        chosen = self._choose(group, self._lacking(counts), of_all)
         counts[chosen] += 1
-        self._all[chosen] += 1
+        self._all[chosen] += together
         return SPLITS[chosen]
 
     def _choose(self, group: str, of_label: list[float], of_all: list[float]) -> int:

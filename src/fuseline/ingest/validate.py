@@ -40,7 +40,10 @@ class _Notes:
                 self.changes.append(entry)
 
     def found(self, name: str, findings: list[str]) -> None:
-        self.findings += [f"{name}:{finding}" for finding in findings]
+        for finding in findings:
+            entry = f"{name}:{finding}"
+            if entry not in self.findings:
+                self.findings.append(entry)
 
 
 class Validator:
@@ -72,6 +75,9 @@ class Validator:
         label = self._label(row, notes)
         example_id, digest = self._id(row, notes)
         text = self._text(row, notes)
+        cells = self._cells(row.tabular, notes)
+        if not text and not cells:
+            self._check_media(row)
         record: Record = {
             "example_id": example_id,
             "source_row": row.source_row,
@@ -79,7 +85,7 @@ class Validator:
             "text": text,
             "label": label,
             "lang": self._tidy("lang", row.lang, notes),
-            "tabular": self._cells(row.tabular, notes),
+            "tabular": cells,
             "license": self._tidy("license", row.license, notes),
             "provenance": self._tidy("provenance", row.provenance, notes),
             "image": self._image(row.image, notes),
@@ -90,6 +96,10 @@ class Validator:
         }
         self._seen.add(digest)
         return Candidate(record, row.batch, notes.fingerprints)
+
+    def forget(self, example_id: str) -> None:
+        """Leave the id of a candidate that was not kept in the end to other rows."""
+        self._seen.discard(_digest(example_id))
 
     def quarantined(self, row: RawRow, refusal: Refusal) -> Record:
         """The row as the quarantine holds it, with personal data masked as the params say."""
@@ -106,7 +116,6 @@ class Validator:
         self._check_length("text", given)
         text, changes = clean_text(given)
         if not text:
-            self._check_content(row)
             notes.changed("text", ["empty"] if given else [])
             return None
         notes.changed("text", changes)
@@ -115,10 +124,9 @@ class Validator:
         notes.found("text", [*screened.findings, *find_markup(text)])
         return screened.text
 
-    def _check_content(self, row: RawRow) -> None:
-        """Refuse a row without a text that has nothing else either."""
-        cells = (row.tabular or {}).values()
-        if row.image or row.audio or row.video or any(cell and cell.strip() for cell in cells):
+    def _check_media(self, row: RawRow) -> None:
+        """Refuse a row without text and cells that has nothing else either."""
+        if row.image or row.audio or row.video:
             return
         if "text" in self._fields:
             raise Refusal("empty_text", "No visible text, and no other medium.")
@@ -132,7 +140,6 @@ class Validator:
             raise Refusal("unknown_label", "The label is missing or has no visible character.")
         if label.casefold() in NO_LABELS:
             raise Refusal("unknown_label", f"{label!r} stands for a missing value.")
-        notes.found("label", find_markup(label))
         return label
 
     def _id(self, row: RawRow, notes: _Notes) -> tuple[str, bytes]:
@@ -140,9 +147,9 @@ class Validator:
         example_id = self._tidy("id", row.example_id, notes)
         if example_id is None:
             raise Refusal("malformed_row", "The id has no visible character.")
-        digest = hashlib.blake2b(example_id.encode(), digest_size=16).digest()
+        digest = _digest(example_id)
         if digest in self._seen:
-            raise Refusal("duplicate_id", f"An earlier row, which was kept, is {example_id!r} too.")
+            raise Refusal("duplicate_id", f"An earlier row is {example_id!r} too.")
         return example_id, digest
 
     def _image(self, image: Media | None, notes: _Notes) -> Record | None:
@@ -170,10 +177,9 @@ class Validator:
 
     def _cells(self, cells: Mapping[str, str | None] | None, notes: _Notes) -> Record | None:
         """Cells without control characters, outer whitespace and personal data; an empty cell is
-        None."""
-        if cells is None:
-            return None
-        return {name: self._cell(name, cell, notes) for name, cell in cells.items()}
+        None, and so is a row of empty cells."""
+        clean = {name: self._cell(name, cell, notes) for name, cell in (cells or {}).items()}
+        return clean if any(cell is not None for cell in clean.values()) else None
 
     def _cell(self, name: str, cell: str | None, notes: _Notes) -> str | None:
         tidy = self._tidy("tabular", cell, notes)
@@ -191,6 +197,7 @@ class Validator:
         self._check_length(name, value)
         tidy, changes = clean_label(value)
         notes.changed(name, changes)
+        notes.found(name, find_markup(tidy))
         return tidy or None
 
     def _check_length(self, name: str, value: str) -> None:
@@ -200,6 +207,10 @@ class Validator:
                 "oversized_text",
                 f"{name}: {len(value)} characters; ingest.limits.max_text_characters is {limit}.",
             )
+
+
+def _digest(example_id: str) -> bytes:
+    return hashlib.blake2b(example_id.encode(), digest_size=16).digest()
 
 
 def raw_json(

@@ -1,6 +1,8 @@
 from __future__ import annotations
 
 import io
+import struct
+import zlib
 from typing import Any
 
 import pytest
@@ -64,6 +66,21 @@ def test_sixteen_bits_keep_their_brightness() -> None:
     assert Image.open(io.BytesIO(checked.bytes)).getpixel((0, 0)) == (128, 128, 128)
 
 
+def test_sixteen_bit_colours_become_eight_and_say_so() -> None:
+    """Pillow reads them as eight without a word."""
+    header = struct.pack(">IIBBBBB", 2, 2, 16, 2, 0, 0, 0)
+    rows = b"".join(b"\0" + struct.pack(">6H", *[65535, 32768, 0] * 2) for _ in range(2))
+    content = b"\x89PNG\r\n\x1a\n" + b"".join(
+        struct.pack(">I", len(data)) + kind + data + struct.pack(">I", zlib.crc32(kind + data))
+        for kind, data in ((b"IHDR", header), (b"IDAT", zlib.compress(rows)), (b"IEND", b""))
+    )
+    checked = check_image(content, LIMITS)
+    assert checked.changes == ["sixteen_bits"]
+    with Image.open(io.BytesIO(checked.bytes)) as image:
+        assert image.getpixel((0, 0)) == (255, 128, 0)
+    assert check_image(checked.bytes, LIMITS).changes == []
+
+
 def test_transparent_pixels_of_a_palette_become_white() -> None:
     image = Image.new("P", (4, 4), 0)
     image.putpalette([255, 0, 0, 0, 0, 255])
@@ -105,11 +122,11 @@ GOOD = _encoded(_picture())
     ("content", "detail"),
     [
         (b"", "zero bytes"),
-        (b"this is no picture", "cannot identify"),
+        (b"this is no picture", "No image of a known format"),
         (GOOD[: len(GOOD) // 2], "Cannot be decoded"),
         (_encoded(_picture(), "JPEG")[:-20], "truncated"),
-        (b"<svg xmlns='http://www.w3.org/2000/svg'/>", "cannot identify"),
-        (b"%!PS-Adobe-3.0 EPSF-3.0\n%%BoundingBox: 0 0 9 9\n", "cannot identify"),
+        (b"<svg xmlns='http://www.w3.org/2000/svg'/>", "No image of a known format"),
+        (b"%!PS-Adobe-3.0 EPSF-3.0\n%%BoundingBox: 0 0 9 9\n", "No image of a known format"),
         (_encoded(Image.new("F", (4, 4)), "TIFF"), "no agreed white"),
     ],
 )

@@ -139,6 +139,27 @@ def test_a_change_is_told_once(validator: Validator) -> None:
     assert record["sanitised"] == ["tabular:whitespace"]
 
 
+def test_cells_that_are_all_empty_are_absent(validator: Validator) -> None:
+    record = validator.keep(_row(text="words", tabular={"price": " ", "colour": "\u200b"})).record
+    assert record["tabular"] is None
+    with pytest.raises(Refusal) as refusal:
+        validator.keep(_row(example_id="b", tabular={"price": "\u200b", "colour": None}))
+    assert refusal.value.reason == "empty_text"
+
+
+def test_formulas_are_found_in_every_field_and_told_once(validator: Validator) -> None:
+    cells = {"a": "=1+1", "b": "=2+2", "c": "-5"}
+    record = validator.keep(_row(tabular=cells, group="=3", license="<b>free</b>")).record
+    assert record["findings"] == ["tabular:formula", "group:formula", "license:html"]
+
+
+def test_a_forgotten_id_is_free(validator: Validator) -> None:
+    row = _row(text="words")
+    kept = validator.keep(row).record["example_id"]
+    validator.forget(kept)
+    assert validator.keep(row).record["example_id"] == kept
+
+
 def test_personal_data_in_cells_is_masked(validator: Validator) -> None:
     record = validator.keep(_row(tabular={"contact": " a@b.de", "phone": "2126647665"})).record
     assert record["tabular"] == {"contact": "[EMAIL]", "phone": "[PHONE]"}
