@@ -22,8 +22,10 @@ ABSENT = ("", "na", "n/a", "nan", "nat", "null", "none", "-", "?")
 MOST_DEVIATIONS = 5.0
 # The square of a larger number might exceed float64; none that was measured is.
 LARGEST = 1e150
+# Of the cells that are there: a slip in one of them makes no categories of numbers.
+PARSED_SHARE = 0.9
 DAYS_OF_YEAR, DAYS_OF_WEEK, HOURS_OF_DAY = 365.25, 7.0, 24.0
-SECONDS_OF_DAY = 86_400.0
+MICROSECONDS_OF_DAY = 86_400.0e6
 
 
 @dataclass(frozen=True)
@@ -169,11 +171,13 @@ COLUMNS: dict[str, type[Column]] = {
 
 
 def guess_kind(cells: pa.Array) -> str:
-    """`numeric` or `date` where every cell that is there parses as such, else `categorical`."""
+    """`numeric` or `date` where nearly every cell that is there parses as such, else
+    `categorical`; see `PARSED_SHARE`."""
     present = ~_absent(cells)
     if present.any():
         for kind, parse in {"numeric": numbers, "date": dates}.items():
-            if not np.isnan(parse(cells)[present]).any():
+            parsed = ~np.isnan(parse(cells)[present])
+            if parsed.mean() >= PARSED_SHARE:
                 return kind
     return "categorical"
 
@@ -188,12 +192,17 @@ def numbers(cells: pa.Array) -> np.ndarray:
 
 
 def dates(cells: pa.Array) -> np.ndarray:
-    """(N,) float64 days since 1970-01-01 UTC, NaN where a cell is absent or no ISO 8601 date."""
+    """(N,) float64 days since 1970-01-01 UTC, NaN where a cell is absent or no ISO 8601 date; a
+    year alone is none, since it may as well be a number or a code."""
     import pandas as pd
 
-    found = pd.to_datetime(_series(cells), format="ISO8601", errors="coerce", utc=True)
-    seconds = (found - pd.Timestamp(0, tz="UTC")) / pd.Timedelta(seconds=1)
-    values: np.ndarray = seconds.to_numpy(np.float64, na_value=np.nan) / SECONDS_OF_DAY
+    text = _series(cells)
+    dated = text.where(text.str.len() > len("2024"))
+    found = pd.to_datetime(dated, format="ISO8601", errors="coerce", utc=True)
+    # In microseconds every year has its place, those that stand for "never" too.
+    passed = found.dt.tz_localize(None).dt.as_unit("us").to_numpy()
+    values: np.ndarray = passed.astype(np.float64) / MICROSECONDS_OF_DAY
+    values[np.isnat(passed)] = np.nan
     return values
 
 

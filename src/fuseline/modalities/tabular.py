@@ -80,6 +80,8 @@ def extract_tabular_features(
             counts.add(shard_counts)
             unparsed += bad
             progress.update(table.num_rows)
+    kinds = ", ".join(f"{column.name} {column.kind}" for column in columns)
+    tqdm.write(f"extract tabular features: {kinds}; {unparsed} cells do not parse")
     writer.finish(
         modality="tabular",
         shape=list(shape),

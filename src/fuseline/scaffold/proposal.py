@@ -14,7 +14,14 @@ from fuseline.scaffold.columns import Guess, guess_columns
 from fuseline.scaffold.media_kinds import MEDIUM_OF
 from fuseline.scaffold.profile import Profile
 from fuseline.sources.batch_files import batch_files
-from fuseline.sources.cells import MODALITIES, TEXT_FIELDS, Record, as_cell, is_broken
+from fuseline.sources.cells import (
+    MODALITIES,
+    TEXT_FIELDS,
+    Record,
+    as_cell,
+    check_separator,
+    is_broken,
+)
 from fuseline.sources.image_folder import picture_names
 from fuseline.sources.manifest_files import MANIFEST_FILES, BadRecord
 from fuseline.sources.media_files import MEDIA_FIELDS
@@ -105,7 +112,14 @@ def _manifest(path: Path) -> Proposal:
     files = batch_files(str(path), MANIFEST_FILES, where=str(path))
     first = MANIFEST_FILES[files[0].suffix.lower()](files[0], [])
     names = first.first_columns(FIRST_ROWS)
-    first.columns = list(dict.fromkeys(names))
+    check_separator(names, str(files[0]))
+    twice = sorted({name for name in names if names.count(name) > 1})
+    if twice:
+        raise ConfigError(
+            f"{files[0]}: expected columns of different names, found {', '.join(twice)} more than"
+            " once. Rename them."
+        )
+    first.columns = names
     records = _good(itertools.islice(first.records(), FIRST_ROWS))
     guesses = guess_columns(_profiles(first.columns, records), files[0].parent)
     notes = [f"{len(files)} files, each a batch; shown: {files[0].name}."] if len(files) > 1 else []

@@ -6,7 +6,7 @@ import pytest
 
 from fuseline.contracts import EXAMPLES, features_schema, read_manifest, read_table
 from fuseline.errors import ConfigError
-from fuseline.modalities.columns import Categorical, Date, Numeric, guess_kind
+from fuseline.modalities.columns import Categorical, Date, Numeric, dates, guess_kind
 from fuseline.modalities.tabular import extract_tabular_features
 from fuseline.modalities.tabular_encoding import TabularEncoding
 from fuseline.params.extract_features import TabularFeatureParams
@@ -171,3 +171,24 @@ def test_a_table_without_columns_is_the_same_for_any_params(tmp_path):
 def test_a_kind_for_a_column_that_is_not_there_is_refused(tmp_path):
     with pytest.raises(ConfigError, match=r"tabular\.kinds: expected columns .*\(x\), found 'y'"):
         Run(tmp_path, [{"tabular": {"x": "1"}}], params(kinds={"y": "numeric"}))
+
+
+def test_every_year_has_its_days():
+    found = dates(pa.array(["1970-01-02", "9999-12-31", "0001-01-01", "1969-12-31", None, "x"]))
+    assert found[:4].tolist() == [1.0, 2_932_896.0, -719_162.0, -1.0]
+    assert np.isnan(found[4:]).all()
+
+
+@pytest.mark.parametrize(
+    ("cells", "kind"),
+    [
+        (["1010", "8020", "unknown"], "categorical"),
+        (["2020", "2021"], "numeric"),
+        (["2024-01-01", "9999-12-31"], "date"),
+        (["1.5"] * 9 + ["5 EUR"], "numeric"),
+        (["1.5"] * 8 + ["5 EUR"] * 2, "categorical"),
+        (["2024-01-01"] * 9 + ["soon"], "date"),
+    ],
+)
+def test_a_slip_changes_no_kind_and_a_code_is_no_date(cells, kind):
+    assert guess_kind(pa.array(cells)) == kind

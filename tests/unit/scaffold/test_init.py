@@ -237,6 +237,24 @@ def test_what_cannot_be_read_is_one_message(
     assert "Traceback" not in result.output
 
 
+def test_a_column_named_twice_is_one_message(root: Path) -> None:
+    path = root / "data" / "raw" / "twice.parquet"
+    table = pa.Table.from_arrays([pa.array(["x"]), pa.array(["y"])], names=["a", "a"])
+    pq.write_table(table, path)
+    result = init(path, "--yes")
+    assert result.exit_code == 2
+    assert "columns of different names, found a more than once" in " ".join(result.output.split())
+
+
+@pytest.mark.parametrize(("separator", "name"), [(";", "semicolons"), ("\t", "tabs")])
+def test_another_separator_is_named(root: Path, separator: str, name: str) -> None:
+    path = root / "data" / "raw" / "rows.csv"
+    path.write_text("".join(f"{separator.join(row)}\n" for row in ["inl", "1ab", "2cd"]))
+    result = init(path, "--yes")
+    assert result.exit_code == 2
+    assert f"separated by {name}: save it with commas" in " ".join(result.output.split())
+
+
 def test_wrong_params_are_mended_first(root: Path) -> None:
     path = shop(root / "data/raw/mine")
     (root / "params.yaml").write_text("base: {}\n")

@@ -118,8 +118,14 @@ def _by_tree(train: pd.DataFrame, labels: pd.Series, test: pd.DataFrame) -> np.n
     """Guesses of a small decision tree; absent numbers go to a side of their own."""
     leaves = max(8, 4 * labels.nunique())
     tree = DecisionTreeClassifier(max_leaf_nodes=leaves, min_samples_leaf=MIN_ROWS, random_state=0)
-    numbers = [frame.astype(np.float64).fillna(-1.0).to_numpy() for frame in (train, test)]
+    numbers = [_narrow(frame.astype(np.float64).fillna(-1.0)) for frame in (train, test)]
     return np.asarray(tree.fit(numbers[0], labels).predict(numbers[1]))
+
+
+def _narrow(frame: pd.DataFrame) -> np.ndarray:
+    """Within the range of the numbers that the tree counts in; infinity is its end."""
+    largest = np.finfo(np.float32).max
+    return frame.to_numpy().clip(-largest, largest)
 
 
 def _by_value(train: pd.Series, labels: pd.Series, test: pd.Series) -> np.ndarray:

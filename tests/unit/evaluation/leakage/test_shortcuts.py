@@ -104,3 +104,13 @@ def test_unlabelled_rows_give_zeros(make_tables):
 
 def test_digits_of_names_become_one_sign():
     assert name_shape("img_0012/v2.png") == name_shape("img_7/v13.png") == "img_#/v#.png"
+
+
+@pytest.mark.parametrize("extreme", ["inf", "-Infinity", "1e39", "1" * 45])
+def test_extreme_numbers_are_numbers(make_tables, extreme):
+    def telling(label, place):
+        price = extreme if place == 1 else str(float(label == "cat"))
+        return {"tabular": {"price": price}}
+
+    rows = read_compared_rows(balanced(make_tables, telling).examples, 100)
+    assert try_columns(rows)["price"].gain > 0.8
