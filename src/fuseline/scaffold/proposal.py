@@ -14,7 +14,7 @@ from fuseline.scaffold.columns import Guess, guess_columns
 from fuseline.scaffold.media_kinds import MEDIUM_OF
 from fuseline.scaffold.profile import Profile
 from fuseline.sources.batch_files import batch_files
-from fuseline.sources.cells import MODALITIES, TEXT_FIELDS, Record, as_cell, is_broken
+from fuseline.sources.cells import MODALITIES, TEXT_FIELDS, Record, as_cell, check_once, is_broken
 from fuseline.sources.image_folder import picture_names
 from fuseline.sources.manifest_files import MANIFEST_FILES, BadRecord
 from fuseline.sources.media_files import MEDIA_FIELDS
@@ -104,8 +104,11 @@ def _has_tables(folder: Path) -> bool:
 def _manifest(path: Path) -> Proposal:
     files = batch_files(str(path), MANIFEST_FILES, where=str(path))
     first = MANIFEST_FILES[files[0].suffix.lower()](files[0], [])
-    names = first.first_columns(FIRST_ROWS)
-    first.columns = list(dict.fromkeys(names))
+    found = first.first_columns(FIRST_ROWS)
+    # Commas at the end of a header are columns without a name; no mapping can tell them apart.
+    names = [name for name in found if name or found.count("") == 1]
+    check_once(names, names, place=str(files[0]))
+    first.columns = names
     records = _good(itertools.islice(first.records(), FIRST_ROWS))
     guesses = guess_columns(_profiles(first.columns, records), files[0].parent)
     notes = [f"{len(files)} files, each a batch; shown: {files[0].name}."] if len(files) > 1 else []

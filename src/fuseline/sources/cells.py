@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -216,7 +216,16 @@ def check_columns(
     ]
     if missing:
         raise ConfigError("\n".join(missing))
-    repeated = sorted({column for _, column in mapped if found.count(column) > 1})
+    check_once(found, {column for _, column in mapped}, place=place)
+
+
+def check_once(found: Sequence[str], wanted: Collection[str], *, place: str) -> None:
+    """Refuse a table that has one of the wanted columns twice.
+
+    Raises:
+        ContractError: it has.
+    """
+    repeated = sorted({column for column in wanted if found.count(column) > 1})
     if repeated:
         raise ContractError(
             f"{place}: expected each column once, found {', '.join(repeated)} more than once."

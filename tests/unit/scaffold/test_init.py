@@ -237,6 +237,28 @@ def test_what_cannot_be_read_is_one_message(
     assert "Traceback" not in result.output
 
 
+@pytest.mark.parametrize("ending", ["csv", "parquet"])
+def test_column_that_is_there_twice_is_refused(root: Path, ending: str) -> None:
+    path = root / "data" / "raw" / f"rows.{ending}"
+    if ending == "csv":
+        path.write_text("text,text,label\n" + "a few words,b,x\n" * ROWS)
+    else:
+        cells = [pa.array(["a few words"] * ROWS)] * 3
+        pq.write_table(pa.Table.from_arrays(cells, ["text", "text", "label"]), path)
+    result = init(path, "--yes")
+    assert result.exit_code == 2, result.output
+    assert f"{path}: expected each column once, found text more than once" in result.output
+
+
+def test_columns_without_a_name_are_left_out_where_there_are_several(root: Path) -> None:
+    path = root / "data" / "raw" / "rows.csv"
+    path.write_text(
+        "text,label,,\n" + "".join(f"a fine chair {n},{n % 2},,\n" for n in range(ROWS))
+    )
+    assert init(path, "--yes").exit_code == 0
+    assert len(list(sources(root).rows())) == ROWS
+
+
 def test_wrong_params_are_mended_first(root: Path) -> None:
     path = shop(root / "data/raw/mine")
     (root / "params.yaml").write_text("base: {}\n")
