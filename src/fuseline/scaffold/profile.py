@@ -88,9 +88,14 @@ class Profile:
         kind, count = kinds.most_common(1)[0] if kinds else (None, 0)
         return kind if count >= MOST * len(self.filled) else None
 
+    @property
+    def paths(self) -> list[str]:
+        """The values that are paths rather than bytes."""
+        return [path for path in map(_path, self.filled) if path]
+
     def paths_there(self, root: Path | None) -> tuple[int, int]:
         """How many values are paths, and how many of them lead to a file below `root`."""
-        paths = [path for path in map(_path, self.filled) if path]
+        paths = self.paths
         there = sum(root is not None and (root / path).is_file() for path in paths)
         return len(paths), there
 

@@ -11,7 +11,13 @@ from typing import Any
 from fuseline.errors import ConfigError, ContractError
 from fuseline.params.ingest import ColumnParams, DatasetsParams
 from fuseline.scaffold.columns import Guess, guess_columns
-from fuseline.scaffold.media_kinds import MEDIUM_OF
+from fuseline.scaffold.media_kinds import (
+    CONVERTED_ENDINGS,
+    IMAGE_ENDINGS,
+    MEDIUM_OF,
+    medium_of_name,
+)
+from fuseline.scaffold.media_notes import conversion, path_notes, unnamed_pictures
 from fuseline.scaffold.profile import Profile
 from fuseline.sources.batch_files import batch_files
 from fuseline.sources.cells import MODALITIES, TEXT_FIELDS, Record, as_cell, check_once, is_broken
@@ -110,8 +116,13 @@ def _manifest(path: Path) -> Proposal:
     check_once(names, names, place=str(files[0]))
     first.columns = names
     records, bad = _parted(itertools.islice(first.records(), FIRST_ROWS))
-    guesses = guess_columns(_profiles(first.columns, records), files[0].parent)
+    profiles, root = _profiles(first.columns, records), files[0].parent
+    guesses = guess_columns(profiles, root)
     notes = [f"{len(files)} files, each a batch; shown: {files[0].name}."] if len(files) > 1 else []
+    notes += path_notes(profiles, guesses, root)
+    if path.is_dir():
+        tables = files[0].name if len(files) == 1 else f"the {len(files)} tables"
+        notes += unnamed_pictures(path, tables, guesses)
     return _checked(
         Proposal("manifest", path, guesses, _modalities(guesses), notes=notes), records, bad
     )
@@ -161,7 +172,16 @@ def _webdataset(path: Path) -> Proposal:
     names = sorted({name for record in records for name in record} - {KEY})
     profiles = _profiles([KEY, *names], records)
     guesses = _joined_endings(profiles, guess_columns(profiles, None))
-    return _checked(Proposal("webdataset", path, guesses, _modalities(guesses)), records, bad)
+    note = conversion([_first_picture(record) for record in records])
+    notes = [note] if note else []
+    proposal = Proposal("webdataset", path, guesses, _modalities(guesses), notes=notes)
+    return _checked(proposal, records, bad)
+
+
+def _first_picture(record: Record) -> str:
+    """The picture's name that a sample is read by; those that ingest reads come first."""
+    endings = (*IMAGE_ENDINGS, *CONVERTED_ENDINGS)
+    return next((record[ending] for ending in endings if ending in record), "")
 
 
 def _is_short(ending: str, size: int) -> bool:
@@ -202,22 +222,25 @@ def _joined_endings(profiles: Sequence[Profile], guesses: Sequence[Guess]) -> li
         if medium is None:
             joined.append(guess)
         elif medium in endings:
-            column = ";".join(endings.pop(medium))
+            # The first that a sample has is read: of a picture's two, one that ingest takes.
+            column = ";".join(sorted(endings.pop(medium), key=CONVERTED_ENDINGS.__contains__))
             joined.append(Guess(column, medium, f"{medium} files", guess.samples))
     return joined
 
 
 def _image_folder(path: Path) -> Proposal:
     names = list(itertools.islice(picture_names(path), FIRST_ROWS))
-    if not any(MEDIUM_OF.get(name.rpartition(".")[2].lower()) == "image" for name in names):
+    if not any(medium_of_name(name) == "image" for name in names):
         raise ConfigError(
             f"{path}: expected pictures, or files ending in {', '.join(MANIFEST_FILES)} or .tar;"
             " found none. Name the folder that holds them."
         )
     labels = list(dict.fromkeys(name.split("/")[0] for name in names if "/" in name))
     shown = ", ".join(labels[:5]) + (", …" if len(labels) > 5 else "")
-    note = f"Labels by folder: {shown}." if labels else "No folders, so no labels."
-    return Proposal("image_folder", path, (), ("image",), notes=[note])
+    notes = [f"Labels by folder: {shown}." if labels else "No folders, so no labels."]
+    converted = conversion(names)
+    notes += [converted] if converted else []
+    return Proposal("image_folder", path, (), ("image",), notes=notes)
 
 
 def _parted(

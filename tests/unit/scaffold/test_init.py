@@ -273,6 +273,62 @@ def test_some_rows_that_cannot_be_read_are_a_note(root: Path) -> None:
     assert "Note: 1 of the first 13 rows cannot be read: line 14: not valid UTF-8." in result.output
 
 
+@pytest.mark.parametrize(
+    ("photo", "note"),
+    [
+        ("photos\\{}.png", "12 of 12 paths use '\\' where '/' is expected. Replace it."),
+        ("https://a.org/{}.png", "12 of 12 are web addresses, which are not fetched. Download"),
+        ("elsewhere/{}.png", "0 of 12 files were found. Paths start at the table's folder"),
+        ("photos/{}.heic", "12 of 12 pictures are .heic, which ingest refuses. Convert them"),
+        ("photos/{}.AVIF", "12 of 12 pictures are .avif, which ingest refuses. Convert them"),
+    ],
+)
+def test_media_that_ingest_would_not_read_are_a_note(root: Path, photo: str, note: str) -> None:
+    path = shop(root / "data/raw/mine")
+    lines = path.read_text()
+    for row in range(ROWS):
+        lines = lines.replace(f"photos/{row}.png", photo.format(row))
+        (path.parent / "photos" / f"{row}.{photo[-4:]}").write_bytes(b"x")
+    path.write_text(lines)
+    result = init(path, "--yes")
+    assert result.exit_code == 0, result.output
+    assert f"Note: photo: {note}" in result.output
+    assert result.output.count("Note: ") == 1
+
+
+def test_few_files_that_are_missing_are_no_note(root: Path) -> None:
+    path = shop(root / "data/raw/mine")
+    (path.parent / "photos" / "0.png").unlink()
+    assert "Note: " not in init(path, "--yes").output
+
+
+def test_pictures_to_convert_are_a_note_in_folders_and_shards(root: Path) -> None:
+    folder = pictures(root / "data/raw/pets")
+    (folder / "cat" / "2.HEIF").write_bytes(b"x")
+    note = "1 of 3 pictures are .heif, which ingest refuses. Convert them to JPEG or PNG."
+    assert f"Note: {note}" in init(folder, "--yes").output
+    (root / "data/raw/shards").mkdir()
+    with tarfile.open(root / "data/raw/shards/0.tar", "w") as tar:
+        for name in ("0.avif", "0.png", "0.cls", "1.avif", "1.cls"):
+            tar.addfile(tarfile.TarInfo(name))
+    result = init(root / "data/raw/shards", "--yes").output
+    assert "png;avif" in result
+    assert "Note: 1 of 2 pictures are .avif, which ingest refuses." in result
+
+
+def test_class_folders_beside_a_stray_table_are_a_note(root: Path) -> None:
+    folder = pictures(root / "data/raw/pets")
+    (folder / "notes.csv").write_text("text,label\n" + "a few words,x\nsome others,y\n" * ROWS)
+    result = init(folder, "--yes")
+    assert result.exit_code == 0, result.output
+    note = (
+        "the folders cat, dog hold pictures that no column names. To read those, labelled by"
+        " folder, move notes.csv elsewhere."
+    )
+    assert f"Note: {note}" in result.output
+    assert "hold pictures" not in init(shop(root / "data/raw/mine").parent, "--yes").output
+
+
 def test_columns_without_a_name_are_left_out_where_there_are_several(root: Path) -> None:
     path = root / "data" / "raw" / "rows.csv"
     path.write_text(
