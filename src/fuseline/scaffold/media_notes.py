@@ -8,9 +8,9 @@ from pathlib import Path
 
 from fuseline.scaffold.columns import Guess
 from fuseline.scaffold.media_kinds import CONVERTED_ENDINGS, ending_of, medium_of_name
-from fuseline.scaffold.profile import Profile
+from fuseline.scaffold.profile import Profile, is_there
 from fuseline.sources.image_folder import picture_names
-from fuseline.sources.media_files import MEDIA_FIELDS, is_web_address, leads_out
+from fuseline.sources.media_files import MEDIA_FIELDS, is_web_address
 
 _LOOKED_AT = 1000
 _SHOWN_FOLDERS = 5
@@ -35,7 +35,7 @@ def path_notes(profiles: Sequence[Profile], guesses: Sequence[Guess], root: Path
 
 def _lost(profile: Profile, root: Path) -> str | None:
     paths, there = profile.paths_there(root)
-    lost = [path for path in profile.paths if not _is_there(path, root)]
+    lost = [path for path in profile.paths if not is_there(path, root)]
     web = sum(map(is_web_address, lost))
     if web:
         return (
@@ -51,10 +51,6 @@ def _lost(profile: Profile, root: Path) -> str | None:
         f"{there} of {paths} files were found. Paths start at the table's folder, and none may be"
         " absolute or hold '..'."
     )
-
-
-def _is_there(path: str, root: Path) -> bool:
-    return not leads_out(path) and (root / path).is_file()
 
 
 def conversion(names: Sequence[str]) -> str | None:

@@ -296,6 +296,12 @@ def test_media_that_ingest_would_not_read_are_a_note(root: Path, photo: str, not
     assert result.output.count("Note: ") == 1
 
 
+def test_absolute_paths_are_a_note_though_the_files_are_there(root: Path) -> None:
+    path = shop(root / "data/raw/mine")
+    path.write_text(path.read_text().replace("photos/", f"{path.parent.resolve()}/photos/"))
+    assert "Note: photo: 0 of 12 files were found." in init(path, "--yes").output
+
+
 def test_few_files_that_are_missing_are_no_note(root: Path) -> None:
     path = shop(root / "data/raw/mine")
     (path.parent / "photos" / "0.png").unlink()
