@@ -5,11 +5,13 @@ from __future__ import annotations
 import re
 
 IMAGE_ENDINGS = ("jpg", "jpeg", "png", "webp", "gif", "bmp", "tif", "tiff")
+# Pictures that people have and that ingest refuses: they must be converted.
+CONVERTED_ENDINGS = ("heic", "heif", "avif")
 AUDIO_ENDINGS = ("wav", "flac", "ogg", "mp3", "opus", "m4a")
 VIDEO_ENDINGS = ("mp4", "webm", "mkv", "mov", "avi")
 
 MEDIUM_OF = {
-    **dict.fromkeys(IMAGE_ENDINGS, "image"),
+    **dict.fromkeys((*IMAGE_ENDINGS, *CONVERTED_ENDINGS), "image"),
     **dict.fromkeys(AUDIO_ENDINGS, "audio"),
     **dict.fromkeys(VIDEO_ENDINGS, "video"),
 }
@@ -23,7 +25,12 @@ _BEGINNINGS = (
 
 def medium_of_name(name: str) -> str | None:
     """`image`, `audio` or `video` by the ending of a path, else None."""
-    return MEDIUM_OF.get(name.rpartition(".")[2].lower()) if "." in name else None
+    return MEDIUM_OF.get(ending_of(name))
+
+
+def ending_of(name: str) -> str:
+    """What follows the last dot, in lower case; empty where there is none."""
+    return name.rpartition(".")[2].lower() if "." in name else ""
 
 
 def medium_of_bytes(content: bytes) -> str | None:

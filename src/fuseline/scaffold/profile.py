@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from fuseline.scaffold.media_kinds import medium_of_bytes, medium_of_name
+from fuseline.sources.media_files import leads_out
 
 # A share of values that makes a rule hold: a few odd ones are dirt, and end in quarantine.
 MOST = 0.9
@@ -88,16 +89,26 @@ class Profile:
         kind, count = kinds.most_common(1)[0] if kinds else (None, 0)
         return kind if count >= MOST * len(self.filled) else None
 
+    @property
+    def paths(self) -> list[str]:
+        """The values that are paths rather than bytes."""
+        return [path for path in map(_path, self.filled) if path]
+
     def paths_there(self, root: Path | None) -> tuple[int, int]:
         """How many values are paths, and how many of them lead to a file below `root`."""
-        paths = [path for path in map(_path, self.filled) if path]
-        there = sum(root is not None and (root / path).is_file() for path in paths)
+        paths = self.paths
+        there = sum(root is not None and is_there(path, root) for path in paths)
         return len(paths), there
 
     @property
     def samples(self) -> list[str]:
         """Up to three different values, cut to what fits a table."""
         return list(dict.fromkeys(_shown(cell) for cell in self.filled))[:SAMPLE_VALUES]
+
+
+def is_there(path: str, root: Path) -> bool:
+    """Whether ingest would find the file: below `root`, under a relative path."""
+    return not leads_out(path) and (root / path).is_file()
 
 
 def _medium(cell: Any) -> str | None:

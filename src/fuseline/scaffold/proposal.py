@@ -4,26 +4,25 @@ from __future__ import annotations
 
 import itertools
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
 from fuseline.errors import ConfigError, ContractError
 from fuseline.params.ingest import ColumnParams, DatasetsParams
 from fuseline.scaffold.columns import Guess, guess_columns
-from fuseline.scaffold.media_kinds import MEDIUM_OF
+from fuseline.scaffold.media_kinds import (
+    CONVERTED_ENDINGS,
+    IMAGE_ENDINGS,
+    MEDIUM_OF,
+    medium_of_name,
+)
+from fuseline.scaffold.media_notes import conversion, path_notes, unnamed_pictures
 from fuseline.scaffold.profile import Profile
 from fuseline.sources.batch_files import batch_files
-from fuseline.sources.cells import (
-    MODALITIES,
-    TEXT_FIELDS,
-    Record,
-    as_cell,
-    check_separator,
-    is_broken,
-)
+from fuseline.sources.cells import MODALITIES, TEXT_FIELDS, Record, as_cell, check_once, is_broken
 from fuseline.sources.image_folder import picture_names
-from fuseline.sources.manifest_files import MANIFEST_FILES, BadRecord
+from fuseline.sources.manifest_files import MANIFEST_FILES, BadRecord, with_advice
 from fuseline.sources.media_files import MEDIA_FIELDS
 from fuseline.sources.tar_shards import Sample, samples
 from fuseline.sources.webdataset_members import JSON, KEY, NEVER_DECODED, json_object
@@ -111,19 +110,22 @@ def _has_tables(folder: Path) -> bool:
 def _manifest(path: Path) -> Proposal:
     files = batch_files(str(path), MANIFEST_FILES, where=str(path))
     first = MANIFEST_FILES[files[0].suffix.lower()](files[0], [])
-    names = first.first_columns(FIRST_ROWS)
-    check_separator(names, str(files[0]))
-    twice = sorted({name for name in names if names.count(name) > 1})
-    if twice:
-        raise ConfigError(
-            f"{files[0]}: expected columns of different names, found {', '.join(twice)} more than"
-            " once. Rename them."
-        )
+    found = first.first_columns(FIRST_ROWS)
+    # Commas at the end of a header are columns without a name; no mapping can tell them apart.
+    names = [name for name in found if name or found.count("") == 1]
+    check_once(names, names, place=str(files[0]))
     first.columns = names
-    records = _good(itertools.islice(first.records(), FIRST_ROWS))
-    guesses = guess_columns(_profiles(first.columns, records), files[0].parent)
+    records, bad = _parted(itertools.islice(first.records(), FIRST_ROWS))
+    profiles, root = _profiles(first.columns, records), files[0].parent
+    guesses = guess_columns(profiles, root)
     notes = [f"{len(files)} files, each a batch; shown: {files[0].name}."] if len(files) > 1 else []
-    return _checked(Proposal("manifest", path, guesses, _modalities(guesses), notes=notes), records)
+    notes += path_notes(profiles, guesses, root)
+    if path.is_dir():
+        tables = files[0].name if len(files) == 1 else f"the {len(files)} tables"
+        notes += unnamed_pictures(path, tables, guesses)
+    return _checked(
+        Proposal("manifest", path, guesses, _modalities(guesses), notes=notes), records, bad
+    )
 
 
 def _datasets(path: Path) -> Proposal:
@@ -136,13 +138,13 @@ def _datasets(path: Path) -> Proposal:
     )
     data = open_data(params)
     names = data.columns()
-    records = _good(itertools.islice(data.records(names), FIRST_ROWS))
+    records, bad = _parted(itertools.islice(data.records(names), FIRST_ROWS))
     guesses = guess_columns(_profiles(names, records), data.root)
     others = [name for name in splits if name != split]
     notes = [f"Split {split}; not read: {', '.join(others)}."] if others else []
     settings = {"name": None, "revision": None, "split": split}
     return _checked(
-        Proposal("datasets", path, guesses, _modalities(guesses), settings, notes), records
+        Proposal("datasets", path, guesses, _modalities(guesses), settings, notes), records, bad
     )
 
 
@@ -164,12 +166,22 @@ _NO_COLUMNS = ColumnParams(
 def _webdataset(path: Path) -> Proposal:
     shards = batch_files(str(path), (".tar",), where=str(path))
     every = itertools.chain.from_iterable(samples(shard, _is_short) for shard in shards)
-    first = itertools.islice(every, _FIRST_SAMPLES)
+    first = list(itertools.islice(every, _FIRST_SAMPLES))
     records = [_sample_cells(sample) for sample in first if not sample.problems]
+    bad = [BadRecord(sample.problems[0].detail, "") for sample in first if sample.problems]
     names = sorted({name for record in records for name in record} - {KEY})
     profiles = _profiles([KEY, *names], records)
     guesses = _joined_endings(profiles, guess_columns(profiles, None))
-    return _checked(Proposal("webdataset", path, guesses, _modalities(guesses)), records)
+    note = conversion([_first_picture(record) for record in records])
+    notes = [note] if note else []
+    proposal = Proposal("webdataset", path, guesses, _modalities(guesses), notes=notes)
+    return _checked(proposal, records, bad)
+
+
+def _first_picture(record: Record) -> str:
+    """The picture's name that a sample is read by; those that ingest reads come first."""
+    endings = (*IMAGE_ENDINGS, *CONVERTED_ENDINGS)
+    return next((record[ending] for ending in endings if ending in record), "")
 
 
 def _is_short(ending: str, size: int) -> bool:
@@ -210,26 +222,39 @@ def _joined_endings(profiles: Sequence[Profile], guesses: Sequence[Guess]) -> li
         if medium is None:
             joined.append(guess)
         elif medium in endings:
-            column = ";".join(endings.pop(medium))
+            # The first that a sample has is read: of a picture's two, one that ingest takes.
+            column = ";".join(sorted(endings.pop(medium), key=CONVERTED_ENDINGS.__contains__))
             joined.append(Guess(column, medium, f"{medium} files", guess.samples))
     return joined
 
 
 def _image_folder(path: Path) -> Proposal:
     names = list(itertools.islice(picture_names(path), FIRST_ROWS))
-    if not any(MEDIUM_OF.get(name.rpartition(".")[2].lower()) == "image" for name in names):
+    if not any(medium_of_name(name) == "image" for name in names):
         raise ConfigError(
             f"{path}: expected pictures, or files ending in {', '.join(MANIFEST_FILES)} or .tar;"
             " found none. Name the folder that holds them."
         )
     labels = list(dict.fromkeys(name.split("/")[0] for name in names if "/" in name))
     shown = ", ".join(labels[:5]) + (", …" if len(labels) > 5 else "")
-    note = f"Labels by folder: {shown}." if labels else "No folders, so no labels."
-    return Proposal("image_folder", path, (), ("image",), notes=[note])
+    notes = [f"Labels by folder: {shown}." if labels else "No folders, so no labels."]
+    converted = conversion(names)
+    notes += [converted] if converted else []
+    return Proposal("image_folder", path, (), ("image",), notes=notes)
 
 
-def _good(records: Iterable[Record | BadRecord]) -> list[Record]:
-    return [record for record in records if not isinstance(record, BadRecord)]
+def _parted(
+    records: Iterable[Record | BadRecord],
+) -> tuple[list[Record], list[BadRecord]]:
+    """The records that can be read, and those that cannot."""
+    good: list[Record] = []
+    bad: list[BadRecord] = []
+    for record in records:
+        if isinstance(record, BadRecord):
+            bad.append(record)
+        else:
+            good.append(record)
+    return good, bad
 
 
 def _profiles(names: Iterable[str], records: Sequence[Record]) -> list[Profile]:
@@ -241,12 +266,30 @@ def _modalities(guesses: Sequence[Guess]) -> list[str]:
     return [name for name in MODALITIES if name in found]
 
 
-def _checked(proposal: Proposal, records: Sequence[Record]) -> Proposal:
+def _checked(proposal: Proposal, records: Sequence[Record], bad: Sequence[BadRecord]) -> Proposal:
+    columns = ", ".join(guess.column for guess in proposal.guesses)
+    if not records and bad:
+        raise ContractError(
+            f"{proposal.path}: expected rows, found none that can be read; the first is bad:"
+            f" {with_advice(bad[0].detail)}"
+        )
     if not records:
-        raise ContractError(f"{proposal.path}: expected rows, found none that can be read.")
+        raise ContractError(
+            f"{proposal.path}: expected rows, found only a header ({columns}). Fill the file."
+            if proposal.source != "webdataset"
+            else f"{proposal.path}: expected rows, found no samples. Fill the shards."
+        )
+    if not columns:
+        raise ContractError(f"{proposal.path}: expected a table, found no columns. Fill the file.")
     if not proposal.modalities:
         raise ContractError(
-            f"{proposal.path}: none of its columns looks like text, media or a table:"
-            f" {', '.join(guess.column for guess in proposal.guesses)}. Map them in params.yaml."
+            f"{proposal.path}: none of its columns looks like text, media or a table: {columns}."
+            " Map them in params.yaml."
         )
-    return proposal
+    if not bad:
+        return proposal
+    note = (
+        f"{len(bad)} of the first {len(records) + len(bad)} rows cannot be read:"
+        f" {with_advice(bad[0].detail)}"
+    )
+    return replace(proposal, notes=[*proposal.notes, note])

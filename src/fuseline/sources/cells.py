@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -189,10 +189,6 @@ def unreadable(detail: str, content: str, *, source_row: int, batch: int) -> Raw
     return RawRow(source_row=source_row, batch=batch, problems=(problem,), raw={"record": content})
 
 
-# What spreadsheets write in place of commas.
-SEPARATORS = {"semicolons": ";", "tabs": "\t", "bars": "|"}
-
-
 def check_columns(
     found: Sequence[str], mapped: Sequence[tuple[str, str]], *, where: str, place: str
 ) -> None:
@@ -210,7 +206,6 @@ def check_columns(
     """
     if not found:
         raise ContractError(f"{place}: expected a table, found no columns. Fill the file.")
-    check_separator(found, place)
     present = set(found)
     missing = [
         f"{place}: {where}.{field}: expected column '{column}', found columns:"
@@ -221,26 +216,21 @@ def check_columns(
     ]
     if missing:
         raise ConfigError("\n".join(missing))
-    repeated = sorted({column for _, column in mapped if found.count(column) > 1})
+    check_once(found, {column for _, column in mapped}, place=place)
+
+
+def check_once(found: Sequence[str], wanted: Collection[str], *, place: str) -> None:
+    """Refuse a table that has one of the wanted columns twice.
+
+    Raises:
+        ContractError: it has.
+    """
+    repeated = sorted({column for column in wanted if found.count(column) > 1})
     if repeated:
         raise ContractError(
             f"{place}: expected each column once, found {', '.join(repeated)} more than once."
             " Rename the others."
         )
-
-
-def check_separator(found: Sequence[str], place: str) -> None:
-    """Refuse a table that is separated by something else than commas.
-
-    Raises:
-        ConfigError: its one column holds what looks like another separator.
-    """
-    for name, separator in SEPARATORS.items():
-        if len(found) == 1 and separator in found[0]:
-            raise ConfigError(
-                f"{place}: expected columns separated by commas, found one column {found[0]!r}. It"
-                f" looks separated by {name}: save it with commas."
-            )
 
 
 def _malformed(column: str, detail: str) -> Problem:

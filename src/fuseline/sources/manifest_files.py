@@ -6,6 +6,7 @@ Scalars are text as the file spells them ("NA" and "None" are text); an empty ce
 
 from __future__ import annotations
 
+import codecs
 import csv
 import itertools
 import json
@@ -18,7 +19,7 @@ from typing import Any, NoReturn
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from fuseline.errors import ContractError
+from fuseline.errors import ConfigError, ContractError
 from fuseline.sources.cells import Record, as_cell, is_broken, one_line
 
 # Some rows may hold whole pictures, so few of them are in memory at a time; of plain cells, more.
@@ -28,6 +29,10 @@ PARQUET_PLAIN_ROWS = 2048
 # Rows that are told of one by one where a part of a Parquet file is damaged, whatever number of
 # rows its footer claims.
 LOST_ROWS = 1_000_000
+
+# What people write between cells instead of commas.
+_SEPARATORS = {";": "';'", "\t": "tabs", "|": "'|'"}
+_SHOWN_CHARACTERS = 60
 
 # The longest cell of a CSV file. A quote left open swallows what follows up to this length.
 CSV_FIELD_CHARACTERS = 4_000_000
@@ -39,6 +44,11 @@ class BadRecord:
 
     detail: str
     content: str
+
+
+# What to say of a file that holds nothing.
+_EMPTY = "{}: expected a table, found an empty file. Fill it."
+_NOT_UTF8 = "not valid UTF-8"
 
 
 class ManifestFile(ABC):
@@ -60,7 +70,8 @@ class ManifestFile(ABC):
         """Names of the columns that the file has.
 
         Raises:
-            ContractError: the file as a whole is unreadable.
+            ConfigError: its cells are separated by something else than it should be.
+            ContractError: the file is empty, or unreadable as a whole.
         """
 
     @abstractmethod
@@ -77,16 +88,25 @@ class CsvFile(ManifestFile):
     """Comma-separated values in UTF-8, with a header; blank lines do not count as records."""
 
     def found_columns(self) -> list[str]:
+        _refuse_utf16(self.path)
         with self._open() as file:
             try:
                 header = next(csv.reader(file, strict=True), [])
             except csv.Error as error:
                 raise ContractError(f"{self.path}: the header is not readable: {error}.") from None
+            blank = len(header) < 2 and not "".join(header).strip()
+            if blank and any(line.strip() for line in file):
+                raise ContractError(
+                    f"{self.path}: expected a header in line 1, found a blank line. Remove it."
+                )
+        if blank:
+            raise ContractError(_EMPTY.format(self.path))
         if any(is_broken(name) for name in header):
             raise ContractError(
                 f"{self.path}: expected UTF-8, found another encoding in the header."
                 " Save the file as UTF-8."
             )
+        _refuse_other_separator(self.path, header)
         return header
 
     def records(self) -> Iterator[Record | BadRecord]:
@@ -112,7 +132,7 @@ class CsvFile(ManifestFile):
                         content,
                     )
                 elif is_broken(content):
-                    yield BadRecord(f"line {lines.line_num}: not valid UTF-8.", content)
+                    yield BadRecord(f"line {lines.line_num}: {_NOT_UTF8}.", content)
                 else:
                     yield {name: cells[place] or None for name, place in wanted}
 
@@ -128,9 +148,8 @@ class JsonlFile(ManifestFile):
     def found_columns(self) -> list[str]:
         """Keys of the objects, read until all wanted ones were seen: a sparse key may come late."""
         found: dict[str, None] = {}
-        for record in self._objects():
-            if not isinstance(record, BadRecord):
-                found.update(dict.fromkeys(record))
+        for record in self._told_objects():
+            found.update(dict.fromkeys(record))
             if all(name in found for name in self.columns):
                 break
         return list(found)
@@ -144,10 +163,27 @@ class JsonlFile(ManifestFile):
 
     def first_columns(self, rows: int) -> list[str]:
         found: dict[str, None] = {}
-        for record in itertools.islice(self._objects(), rows):
-            if not isinstance(record, BadRecord):
-                found.update(dict.fromkeys(record))
+        for record in itertools.islice(self._told_objects(), rows):
+            found.update(dict.fromkeys(record))
         return list(found)
+
+    def _told_objects(self) -> Iterator[Record]:
+        """The objects alone; where there are none, an error that says why."""
+        _refuse_utf16(self.path)
+        first_bad, good = None, False
+        for record in self._objects():
+            if not isinstance(record, BadRecord):
+                good = True
+                yield record
+            elif first_bad is None:
+                first_bad = record
+        if good:
+            return
+        if first_bad is None:
+            raise ContractError(_EMPTY.format(self.path))
+        raise ContractError(
+            f"{self.path}: expected JSON objects, found none: {with_advice(first_bad.detail)}"
+        )
 
     def _objects(self) -> Iterator[Record | BadRecord]:
         with self.path.open("rb") as file:
@@ -244,6 +280,36 @@ MANIFEST_FILES: dict[str, type[ManifestFile]] = {
 }
 
 
+def with_advice(detail: str) -> str:
+    """A bad record's detail, and what to do where it is of another encoding."""
+    return f"{detail} Save the file as UTF-8." if detail.endswith(f"{_NOT_UTF8}.") else detail
+
+
+def _refuse_utf16(path: Path) -> None:
+    """Refuse a text that begins as UTF-16 does, with its mark or with every other byte a zero."""
+    with path.open("rb") as file:
+        start = file.read(4)
+    pairs = {start[0:4:2], start[1:4:2]}
+    if start[:2] in (codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE) or b"\0\0" in pairs:
+        raise ContractError(f"{path}: expected UTF-8, found UTF-16. Save the file as UTF-8.")
+
+
+def _refuse_other_separator(path: Path, header: Sequence[str]) -> None:
+    """Refuse a header of one name that is several, and Excel's line that names the separator."""
+    if header == ["sep=", ""]:
+        raise ConfigError(
+            f"{path}: expected a header, found 'sep=,', which only Excel reads, in line 1."
+            " Remove that line."
+        )
+    for separator, shown in _SEPARATORS.items():
+        if len(header) == 1 and separator in header[0]:
+            raise ConfigError(
+                f"{path}: expected cells separated by commas, found one column"
+                f" {header[0][:_SHOWN_CHARACTERS]!r}; it looks separated by {shown}: save it with"
+                " commas."
+            )
+
+
 def _csv_detail(first: int, last: int, error: csv.Error) -> str:
     lines = f"line {first}" if first >= last else f"lines {first} to {last}"
     return f"{lines}: {error}. Is a quote left open?"
@@ -253,7 +319,7 @@ def _json_object(line: bytes, number: int) -> Record | BadRecord:
     try:
         value = json.loads(line.decode("utf-8"), parse_constant=_refuse_constant)
     except UnicodeDecodeError:
-        return _bad_line(line, number, "not valid UTF-8")
+        return _bad_line(line, number, _NOT_UTF8)
     except (ValueError, RecursionError) as error:
         return _bad_line(line, number, f"not readable as JSON: {error}")
     if not isinstance(value, dict):

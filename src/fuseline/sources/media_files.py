@@ -42,7 +42,8 @@ def read_media(root: Path, name: str, medium: str, limits: LimitParams) -> Media
         if not path.is_relative_to(root):
             return Problem("unsafe_path", f"{name!r} is a link that leaves the source's folder.")
         if not path.is_file():
-            return Problem("missing_media", f"{name!r} is no file in the source's folder.")
+            detail = f"{name!r} is no file in the source's folder{_hint(name)}."
+            return Problem("missing_media", detail)
         size = path.stat().st_size
         if size > max_bytes(medium, limits):
             return oversized(name, size, medium, limits)
@@ -57,6 +58,18 @@ def leads_out(name: str) -> bool:
     posix, windows = PurePosixPath(name), PureWindowsPath(name)
     climbs = ".." in posix.parts or ".." in windows.parts
     return climbs or posix.is_absolute() or bool(windows.drive or windows.root)
+
+
+def is_web_address(name: str) -> bool:
+    """Whether the name is an address, which no source fetches."""
+    return name.lower().startswith(("http://", "https://"))
+
+
+def _hint(name: str) -> str:
+    """Why there may be no file of this name, where the name tells."""
+    if is_web_address(name):
+        return "; web addresses are not fetched; download the file"
+    return "; it uses '\\' where '/' is expected" if "\\" in name else ""
 
 
 def oversized(name: str, size: int, medium: str, limits: LimitParams) -> Problem:

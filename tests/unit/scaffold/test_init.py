@@ -213,12 +213,20 @@ def test_another_repository_can_be_named(root: Path, monkeypatch: pytest.MonkeyP
     [
         ("nowhere.csv", None, "nowhere.csv: not found"),
         ("rows.xlsx", b"x", "expected a file ending in .csv, .jsonl, .parquet or .tar"),
-        ("rows.csv", b"", "expected rows, found none"),
-        ("rows.csv", b"text,label\n", "expected rows, found none"),
+        ("rows.csv", b"", "expected a table, found an empty file"),
+        ("rows.csv", b"text,label\n", "expected rows, found only a header (text, label)"),
+        ("rows.csv", b"text;label\na;x\n", "it looks separated by ';': save it with commas"),
+        ("rows.csv", b"sep=,\ntext,label\na,x\n", "found 'sep=,', which only Excel reads"),
+        ("rows.csv", b"a,b\n\xe9,x\n", "line 2: not valid UTF-8. Save the file as UTF-8."),
+        ("rows.csv", b"a,b\n1,x,y\n", "the first is bad: line 2: expected 2 cells, found 3."),
+        ("rows.csv", "a,b\n1,x\n".encode("utf-16"), "expected UTF-8, found UTF-16"),
+        ("rows.jsonl", b"", "expected a table, found an empty file"),
+        ("rows.jsonl", b"{}\n", "expected a table, found no columns"),
+        ("rows.jsonl", b'{"a": "\xe9"}\n', "line 1: not valid UTF-8. Save the file as UTF-8."),
         ("rows.csv", "text,läbel\na,x\n".encode("latin-1"), "expected UTF-8"),
         ("rows.csv", b"a,b\n,\n,\n", "none of its columns looks like text, media or a table: a, b"),
         ("rows.parquet", b"x", "not readable as Parquet"),
-        ("rows.tar", b"x", "expected rows, found none"),
+        ("rows.tar", b"x", "expected rows, found none that can be read; the first is bad: "),
         ("empty/notes.txt", b"x", "expected pictures, or files ending in"),
         ("saved/state.json", b"{}", "not readable as a data set"),
         ("saved/dataset_dict.json", b"{", "names no splits"),
@@ -237,22 +245,103 @@ def test_what_cannot_be_read_is_one_message(
     assert "Traceback" not in result.output
 
 
-def test_a_column_named_twice_is_one_message(root: Path) -> None:
-    path = root / "data" / "raw" / "twice.parquet"
-    table = pa.Table.from_arrays([pa.array(["x"]), pa.array(["y"])], names=["a", "a"])
-    pq.write_table(table, path)
+@pytest.mark.parametrize("ending", ["csv", "parquet"])
+def test_column_that_is_there_twice_is_refused(root: Path, ending: str) -> None:
+    path = root / "data" / "raw" / f"rows.{ending}"
+    if ending == "csv":
+        path.write_text("text,text,label\n" + "a few words,b,x\n" * ROWS)
+    else:
+        cells = [pa.array(["a few words"] * ROWS)] * 3
+        pq.write_table(pa.Table.from_arrays(cells, ["text", "text", "label"]), path)
     result = init(path, "--yes")
-    assert result.exit_code == 2
-    assert "columns of different names, found a more than once" in " ".join(result.output.split())
+    assert result.exit_code == 2, result.output
+    assert f"{path}: expected each column once, found text more than once" in result.output
 
 
-@pytest.mark.parametrize(("separator", "name"), [(";", "semicolons"), ("\t", "tabs")])
-def test_another_separator_is_named(root: Path, separator: str, name: str) -> None:
+def test_parquet_without_rows_is_said_to_have_none(root: Path) -> None:
+    path = root / "data" / "raw" / "rows.parquet"
+    pq.write_table(pa.table({"text": pa.array([], pa.string())}), path)
+    result = init(path, "--yes")
+    assert (result.exit_code, "found only a header (text)" in result.output) == (2, True)
+
+
+def test_some_rows_that_cannot_be_read_are_a_note(root: Path) -> None:
+    path = shop(root / "data/raw/mine")
+    path.write_bytes(path.read_bytes() + b"B,caf\xe9 chair,photos/0.png,1.5,a,x\n")
+    result = init(path, "--yes")
+    assert result.exit_code == 0
+    assert "Note: 1 of the first 13 rows cannot be read: line 14: not valid UTF-8." in result.output
+
+
+@pytest.mark.parametrize(
+    ("photo", "note"),
+    [
+        ("photos\\{}.png", "12 of 12 paths use '\\' where '/' is expected. Replace it."),
+        ("https://a.org/{}.png", "12 of 12 are web addresses, which are not fetched. Download"),
+        ("elsewhere/{}.png", "0 of 12 files were found. Paths start at the table's folder"),
+        ("photos/{}.heic", "12 of 12 pictures are .heic, which ingest refuses. Convert them"),
+        ("photos/{}.AVIF", "12 of 12 pictures are .avif, which ingest refuses. Convert them"),
+    ],
+)
+def test_media_that_ingest_would_not_read_are_a_note(root: Path, photo: str, note: str) -> None:
+    path = shop(root / "data/raw/mine")
+    lines = path.read_text()
+    for row in range(ROWS):
+        lines = lines.replace(f"photos/{row}.png", photo.format(row))
+        (path.parent / "photos" / f"{row}.{photo[-4:]}").write_bytes(b"x")
+    path.write_text(lines)
+    result = init(path, "--yes")
+    assert result.exit_code == 0, result.output
+    assert f"Note: photo: {note}" in result.output
+    assert result.output.count("Note: ") == 1
+
+
+def test_absolute_paths_are_a_note_though_the_files_are_there(root: Path) -> None:
+    path = shop(root / "data/raw/mine")
+    path.write_text(path.read_text().replace("photos/", f"{path.parent.resolve()}/photos/"))
+    assert "Note: photo: 0 of 12 files were found." in init(path, "--yes").output
+
+
+def test_few_files_that_are_missing_are_no_note(root: Path) -> None:
+    path = shop(root / "data/raw/mine")
+    (path.parent / "photos" / "0.png").unlink()
+    assert "Note: " not in init(path, "--yes").output
+
+
+def test_pictures_to_convert_are_a_note_in_folders_and_shards(root: Path) -> None:
+    folder = pictures(root / "data/raw/pets")
+    (folder / "cat" / "2.HEIF").write_bytes(b"x")
+    note = "1 of 3 pictures are .heif, which ingest refuses. Convert them to JPEG or PNG."
+    assert f"Note: {note}" in init(folder, "--yes").output
+    (root / "data/raw/shards").mkdir()
+    with tarfile.open(root / "data/raw/shards/0.tar", "w") as tar:
+        for name in ("0.avif", "0.png", "0.cls", "1.avif", "1.cls"):
+            tar.addfile(tarfile.TarInfo(name))
+    result = init(root / "data/raw/shards", "--yes").output
+    assert "png;avif" in result
+    assert "Note: 1 of 2 pictures are .avif, which ingest refuses." in result
+
+
+def test_class_folders_beside_a_stray_table_are_a_note(root: Path) -> None:
+    folder = pictures(root / "data/raw/pets")
+    (folder / "notes.csv").write_text("text,label\n" + "a few words,x\nsome others,y\n" * ROWS)
+    result = init(folder, "--yes")
+    assert result.exit_code == 0, result.output
+    note = (
+        "the folders cat, dog hold pictures that no column names. To read those, labelled by"
+        " folder, move notes.csv elsewhere."
+    )
+    assert f"Note: {note}" in result.output
+    assert "hold pictures" not in init(shop(root / "data/raw/mine").parent, "--yes").output
+
+
+def test_columns_without_a_name_are_left_out_where_there_are_several(root: Path) -> None:
     path = root / "data" / "raw" / "rows.csv"
-    path.write_text("".join(f"{separator.join(row)}\n" for row in ["inl", "1ab", "2cd"]))
-    result = init(path, "--yes")
-    assert result.exit_code == 2
-    assert f"separated by {name}: save it with commas" in " ".join(result.output.split())
+    path.write_text(
+        "text,label,,\n" + "".join(f"a fine chair {n},{n % 2},,\n" for n in range(ROWS))
+    )
+    assert init(path, "--yes").exit_code == 0
+    assert len(list(sources(root).rows())) == ROWS
 
 
 def test_wrong_params_are_mended_first(root: Path) -> None:

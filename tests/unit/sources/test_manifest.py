@@ -351,10 +351,44 @@ def test_wrong_path(build_params: Build, path: str | None, message: str) -> None
 
 
 @pytest.mark.parametrize(
+    ("header", "message"),
+    [
+        ("text;image;label", r"'text;image;label'; it looks separated by ';': save it with commas"),
+        ("text\timage", r"looks separated by tabs: save it with commas"),
+        ("text|label", r"looks separated by '\|': save it with commas"),
+        ("sep=;\ntext;label", r"looks separated by ';': save it with commas"),
+        (
+            "sep=,\ntext,label",
+            r"found 'sep=,', which only Excel reads, in line 1\. Remove that line",
+        ),
+    ],
+)
+@pytest.mark.parametrize("mark", ["", "\ufeff"])
+def test_other_separators_are_refused(read: Read, header: str, message: str, mark: str) -> None:
+    with pytest.raises(ConfigError, match=message):
+        read("rows.csv", f"{mark}{header}\na,b\n")
+
+
+def test_other_separators_in_one_of_several_names_are_fine(read: Read) -> None:
+    (row,) = read("rows.csv", "a|b,c;d\nhello,x\n", text="a|b", label="c;d", image=None)
+    assert (row.text, row.label) == ("hello", "x")
+
+
+@pytest.mark.parametrize(
     ("name", "content", "message"),
     [
-        ("rows.csv", b"", "found no columns"),
-        ("rows.jsonl", b"", "found no columns"),
+        ("rows.csv", b"", r"rows\.csv: expected a table, found an empty file"),
+        ("rows.csv", b"\xef\xbb\xbf\n \n", "found an empty file"),
+        ("rows.csv", b"\ntext,label\na,x\n", "expected a header in line 1, found a blank line"),
+        ("rows.csv", b" \ntext\na\n", "found a blank line"),
+        ("rows.jsonl", b"", r"rows\.jsonl: expected a table, found an empty file"),
+        ("rows.jsonl", b" \n\n", "found an empty file"),
+        ("rows.jsonl", b"{}\n{}\n", "found no columns"),
+        ("rows.jsonl", b'\n{"text":"\xe9"}\n', r"line 2: not valid UTF-8\. Save the file as UTF-8"),
+        ("rows.jsonl", b"[\n", "expected JSON objects, found none: line 1: not readable as JSON"),
+        ("rows.jsonl", '{"text": "a"}'.encode("utf-16"), "expected UTF-8, found UTF-16"),
+        ("rows.jsonl", '{"text": "a"}'.encode("utf-16-be"), "expected UTF-8, found UTF-16"),
+        ("rows.csv", "text,label\na,x".encode("utf-16-le"), "expected UTF-8, found UTF-16"),
         ("rows.parquet", b"no parquet", "not readable as Parquet"),
         ("rows.csv", "text,label\na,x".encode("utf-16"), "expected UTF-8"),
         ("rows.csv", b"text,text,image,label\n", "text more than once"),

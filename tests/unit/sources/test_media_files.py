@@ -55,6 +55,22 @@ def test_what_is_no_file_is_missing(root: Path, name: str) -> None:
     assert _reason(root, name) == "missing_media"
 
 
+@pytest.mark.parametrize(
+    ("name", "hint"),
+    [
+        ("sub\\a.png", "; it uses '\\' where '/' is expected."),
+        ("https://a.org/a.png", "; web addresses are not fetched; download the file."),
+        ("HTTP://a.org/a\\b.png", "; web addresses are not fetched; download the file."),
+        ("nowhere.png", "'nowhere.png' is no file in the source's folder."),
+    ],
+)
+def test_what_is_missing_is_told_why(root: Path, name: str, hint: str) -> None:
+    found = read_media(root, name, "image", LIMITS)
+    assert isinstance(found, Problem)
+    assert found.reason == "missing_media"
+    assert found.detail.endswith(hint)
+
+
 def test_loop_of_links_is_missing(root: Path) -> None:
     (root / "loop.png").symlink_to(root / "loop.png")
     assert _reason(root, "loop.png") == "missing_media"
