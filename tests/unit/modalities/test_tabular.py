@@ -50,6 +50,9 @@ class Run:
         (("2024-01-31", "2024-02-01T10:00:00+02:00", None), "date"),
         (("2024-01-31", "31/01/2024"), "categorical"),
         (("2020", "2021"), "numeric"),
+        (("1010", "9999"), "numeric"),
+        (("1010", "9999", "abroad"), "categorical"),
+        (("9999-12-31", "2024-01-31", "0001-01-01"), "date"),
         ((None, "", "nan"), "categorical"),
         ((), "categorical"),
     ],
@@ -104,6 +107,23 @@ def test_a_date_is_flag_days_and_waves():
     assert timed.dim == 8
     np.testing.assert_allclose(values[0, 6:], [1, 0], atol=1e-9)
     np.testing.assert_allclose(values[0], values[1])
+
+
+def test_days_are_counted_in_every_year_there_is():
+    cells = ("0001-01-01", "1010-01-01", "1970-01-02", "9999-12-31", "9999-12-31T23:59:59-12:00")
+    found = dates(strings(*cells))
+    expected = [np.datetime64(day).astype("datetime64[D]").astype(int) for day in cells[:4]]
+    assert found[:4].tolist() == expected
+    assert found[4] == pytest.approx(expected[3] + 1.5, abs=1e-4)
+    column = Date.fit("x", strings(*cells), params())
+    assert np.isfinite(column.encode(strings(*cells, "2024-01-31"))[0]).all()
+
+
+def test_a_date_does_not_depend_on_its_neighbours_or_the_clock():
+    fine = "2024-01-01T06:00:00.123456789"
+    found = dates(strings(fine, "0001-01-01", "now", "today"))
+    assert found[:2].tolist() == [dates(strings(fine))[0], dates(strings("0001-01-01"))[0]]
+    assert np.isnan(found[2:]).all()
 
 
 def test_columns_stand_side_by_side_in_order_of_their_names(tmp_path):
@@ -171,12 +191,6 @@ def test_a_table_without_columns_is_the_same_for_any_params(tmp_path):
 def test_a_kind_for_a_column_that_is_not_there_is_refused(tmp_path):
     with pytest.raises(ConfigError, match=r"tabular\.kinds: expected columns .*\(x\), found 'y'"):
         Run(tmp_path, [{"tabular": {"x": "1"}}], params(kinds={"y": "numeric"}))
-
-
-def test_every_year_has_its_days():
-    found = dates(pa.array(["1970-01-02", "9999-12-31", "0001-01-01", "1969-12-31", None, "x"]))
-    assert found[:4].tolist() == [1.0, 2_932_896.0, -719_162.0, -1.0]
-    assert np.isnan(found[4:]).all()
 
 
 @pytest.mark.parametrize(
