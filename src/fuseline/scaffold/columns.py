@@ -116,7 +116,7 @@ def _only_text(
     for profile in profiles:
         field, reason = taken.get(profile.name, (None, ""))
         guessed_id = field == "id" and reason != BY_NAME
-        if profile.is_text and (field is None or guessed_id) and not profile.is_numeric:
+        if profile.is_text and (field is None or guessed_id) and not profile.looks_numeric:
             return {profile.name: ("text", "the only text there is")}
     return {}
 
@@ -146,7 +146,7 @@ def _may_be(field: str, profile: Profile) -> bool:
     if field == "label":
         return _may_label(profile)
     if field == "text":
-        return not profile.is_numeric and not profile.is_date
+        return not profile.looks_numeric and not profile.looks_dated
     return True
 
 
@@ -169,20 +169,20 @@ def _terms(left: list[Profile]) -> Iterator[tuple[Profile, str, str]]:
 def _identifier(left: list[Profile]) -> Iterator[tuple[Profile, str, str]]:
     """One word a row, never twice; numbers only where they count up."""
     for profile in left:
-        if profile.is_unique and profile.match(_TOKEN) and not profile.is_date:
+        if profile.is_unique and profile.match(_TOKEN) and not profile.looks_dated:
             if profile.match(_INTEGER):
                 numbers = [int(text) for text in profile.texts if text.isdigit()]
                 if numbers != list(range(numbers[0], numbers[0] + len(numbers))):
                     continue
-            elif profile.is_numeric:
+            elif profile.looks_numeric:
                 continue
             yield profile, "id", "another value in every row"
 
 
 def _label(left: list[Profile]) -> Iterator[tuple[Profile, str, str]]:
     """The last column of few words, as labels come last by custom; else the last of few numbers."""
-    few = [profile for profile in left if _may_label(profile) and not profile.is_date]
-    words = [profile for profile in few if not profile.is_numeric]
+    few = [profile for profile in left if _may_label(profile) and not profile.looks_dated]
+    words = [profile for profile in few if not profile.looks_numeric]
     numbers = [profile for profile in few if profile.match(_INTEGER)]
     for profile in (words or numbers)[-1:]:
         yield profile, "label", f"{profile.distinct} different values"
@@ -193,7 +193,7 @@ def _text(left: list[Profile]) -> Iterator[tuple[Profile, str, str]]:
     wordy = [
         profile
         for profile in left
-        if profile.is_text and profile.mean_words >= TEXT_WORDS and not profile.is_date
+        if profile.is_text and profile.mean_words >= TEXT_WORDS and not profile.looks_dated
     ]
     for profile in sorted(wordy, key=lambda profile: -profile.mean_words)[:1]:
         yield profile, "text", f"{profile.mean_words:.0f} words on average"
@@ -206,7 +206,18 @@ def _table(left: list[Profile]) -> Iterator[tuple[Profile, str, str]]:
         elif profile.is_date:
             yield profile, "tabular", "dates"
         elif profile.is_text and _may_label(profile):
-            yield profile, "tabular", f"{profile.distinct} different values"
+            foreign = _foreign(profile)
+            reason = f"{profile.distinct} different values"
+            yield profile, "tabular", f"{reason}, {foreign}" if foreign else reason
+
+
+def _foreign(profile: Profile) -> str:
+    """What people read as numbers or dates and the features do not; empty for all else."""
+    if profile.looks_dated and not profile.is_date:
+        return "dates not written like 2024-12-31"
+    if profile.looks_numeric and not profile.is_numeric:
+        return "numbers not written like 3.14"
+    return ""
 
 
 def _left_out(profile: Profile) -> str:
@@ -220,4 +231,4 @@ def _left_out(profile: Profile) -> str:
         return "the same in every row"
     if profile.mean_words >= TEXT_WORDS:
         return "another text"
-    return "neither text nor categories"
+    return _foreign(profile) or "neither text nor categories"

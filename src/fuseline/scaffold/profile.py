@@ -4,23 +4,50 @@ from __future__ import annotations
 
 import re
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from datetime import date
 from pathlib import Path
 from typing import Any
 
+from fuseline.modalities.columns import ABSENT, LARGEST, PARSED_SHARE
 from fuseline.scaffold.media_kinds import medium_of_bytes, medium_of_name
 from fuseline.sources.media_files import leads_out
 
 # A share of values that makes a rule hold: a few odd ones are dirt, and end in quarantine.
-MOST = 0.9
+MOST = PARSED_SHARE
 SAMPLE_VALUES = 3
 SAMPLE_CHARACTERS = 28
 
-_NUMBER = re.compile(r"[-+]?(\d+([.,]\d*)?|[.,]\d+)([eE][-+]?\d+)?")
+_NUMBER = re.compile(r"[-+]?(\d+([.,]\d*)?|[.,]\d+)([eE][-+]?\d+)?", re.ASCII)
 _DATE = re.compile(
     r"\d{4}[-/.]\d{1,2}[-/.]\d{1,2}([T ]\d{1,2}:\d{2}.*)?|\d{1,2}[-/.]\d{1,2}[-/.]\d{4}"
 )
+# Of the spellings that the features parse those that are common; a test holds them to it. Their
+# own parsers need pandas, for whose import nobody who asks for a guess should wait.
+_PARSED_DATE = re.compile(
+    r"(\d{4})([-/.])(\d{1,2})\2(\d{1,2})"
+    r"([T ]([01]\d|2[0-3]):[0-5]\d(:[0-5]\d(\.\d{1,9})?)?(Z|[-+](0\d|1[0-2]):?[0-5]\d)?)?",
+    re.ASCII,
+)
+
+
+def parses_as_number(text: str) -> bool:
+    """Whether `columns.numbers` parses it too; not all that it parses."""
+    number = _NUMBER.fullmatch(text) is not None and "," not in text
+    return number and abs(float(text)) <= LARGEST
+
+
+def parses_as_date(text: str) -> bool:
+    """Whether `columns.dates` parses it too; not all that it parses."""
+    found = _PARSED_DATE.fullmatch(text)
+    if found is None:
+        return False
+    try:
+        date(int(found[1]), int(found[3]), int(found[4]))
+    except ValueError:
+        return False
+    return True
 
 
 @dataclass(frozen=True)
@@ -76,11 +103,27 @@ class Profile:
 
     @property
     def is_numeric(self) -> bool:
-        return self.match(_NUMBER)
+        """Whether the features will see numbers."""
+        return self._parse(parses_as_number)
 
     @property
     def is_date(self) -> bool:
-        return self.match(_DATE)
+        """Whether the features will see dates."""
+        return self._parse(parses_as_date)
+
+    def _parse(self, parses: Callable[[str], bool]) -> bool:
+        there = [text for cell in self.texts if (text := cell.strip()).lower() not in ABSENT]
+        return self.is_text and bool(there) and sum(map(parses, there)) >= MOST * len(there)
+
+    @property
+    def looks_numeric(self) -> bool:
+        """Whether people see numbers, of which the features may make none: `3,14`."""
+        return self.is_numeric or self.match(_NUMBER)
+
+    @property
+    def looks_dated(self) -> bool:
+        """Whether people see dates, of which the features may make none: `31.12.2024`."""
+        return self.is_date or self.match(_DATE)
 
     @property
     def medium(self) -> str | None:

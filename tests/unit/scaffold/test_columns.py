@@ -5,8 +5,10 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
+import pyarrow as pa
 import pytest
 
+from fuseline.modalities.columns import guess_kind
 from fuseline.scaffold.columns import guess_columns
 from fuseline.scaffold.profile import Profile
 
@@ -96,6 +98,36 @@ def test_short_texts_are_better_than_nothing() -> None:
 def test_dirt_does_not_hide_what_a_column_is() -> None:
     cells = [*each("{}.5"), *each("{}.25"), "unknown"]
     assert fields(price=cells, text=[*SENTENCES, *SENTENCES, "more"])["price"] == "tabular"
+
+
+@pytest.mark.parametrize(
+    ("cells", "field", "reason"),
+    [
+        (each("{}.5"), "tabular", "numbers"),
+        (each("2024-01-{:02d}")[1:], "tabular", "dates"),
+        (each("2024/01/{:02d}")[1:], "tabular", "dates"),
+        (each("{},14"), None, "numbers not written like 3.14"),
+        (of("3,14", "2,72"), "tabular", "2 different values, numbers not written like 3.14"),
+        (each("{:02d}.12.2024")[1:], None, "dates not written like 2024-12-31"),
+        (
+            of("31.12.2024", "24.12.2024"),
+            "tabular",
+            "2 different values, dates not written like 2024-12-31",
+        ),
+    ],
+)
+def test_only_what_the_features_parse_is_numbers_or_dates(
+    cells: list[str], field: str | None, reason: str
+) -> None:
+    profiles = [Profile("x", cells), Profile("text", SENTENCES), Profile("class", of("x", "y"))]
+    guess = guess_columns(profiles, None)[0]
+    assert (guess.field, guess.reason) == (field, reason)
+    kinds = {"numbers": "numeric", "dates": "date"}
+    assert guess_kind(pa.array(cells, pa.string())) == kinds.get(reason, "categorical")
+
+
+def test_what_is_not_unicode_does_not_stop_a_guess() -> None:
+    assert fields(x=["\ud800", *each("{}.5")], text=["one", *SENTENCES])["x"] == "tabular"
 
 
 def test_reason_tells_how_many_files_are_there(tmp_path: Path) -> None:
