@@ -14,7 +14,7 @@ from abc import ABC, abstractmethod
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, NoReturn
+from typing import Any, BinaryIO, NoReturn
 
 import pyarrow as pa
 import pyarrow.parquet as pq
@@ -25,6 +25,8 @@ from fuseline.sources.cells import Record, as_cell, is_broken, one_line
 # Some rows may hold whole pictures, so few of them are in memory at a time; of plain cells, more.
 PARQUET_MEDIA_ROWS = 32
 PARQUET_PLAIN_ROWS = 2048
+# What they may weigh together, by the mean of their row group; one row at least is read.
+PARQUET_BATCH_BYTES = 2**26
 
 # Rows that are told of one by one where a part of a Parquet file is damaged, whatever number of
 # rows its footer claims.
@@ -36,6 +38,9 @@ _SHOWN_CHARACTERS = 60
 
 # The longest cell of a CSV file. A quote left open swallows what follows up to this length.
 CSV_FIELD_CHARACTERS = 4_000_000
+
+# The longest line of a JSONL file; one without an end would fill the memory.
+JSONL_LINE_BYTES = 16_000_000
 
 
 @dataclass(frozen=True)
@@ -187,9 +192,14 @@ class JsonlFile(ManifestFile):
 
     def _objects(self) -> Iterator[Record | BadRecord]:
         with self.path.open("rb") as file:
-            for number, line in enumerate(file, 1):
+            for number, line in enumerate(
+                iter(lambda: file.readline(JSONL_LINE_BYTES + 1), b""), 1
+            ):
                 content = line.removeprefix(b"\xef\xbb\xbf") if number == 1 else line
-                if content.strip():
+                if len(line) > JSONL_LINE_BYTES:
+                    _skip_line(file, line)
+                    yield _bad_line(line, number, f"longer than {JSONL_LINE_BYTES} bytes")
+                elif content.strip():
                     yield _json_object(content, number)
 
 
@@ -215,10 +225,11 @@ class ParquetFile(ManifestFile):
         with pq.ParquetFile(self.path) as file:
             kinds = [file.schema_arrow.field(name).type for name in self.columns]
             plain = not any(pa.types.is_nested(kind) or _is_binary(kind) for kind in kinds)
+            most = PARQUET_PLAIN_ROWS if plain else PARQUET_MEDIA_ROWS
             for group in range(file.num_row_groups):
-                yield from self._group(
-                    file, group, PARQUET_PLAIN_ROWS if plain else PARQUET_MEDIA_ROWS
-                )
+                facts = file.metadata.row_group(group)
+                fitting = PARQUET_BATCH_BYTES * facts.num_rows // max(1, facts.total_byte_size)
+                yield from self._group(file, group, max(1, min(most, fitting)))
 
     def _group(self, file: pq.ParquetFile, group: int, size: int) -> Iterator[Record | BadRecord]:
         done = 0
@@ -259,6 +270,13 @@ def _slow_record(
         except (ValueError, OverflowError) as error:
             return BadRecord(f"column {name!r}: {one_line(error)}.", "")
     return values
+
+
+def _skip_line(file: BinaryIO, begun: bytes) -> None:
+    """Read on to the end of a line, keeping nothing."""
+    part = begun
+    while part and not part.endswith(b"\n"):
+        part = file.readline(JSONL_LINE_BYTES)
 
 
 def _is_binary(kind: pa.DataType) -> bool:

@@ -12,6 +12,7 @@ import pytest
 
 from fuseline.errors import ConfigError, ContractError
 from fuseline.params.ingest import IngestParams
+from fuseline.sources import manifest_files
 from fuseline.sources.base import Media, RawRow
 from fuseline.sources.manifest import ManifestSource
 
@@ -397,3 +398,39 @@ def test_other_separators_in_one_of_several_names_are_fine(read: Read) -> None:
 def test_unreadable_file(read: Read, name: str, content: bytes, message: str) -> None:
     with pytest.raises(ContractError, match=message):
         read(name, content)
+
+
+@pytest.mark.parametrize("end", ["\n", ""])
+def test_a_line_of_jsonl_without_an_end_fills_no_memory(
+    read: Read, monkeypatch: pytest.MonkeyPatch, end: str
+) -> None:
+    monkeypatch.setattr(manifest_files, "JSONL_LINE_BYTES", 60)
+    long = json.dumps({"text": "x" * 1000, "image": "", "label": "y"})
+    rows = read("rows.jsonl", f"{_as_jsonl()}\n{long}\n{_as_jsonl()}\n{long}{end}")
+    told = [row.problems[0].detail if row.problems else row.text for row in rows]
+    assert told == [
+        "one",
+        "two",
+        "line 3: longer than 60 bytes.",
+        "one",
+        "two",
+        "line 6: longer than 60 bytes.",
+    ]
+
+
+def test_heavy_rows_of_parquet_are_read_few_at_a_time(
+    read: Read, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    sizes = []
+
+    def counted(batch: pa.RecordBatch, columns: Any) -> Any:
+        sizes.append(batch.num_rows)
+        return batch_records(batch, columns)
+
+    batch_records = manifest_files.batch_records
+    monkeypatch.setattr(manifest_files, "batch_records", counted)
+    monkeypatch.setattr(manifest_files, "PARQUET_BATCH_BYTES", 40_000)
+    pictures = [hashlib.sha512(bytes([row])).digest() * 200 for row in range(12)]
+    table = pa.table({"text": ["t"] * 12, "image": pictures, "label": ["x"] * 12})
+    assert [row.image and row.image.bytes for row in read("rows.parquet", table)] == pictures
+    assert max(sizes) == 3
