@@ -20,7 +20,7 @@ import pyarrow.parquet as pq
 from fuseline.errors import ContractError
 
 SPLITS = ("train", "dev", "test")
-SCHEMA_VERSION = 2
+SCHEMA_VERSION = 3
 MANIFEST = "manifest.json"
 
 # The convention of Hugging Face `datasets` for media columns.
@@ -45,6 +45,8 @@ EXAMPLES = pa.schema(
         pa.field("video", MEDIA),
         # Cells by column name, spelt as in the source; null where the row has no column at all.
         pa.field("tabular", pa.map_(pa.string(), pa.string())),
+        # What tasks beside the label learn, by column name; spelt by `ingest.targets`.
+        pa.field("targets", pa.map_(pa.string(), pa.string())),
         pa.field("license", pa.string()),
         pa.field("provenance", pa.string()),
         # What was changed, such as `text:nfc`, and what was found and left, such as

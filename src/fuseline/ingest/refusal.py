@@ -12,6 +12,7 @@ REASONS: dict[str, str] = {
     "empty_text": "the text is empty, and the row holds no medium",
     "oversized_text": "the text is longer than ingest.limits.max_text_characters",
     "unknown_label": "the label is missing or empty",
+    "malformed_target": "a target is not of the kind that `targets` names for its column",
     "rare_label": "fewer rows than ingest.min_label_rows carry the label",
     "duplicate_id": "an earlier row has the same id",
     "oversized_image": "the image exceeds ingest.limits in bytes or pixels",

@@ -156,5 +156,5 @@ def _refused(example: dict[str, Any], rare: dict[str, int]) -> Record:
         "example_id": example["example_id"],
         "reason": "rare_label",
         "detail": f"Only {rare[label]} row(s) could be kept with the label {label!r}.",
-        "raw": raw_json({**shown, **paths, **dict(example["tabular"] or ())}),
+        "raw": raw_json({**shown, **paths, **dict(example["tabular"] or ()), **dict(example["targets"] or ())}),
     }

@@ -14,8 +14,9 @@ from fuseline.ingest.candidate import Candidate, Record
 from fuseline.ingest.recordings import CheckedRecording, check_audio, check_video
 from fuseline.ingest.refusal import Refusal
 from fuseline.ingest.safety import SafetyScreen
+from fuseline.ingest.targets import check_target
 from fuseline.ingest.text import clean_label, clean_text, find_markup
-from fuseline.params.ingest import IngestParams
+from fuseline.params.ingest import IngestParams, TargetKind
 from fuseline.sources import Media, RawRow
 
 RAW_VALUE_CHARACTERS = 500
@@ -52,14 +53,21 @@ class Validator:
     Args:
         params: limits and what is screened for.
         fields: which of `text`, `image`, `audio`, `video`, `tabular`, `label` the source maps.
+        targets: kinds of the target columns.
 
     Raises:
         ConfigError: a screen of `ingest.safety` cannot be built.
     """
 
-    def __init__(self, params: IngestParams, fields: frozenset[str]) -> None:
+    def __init__(
+        self,
+        params: IngestParams,
+        fields: frozenset[str],
+        targets: Mapping[str, TargetKind],
+    ) -> None:
         self._limits = params.limits
         self._fields = fields
+        self._targets = targets
         self._screen = SafetyScreen(params.safety)
         self._seen: set[bytes] = set()
 
@@ -74,8 +82,9 @@ class Validator:
         notes = _Notes()
         label = self._label(row, notes)
         example_id, digest = self._id(row, notes)
-        text = self._text(row, notes)
+        text = self._text("text", row.text or "", notes)
         cells = self._cells(row.tabular, notes)
+        targets = self._checked_targets(row.targets, text, notes)
         if not text and not cells:
             self._check_media(row)
         record: Record = {
@@ -86,6 +95,7 @@ class Validator:
             "label": label,
             "lang": self._tidy("lang", row.lang, notes),
             "tabular": cells,
+            "targets": targets,
             "license": self._tidy("license", row.license, notes),
             "provenance": self._tidy("provenance", row.provenance, notes),
             "image": self._image(row.image, notes),
@@ -111,17 +121,16 @@ class Validator:
             "raw": raw_json(row.raw, mask=self._screen.masked),
         }
 
-    def _text(self, row: RawRow, notes: _Notes) -> str | None:
-        given = row.text or ""
-        self._check_length("text", given)
+    def _text(self, name: str, given: str, notes: _Notes) -> str | None:
+        self._check_length(name, given)
         text, changes = clean_text(given)
         if not text:
-            notes.changed("text", ["empty"] if given else [])
+            notes.changed(name, ["empty"] if given else [])
             return None
-        notes.changed("text", changes)
+        notes.changed(name, changes)
         screened = self._screen.screen(text)
-        notes.changed("text", screened.changes)
-        notes.found("text", [*screened.findings, *find_markup(text)])
+        notes.changed(name, screened.changes)
+        notes.found(name, [*screened.findings, *find_markup(text)])
         return screened.text
 
     def _check_media(self, row: RawRow) -> None:
@@ -180,6 +189,22 @@ class Validator:
         None, and so is a row of empty cells."""
         clean = {name: self._cell(name, cell, notes) for name, cell in (cells or {}).items()}
         return clean if any(cell is not None for cell in clean.values()) else None
+
+    def _checked_targets(
+        self, cells: Mapping[str, str | None] | None, text: str | None, notes: _Notes
+    ) -> Record | None:
+        """Targets that are there, each as its kind demands; None where none is."""
+        checked: Record = {}
+        for name, cell in (cells or {}).items():
+            kind = self._targets[name]
+            tidy = (
+                self._text("targets", cell or "", notes)
+                if kind == "text"
+                else self._tidy("targets", cell, notes)
+            )
+            if tidy is not None:
+                checked[name] = check_target(name, kind, tidy, text)
+        return checked or None
 
     def _cell(self, name: str, cell: str | None, notes: _Notes) -> str | None:
         tidy = self._tidy("tabular", cell, notes)
