@@ -6,7 +6,7 @@ import numpy as np
 import torch
 
 from fuseline.dataset import MultimodalData
-from fuseline.model import FuselineConfig, FuselineForClassification, FuselineForPreTraining
+from fuseline.model import FuselineConfig, FuselineForTasks, FuselineForPreTraining
 from fuseline.objectives.pretraining import OBJECTIVES
 from fuseline.params.finetune import FreezingParams
 from fuseline.params.pretrain import ObjectiveParams
@@ -59,7 +59,7 @@ def config(
 
 def classifier(kind: str = "attention", seed: int = 0, **changes: object):
     torch.manual_seed(seed)
-    return FuselineForClassification(config(kind, **changes)).eval()
+    return FuselineForTasks(config(kind, **changes)).eval()
 
 
 def pretrainer(kind: str = "attention", seed: int = 0, **changes: object):

@@ -17,7 +17,7 @@ from fuseline.evaluation.robustness import measure_robustness
 from fuseline.evaluation.tables import write_plots, write_predictions
 from fuseline.evaluation.twin import feature_blocks, twin_metrics
 from fuseline.modalities.text_encoder import embed_texts
-from fuseline.model import FuselineForClassification
+from fuseline.model import FuselineForTasks
 from fuseline.model.prediction import predict_logits, softmax
 from fuseline.params.attack import SPACE_OF
 from fuseline.params.base import BaseParams
@@ -63,7 +63,7 @@ def evaluate_model(
     """
     _check_spaces(params, base)
     make_deterministic(base.seed, base.num_threads)
-    model = FuselineForClassification.from_pretrained(inputs.model).eval()
+    model = FuselineForTasks.from_pretrained(inputs.model).eval()
     data = _labelled_rows(inputs, model, base.modalities)
     test = data.select("test")
     if not len(test):
@@ -108,7 +108,7 @@ def _check_spaces(params: EvaluateParams, base: BaseParams) -> None:
 
 
 def _labelled_rows(
-    inputs: EvaluationInputs, model: FuselineForClassification, modalities: list[Any]
+    inputs: EvaluationInputs, model: FuselineForTasks, modalities: list[Any]
 ) -> MultimodalData:
     return load_data(
         inputs.tokens,

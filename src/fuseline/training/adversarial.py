@@ -12,7 +12,7 @@ from transformers import TrainerCallback, TrainerState
 from fuseline.attacks import Attack, build_attack
 from fuseline.dataset import MultimodalData
 from fuseline.errors import ContractError
-from fuseline.model import FuselineForClassification, FuselineProcessor
+from fuseline.model import FuselineForTasks, FuselineProcessor
 from fuseline.model.card import write_model_card
 from fuseline.objectives.adversarial import AdversarialObjective
 from fuseline.objectives.perturbation import Perturbable
@@ -63,7 +63,7 @@ def adversarial_finetune(
     """
     make_deterministic(base.seed, base.num_threads)
     processor = FuselineProcessor.from_pretrained(finetuned)
-    model = FuselineForClassification.from_pretrained(finetuned)
+    model = FuselineForTasks.from_pretrained(finetuned)
     names = [model.config.id2label[index] for index in range(model.config.num_labels)]
     data = load_labelled(tokens, features, examples, processor, base, names)
     attack = build_attack(params.attack)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
-from fuseline.model import FuselineForClassification, FuselineProcessor
+from fuseline.model import FuselineForTasks, FuselineProcessor
 from fuseline.model.card import write_model_card
 from fuseline.objectives.supervised import Supervised
 from fuseline.params.base import BaseParams
@@ -47,7 +47,7 @@ def finetune(
     make_deterministic(base.seed, base.num_threads)
     processor = FuselineProcessor.from_pretrained(pretrained)
     data = load_labelled(tokens, features, examples, processor, base)
-    model = FuselineForClassification.from_pretrained(
+    model = FuselineForTasks.from_pretrained(
         pretrained,
         num_labels=len(data.label_names),
         id2label=dict(enumerate(data.label_names)),

@@ -16,7 +16,7 @@ from fuseline.evaluation.evaluate import EvaluationInputs, evaluate_model
 from fuseline.ingest import ingest_examples
 from fuseline.modalities.extractors import EXTRACTORS
 from fuseline.modalities.text import tokenize_examples
-from fuseline.model import FuselineForClassification
+from fuseline.model import FuselineForTasks
 from fuseline.model.creation import create_model
 from fuseline.params.base import BaseParams
 from fuseline.params.evaluate import EvaluateParams
@@ -82,7 +82,7 @@ def write_model(root: Path, content: dict) -> Path:
     pretrained = create_model(shape, root / "tokenizer", root / "features", EVERY)
     labels = read_manifest(root / "examples", "examples")["labels"]
     pretrained.save_pretrained(root / "pretrained")
-    FuselineForClassification.from_pretrained(
+    FuselineForTasks.from_pretrained(
         root / "pretrained",
         num_labels=len(labels),
         id2label=dict(enumerate(labels)),

@@ -7,7 +7,7 @@ import pytest
 import torch
 
 from fuseline.errors import ConfigError
-from fuseline.model import FuselineForClassification
+from fuseline.model import FuselineForTasks
 from fuseline.params.adversarial_finetune import AdversarialFinetuneParams
 from fuseline.params.attack import AttackParams
 from fuseline.params.base import BaseParams
@@ -99,7 +99,7 @@ def test_a_merged_model_is_plain_and_gives_the_same_logits(tmp_path):
     assert torch.allclose(merged, adapted, atol=1e-5)
     model.save_pretrained(tmp_path)
     assert {path.name for path in tmp_path.iterdir()} == {"config.json", "model.safetensors"}
-    loaded = FuselineForClassification.from_pretrained(tmp_path).eval()
+    loaded = FuselineForTasks.from_pretrained(tmp_path).eval()
     assert list(loaded.state_dict()) == names
     assert torch.equal(loaded(**batch).logits, merged)
 
@@ -215,8 +215,8 @@ def test_both_stages_adapt_and_leave_a_plain_model(tmp_path, stages):
     )  # fmt: skip
     models = [
         pretrainer(seed=4),
-        FuselineForClassification.from_pretrained(tmp_path / "finetuned"),
-        FuselineForClassification.from_pretrained(tmp_path / "adversarial"),
+        FuselineForTasks.from_pretrained(tmp_path / "finetuned"),
+        FuselineForTasks.from_pretrained(tmp_path / "adversarial"),
     ]
     plain = set(classifier().state_dict())
     assert metrics["encoder_trainable_parameters"] == 256
