@@ -94,6 +94,7 @@ def objective_params(**changes: object) -> ObjectiveParams:
         "mlm_masking": "token",
         "mlm_mask_share": 0.3,
         "itm_negatives": "random",
+        "contrastive_queue_size": 0,
         "masked_features_share": 0.3,
     }
     return ObjectiveParams(**(values | changes))  # type: ignore[arg-type]

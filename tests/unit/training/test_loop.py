@@ -9,12 +9,14 @@ import torch
 
 from fuseline.dataset import MultimodalData
 from fuseline.errors import ContractError
+from fuseline.objectives.contrastive import Contrastive
+from fuseline.objectives.pretraining import Mixture
 from fuseline.objectives.supervised import Supervised
 from fuseline.tasks import Classification
-from fuseline.training.checkpoint import is_complete, latest_checkpoint
+from fuseline.training.checkpoint import OBJECTIVE, is_complete, latest_checkpoint
 from fuseline.training.development import Development
 from fuseline.training.loop import Selection, train
-from tests.tiny import classifier, rows, training
+from tests.tiny import classifier, objective_params, pretrainer, rows, training
 
 TASK = Classification(["ant", "bee", "cat"])
 
@@ -84,6 +86,71 @@ def test_a_killed_run_ends_with_the_same_weights_and_history(tmp_path, uninterru
     expected, expected_history = uninterrupted
     assert same(expected, weights(model))
     assert history == expected_history
+
+
+class Dying(Mixture):
+    """Contrast with a queue, killed at a given call in training."""
+
+    def __init__(self, size: int, after_calls: int = 1000) -> None:
+        contrast = Contrastive(objective_params(contrastive_queue_size=size), None)
+        super().__init__({"contrastive": contrast}, {"contrastive": 1.0})
+        self.left = after_calls
+
+    def __call__(self, model, batch):
+        self.left -= model.training
+        if self.left < 0:
+            raise Killed
+        return super().__call__(model, batch)
+
+
+def contrasting(work, objective, seed=0):
+    """Weights and history of a run with that objective; development scores are its losses."""
+    model, dev = pretrainer(seed=seed), rows(24, seed=1).batch(range(24))
+    torch.manual_seed(1)
+    history = train(
+        model,
+        objective,
+        rows(48),
+        lambda model: {"loss": objective(model, dev).loss.item()},
+        params=training(),
+        selection=Selection("loss", greater_is_better=False),
+        seed=1,
+        precision="fp32",
+        work=work,
+    )
+    return weights(model), history
+
+
+@pytest.mark.parametrize("after_calls", [3, 7, 13, 23])
+def test_a_killed_run_goes_on_with_its_queue(tmp_path, after_calls):
+    """Of 20 rows: at the end of an epoch its oldest are in the middle of the ring."""
+    expected, expected_history = contrasting(tmp_path / "whole", Dying(20))
+    with pytest.raises(Killed):
+        contrasting(tmp_path / "killed", Dying(20, after_calls))
+    started = latest_checkpoint(tmp_path / "killed") is not None
+    found, history = contrasting(tmp_path / "killed", Dying(20), seed=9 if started else 0)
+    assert same(expected, found)
+    assert history == expected_history
+
+
+def test_without_its_queue_a_resumed_run_would_end_elsewhere(tmp_path, monkeypatch):
+    expected, _ = contrasting(tmp_path / "whole", Dying(20))
+    with pytest.raises(Killed):
+        contrasting(tmp_path / "killed", Dying(20, 7))
+    monkeypatch.setattr(Dying, "load_state_dict", lambda *_: None)
+    assert not same(expected, contrasting(tmp_path / "killed", Dying(20))[0])
+
+
+def test_a_lost_queue_makes_a_checkpoint_torn(tmp_path):
+    contrasting(tmp_path, Dying(20))
+    checkpoint = latest_checkpoint(tmp_path)
+    (checkpoint / OBJECTIVE).unlink()
+    assert not is_complete(checkpoint)
+
+
+def test_an_objective_that_remembers_nothing_adds_no_file(tmp_path):
+    contrasting(tmp_path, Dying(0))
+    assert not (latest_checkpoint(tmp_path) / OBJECTIVE).exists()
 
 
 def test_a_finished_run_is_not_trained_again(tmp_path, uninterrupted):
