@@ -104,14 +104,20 @@ def features_schema(positions: int, dim: int) -> pa.Schema:
     )
 
 
-def predictions_schema(num_labels: int) -> pa.Schema:
-    """Schema of predictions: probabilities in the order of the manifest's `labels`."""
+def predictions_schema(width: int) -> pa.Schema:
+    """Schema of predictions.
+
+    Args:
+        width: of the probabilities, the manifest's `width`: those of a classification in the order
+            of its `labels`, one number of a regression, none where a task gives none.
+    """
+    numbers = pa.list_(pa.float32(), width) if width else pa.list_(pa.float32())
     return pa.schema(
         [
             _required("example_id", pa.string()),
             _required("label", pa.string()),
             _required("prediction", pa.string()),
-            _required("probabilities", pa.list_(pa.float32(), num_labels)),
+            _required("probabilities", numbers),
         ]
     )
 

@@ -121,8 +121,8 @@ class MultimodalData:
         Returns:
             `input_ids`, `attention_mask` (B, T) int64; `text_mask` (B,) bool;
             `<modality>_features` (B, P, D) float32, `<modality>_mask` (B,) bool; `labels` (B, ...)
-            and those of further tasks; `groups` (B,) int64; and where any row has one, `translation_tokens` (B, T) int64,
-            padding alone for a row without.
+            and those of further tasks; `groups` (B,) int64; and where any row has one,
+            `translation_tokens` (B, T) int64, padding alone for a row without.
         """
         rows = np.asarray(rows)
         ids, mask = pad([self.input_ids[row] for row in rows], self.pad_token_id)

@@ -66,7 +66,7 @@ class Contrastive:
             pair = {name: vectors[name][whole] for name in (first, second)}
             similarities = scale * pair[first] @ pair[second].T
             earlier = self._earlier(pair, rows.take(whole), scale) if rows else None
-            per_row, right = _contrast(similarities, allowed[whole][:, whole], earlier)
+            per_row, right = contrast(similarities, allowed[whole][:, whole], earlier)
             losses.append(per_row.mean())
             correct, count = correct + right, count + len(per_row)
         if rows:
@@ -100,8 +100,8 @@ class Contrastive:
         return logits(first, second), logits(second, first)
 
 
-def _contrast(
-    similarities: Tensor, allowed: Tensor, earlier: tuple[Tensor, Tensor] | None
+def contrast(
+    similarities: Tensor, allowed: Tensor, earlier: tuple[Tensor, Tensor] | None = None
 ) -> tuple[Tensor, float]:
     """Losses (N,) of finding the diagonal of (N, N) both ways, and how many rows found theirs.
 

@@ -2,10 +2,21 @@
 
 from __future__ import annotations
 
+from fuseline.tasks.base import Task
 from fuseline.tasks.classification import Classification
+from fuseline.tasks.multilabel import Multilabel
+from fuseline.tasks.ranking import Ranking
+from fuseline.tasks.regression import Regression
+from fuseline.tasks.retrieval import Retrieval
+from fuseline.tasks.token_classification import TokenClassification
 
-TASKS: dict[str, type[Classification]] = {
+TASKS: dict[str, type[Task]] = {
     "classification": Classification,
+    "multilabel": Multilabel,
+    "ranking": Ranking,
+    "regression": Regression,
+    "retrieval": Retrieval,
+    "token_classification": TokenClassification,
 }
 
-__all__ = ["TASKS", "Classification"]
+__all__ = ["TASKS", "Task"]

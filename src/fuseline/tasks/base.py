@@ -62,6 +62,8 @@ class Task(ABC):
     target_kinds: ClassVar[tuple[TargetKind, ...]]
     selection_metric: ClassVar[str]
     greater_is_better: ClassVar[bool] = True
+    # Whether a row's loss is the same whatever the other rows of its batch.
+    rows_stand_alone: ClassVar[bool] = True
 
     def __init__(self, name: str, facts: Facts, key: str = LABELS) -> None:
         self.name = name

@@ -111,9 +111,7 @@ def with_labels(
     }
     asked = np.any([task.has_label(labels[task.key]) for task in tasks], axis=0)
     first = labels.pop(LABELS)
-    labelled = replace(
-        data, labels=first, other_labels=labels, label_names=tasks[0].label_names
-    )
+    labelled = replace(data, labels=first, other_labels=labels, label_names=tasks[0].label_names)
     return labelled.take(np.flatnonzero(asked))
 
 

@@ -57,7 +57,7 @@ class Multilabel(Task):
         return labels
 
     def has_label(self, labels: np.ndarray) -> np.ndarray:
-        return np.isfinite(labels[:, 0])
+        return np.asarray(np.isfinite(labels[:, 0]))
 
     def losses(self, logits: Tensor, batch: Batch, *, smoothing: float = 0.0) -> Tensor:
         labels = batch[self.key]

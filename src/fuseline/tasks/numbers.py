@@ -26,4 +26,4 @@ def training_numbers(cells: Cells) -> np.ndarray:
             f"{cells.where}: expected numbers that differ in the training split, found"
             f" {len(known)} rows and {len(np.unique(known))} values. Choose another target."
         )
-    return known
+    return np.asarray(known)

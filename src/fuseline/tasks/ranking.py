@@ -40,10 +40,11 @@ class Ranking(Task):
     def labels(self, cells: Cells) -> np.ndarray:
         """(N,) float32 in [0, 1]; what lies beyond the training rows' range is cut."""
         low, high = self.facts["low"], self.facts["high"]
-        return np.clip((numbers(cells) - low) / (high - low), 0.0, 1.0).astype(np.float32)
+        scaled = (numbers(cells) - low) / (high - low)
+        return np.asarray(np.clip(scaled, 0.0, 1.0), dtype=np.float32)
 
     def has_label(self, labels: np.ndarray) -> np.ndarray:
-        return np.isfinite(labels)
+        return np.asarray(np.isfinite(labels))
 
     def losses(self, logits: Tensor, batch: Batch, *, smoothing: float = 0.0) -> Tensor:
         labels = batch[self.key]

@@ -41,7 +41,7 @@ class Regression(Task):
         return numbers(cells)
 
     def has_label(self, labels: np.ndarray) -> np.ndarray:
-        return np.isfinite(labels)
+        return np.asarray(np.isfinite(labels))
 
     def losses(self, logits: Tensor, batch: Batch, *, smoothing: float = 0.0) -> Tensor:
         del smoothing
@@ -55,12 +55,14 @@ class Regression(Task):
     def _errors(self, logits: Tensor, batch: Batch) -> Tensor:
         """(B,) in standard deviations."""
         wanted = (batch[self.key] - self.facts["mean"]) / self.facts["deviation"]
-        return logits.squeeze(-1) - wanted
+        errors: Tensor = logits.squeeze(-1) - wanted
+        return errors
 
     def outputs(self, logits: Tensor, batch: Batch) -> Tensor:
         """(B,) in the target's units."""
         del batch
-        return logits.squeeze(-1) * self.facts["deviation"] + self.facts["mean"]
+        values: Tensor = logits.squeeze(-1) * self.facts["deviation"] + self.facts["mean"]
+        return values
 
     def scores(self, outputs: np.ndarray, data: MultimodalData) -> dict[str, float]:
         """Root mean squared and mean absolute error in the target's units, and R²."""

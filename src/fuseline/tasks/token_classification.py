@@ -7,7 +7,6 @@ from collections.abc import Sequence
 from itertools import pairwise
 
 import numpy as np
-import torch
 from seqeval.metrics import classification_report, f1_score, precision_score, recall_score
 from torch import Tensor
 from torch.nn import functional
@@ -162,4 +161,6 @@ def first_tokens(text: str, offsets: Sequence[tuple[int, int]]) -> list[int | No
 def _fitted(values: Tensor, width: int) -> Tensor:
     """(B, L) cut or filled up with `NO_LABEL` to a width."""
     missing = width - values.shape[1]
-    return functional.pad(values, (0, missing), value=NO_LABEL) if missing > 0 else values[:, :width]
+    return (
+        functional.pad(values, (0, missing), value=NO_LABEL) if missing > 0 else values[:, :width]
+    )
