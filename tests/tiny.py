@@ -6,7 +6,7 @@ import numpy as np
 import torch
 
 from fuseline.dataset import MultimodalData
-from fuseline.model import FuselineConfig, FuselineForTasks, FuselineForPreTraining
+from fuseline.model import FuselineConfig, FuselineForPreTraining, FuselineForTasks
 from fuseline.objectives.pretraining import OBJECTIVES
 from fuseline.params.finetune import FreezingParams
 from fuseline.params.pretrain import ObjectiveParams

@@ -26,6 +26,7 @@ from fuseline.params.base import BaseParams
 from fuseline.params.evaluate import EvaluateParams
 from fuseline.precision import make_deterministic
 from fuseline.tasks import Task
+from fuseline.tasks.base import Decoded
 from fuseline.tasks.labelled import Examples, build_tasks, with_labels
 from fuseline.tasks.prediction import Predicted, predict
 
@@ -70,7 +71,7 @@ def evaluate_model(
     make_deterministic(base.seed, base.num_threads)
     model = FuselineForTasks.from_pretrained(inputs.model).eval()
     tasks = build_tasks(model.config.tasks)
-    data = _labelled_rows(inputs, model, base.modalities)
+    data, examples = _labelled_rows(inputs, model, base.modalities)
     test = data.select("test")
     if not len(test):
         raise ContractError(
@@ -79,6 +80,7 @@ def evaluate_model(
         )
     found = predict(model, tasks, test, params.batch_size)
     first, clean = tasks[0], found[0]
+    written = _written(model, tasks, examples, test, params, base)
     blocks = _blocks(inputs, data, params, base)
     if first.kind == "classification":
         figures, bins = _classified(model, first, data, clean.outputs, blocks, params, base)
@@ -88,11 +90,15 @@ def evaluate_model(
         "rows": len(test),
         "task": first.kind,
         **figures,
-        **_further(tasks[1:], found[1:], test),
+        **(written[0].scores if written[0] else {}),
+        **_further(tasks[1:], found[1:], written[1:], test),
         **_robustness(model, first, test, clean.right, params, base),
     }
-    write_predictions(predictions, test, first, clean.outputs, name)
-    confused = first.spelt(clean.outputs, test) if first.kind == "classification" else ([], [])
+    spelt = first.spelt(clean.outputs, test)
+    if written[0]:
+        spelt = (written[0].references, written[0].texts)
+    write_predictions(predictions, test, spelt, first.probabilities(clean.outputs), name)
+    confused = spelt if first.kind == "classification" else ([], [])
     write_plots(plots, confused, bins, metrics.get("robustness", {}).get("curve", []))
     return metrics
 
@@ -149,12 +155,33 @@ def _scored(
     }
 
 
+def _written(
+    model: FuselineForTasks,
+    tasks: list[Task],
+    examples: Examples,
+    test: MultimodalData,
+    params: EvaluateParams,
+    base: BaseParams,
+) -> list[Decoded | None]:
+    """By task the texts that the model writes, None for one that has none."""
+    targets = [entry["target"] for entry in model.config.tasks]
+    return [
+        task.decode(model, index, examples.cells(target, test), params, base.seed)
+        for index, (task, target) in enumerate(zip(tasks, targets, strict=True))
+    ]
+
+
 def _further(
-    tasks: list[Task], found: list[Predicted], test: MultimodalData
+    tasks: list[Task],
+    found: list[Predicted],
+    written: list[Decoded | None],
+    test: MultimodalData,
 ) -> dict[str, dict[str, dict[str, float]]]:
     """Scores of the tasks beside the first, by name; nothing where there is none."""
-    pairs = zip(tasks, found, strict=True)
-    by_name = {task.name: task.scores(one.outputs, test) for task, one in pairs}
+    by_name = {
+        task.name: task.scores(one.outputs, test) | (texts.scores if texts else {})
+        for task, one, texts in zip(tasks, found, written, strict=True)
+    }
     return {"further_tasks": by_name} if by_name else {}
 
 
@@ -192,13 +219,13 @@ def _check_spaces(params: EvaluateParams, base: BaseParams) -> None:
 
 def _labelled_rows(
     inputs: EvaluationInputs, model: FuselineForTasks, modalities: list[Any]
-) -> MultimodalData:
+) -> tuple[MultimodalData, Examples]:
     tokenizer = FuselineProcessor.from_pretrained(inputs.model).tokenizer
     data = load_data(
         inputs.tokens, inputs.features, modalities, pad_token_id=model.config.special_tokens["pad"]
     )
-    cells = Examples(inputs.examples, data, tokenizer)
-    return with_labels(data, cells, model.config.tasks)
+    examples = Examples(inputs.examples, data, tokenizer)
+    return with_labels(data, examples, model.config.tasks), examples
 
 
 def _blocks(

@@ -17,7 +17,6 @@ from fuseline.evaluation.calibration import Bin
 if TYPE_CHECKING:
     # The report reads this module's file names: how models are fed is none of its business.
     from fuseline.dataset import MultimodalData
-    from fuseline.tasks import Task
 
 CONFUSION = "confusion.csv"
 RELIABILITY = "reliability.csv"
@@ -31,27 +30,30 @@ LIVE = ("=", "+", "-", "@", "\t", "\r")
 
 
 def write_predictions(
-    folder: Path, data: MultimodalData, task: Task, outputs: np.ndarray, model_name: str
+    folder: Path,
+    data: MultimodalData,
+    spelt: tuple[list[str], list[str]],
+    probabilities: np.ndarray,
+    model_name: str,
 ) -> None:
     """Write the predictions table, sorted by `example_id`.
 
     Args:
         folder: of the new table.
         data: N labelled rows.
-        task: that gave the outputs.
-        outputs: (N, ...).
+        spelt: labels and predictions of the rows as text.
+        probabilities: (N, K) behind the predictions.
         model_name: noted in the manifest beside the labels.
     """
     order = np.argsort(data.example_ids)
-    labels, predictions = task.spelt(outputs, data)
-    probabilities = task.probabilities(outputs)[order]
+    labels, predictions = spelt
     width = probabilities.shape[1]
     schema = predictions_schema(width)
     columns = [
         pa.array([data.example_ids[row] for row in order]),
         pa.array([labels[row] for row in order], pa.string()),
         pa.array([predictions[row] for row in order], pa.string()),
-        pa.array(list(probabilities), schema.field("probabilities").type),
+        pa.array(list(probabilities[order]), schema.field("probabilities").type),
     ]
     writer = TableWriter(folder, schema, "predictions")
     writer.write(shard_name(0), pa.table(columns, names=schema.names))

@@ -12,6 +12,7 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from fuseline.model.configuration import FuselineConfig
+from fuseline.model.decoder import DecoderHead
 from fuseline.model.output import FuselineOutput
 from fuseline.registry import lookup
 
@@ -79,6 +80,7 @@ HEADS: dict[str, type[nn.Module]] = {
     "pooled": PooledHead,
     "tokens": TokenHead,
     "contrastive": ContrastiveHead,
+    "decoder": DecoderHead,
 }
 
 

@@ -16,6 +16,7 @@ from transformers import AutoConfig, PreTrainedModel
 from fuseline.modalities.image_encoder import ImageEncoder, build_image_encoder
 from fuseline.modalities.text_encoder import build_text_encoder
 from fuseline.model.configuration import FuselineConfig
+from fuseline.model.decoder import DecoderHead
 from fuseline.model.encoders import ENCODERS, FeatureEncoder
 from fuseline.model.fusion import FUSIONS, Sequence
 from fuseline.model.heads import build_head
@@ -297,6 +298,8 @@ class FuselineForTasks(FuselinePreTrainedModel):
         # By position: a module may not bear every name that a column may.
         self.heads = nn.ModuleList(build_head(config, task) for task in config.tasks)
         self.post_init()
+        # Transformers looks for shared weights in direct children alone, and a decoder lies deeper.
+        self.all_tied_weights_keys = self.get_expanded_tied_weights_keys(all_submodels=True)
 
     def get_input_embeddings(self) -> nn.Embedding:
         return self.fuseline.get_input_embeddings()
@@ -305,6 +308,32 @@ class FuselineForTasks(FuselinePreTrainedModel):
         """Logits of every task; a head that reads its labels finds them in the batch."""
         output = self.fuseline(**model_inputs(batch))
         return TaskOutput([head(output, batch) for head in self.heads])
+
+    @torch.no_grad()
+    def generate(self, batch: dict[str, Any], task: int = 0, **options: Any) -> Tensor:
+        """Texts (B, L) of one task as token ids, padding after the end.
+
+        Args:
+            batch: as for a forward pass; labels play no part.
+            task: its place in `config.tasks`.
+            options: of Transformers' `generate`: `num_beams`, `do_sample`, `max_new_tokens`,
+                `prefix_allowed_tokens_fn` and the like.
+
+        Raises:
+            ValueError: a task that writes no texts.
+        """
+        head = self.heads[task]
+        if not isinstance(head, DecoderHead):
+            raise ValueError(
+                f"Task {task} of this model, {self.config.tasks[task]['kind']}, writes no texts."
+            )
+        return head.generate(self.fuseline(**model_inputs(batch)), **options)
+
+    def start_decoders(self) -> None:
+        """Let new decoders begin with the text encoder's word embeddings, if there is one."""
+        for head in self.heads:
+            if isinstance(head, DecoderHead) and self.fuseline.text_encoder is not None:
+                head.start_from(self.get_input_embeddings())
 
 
 def model_inputs(batch: dict[str, Any]) -> dict[str, Any]:

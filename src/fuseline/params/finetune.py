@@ -32,6 +32,7 @@ class FreezingParams(Section):
 
 TaskKind = Literal[
     "classification",
+    "generation",
     "multilabel",
     "ranking",
     "regression",
@@ -53,8 +54,17 @@ class TaskParams(Section):
         return self.target or self.kind
 
 
+class DecoderParams(Section):
+    """Shape of the decoder that writes texts; longer texts are cut."""
+
+    num_layers: Count
+    num_heads: Count
+    max_length_tokens: Annotated[int, Field(ge=2)]
+
+
 class FinetuneParams(Section):
     tasks: Annotated[list[TaskParams], Field(min_length=1)]
+    generation: DecoderParams
     freezing: FreezingParams
     modality_dropout: Share
     label_smoothing: Annotated[float, Field(ge=0.0, lt=1.0)]

@@ -15,6 +15,8 @@ from torch import Tensor
 from transformers import PreTrainedTokenizerFast
 
 from fuseline.dataset import LABELS, MultimodalData
+from fuseline.params.evaluate import EvaluateParams
+from fuseline.params.finetune import FinetuneParams
 from fuseline.params.ingest import TargetKind
 
 Facts = dict[str, Any]
@@ -43,6 +45,16 @@ class Cells:
     def known(self) -> list[str]:
         """The cells that are there."""
         return [value for value in self.values if value is not None]
+
+
+@dataclass(frozen=True)
+class Decoded:
+    """Texts that a model wrote, the references beside them ("" where a row has none), and figures
+    of the rows that have one."""
+
+    texts: list[str]
+    references: list[str]
+    scores: dict[str, float]
 
 
 class Task(ABC):
@@ -84,6 +96,12 @@ class Task(ABC):
         Raises:
             ContractError: nothing can be learnt from these cells.
         """
+
+    @classmethod
+    def settings(cls, params: FinetuneParams) -> Facts:
+        """What the section says of tasks of this kind, to stand among the facts."""
+        del params
+        return {}
 
     @property
     @abstractmethod
@@ -127,6 +145,21 @@ class Task(ABC):
         """Labels and predictions of all rows as text."""
         del data
         return [""] * len(outputs), [""] * len(outputs)
+
+    def decode(
+        self, model: Any, index: int, cells: Cells, params: EvaluateParams, seed: int
+    ) -> Decoded | None:
+        """What the model writes where it is not given the labels; None for a task without texts.
+
+        Args:
+            model: in evaluation mode.
+            index: of the task among the model's.
+            cells: of the task's target, with the rows to decode.
+            params: how.
+            seed: of whatever is drawn.
+        """
+        del model, index, cells, params, seed
+        return None
 
     def probabilities(self, outputs: np.ndarray) -> np.ndarray:
         """(N, K) float32 numbers behind the predictions; K may be 0."""

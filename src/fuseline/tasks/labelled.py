@@ -13,7 +13,7 @@ from transformers import PreTrainedTokenizerFast
 from fuseline.contracts import EXAMPLES, read_manifest, read_table
 from fuseline.dataset import LABELS, MultimodalData, check_order
 from fuseline.errors import ConfigError
-from fuseline.params.finetune import TaskParams
+from fuseline.params.finetune import FinetuneParams
 from fuseline.registry import lookup, suggestion
 from fuseline.tasks import TASKS
 from fuseline.tasks.base import Cells, Task
@@ -44,8 +44,21 @@ class Examples:
         self._table = read_table(folder, EXAMPLES, "examples", names)
         check_order(str(folder), self._table.column("example_id"), data.example_ids)
 
-    def cells(self, target: str | None) -> Cells:
-        """Cells of `label`, of a target column, or of none."""
+    def cells(self, target: str | None, of: MultimodalData | None = None) -> Cells:
+        """Cells of `label`, of a target column, or of none: of all rows, or `of` some of them."""
+        whole = self._cells(target)
+        if of is None:
+            return whole
+        places = {example_id: row for row, example_id in enumerate(self._data.example_ids)}
+        rows = [places[example_id] for example_id in of.example_ids]
+        return replace(
+            whole,
+            values=[whole.values[row] for row in rows],
+            texts=[whole.texts[row] for row in rows],
+            data=of,
+        )
+
+    def _cells(self, target: str | None) -> Cells:
         if target is None:
             values: list[str | None] = [None] * len(self._data)
         elif target == LABEL:
@@ -57,7 +70,7 @@ class Examples:
         return Cells(values, texts, self._data, self._tokenizer, f"{self._folder}, {target}")
 
 
-def learn_tasks(examples: Examples, params: Sequence[TaskParams]) -> list[dict[str, Any]]:
+def learn_tasks(examples: Examples, params: FinetuneParams) -> list[dict[str, Any]]:
     """Entries for `config.tasks`.
 
     Raises:
@@ -65,12 +78,12 @@ def learn_tasks(examples: Examples, params: Sequence[TaskParams]) -> list[dict[s
         ContractError: a target with too little in it.
     """
     entries = []
-    for index, entry in enumerate(params):
+    for index, entry in enumerate(params.tasks):
         where = f"finetune.tasks[{index}]"
         kind = lookup(TASKS, entry.kind, where=f"{where}.kind")
         _check_target(kind, entry.target, examples.kinds, where)
-        facts = kind.learn(examples.cells(entry.target))
-        task = kind(entry.name, facts)
+        facts = kind.learn(examples.cells(entry.target)) | kind.settings(params)
+        task = kind(entry.name, facts, _key(index, entry.name))
         entries.append(
             {
                 "name": entry.name,
@@ -87,11 +100,13 @@ def learn_tasks(examples: Examples, params: Sequence[TaskParams]) -> list[dict[s
 def build_tasks(entries: Sequence[dict[str, Any]]) -> list[Task]:
     """The tasks of a model's configuration, in their order."""
     return [
-        TASKS[entry["kind"]](
-            entry["name"], entry["facts"], LABELS if index == 0 else f"{entry['name']}_labels"
-        )
+        TASKS[entry["kind"]](entry["name"], entry["facts"], _key(index, entry["name"]))
         for index, entry in enumerate(entries)
     ]
+
+
+def _key(index: int, name: str) -> str:
+    return LABELS if index == 0 else f"{name}_labels"
 
 
 def with_labels(

@@ -52,7 +52,7 @@ def finetune(
     make_deterministic(base.seed, base.num_threads)
     processor = FuselineProcessor.from_pretrained(pretrained)
     rows, cells = load_rows(tokens, features, examples, processor, base)
-    entries = learn_tasks(cells, params.tasks)
+    entries = learn_tasks(cells, params)
     data = check_splits(with_labels(rows, cells, entries), examples)
     model = FuselineForTasks.from_pretrained(
         pretrained,
@@ -62,6 +62,7 @@ def finetune(
         key_mapping=PRETRAINED_HEADS,
         **_class_names(data.label_names),
     )
+    model.start_decoders()
     tasks = build_tasks(entries)
     weights = [entry["weight"] for entry in entries]
     selection = selection_of(tasks[0])
