@@ -152,7 +152,7 @@ def _training_texts(examples: Path) -> Iterator[str]:
     """Texts of the training split among the fitting rows, to read or to write: a vocabulary sees
     no others."""
     manifest = read_manifest(examples, "examples")
-    to_write = {name for name, kind in manifest["targets"].items() if kind == "text"}
+    to_write = {name for name, kind in manifest.get("targets", {}).items() if kind == "text"}
     left = fitting_rows(manifest["rows"])
     for _, table in iter_shards(examples, EXAMPLES, "examples", ["split", "text", "targets"]):
         fitting = table.slice(0, left)

@@ -83,7 +83,10 @@ class DecoderHead(nn.Module):
             past_key_values=cache,
             **{"max_new_tokens": self.max_length} | options,
         )
-        return found[:, start.shape[1] :]
+        tokens = found[:, start.shape[1] :]
+        # Beams are filled up with the end token where the padding token's id is 0.
+        end = (tokens == config.eos_token_id).long()
+        return tokens.masked_fill(end.cumsum(1) > end, config.pad_token_id)
 
     def _context(self, output: FuselineOutput) -> tuple[Tensor, Tensor]:
         """Fused states (B, S, W) of all modalities side by side, and their mask (B, S)."""
