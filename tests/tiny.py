@@ -6,7 +6,7 @@ import numpy as np
 import torch
 
 from fuseline.dataset import MultimodalData
-from fuseline.model import FuselineConfig, FuselineForTasks, FuselineForPreTraining
+from fuseline.model import FuselineConfig, FuselineForPreTraining, FuselineForTasks
 from fuseline.objectives.pretraining import OBJECTIVES
 from fuseline.params.finetune import FreezingParams
 from fuseline.params.pretrain import ObjectiveParams
@@ -52,9 +52,22 @@ def config(
         },
         "contrastive_size": 8,
         "special_tokens": SPECIAL,
-        "num_labels": 3,
+        "tasks": [classification()],
     }
     return FuselineConfig(**(values | changes))
+
+
+def classification(weight: float = 1.0) -> dict[str, object]:
+    """An entry of `config.tasks`."""
+    facts = {"labels": ["ant", "bee", "cat"]}
+    return {
+        "name": "label",
+        "kind": "classification",
+        "target": "label",
+        "weight": weight,
+        "head": {"kind": "pooled", "size": 3},
+        "facts": facts,
+    }
 
 
 def classifier(kind: str = "attention", seed: int = 0, **changes: object):
