@@ -52,9 +52,22 @@ def config(
         },
         "contrastive_size": 8,
         "special_tokens": SPECIAL,
-        "num_labels": 3,
+        "tasks": [classification()],
     }
     return FuselineConfig(**(values | changes))
+
+
+def classification(weight: float = 1.0) -> dict[str, object]:
+    """An entry of `config.tasks`."""
+    facts = {"labels": ["ant", "bee", "cat"]}
+    return {
+        "name": "label",
+        "kind": "classification",
+        "target": "label",
+        "weight": weight,
+        "head": {"kind": "pooled", "size": 3},
+        "facts": facts,
+    }
 
 
 def classifier(kind: str = "attention", seed: int = 0, **changes: object):

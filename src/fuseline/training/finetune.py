@@ -24,9 +24,6 @@ from fuseline.training.freezing import apply_freezing
 from fuseline.training.loop import train
 from fuseline.training.lora import adapters
 
-# A head of this kind goes on from what pre-training learnt.
-PRETRAINED_HEADS = {"^contrastive_heads": "heads.0.contrastive_heads"}
-
 
 def finetune(
     pretrained: Path,
@@ -59,7 +56,7 @@ def finetune(
         tasks=entries,
         classifier_dropout=params.classifier_dropout,
         freezing=params.freezing.model_dump(),
-        key_mapping=PRETRAINED_HEADS,
+        key_mapping=_pretrained_heads(entries),
         **_class_names(data.label_names),
     )
     model.start_decoders()
@@ -84,6 +81,16 @@ def finetune(
     metrics = training_metrics(history, selection) | counts
     write_model_card(model_folder, model.config, examples, metrics, params)
     return metrics, history
+
+
+def _pretrained_heads(entries: list[dict[str, Any]]) -> dict[str, str]:
+    """Where the contrastive parameters of pre-training go on, if a task has a head for them."""
+    return {
+        f"^{name}": f"heads.{index}.{name}"
+        for index, entry in enumerate(entries)
+        if entry["head"]["kind"] == "contrastive"
+        for name in ("contrastive_heads", "logit_scale")
+    }
 
 
 def _class_names(names: list[str]) -> dict[str, Any]:

@@ -18,6 +18,7 @@ from fuseline.modalities.extractors import EXTRACTORS
 from fuseline.modalities.text import tokenize_examples
 from fuseline.model import FuselineForTasks
 from fuseline.model.creation import create_model
+from fuseline.model.processing import create_processor
 from fuseline.params.base import BaseParams
 from fuseline.params.evaluate import EvaluateParams
 from fuseline.params.extract_features import ExtractFeaturesParams
@@ -30,7 +31,7 @@ PARAMS = Path(__file__).parents[3] / "params.yaml"
 KEYS = {
     "accuracy", "macro_f1", "ece", "robust_accuracy", "attack_success_rate", "text_only",
     "image_only", "shuffled", "twin", "twin_text_only", "twin_image_only", "intervals",
-    "per_class", "labels", "confusion_matrix", "robustness", "rows", "presence",
+    "per_class", "labels", "confusion_matrix", "robustness", "rows", "presence", "task",
 }  # fmt: skip
 # The rows have no video.
 EVERY = ["text", "image", "audio", "video", "tabular"]
@@ -84,10 +85,18 @@ def write_model(root: Path, content: dict) -> Path:
     pretrained.save_pretrained(root / "pretrained")
     FuselineForTasks.from_pretrained(
         root / "pretrained",
-        num_labels=len(labels),
-        id2label=dict(enumerate(labels)),
-        label2id={name: index for index, name in enumerate(labels)},
+        tasks=[
+            {
+                "name": "label",
+                "kind": "classification",
+                "target": "label",
+                "weight": 1.0,
+                "head": {"kind": "pooled", "size": len(labels)},
+                "facts": {"labels": labels},
+            }
+        ],
     ).save_pretrained(root / "model")
+    create_processor(root / "tokenizer", root / "features", EVERY).save_pretrained(root / "model")
     return root / "model"
 
 

@@ -27,7 +27,7 @@ EVERY = frozenset({"text", "image", "audio", "video", "tabular", "label"})
 
 @pytest.fixture
 def validator(build_params: Build) -> Validator:
-    return Validator(build_params(), EVERY)
+    return Validator(build_params(), EVERY, {})
 
 
 def _row(**values: Any) -> RawRow:
@@ -104,10 +104,10 @@ def test_any_modality_is_enough(validator: Validator, content: dict[str, Any]) -
 )
 def test_a_row_of_nothing(build_params: Build, content: dict[str, Any]) -> None:
     with pytest.raises(Refusal) as refusal:
-        Validator(build_params(), EVERY).keep(_row(**content))
+        Validator(build_params(), EVERY, {}).keep(_row(**content))
     assert refusal.value.reason == "empty_text"
     with pytest.raises(Refusal) as refusal:
-        Validator(build_params(), EVERY - {"text"}).keep(_row(**content))
+        Validator(build_params(), EVERY - {"text"}, {}).keep(_row(**content))
     assert refusal.value.reason == "missing_media"
 
 

@@ -12,13 +12,13 @@ from fuseline.errors import ContractError
 from fuseline.objectives.contrastive import Contrastive
 from fuseline.objectives.pretraining import Mixture
 from fuseline.objectives.supervised import Supervised
-from fuseline.tasks import Classification
+from fuseline.tasks.classification import Classification
 from fuseline.training.checkpoint import OBJECTIVE, is_complete, latest_checkpoint
 from fuseline.training.development import Development
 from fuseline.training.loop import Selection, train
 from tests.tiny import classifier, objective_params, pretrainer, rows, training
 
-TASK = Classification(["ant", "bee", "cat"])
+TASK = Classification("label", {"labels": ["ant", "bee", "cat"]})
 
 
 class Killed(BaseException):
@@ -30,9 +30,9 @@ def run(work, model, *, data=None, objective=None, **changes):
     torch.manual_seed(1)
     return train(
         model,
-        objective or Supervised(TASK, 0.2, 0.1),
+        objective or Supervised([TASK], [1.0], 0.2, 0.1),
         data,
-        Development(TASK, rows(24, seed=1), "fp32"),
+        Development([TASK], rows(24, seed=1), "fp32"),
         params=training(**changes),
         selection=Selection("macro_f1", greater_is_better=True),
         seed=1,
@@ -43,7 +43,7 @@ def run(work, model, *, data=None, objective=None, **changes):
 
 def dying(after_calls: int):
     """An objective that is killed at a given call."""
-    inner, calls = Supervised(TASK, 0.2, 0.1), 0
+    inner, calls = Supervised([TASK], [1.0], 0.2, 0.1), 0
 
     def objective(model, batch):
         nonlocal calls
@@ -185,7 +185,7 @@ def test_the_best_epoch_is_kept(tmp_path):
     history = run(tmp_path, model, num_epochs=3)
     best = max(figures["eval_macro_f1"] for figures in history)
     data = rows(24, seed=1)
-    found = Development(TASK, data, "fp32")(model.eval())["macro_f1"]
+    found = Development([TASK], data, "fp32")(model.eval())["macro_f1"]
     assert found == pytest.approx(best)
 
 
@@ -225,7 +225,7 @@ def test_a_loss_that_is_not_finite_stops_before_the_weights_move(tmp_path):
     before = weights(model)
 
     def objective(model, batch):
-        output = Supervised(TASK, 0.0, 0.0)(model, batch)
+        output = Supervised([TASK], [1.0], 0.0, 0.0)(model, batch)
         return type(output)(output.loss * float("nan"))
 
     with pytest.raises(ContractError, match="the loss is nan at step 1"):
@@ -259,9 +259,9 @@ def test_evaluation_does_not_disturb_training(tmp_path, uninterrupted):
     torch.manual_seed(1)
     train(
         model,
-        Supervised(TASK, 0.2, 0.1),
+        Supervised([TASK], [1.0], 0.2, 0.1),
         rows(48),
-        Drawing(TASK, rows(24, seed=1), "fp32"),
+        Drawing([TASK], rows(24, seed=1), "fp32"),
         params=training(),
         selection=Selection("macro_f1", greater_is_better=True),
         seed=1,
