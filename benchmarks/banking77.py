@@ -50,6 +50,7 @@ COMMON: dict[str, Any] = {
     "ingest.split.dev": 0.1,
     "ingest.split.test": 0.0,
     "pretrain.training.num_epochs": 1,
+    "finetune.training.num_epochs": 6,
 }
 ARMS: dict[str, dict[str, Any]] = {
     "full": {
@@ -73,13 +74,13 @@ SECTIONS = {
 }
 
 
-def main() -> None:
+def main(seeds: tuple[int, ...] = SEEDS) -> None:
     """Run both arms with every seed; print a line for each run, then the table."""
     results: dict[str, list[dict[str, Any]]] = {name: [] for name in ARMS}
     with tempfile.TemporaryDirectory(prefix="fuseline-") as name:
         folder = Path(name)
         print(json.dumps(prepare(folder)), flush=True)
-        for seed in SEEDS:
+        for seed in seeds:
             for arm, runs in results.items():
                 runs.append(run_arm(folder, seed, ARMS[arm]))
                 print(json.dumps({"arm": arm, "seed": seed} | runs[-1]), flush=True)
