@@ -41,6 +41,7 @@ class ColumnParams(Section):
     tabular: list[str]
     label: str | None
     group: str | None
+    split: str | None
     lang: str | None
     license: str | None
     provenance: str | None

@@ -157,6 +157,7 @@ _NO_COLUMNS = ColumnParams(
     tabular=[],
     label=None,
     group=None,
+    split=None,
     lang=None,
     license=None,
     provenance=None,
