@@ -1,7 +1,7 @@
 """BANKING77: full fine-tuning beside low-rank adapters, tested on its authors' test file.
 
-Both start from one short run of `pretrain`; the seeds are those of `finetune`. The settings below
-were chosen on the development split, which is a part of the authors' training file. Needs
+Both start from one short run of `pretrain`; the seeds are those of `finetune`. One setting per arm
+was tried; the development split, a part of the authors' training file, picks the epoch alone. Needs
 `train.csv` and `test.csv` (`text,category`) in `$FUSELINE_TEST_DATA/banking77`.
 """
 

@@ -65,10 +65,12 @@ class Assigner:
         ties: dict[str, str] = {}
         if record["split"]:
             ties[record["split"]] = f"its own split is {record['split']}"
-        if own is not None:
-            ties.setdefault(self._splits[own], self._in_group(key, own))
+        if own is not None and self._splits[own] not in ties:
+            ties[self._splits[own]] = self._in_group(key, own)
         for copy in copies:
-            ties.setdefault(self._splits[self._groups[copy.row]], self._copying(copy))
+            # Worded for the first of a split alone: a row may have fifty copies.
+            if (split := self._splits[self._groups[copy.row]]) not in ties:
+                ties[split] = self._copying(copy, split)
         if len(ties) > 1:
             sentence = ", but ".join(ties.values())
             return Refusal("straddles_splits", f"{sentence[0].upper()}{sentence[1:]}.")
@@ -118,8 +120,7 @@ class Assigner:
         first = self._ids[self._first_rows[own]]
         return f"its group {key!r}, that of row {first!r}, lies in {self._splits[own]}"
 
-    def _copying(self, copy: Copy) -> str:
-        split = self._splits[self._groups[copy.row]]
+    def _copying(self, copy: Copy, split: str) -> str:
         what = "all that it holds" if copy.modality == ALL else f"its {copy.modality}"
         return f"it copies row {self._ids[copy.row]!r} in {split} by {what}"
 
