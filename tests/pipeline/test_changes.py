@@ -38,6 +38,7 @@ PARAMS: dict[str, tuple[object, set[str]]] = {
     "ingest.duplicates.text_similarity": (0.9, INGEST),
     "ingest.safety.personal_data": ("keep", INGEST),
     "ingest.manifest.columns.text": ("caption", INGEST),
+    "ingest.manifest.columns.split": ("part", INGEST),
     "tokenize.encoder": ("minilm", TOKENIZE),
     "tokenize.max_length_tokens": (24, TOKENIZE),
     "extract_features.image.encoder": ("efficientnet_lite0", IMAGE),

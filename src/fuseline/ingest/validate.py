@@ -9,6 +9,7 @@ from dataclasses import dataclass, field
 from functools import partial
 from pathlib import PurePosixPath
 
+from fuseline.contracts import SPLITS
 from fuseline.ingest import images
 from fuseline.ingest.candidate import Candidate, Record
 from fuseline.ingest.recordings import CheckedRecording, check_audio, check_video
@@ -18,6 +19,7 @@ from fuseline.ingest.targets import check_target
 from fuseline.ingest.text import clean_label, clean_text, find_markup
 from fuseline.params.ingest import IngestParams, TargetKind
 from fuseline.sources import Media, RawRow
+from fuseline.sources.split_names import split_named
 
 RAW_VALUE_CHARACTERS = 500
 
@@ -81,6 +83,7 @@ class Validator:
             raise Refusal(row.problems[0].reason, row.problems[0].detail)
         notes = _Notes()
         label = self._label(row, notes)
+        split = self._split(row, notes)
         example_id, digest = self._id(row, notes)
         text = self._text("text", row.text or "", notes)
         cells = self._cells(row.tabular, notes)
@@ -90,6 +93,7 @@ class Validator:
         record: Record = {
             "example_id": example_id,
             "source_row": row.source_row,
+            "split": split,
             "group": self._tidy("group", row.group, notes),
             "text": text,
             "label": label,
@@ -150,6 +154,19 @@ class Validator:
         if label.casefold() in NO_LABELS:
             raise Refusal("unknown_label", f"{label!r} stands for a missing value.")
         return label
+
+    def _split(self, row: RawRow, notes: _Notes) -> str | None:
+        name = self._tidy("split", row.split, notes)
+        if name is None:
+            return None
+        split = split_named(name)
+        if split is None:
+            raise Refusal(
+                "unknown_split",
+                f"{name!r} names no split; expected {', '.join(SPLITS)}, or nothing where the"
+                " row's group decides.",
+            )
+        return split
 
     def _id(self, row: RawRow, notes: _Notes) -> tuple[str, bytes]:
         """The id, and its digest: 16 bytes a row are all that is remembered of it."""

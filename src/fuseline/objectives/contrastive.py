@@ -34,7 +34,7 @@ class Contrastive:
     match, with the vectors that they had then and without gradients. A model in evaluation mode
     neither sees nor fills it, so that development losses of all queue sizes compare.
     Deviations: MoCo keeps its vectors alike by a momentum encoder, which we have not; as in XBM
-    the current model makes them, and at our text rates they drift slowly. XBM also takes
+    the current model makes them, and how far they drift was not measured. XBM also takes
     positives from the memory, and fills it only after some warm-up; ours gives negatives alone,
     from the second batch on.
     """

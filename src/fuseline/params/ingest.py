@@ -47,6 +47,7 @@ class ColumnParams(Section):
     label: str | None
     targets: dict[str, TargetKind]
     group: str | None
+    split: str | None
     lang: str | None
     license: str | None
     provenance: str | None

@@ -160,6 +160,7 @@ _NO_COLUMNS = ColumnParams(
     label=None,
     targets={},
     group=None,
+    split=None,
     lang=None,
     license=None,
     provenance=None,

@@ -36,6 +36,7 @@ class RawRow:
         batch: number of the file or delivery that the row came in, from 0, never falling; each
             batch starts shards of its own, so that a later one leaves the earlier as they are.
         group: rows that must share a split; None where the row stands for itself.
+        split: the split that the source gives the row, by whatever name; None where it gives none.
         tabular: cells by column name, spelt as in the source (None for an empty cell); None where
             the source has no such columns.
         targets: cells to learn by column name; a list as JSON.
@@ -50,6 +51,7 @@ class RawRow:
     text: str | None = None
     label: str | None = None
     group: str | None = None
+    split: str | None = None
     lang: str | None = None
     image: Media | None = None
     audio: Media | None = None

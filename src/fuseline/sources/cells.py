@@ -19,10 +19,10 @@ from fuseline.sources.media_files import MEDIA_FIELDS, read_media
 Record = Mapping[str, Any]
 
 MODALITIES: tuple[Modality, ...] = ("text", "image", "audio", "video", "tabular")
-TEXT_FIELDS = ("id", "text", "label", "group", "lang", "license", "provenance")
+TEXT_FIELDS = ("id", "text", "label", "group", "split", "lang", "license", "provenance")
 
-# What tells rows apart that have no id. Terms and origin do not: naming them later must leave
-# every row its name, and so its split.
+# What tells rows apart that have no id. Terms, origin and a given split do not: naming them later
+# must leave every row its name, and so all others their splits.
 _CONTENT_FIELDS = frozenset({"text", "image", "audio", "video", "label", "group", "lang"})
 
 # One encoder for all rows: building one for each takes longer than the encoding.
