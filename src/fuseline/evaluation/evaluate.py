@@ -72,26 +72,28 @@ def evaluate_model(
     model = FuselineForTasks.from_pretrained(inputs.model).eval()
     tasks = build_tasks(model.config.tasks)
     data, examples = _labelled_rows(inputs, model, base.modalities)
-    test = data.select("test")
+    first, whole_test = tasks[0], data.select("test")
+    own = data.take(first.own_rows(data))
+    test = own.select("test")
     if not len(test):
         raise ContractError(
-            f"{inputs.examples}: the test split has no labelled rows."
-            " Raise `ingest.split.test` or add rows."
+            f"{inputs.examples}: the test split has no labelled rows for the task"
+            f" '{first.name}'. Raise `ingest.split.test` or add rows."
         )
-    found = predict(model, tasks, test, params.batch_size)
-    first, clean = tasks[0], found[0]
-    written = _written(model, tasks, examples, test, params, base)
-    blocks = _blocks(inputs, data, params, base)
+    found = predict(model, tasks, whole_test, params.batch_size)
+    clean = found[0]
+    written = _written(model, tasks, examples, found, params, base)
+    blocks = _blocks(inputs, own, params, base)
     if first.kind == "classification":
-        figures, bins = _classified(model, first, data, clean.outputs, blocks, params, base)
+        figures, bins = _classified(model, first, own, clean.outputs, blocks, params, base)
     else:
-        figures, bins = _scored(model, first, data, clean.outputs, blocks, params, base), []
+        figures, bins = _scored(model, first, own, clean.outputs, blocks, params, base), []
     metrics = {
         "rows": len(test),
         "task": first.kind,
         **figures,
         **(written[0].scores if written[0] else {}),
-        **_further(tasks[1:], found[1:], written[1:], test),
+        **_further(tasks[1:], found[1:], written[1:]),
         **_robustness(model, first, test, clean.right, params, base),
     }
     spelt = first.spelt(clean.outputs, test)
@@ -142,11 +144,12 @@ def _scored(
 ) -> dict[str, Any]:
     """All clean figures of any other task."""
     test, names = data.select("test"), [*map(str, base.modalities)]
+    if not task.target_kinds:
+        # It asks the modalities about one another: alone, none has anything to answer.
+        return task.scores(outputs, test)
 
     def score(changed: MultimodalData) -> dict[str, float]:
-        found = predict(model, [task], changed, params.batch_size)[0].outputs
-        # A modality that is gone does not change what is asked of it.
-        return task.scores(found, test)
+        return task.scores(predict(model, [task], changed, params.batch_size)[0].outputs, changed)
 
     return {
         **task.scores(outputs, test),
@@ -159,15 +162,15 @@ def _written(
     model: FuselineForTasks,
     tasks: list[Task],
     examples: Examples,
-    test: MultimodalData,
+    found: list[Predicted],
     params: EvaluateParams,
     base: BaseParams,
 ) -> list[Decoded | None]:
-    """By task the texts that the model writes, None for one that has none."""
+    """By task the texts that the model writes for its rows, None for one that has none."""
     targets = [entry["target"] for entry in model.config.tasks]
     return [
-        task.decode(model, index, examples.cells(target, test), params, base.seed)
-        for index, (task, target) in enumerate(zip(tasks, targets, strict=True))
+        task.decode(model, index, examples.cells(target, one.data), params, base.seed)
+        for index, (task, target, one) in enumerate(zip(tasks, targets, found, strict=True))
     ]
 
 
@@ -175,11 +178,12 @@ def _further(
     tasks: list[Task],
     found: list[Predicted],
     written: list[Decoded | None],
-    test: MultimodalData,
 ) -> dict[str, dict[str, dict[str, float]]]:
     """Scores of the tasks beside the first, by name; nothing where there is none."""
     by_name = {
-        task.name: task.scores(one.outputs, test) | (texts.scores if texts else {})
+        task.name: {"rows": float(len(one.data))}
+        | task.scores(one.outputs, one.data)
+        | (texts.scores if texts else {})
         for task, one, texts in zip(tasks, found, written, strict=True)
     }
     return {"further_tasks": by_name} if by_name else {}

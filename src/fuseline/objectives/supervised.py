@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any, Protocol
 
+import numpy as np
 import torch
 from torch import Tensor
 
@@ -15,6 +16,8 @@ class SupervisedTask(Protocol):
     """What the objective needs of a task."""
 
     key: str
+
+    def has_label(self, labels: np.ndarray) -> np.ndarray: ...
 
     def losses(self, logits: Tensor, batch: Batch, *, smoothing: float = 0.0) -> Tensor: ...
 
@@ -63,9 +66,11 @@ class Supervised:
         return torch.stack(losses).sum(0)
 
     def output(self, output: Any, batch: Batch) -> ObjectiveOutput:
-        """Mean loss, and of the first task the rows that it gets right."""
-        right = self.tasks[0].right(output.logits, batch)
-        return ObjectiveOutput(self.losses(output, batch).mean(), right.sum().item(), len(right))
+        """Mean loss, and of the first task the rows that it gets right among its own."""
+        first = self.tasks[0]
+        right = first.right(output.logits, batch).sum().item()
+        asked = first.has_label(batch[first.key].numpy()).sum()
+        return ObjectiveOutput(self.losses(output, batch).mean(), right, float(asked))
 
 
 def drop_modalities(batch: Batch, chance: float) -> Batch:

@@ -120,6 +120,10 @@ class Task(ABC):
     def has_label(self, labels: np.ndarray) -> np.ndarray:
         """(N,) bool."""
 
+    def own_rows(self, data: MultimodalData) -> np.ndarray:
+        """Numbers of the rows that have a label of this task: others may be there for others."""
+        return np.flatnonzero(self.has_label(data.labels_of(self.key)))
+
     @abstractmethod
     def losses(self, logits: Tensor, batch: Batch, *, smoothing: float = 0.0) -> Tensor:
         """Losses (B,), 0 for a row without a label; also what attacks climb."""

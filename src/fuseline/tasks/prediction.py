@@ -16,8 +16,10 @@ from fuseline.tasks.base import Task
 
 @dataclass(frozen=True)
 class Predicted:
-    """What one task makes of N rows: `outputs` (N, ...), `losses` (N,), `right` (N,) bool."""
+    """What one task makes of the N rows that have a label of it: `outputs` (N, ...), `losses` (N,),
+    `right` (N,) bool."""
 
+    data: MultimodalData
     outputs: np.ndarray
     losses: np.ndarray
     right: np.ndarray
@@ -30,7 +32,8 @@ def predict(
     batch_size: int,
     precision: Precision = "fp32",
 ) -> list[Predicted]:
-    """Outputs of a model in evaluation mode for its first tasks, in the order of `data`.
+    """Outputs of a model in evaluation mode for its first tasks, each for its own rows in the order
+    of `data`.
 
     By default they are computed in float32 whatever the precision of training: it costs little
     on a test split, and a prediction must not hang on rounding.
@@ -47,7 +50,12 @@ def predict(
                 found.append(tuple(v.numpy() for v in (*values, task.right(logits, batch))))
         places.append(rows)
     order = np.argsort(np.concatenate(places))
-    return [
-        Predicted(*(np.concatenate(column)[order] for column in zip(*found, strict=True)))
-        for found in parts
-    ]
+    return [_own(task, data, found, order) for task, found in zip(tasks, parts, strict=True)]
+
+
+def _own(
+    task: Task, data: MultimodalData, parts: list[tuple[np.ndarray, ...]], order: np.ndarray
+) -> Predicted:
+    own = task.own_rows(data)
+    columns = (np.concatenate(column)[order][own] for column in zip(*parts, strict=True))
+    return Predicted(data.take(own), *columns)

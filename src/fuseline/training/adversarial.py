@@ -66,9 +66,10 @@ def adversarial_finetune(
     model = FuselineForTasks.from_pretrained(finetuned)
     rows, cells = load_rows(tokens, features, examples, processor, base)
     entries = model.config.tasks
-    data = check_splits(with_labels(rows, cells, entries), examples)
+    data, tasks = with_labels(rows, cells, entries), build_tasks(entries)
+    check_splits(data, tasks, examples)
     attack = build_attack(params.attack)
-    tasks, weights = build_tasks(entries), [entry["weight"] for entry in entries]
+    weights = [entry["weight"] for entry in entries]
     inner = Supervised(tasks, weights, params.modality_dropout, params.label_smoothing)
     selection = Selection("clean_and_robust", greater_is_better=True)
     dev = data.select("dev")
@@ -123,8 +124,8 @@ class _RobustDevelopment:
         base: BaseParams,
     ) -> None:
         self.clean = clean
-        self.data = clean.data
         self.task = clean.tasks[0]
+        self.data = clean.data.take(self.task.own_rows(clean.data))
         self.base = base
         steps = max(VALIDATION_STEPS, params.attack.num_steps)
         self.attack_params = params.attack.model_copy(

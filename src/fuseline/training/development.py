@@ -29,19 +29,20 @@ def load_rows(
     return data, Examples(examples, data, tokenizer)
 
 
-def check_splits(data: MultimodalData, where: Path) -> MultimodalData:
-    """The labelled rows, if training can go on with them.
+def check_splits(data: MultimodalData, tasks: Sequence[Task], where: Path) -> None:
+    """Make sure that there is something to learn for every task, and to pick an epoch by.
 
     Raises:
-        ContractError: a training or development split without rows.
+        ContractError: a training split without labels of a task, or a development split without
+            any of the first.
     """
-    for split in ("train", "dev"):
-        if len(data.select(split)) == 0:
+    needed = [("train", task) for task in tasks] + [("dev", tasks[0])]
+    for split, task in needed:
+        if not len(task.own_rows(data.select(split))):
             raise ContractError(
-                f"{where}: the {split} split has no labelled rows."
+                f"{where}: the {split} split has no labelled rows for the task '{task.name}'."
                 f" Raise `ingest.split.{split}` or add rows."
             )
-    return data
 
 
 class Development:
@@ -57,11 +58,12 @@ class Development:
 
     def __call__(self, model: Any) -> dict[str, float]:
         found = predict(model, self.tasks, self.data, EVALUATION_BATCH, self.precision)
-        print("\n" + self.tasks[0].report(found[0].outputs, self.data))
+        print("\n" + self.tasks[0].report(found[0].outputs, found[0].data))
         figures: dict[str, float] = {}
         for index, (task, one) in enumerate(zip(self.tasks, found, strict=True)):
             prefix = f"{task.name}_" if index else ""
-            scores = task.scores(one.outputs, self.data) | {"loss": one.losses.mean().item()}
+            scores = task.scores(one.outputs, one.data)
+            scores |= {"loss": float(one.losses.mean()) if len(one.data) else 0.0}
             figures |= {f"{prefix}{name}": value for name, value in scores.items()}
         return figures | {"right": float(found[0].right.mean())}
 

@@ -50,7 +50,8 @@ def finetune(
     processor = FuselineProcessor.from_pretrained(pretrained)
     rows, cells = load_rows(tokens, features, examples, processor, base)
     entries = learn_tasks(cells, params)
-    data = check_splits(with_labels(rows, cells, entries), examples)
+    data, tasks = with_labels(rows, cells, entries), build_tasks(entries)
+    check_splits(data, tasks, examples)
     model = FuselineForTasks.from_pretrained(
         pretrained,
         tasks=entries,
@@ -60,7 +61,6 @@ def finetune(
         **_class_names(data.label_names),
     )
     model.start_decoders()
-    tasks = build_tasks(entries)
     weights = [entry["weight"] for entry in entries]
     selection = selection_of(tasks[0])
     with adapters(model, params.freezing, base.seed):
