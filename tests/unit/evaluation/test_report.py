@@ -192,8 +192,9 @@ def write_model(inputs: ReportInputs, name: str, data, seed: int) -> None:
     path.write_text(json.dumps(metrics))
     task = Classification("label", {"labels": NAMES})
     logits = np.log(probabilities)
-    write_predictions(inputs.predictions / name, data, task, logits, name)
-    write_plots(inputs.plots / name, task.spelt(logits, data), bins, curve)
+    spelt = task.spelt(logits, data)
+    write_predictions(inputs.predictions / name, data, spelt, probabilities, name)
+    write_plots(inputs.plots / name, spelt, bins, curve)
 
 
 @pytest.fixture
