@@ -13,13 +13,13 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 from transformers import AutoConfig, PreTrainedModel
-from transformers.modeling_outputs import SequenceClassifierOutput
 
 from fuseline.modalities.image_encoder import ImageEncoder, build_image_encoder
 from fuseline.modalities.text_encoder import build_text_encoder
 from fuseline.model.configuration import FuselineConfig
 from fuseline.model.encoders import ENCODERS, FeatureEncoder
 from fuseline.model.fusion import FUSIONS, Sequence
+from fuseline.model.head import ClassifierOutput, UnimodalExperts, where_single
 from fuseline.registry import lookup
 
 
@@ -31,11 +31,13 @@ class FuselineOutput:
         pooled: (B, W) fused vector.
         states: fused states by modality: `text` (B, T, W), `<modality>` (B, P, W).
         unimodal: (B, W) mean of each modality before fusion.
+        present: (B,) bool by modality, False where the row lacks it.
     """
 
     pooled: Tensor
     states: dict[str, Tensor]
     unimodal: dict[str, Tensor]
+    present: dict[str, Tensor]
 
 
 class FuselinePreTrainedModel(PreTrainedModel):
@@ -166,18 +168,18 @@ class FuselineModel(FuselinePreTrainedModel):
         """
         if pixel_values is not None:
             features["image_features"] = self.encode_image(pixel_values)
-        sequences = {}
+        sequences, present = {}, {}
         if self.text_encoder is not None:
-            sequences["text"] = self._embed_text(
+            sequences["text"], present["text"] = self._embed_text(
                 input_ids, attention_mask, inputs_embeds, token_type_ids, text_mask
             )
         rows = _num_rows([text_mask, *(s.states for s in sequences.values()), *features.values()])
         for name in self.config.features:
             hidden = (masked_positions or {}).get(name)
-            sequences[name] = self._embed_features(name, features, hidden, rows)
+            sequences[name], present[name] = self._embed_features(name, features, hidden, rows)
         fused = self.fusion(sequences)
         unimodal = {name: sequence.mean() for name, sequence in sequences.items()}
-        return FuselineOutput(fused.pooled, fused.states, unimodal)
+        return FuselineOutput(fused.pooled, fused.states, unimodal, present)
 
     def encode_image(self, pixel_values: Tensor) -> Tensor:
         """Frozen features (B, P, D) of pictures, rounded to float16 like the stored ones."""
@@ -193,7 +195,7 @@ class FuselineModel(FuselinePreTrainedModel):
         inputs_embeds: Tensor | None,
         token_type_ids: Tensor | None,
         text_mask: Tensor | None,
-    ) -> Sequence:
+    ) -> tuple[Sequence, Tensor]:
         tokens = input_ids if inputs_embeds is None else inputs_embeds
         if tokens is None:
             raise ValueError("input_ids or inputs_embeds is required; absent text is [CLS] [SEP].")
@@ -209,11 +211,11 @@ class FuselineModel(FuselinePreTrainedModel):
         states: Tensor = output.last_hidden_state
         present = _ones(states[:, 0, 0]) if text_mask is None else text_mask
         sequence: Sequence = self.embeddings["text"](states, attention_mask.bool(), present)
-        return sequence
+        return sequence, present
 
     def _embed_features(
         self, name: str, features: dict[str, Tensor], hidden: Tensor | None, rows: int
-    ) -> Sequence:
+    ) -> tuple[Sequence, Tensor]:
         values = features.get(f"{name}_features")
         if values is None:
             shape = self.config.features[name]
@@ -222,7 +224,7 @@ class FuselineModel(FuselinePreTrainedModel):
         else:
             present = features.get(f"{name}_mask", _ones(values[:, 0, 0]))
         sequence: Sequence = self.embeddings[name](values, _ones(values[..., 0]), present, hidden)
-        return sequence
+        return sequence, present
 
 
 def _num_rows(tensors: list[Tensor | None]) -> int:
@@ -303,7 +305,8 @@ class FuselineForPreTraining(FuselinePreTrainedModel):
 
 
 class FuselineForClassification(FuselinePreTrainedModel):
-    """The backbone with a linear classifier over the pooled vector."""
+    """The backbone with a linear classifier over the pooled vector, and one over each modality for
+    rows that have no other."""
 
     def __init__(self, config: FuselineConfig) -> None:
         super().__init__(config)
@@ -311,17 +314,20 @@ class FuselineForClassification(FuselinePreTrainedModel):
         self.norm = nn.LayerNorm(config.hidden_size)
         self.dropout = nn.Dropout(config.classifier_dropout)
         self.classifier = nn.Linear(config.hidden_size, config.num_labels)
+        self.experts = UnimodalExperts(config)
         self.post_init()
 
     def get_input_embeddings(self) -> nn.Embedding:
         return self.fuseline.get_input_embeddings()
 
-    def forward(self, labels: Tensor | None = None, **inputs: Any) -> SequenceClassifierOutput:
+    def forward(self, labels: Tensor | None = None, **inputs: Any) -> ClassifierOutput:
         """Logits (B, C), float32; with `labels` (B,) also the mean cross-entropy."""
         output = self.fuseline(**model_inputs(inputs))
-        logits = self.classifier(self.dropout(self.norm(output.pooled))).float()
+        fused = self.classifier(self.dropout(self.norm(output.pooled))).float()
+        alone = self.experts(output.unimodal)
+        logits = where_single(output.present, alone, fused)
         loss = None if labels is None else functional.cross_entropy(logits, labels)
-        return SequenceClassifierOutput(loss=loss, logits=logits)
+        return ClassifierOutput(loss=loss, logits=logits, unimodal_logits=alone)
 
 
 def model_inputs(batch: dict[str, Any]) -> dict[str, Any]:

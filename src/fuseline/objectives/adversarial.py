@@ -52,7 +52,7 @@ class AdversarialObjective:
         deltas = self.attack.perturb(losses, start, masks)
         adversarial = losses(deltas).mean()
         replay()
-        clean = self.inner.output(model(**batch).logits, labels)
+        clean = self.inner.output(model(**batch), batch)
         return ObjectiveOutput(
             self.clean_share * clean.loss + self.adversarial_share * adversarial,
             clean.correct,

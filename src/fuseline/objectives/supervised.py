@@ -7,7 +7,7 @@ from typing import Any, Protocol
 import torch
 from torch import Tensor
 
-from fuseline.objectives.base import Batch, ObjectiveOutput, presence
+from fuseline.objectives.base import Batch, ObjectiveOutput, mean_of_means, presence
 
 
 class SupervisedTask(Protocol):
@@ -24,19 +24,26 @@ class Supervised:
         modality_dropout: chance that a row with several modalities loses some of them (after
             Neverova et al. 2016, arXiv 1501.00102); never the last one.
         label_smoothing: share of the target spread over all classes.
+        unimodal_weight: of the experts' loss, the mean over modalities of each one's over the rows
+            that have it, beside the fused one's 1 (Wang et al. 2020, arXiv 1905.12681; the paper
+            estimates a weight for each).
     """
 
     def __init__(
-        self, task: SupervisedTask, modality_dropout: float, label_smoothing: float
+        self,
+        task: SupervisedTask,
+        modality_dropout: float,
+        label_smoothing: float,
+        unimodal_weight: float,
     ) -> None:
         self.task = task
         self.modality_dropout = modality_dropout
         self.label_smoothing = label_smoothing
+        self.unimodal_weight = unimodal_weight
 
     def __call__(self, model: Any, batch: Batch) -> ObjectiveOutput:
         batch = self.prepare(batch)
-        logits = model(**batch).logits
-        return self.output(logits, batch["labels"])
+        return self.output(model(**batch), batch)
 
     def prepare(self, batch: Batch) -> Batch:
         """The batch with its modality dropout drawn, so that several passes share it."""
@@ -46,10 +53,27 @@ class Supervised:
         """Per-example losses (B,)."""
         return self.task.losses(logits, labels, smoothing=self.label_smoothing)
 
-    def output(self, logits: Tensor, labels: Tensor) -> ObjectiveOutput:
-        """Mean loss and the count of right predictions."""
-        correct = (logits.argmax(-1) == labels).sum().item()
-        return ObjectiveOutput(self.losses(logits, labels).mean(), correct, len(labels))
+    def output(self, given: Any, batch: Batch) -> ObjectiveOutput:
+        """Mean loss, of each modality alone too, and the count of right predictions.
+
+        Args:
+            given: what the model gave: `logits` (B, C) and `unimodal_logits`, by modality.
+            batch: what it was given.
+        """
+        labels = batch["labels"]
+        loss = self.losses(given.logits, labels).mean()
+        if self.unimodal_weight and given.unimodal_logits:
+            loss = loss + self.unimodal_weight * self._unimodal_loss(given.unimodal_logits, batch)
+        return ObjectiveOutput(loss, (given.logits.argmax(-1) == labels).sum().item(), len(labels))
+
+    def _unimodal_loss(self, logits: dict[str, Tensor], batch: Batch) -> Tensor:
+        """Mean over modalities of each one's mean loss over the rows that have it."""
+        means = [
+            self.losses(logits[name][mask], batch["labels"][mask]).mean()
+            for name, mask in presence(batch).items()
+            if name in logits and mask.any()
+        ]
+        return mean_of_means(means, next(iter(logits.values())))
 
 
 def drop_modalities(batch: Batch, chance: float) -> Batch:

@@ -68,7 +68,9 @@ def adversarial_finetune(
     data = load_labelled(tokens, features, examples, processor, base, names)
     attack = build_attack(params.attack)
     task = TASKS[model.config.task](names)
-    inner = Supervised(task, params.modality_dropout, params.label_smoothing)
+    inner = Supervised(
+        task, params.modality_dropout, params.label_smoothing, params.unimodal_weight
+    )
     dev = data.select("dev")
     freezing = FreezingParams.model_validate(model.config.freezing)
     with adapters(model, freezing, base.seed):

@@ -61,7 +61,9 @@ def finetune(
         counts = apply_freezing(model, params.freezing)
         history = train(
             model,
-            Supervised(task, params.modality_dropout, params.label_smoothing),
+            Supervised(
+                task, params.modality_dropout, params.label_smoothing, params.unimodal_weight
+            ),
             data.select("train"),
             Development(task, data.select("dev"), base.precision),
             params=params.training,

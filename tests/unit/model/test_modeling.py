@@ -91,7 +91,9 @@ def test_freezing_policies_train_exactly_what_they_say():
 
     everything = trained("none")
     text = {name for name in everything if ".text_encoder." in name}
-    head = {"norm.weight", "norm.bias", "classifier.weight", "classifier.bias"}
+    head = {name for name in everything if not name.startswith("fuseline.")}
+    layers = {"norm", "classifier", "experts.norms.text", "experts.layers.image"}
+    assert {f"{layer}.{kind}" for layer in layers for kind in ("weight", "bias")} < head
     assert trained("head") == head
     assert trained("all") == everything - text
     top = {name for name in text if ".encoder.layer.1." in name}

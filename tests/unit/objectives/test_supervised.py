@@ -1,3 +1,4 @@
+import pytest
 import torch
 
 from fuseline.objectives.supervised import Supervised, drop_modalities
@@ -57,6 +58,29 @@ def test_a_single_modality_is_left_alone():
 
 def test_the_loss_is_the_mean_cross_entropy():
     model, batch = classifier(), rows().batch(range(6))
-    output = Supervised(Classification(["ant", "bee", "cat"]), 0.0, 0.0)(model, batch)
+    output = Supervised(Classification(["ant", "bee", "cat"]), 0.0, 0.0, 0.0)(model, batch)
     assert torch.allclose(output.loss, model(**batch).loss)
     assert output.count == 6
+
+
+def test_what_each_modality_says_alone_has_a_loss_over_the_rows_that_have_it():
+    model, batch = classifier(), rows().batch(range(8))
+    task = Classification(["ant", "bee", "cat"])
+    logits = model(**batch).unimodal_logits
+    alone = [
+        task.losses(logits[name], batch["labels"])[batch[f"{name}_mask"]].mean()
+        for name in ("text", "image")
+    ]
+    plain = Supervised(task, 0.0, 0.0, 0.0)(model, batch).loss
+    both = Supervised(task, 0.0, 0.0, 0.5)(model, batch).loss
+    assert both.item() == pytest.approx((plain + 0.5 * sum(alone) / 2).item(), abs=1e-6)
+
+
+def test_a_batch_without_any_modality_still_has_a_gradient():
+    model, batch = classifier(), rows().batch(range(4))
+    none = torch.zeros(4, dtype=torch.bool)
+    output = Supervised(Classification(["ant", "bee", "cat"]), 0.0, 0.0, 1.0)(
+        model, batch | {"text_mask": none, "image_mask": none}
+    )
+    output.loss.backward()
+    assert torch.isfinite(output.loss)

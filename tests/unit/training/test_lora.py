@@ -197,7 +197,7 @@ def test_both_stages_adapt_and_leave_a_plain_model(tmp_path, stages):
         tmp_path / "pretrained", tmp_path, tmp_path, tmp_path, tmp_path / "finetuned",
         params=FinetuneParams(
             task="classification", freezing=LORA, modality_dropout=0.0, label_smoothing=0.0,
-            classifier_dropout=0.0, training=training(num_epochs=2),
+            classifier_dropout=0.0, unimodal_weight=0.5, training=training(num_epochs=2),
         ),
         base=BASE, work=tmp_path / "work",
     )  # fmt: skip
@@ -209,7 +209,7 @@ def test_both_stages_adapt_and_leave_a_plain_model(tmp_path, stages):
         tmp_path / "finetuned", tmp_path, tmp_path, tmp_path, tmp_path / "adversarial",
         params=AdversarialFinetuneParams(
             attack=attack, clean_weight=1.0, adversarial_weight=1.0, modality_dropout=0.0,
-            label_smoothing=0.0, training=training(num_epochs=1),
+            label_smoothing=0.0, unimodal_weight=0.5, training=training(num_epochs=1),
         ),
         base=BASE, work=tmp_path / "more_work",
     )  # fmt: skip
