@@ -179,7 +179,9 @@ class FuselineModel(FuselinePreTrainedModel):
             sequences[name], present[name] = self._embed_features(name, features, hidden, rows)
         fused = self.fusion(sequences)
         unimodal = {name: sequence.mean() for name, sequence in sequences.items()}
-        return FuselineOutput(fused.pooled, fused.states, unimodal, present)
+        # Heads of pre-training lie outside the autocast that the trainer wraps this call in, and
+        # some kinds of fusion end in a product, which autocast leaves in bfloat16.
+        return FuselineOutput(fused.pooled.float(), fused.states, unimodal, present)
 
     def encode_image(self, pixel_values: Tensor) -> Tensor:
         """Frozen features (B, P, D) of pictures, rounded to float16 like the stored ones."""
