@@ -6,7 +6,6 @@ C classes, V vocabulary.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import Any
 
 import torch
@@ -17,27 +16,12 @@ from transformers import AutoConfig, PreTrainedModel
 from fuseline.modalities.image_encoder import ImageEncoder, build_image_encoder
 from fuseline.modalities.text_encoder import build_text_encoder
 from fuseline.model.configuration import FuselineConfig
+from fuseline.model.decoder import DecoderHead
 from fuseline.model.encoders import ENCODERS, FeatureEncoder
 from fuseline.model.fusion import FUSIONS, Sequence
-from fuseline.model.head import ClassifierOutput, UnimodalExperts, where_single
+from fuseline.model.heads import build_head
+from fuseline.model.output import FuselineOutput, TaskOutput
 from fuseline.registry import lookup
-
-
-@dataclass(frozen=True)
-class FuselineOutput:
-    """What the backbone gives.
-
-    Attributes:
-        pooled: (B, W) fused vector.
-        states: fused states by modality: `text` (B, T, W), `<modality>` (B, P, W).
-        unimodal: (B, W) mean of each modality before fusion.
-        present: (B,) bool by modality, False where the row lacks it.
-    """
-
-    pooled: Tensor
-    states: dict[str, Tensor]
-    unimodal: dict[str, Tensor]
-    present: dict[str, Tensor]
 
 
 class FuselinePreTrainedModel(PreTrainedModel):
@@ -179,9 +163,10 @@ class FuselineModel(FuselinePreTrainedModel):
             sequences[name], present[name] = self._embed_features(name, features, hidden, rows)
         fused = self.fusion(sequences)
         unimodal = {name: sequence.mean() for name, sequence in sequences.items()}
+        masks = {name: sequence.mask for name, sequence in sequences.items()}
         # Heads of pre-training lie outside the autocast that the trainer wraps this call in, and
         # some kinds of fusion end in a product, which autocast leaves in bfloat16.
-        return FuselineOutput(fused.pooled.float(), fused.states, unimodal, present)
+        return FuselineOutput(fused.pooled.float(), fused.states, masks, unimodal, present)
 
     def encode_image(self, pixel_values: Tensor) -> Tensor:
         """Frozen features (B, P, D) of pictures, rounded to float16 like the stored ones."""
@@ -306,30 +291,52 @@ class FuselineForPreTraining(FuselinePreTrainedModel):
         return functional.normalize(projected.float(), dim=-1)
 
 
-class FuselineForClassification(FuselinePreTrainedModel):
-    """The backbone with a linear classifier over the pooled vector, and one over each modality for
-    rows that have no other."""
+class FuselineForTasks(FuselinePreTrainedModel):
+    """The backbone with a head for each of `config.tasks`."""
 
     def __init__(self, config: FuselineConfig) -> None:
         super().__init__(config)
         self.fuseline = FuselineModel(config)
-        self.norm = nn.LayerNorm(config.hidden_size)
-        self.dropout = nn.Dropout(config.classifier_dropout)
-        self.classifier = nn.Linear(config.hidden_size, config.num_labels)
-        self.experts = UnimodalExperts(config)
+        # By position: a module may not bear every name that a column may.
+        self.heads = nn.ModuleList(build_head(config, task) for task in config.tasks)
         self.post_init()
+        # Transformers looks for shared weights in direct children alone, and a decoder lies deeper.
+        self.all_tied_weights_keys = self.get_expanded_tied_weights_keys(all_submodels=True)
 
     def get_input_embeddings(self) -> nn.Embedding:
         return self.fuseline.get_input_embeddings()
 
-    def forward(self, labels: Tensor | None = None, **inputs: Any) -> ClassifierOutput:
-        """Logits (B, C), float32; with `labels` (B,) also the mean cross-entropy."""
-        output = self.fuseline(**model_inputs(inputs))
-        fused = self.classifier(self.dropout(self.norm(output.pooled))).float()
-        alone = self.experts(output.unimodal)
-        logits = where_single(output.present, alone, fused)
-        loss = None if labels is None else functional.cross_entropy(logits, labels)
-        return ClassifierOutput(loss=loss, logits=logits, unimodal_logits=alone)
+    def forward(self, **batch: Any) -> TaskOutput:
+        """Logits of every task; a head that reads its labels finds them in the batch."""
+        output = self.fuseline(**model_inputs(batch))
+        given = [head(output, batch) for head in self.heads]
+        return TaskOutput([one.logits for one in given], [one.by_modality for one in given])
+
+    @torch.no_grad()
+    def generate(self, batch: dict[str, Any], task: int = 0, **options: Any) -> Tensor:
+        """Texts (B, L) of one task as token ids, padding after the end.
+
+        Args:
+            batch: as for a forward pass; labels play no part.
+            task: its place in `config.tasks`.
+            options: of Transformers' `generate`: `num_beams`, `do_sample`, `max_new_tokens`,
+                `prefix_allowed_tokens_fn` and the like.
+
+        Raises:
+            ValueError: a task that writes no texts.
+        """
+        head = self.heads[task]
+        if not isinstance(head, DecoderHead):
+            raise ValueError(
+                f"Task {task} of this model, {self.config.tasks[task]['kind']}, writes no texts."
+            )
+        return head.generate(self.fuseline(**model_inputs(batch)), **options)
+
+    def start_decoders(self) -> None:
+        """Let new decoders begin with the text encoder's word embeddings, if there is one."""
+        for head in self.heads:
+            if isinstance(head, DecoderHead) and self.fuseline.text_encoder is not None:
+                head.start_from(self.get_input_embeddings())
 
 
 def model_inputs(batch: dict[str, Any]) -> dict[str, Any]:

@@ -2,25 +2,34 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any, Protocol
 
+import numpy as np
 import torch
 from torch import Tensor
 
-from fuseline.objectives.base import Batch, ObjectiveOutput, mean_of_means, presence
+from fuseline.objectives.base import Batch, ObjectiveOutput, presence
 
 
 class SupervisedTask(Protocol):
     """What the objective needs of a task."""
 
-    def losses(self, logits: Tensor, labels: Tensor, *, smoothing: float = 0.0) -> Tensor: ...
+    key: str
+
+    def has_label(self, labels: np.ndarray) -> np.ndarray: ...
+
+    def losses(self, logits: Tensor, batch: Batch, *, smoothing: float = 0.0) -> Tensor: ...
+
+    def right(self, logits: Tensor, batch: Batch) -> Tensor: ...
 
 
 class Supervised:
-    """Mean task loss of a batch.
+    """Mean loss of a batch: of one task, or of several by their weights, over the weights' sum.
 
     Args:
-        task: gives per-example losses of logits and labels.
+        tasks: give losses of their own logits, the first task first.
+        weights: one for each task.
         modality_dropout: chance that a row with several modalities loses some of them (after
             Neverova et al. 2016, arXiv 1501.00102); never the last one.
         label_smoothing: share of the target spread over all classes.
@@ -31,12 +40,14 @@ class Supervised:
 
     def __init__(
         self,
-        task: SupervisedTask,
+        tasks: Sequence[SupervisedTask],
+        weights: Sequence[float],
         modality_dropout: float,
         label_smoothing: float,
         unimodal_weight: float,
     ) -> None:
-        self.task = task
+        self.tasks = tasks
+        self.shares = [weight / sum(weights) for weight in weights]
         self.modality_dropout = modality_dropout
         self.label_smoothing = label_smoothing
         self.unimodal_weight = unimodal_weight
@@ -49,31 +60,41 @@ class Supervised:
         """The batch with its modality dropout drawn, so that several passes share it."""
         return drop_modalities(batch, self.modality_dropout) if self.modality_dropout else batch
 
-    def losses(self, logits: Tensor, labels: Tensor) -> Tensor:
-        """Per-example losses (B,)."""
-        return self.task.losses(logits, labels, smoothing=self.label_smoothing)
-
-    def output(self, given: Any, batch: Batch) -> ObjectiveOutput:
-        """Mean loss, of each modality alone too, and the count of right predictions.
-
-        Args:
-            given: what the model gave: `logits` (B, C) and `unimodal_logits`, by modality.
-            batch: what it was given.
-        """
-        labels = batch["labels"]
-        loss = self.losses(given.logits, labels).mean()
-        if self.unimodal_weight and given.unimodal_logits:
-            loss = loss + self.unimodal_weight * self._unimodal_loss(given.unimodal_logits, batch)
-        return ObjectiveOutput(loss, (given.logits.argmax(-1) == labels).sum().item(), len(labels))
-
-    def _unimodal_loss(self, logits: dict[str, Tensor], batch: Batch) -> Tensor:
-        """Mean over modalities of each one's mean loss over the rows that have it."""
-        means = [
-            self.losses(logits[name][mask], batch["labels"][mask]).mean()
-            for name, mask in presence(batch).items()
-            if name in logits and mask.any()
+    def losses(self, output: Any, batch: Batch) -> Tensor:
+        """Per-example losses (B,) of a model's output; a row adds nothing to a task for which it
+        has no label."""
+        by_task = zip(self.tasks, self.shares, output.by_task, strict=True)
+        losses = [
+            share * task.losses(logits, batch, smoothing=self.label_smoothing)
+            for task, share, logits in by_task
         ]
-        return mean_of_means(means, next(iter(logits.values())))
+        return torch.stack(losses).sum(0)
+
+    def output(self, output: Any, batch: Batch) -> ObjectiveOutput:
+        """Mean loss, with what each modality says alone, and of the first task the rows that it
+        gets right among its own."""
+        first = self.tasks[0]
+        right = first.right(output.logits, batch).sum().item()
+        asked = first.has_label(batch[first.key].numpy()).sum()
+        loss = self.losses(output, batch).mean()
+        if self.unimodal_weight:
+            loss = loss + self.unimodal_weight * self._unimodal_loss(output, batch)
+        return ObjectiveOutput(loss, right, float(asked))
+
+    def _unimodal_loss(self, output: Any, batch: Batch) -> Tensor:
+        """Of each task the mean over modalities of their mean losses, each over the rows that have
+        the modality; of a head that asks no modality alone, and of a batch without any, nothing."""
+        present = {name: mask for name, mask in presence(batch).items() if mask.any()}
+        total: Tensor = output.logits.new_zeros(())
+        for task, share, alone in zip(self.tasks, self.shares, output.by_modality, strict=True):
+            means = [
+                task.losses(alone[name], batch, smoothing=self.label_smoothing)[mask].mean()
+                for name, mask in present.items()
+                if name in alone
+            ]
+            if means:
+                total = total + share * torch.stack(means).mean()
+        return total
 
 
 def drop_modalities(batch: Batch, chance: float) -> Batch:

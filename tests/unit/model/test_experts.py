@@ -1,8 +1,8 @@
 import torch
 
-from fuseline.model import FuselineForClassification
-from fuseline.model.head import UnimodalExperts, where_single
-from tests.tiny import EVERY, classifier, config, pretrainer, rows
+from fuseline.model import FuselineForTasks
+from fuseline.model.experts import UnimodalExperts, where_single
+from tests.tiny import EVERY, classification, classifier, config, pretrainer, rows
 
 
 def only(batch, *kept):
@@ -17,7 +17,7 @@ def test_a_row_with_one_modality_gets_its_experts_logits():
     model, batch = classifier(modalities=EVERY), rows(modalities=EVERY).batch(range(6))
     for name in EVERY:
         output = model(**only(batch, name))
-        assert torch.equal(output.logits, output.unimodal_logits[name])
+        assert torch.equal(output.logits, output.by_modality[0][name])
 
 
 def test_a_row_with_several_or_none_gets_the_fused_logits():
@@ -25,7 +25,8 @@ def test_a_row_with_several_or_none_gets_the_fused_logits():
     for kept in (("text", "image"), ("image", "audio", "tabular"), ()):
         partial = only(batch, *kept)
         pooled = model.fuseline(**{k: v for k, v in partial.items() if k[:2] not in ("la", "gr")})
-        fused = model.classifier(model.norm(pooled.pooled))
+        head = model.heads[0]
+        fused = head.classifier(head.norm(pooled.pooled))
         assert torch.equal(model(**partial).logits, fused)
 
 
@@ -40,27 +41,27 @@ def test_rows_of_a_batch_are_told_apart():
 
 def test_a_model_of_one_modality_has_no_experts():
     model, batch = classifier(modalities=["audio"]), rows(modalities=["audio"]).batch([0, 1])
-    assert not list(model.experts.parameters())
-    assert model(**batch).unimodal_logits == {}
+    assert not list(model.heads[0].experts.parameters())
+    assert model(**batch).by_modality == [{}]
 
 
 def test_a_modality_that_is_not_given_is_absent():
     model, batch = classifier(), rows().batch(range(6))
     given = {name: batch[name] for name in ("input_ids", "attention_mask")}
     output = model(**given)
-    assert torch.equal(output.logits, output.unimodal_logits["text"])
+    assert torch.equal(output.logits, output.by_modality[0]["text"])
 
 
 def test_an_expert_hears_its_own_modality_only():
     model, batch = classifier(), rows().batch(range(6))
-    before = model(**batch).unimodal_logits
-    after = model(**(batch | {"input_ids": batch["input_ids"].flip(0)})).unimodal_logits
+    before = model(**batch).by_modality[0]
+    after = model(**(batch | {"input_ids": batch["input_ids"].flip(0)})).by_modality[0]
     assert torch.equal(before["image"], after["image"])
     assert not torch.allclose(before["text"], after["text"])
 
 
 def test_experts_give_float32_under_autocast():
-    experts = UnimodalExperts(config())
+    experts = UnimodalExperts(config(), 3)
     with torch.autocast("cpu", dtype=torch.bfloat16):
         logits = experts({"text": torch.zeros(2, 16), "image": torch.zeros(2, 16)})
     assert logits["text"].dtype == torch.float32
@@ -69,7 +70,8 @@ def test_experts_give_float32_under_autocast():
 
 def test_a_pretrained_model_gets_new_experts(tmp_path):
     pretrainer().save_pretrained(tmp_path)
-    model = FuselineForClassification.from_pretrained(tmp_path, num_labels=5)
-    for layer in model.experts.layers.values():
+    entry = classification() | {"head": {"kind": "pooled", "size": 5}}
+    model = FuselineForTasks.from_pretrained(tmp_path, tasks=[entry])
+    for layer in model.heads[0].experts.layers.values():
         assert layer.weight.shape == (5, 16)
         assert 0.01 < layer.weight.std() < 0.03
