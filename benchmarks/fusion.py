@@ -13,7 +13,7 @@ from fuseline.model.fusion import FUSIONS
 
 SALTS = (11, 12, 13)
 # Nothing here reads how robust a model is, which is what most of an evaluation goes to.
-NO_ATTACKS = {
+FEW_ATTACKS = {
     "evaluate.robustness.attack.num_steps": 1,
     "evaluate.robustness.num_restarts": 1,
     "evaluate.robustness.scales": [0.5, 1.0],
@@ -26,7 +26,7 @@ def main() -> None:
     figures: dict[str, list[list[float]]] = {kind: [] for kind in FUSIONS}
     for salt in SALTS:
         with clean_clone() as clone:
-            change_params(clone, NO_ATTACKS | {"ingest.split.salt": salt})
+            change_params(clone, FEW_ATTACKS | {"ingest.split.salt": salt})
             for kind in FUSIONS:
                 change_params(clone, {"pretrain.model.fusion.kind": kind})
                 figures[kind].append(measured(clone))

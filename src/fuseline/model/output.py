@@ -1,7 +1,6 @@
 """What the models give.
 
-Shapes: B batch, T tokens, P positions of a feature modality, W width,
-K outputs of a task.
+Shapes: B batch, T tokens, P positions of a feature modality, W width, K outputs of a task.
 """
 
 from __future__ import annotations
@@ -37,8 +36,8 @@ class HeadOutput:
 
     Attributes:
         logits: float32; their shape is the head's.
-        by_modality: (B, K) float32, what each modality says alone; empty for a head that does not
-            ask them one by one.
+        by_modality: (B, K) float32 logits of each modality alone; empty for a head without
+            experts.
     """
 
     logits: Tensor
@@ -52,7 +51,8 @@ class TaskOutput:
     Attributes:
         by_task: logits of every task, float32, in the order of `config.tasks`; their shapes are
             the heads'.
-        by_modality: for every task what each modality says alone, as its head gives it.
+        by_modality: of every task, in that order, the logits of each modality alone; empty where
+            its head has no experts.
     """
 
     by_task: list[Tensor]

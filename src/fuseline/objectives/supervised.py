@@ -33,9 +33,9 @@ class Supervised:
         modality_dropout: chance that a row with several modalities loses some of them (after
             Neverova et al. 2016, arXiv 1501.00102); never the last one.
         label_smoothing: share of the target spread over all classes.
-        unimodal_weight: of the experts' loss, the mean over modalities of each one's over the rows
-            that have it, beside the fused one's 1 (Wang et al. 2020, arXiv 1905.12681; the paper
-            estimates a weight for each).
+        unimodal_weight: of the experts' loss, for each task whose head has them the mean over
+            modalities of each one's over the rows that have it, beside the task's own at 1 (Wang et
+            al. 2020, arXiv 1905.12681; the paper estimates a weight for each).
     """
 
     def __init__(
@@ -82,8 +82,8 @@ class Supervised:
         return ObjectiveOutput(loss, right, float(asked))
 
     def _unimodal_loss(self, output: Any, batch: Batch) -> Tensor:
-        """Of each task the mean over modalities of their mean losses, each over the rows that have
-        the modality; of a head that asks no modality alone, and of a batch without any, nothing."""
+        """Of the tasks by their shares; 0 from a head without experts, and from a batch without any
+        modality. As in `losses`, a row without a task's label counts with a loss of 0."""
         present = {name: mask for name, mask in presence(batch).items() if mask.any()}
         total: Tensor = output.logits.new_zeros(())
         for task, share, alone in zip(self.tasks, self.shares, output.by_modality, strict=True):
