@@ -7,6 +7,7 @@ import sys
 BENCHMARKS = {
     "pipeline": "wall time and memory of the whole pipeline, and of a run with nothing to do",
     "quality": "scores over split salts, beside the twin",
+    "fusion": "the kinds of fusion beside each other",
     "images": "feature extraction beside a one-by-one Transformers loop",
     "growth": "what one per cent more rows costs",
     "million": "ingest and tokenize of 100,000 and 1,000,000 rows",

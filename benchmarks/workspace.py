@@ -9,6 +9,9 @@ import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from typing import Any
+
+from ruamel.yaml import YAML
 
 ROOT = Path(__file__).resolve().parent.parent
 BIN = Path(sys.executable).parent
@@ -33,3 +36,17 @@ def run(clone: Path, *command: str) -> None:
         "PYTHONPATH": str(clone / "src"),
     }
     subprocess.run(command, cwd=clone, check=True, env=os.environ | paths)
+
+
+def change_params(clone: Path, values: dict[str, Any]) -> None:
+    """Change keys of the clone's params file, given by their dotted names; comments are kept."""
+    path, yaml = clone / "params.yaml", YAML()
+    content = yaml.load(path.read_text(encoding="utf-8"))
+    for name, value in values.items():
+        *sections, key = name.split(".")
+        at = content
+        for section in sections:
+            at = at[section]
+        at[key] = value
+    with path.open("w", encoding="utf-8") as file:
+        yaml.dump(content, file)

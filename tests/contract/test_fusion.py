@@ -4,6 +4,7 @@ import pytest
 import torch
 
 from fuseline.model.fusion import FUSIONS
+from fuseline.model.modeling import model_inputs
 from tests.tiny import EVERY, FEATURES, POSITIONS, classifier, pretrainer, rows
 
 SETS = [EVERY, ["image", "audio"], ["tabular"], ["text"], ["video"]]
@@ -94,3 +95,13 @@ def test_rows_do_not_see_each_other(kind):
     together = model(**data.batch(range(6))).logits
     alone = torch.cat([model(**data.batch([row])).logits for row in range(6)])
     assert torch.allclose(together, alone, atol=1e-5)
+
+
+@pytest.mark.parametrize("kind", FUSIONS)
+def test_all_that_the_backbone_gives_is_float32_under_autocast(kind):
+    """The heads of pre-training are called outside the autocast around it."""
+    batch = model_inputs(rows().batch(range(6)))
+    with torch.autocast("cpu", dtype=torch.bfloat16):
+        output = pretrainer(kind).fuseline(**batch)
+    given = [output.pooled, *output.states.values(), *output.unimodal.values()]
+    assert {values.dtype for values in given} == {torch.float32}

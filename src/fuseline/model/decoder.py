@@ -14,7 +14,7 @@ from transformers import BertConfig, BertLMHeadModel, DynamicCache, EncoderDecod
 from fuseline.dataset import NO_LABEL
 from fuseline.errors import ConfigError
 from fuseline.model.configuration import FuselineConfig
-from fuseline.model.output import FuselineOutput
+from fuseline.model.output import FuselineOutput, HeadOutput
 
 Batch = dict[str, Any]
 
@@ -50,7 +50,7 @@ class DecoderHead(nn.Module):
             with torch.no_grad():
                 own[:shared] = words.weight[:shared]
 
-    def forward(self, output: FuselineOutput, batch: Batch) -> Tensor:
+    def forward(self, output: FuselineOutput, batch: Batch) -> HeadOutput:
         """Logits of each token after those before it in the labels (B, L'), cut to the batch's
         longest text; without labels those of the first token alone, (B, 1, V)."""
         states, mask = self._context(output)
@@ -60,7 +60,7 @@ class DecoderHead(nn.Module):
             encoder_attention_mask=mask,
             use_cache=False,
         ).logits
-        return logits.float()
+        return HeadOutput(logits.float())
 
     def generate(self, output: FuselineOutput, **options: Any) -> Tensor:
         """Token ids (B, L), the start left out, padding after the end.

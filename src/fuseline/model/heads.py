@@ -13,25 +13,29 @@ from torch.nn import functional
 
 from fuseline.model.configuration import FuselineConfig
 from fuseline.model.decoder import DecoderHead
-from fuseline.model.output import FuselineOutput
+from fuseline.model.experts import UnimodalExperts, where_single
+from fuseline.model.output import FuselineOutput, HeadOutput
 from fuseline.registry import lookup
 
 Batch = dict[str, Any]
 
 
 class PooledHead(nn.Module):
-    """A linear layer over the pooled vector: (B, K)."""
+    """A linear layer over the pooled vector, and one over each modality for rows that have no
+    other: (B, K)."""
 
     def __init__(self, config: FuselineConfig, facts: dict[str, Any]) -> None:
         super().__init__()
         self.norm = nn.LayerNorm(config.hidden_size)
         self.dropout = nn.Dropout(config.classifier_dropout)
         self.classifier = nn.Linear(config.hidden_size, facts["size"])
+        self.experts = UnimodalExperts(config, facts["size"])
 
-    def forward(self, output: FuselineOutput, batch: Batch) -> Tensor:
+    def forward(self, output: FuselineOutput, batch: Batch) -> HeadOutput:
         del batch
-        logits: Tensor = self.classifier(self.dropout(self.norm(output.pooled)))
-        return logits.float()
+        fused = self.classifier(self.dropout(self.norm(output.pooled))).float()
+        alone = self.experts(output.unimodal)
+        return HeadOutput(where_single(output.present, alone, fused), alone)
 
 
 class TokenHead(nn.Module):
@@ -43,10 +47,10 @@ class TokenHead(nn.Module):
         self.dropout = nn.Dropout(config.classifier_dropout)
         self.classifier = nn.Linear(config.hidden_size, facts["size"])
 
-    def forward(self, output: FuselineOutput, batch: Batch) -> Tensor:
+    def forward(self, output: FuselineOutput, batch: Batch) -> HeadOutput:
         del batch
         logits: Tensor = self.classifier(self.dropout(self.norm(output.states["text"])))
-        return logits.float()
+        return HeadOutput(logits.float())
 
 
 class ContrastiveHead(nn.Module):
@@ -67,13 +71,14 @@ class ContrastiveHead(nn.Module):
         )
         self.logit_scale = nn.Parameter(torch.tensor(2.6593))
 
-    def forward(self, output: FuselineOutput, batch: Batch) -> Tensor:
+    def forward(self, output: FuselineOutput, batch: Batch) -> HeadOutput:
         del batch
         vectors = [
             functional.normalize(project(output.unimodal[name]).float(), dim=-1)
             for name, project in self.contrastive_heads.items()
         ]
-        return torch.stack(vectors, dim=1) * (self.logit_scale.clamp_max(4.6052) / 2).exp()
+        scale = (self.logit_scale.clamp_max(4.6052) / 2).exp()
+        return HeadOutput(torch.stack(vectors, dim=1) * scale)
 
 
 HEADS: dict[str, type[nn.Module]] = {

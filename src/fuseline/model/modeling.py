@@ -152,19 +152,21 @@ class FuselineModel(FuselinePreTrainedModel):
         """
         if pixel_values is not None:
             features["image_features"] = self.encode_image(pixel_values)
-        sequences = {}
+        sequences, present = {}, {}
         if self.text_encoder is not None:
-            sequences["text"] = self._embed_text(
+            sequences["text"], present["text"] = self._embed_text(
                 input_ids, attention_mask, inputs_embeds, token_type_ids, text_mask
             )
         rows = _num_rows([text_mask, *(s.states for s in sequences.values()), *features.values()])
         for name in self.config.features:
             hidden = (masked_positions or {}).get(name)
-            sequences[name] = self._embed_features(name, features, hidden, rows)
+            sequences[name], present[name] = self._embed_features(name, features, hidden, rows)
         fused = self.fusion(sequences)
         unimodal = {name: sequence.mean() for name, sequence in sequences.items()}
         masks = {name: sequence.mask for name, sequence in sequences.items()}
-        return FuselineOutput(fused.pooled, fused.states, masks, unimodal)
+        # Heads of pre-training lie outside the autocast that the trainer wraps this call in, and
+        # some kinds of fusion end in a product, which autocast leaves in bfloat16.
+        return FuselineOutput(fused.pooled.float(), fused.states, masks, unimodal, present)
 
     def encode_image(self, pixel_values: Tensor) -> Tensor:
         """Frozen features (B, P, D) of pictures, rounded to float16 like the stored ones."""
@@ -180,7 +182,7 @@ class FuselineModel(FuselinePreTrainedModel):
         inputs_embeds: Tensor | None,
         token_type_ids: Tensor | None,
         text_mask: Tensor | None,
-    ) -> Sequence:
+    ) -> tuple[Sequence, Tensor]:
         tokens = input_ids if inputs_embeds is None else inputs_embeds
         if tokens is None:
             raise ValueError("input_ids or inputs_embeds is required; absent text is [CLS] [SEP].")
@@ -196,11 +198,11 @@ class FuselineModel(FuselinePreTrainedModel):
         states: Tensor = output.last_hidden_state
         present = _ones(states[:, 0, 0]) if text_mask is None else text_mask
         sequence: Sequence = self.embeddings["text"](states, attention_mask.bool(), present)
-        return sequence
+        return sequence, present
 
     def _embed_features(
         self, name: str, features: dict[str, Tensor], hidden: Tensor | None, rows: int
-    ) -> Sequence:
+    ) -> tuple[Sequence, Tensor]:
         values = features.get(f"{name}_features")
         if values is None:
             shape = self.config.features[name]
@@ -209,7 +211,7 @@ class FuselineModel(FuselinePreTrainedModel):
         else:
             present = features.get(f"{name}_mask", _ones(values[:, 0, 0]))
         sequence: Sequence = self.embeddings[name](values, _ones(values[..., 0]), present, hidden)
-        return sequence
+        return sequence, present
 
 
 def _num_rows(tensors: list[Tensor | None]) -> int:
@@ -307,7 +309,8 @@ class FuselineForTasks(FuselinePreTrainedModel):
     def forward(self, **batch: Any) -> TaskOutput:
         """Logits of every task; a head that reads its labels finds them in the batch."""
         output = self.fuseline(**model_inputs(batch))
-        return TaskOutput([head(output, batch) for head in self.heads])
+        given = [head(output, batch) for head in self.heads]
+        return TaskOutput([one.logits for one in given], [one.by_modality for one in given])
 
     @torch.no_grad()
     def generate(self, batch: dict[str, Any], task: int = 0, **options: Any) -> Tensor:

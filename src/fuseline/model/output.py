@@ -1,8 +1,11 @@
-"""What the models give. Shapes: B batch, T tokens, P positions of a feature modality, W width."""
+"""What the models give.
+
+Shapes: B batch, T tokens, P positions of a feature modality, W width, K outputs of a task.
+"""
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from torch import Tensor
 
@@ -17,12 +20,28 @@ class FuselineOutput:
         masks: by modality, (B, T) or (B, P) bool, False where there is nothing; an absent modality
             keeps its first position.
         unimodal: (B, W) mean of each modality before fusion.
+        present: (B,) bool by modality, False where the row lacks it.
     """
 
     pooled: Tensor
     states: dict[str, Tensor]
     masks: dict[str, Tensor]
     unimodal: dict[str, Tensor]
+    present: dict[str, Tensor]
+
+
+@dataclass(frozen=True)
+class HeadOutput:
+    """What a task's head gives.
+
+    Attributes:
+        logits: float32; their shape is the head's.
+        by_modality: (B, K) float32 logits of each modality alone; empty for a head without
+            experts.
+    """
+
+    logits: Tensor
+    by_modality: dict[str, Tensor] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
@@ -32,9 +51,12 @@ class TaskOutput:
     Attributes:
         by_task: logits of every task, float32, in the order of `config.tasks`; their shapes are
             the heads'.
+        by_modality: of every task, in that order, the logits of each modality alone; empty where
+            its head has no experts.
     """
 
     by_task: list[Tensor]
+    by_modality: list[dict[str, Tensor]]
 
     @property
     def logits(self) -> Tensor:

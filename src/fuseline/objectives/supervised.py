@@ -33,6 +33,9 @@ class Supervised:
         modality_dropout: chance that a row with several modalities loses some of them (after
             Neverova et al. 2016, arXiv 1501.00102); never the last one.
         label_smoothing: share of the target spread over all classes.
+        unimodal_weight: of the experts' loss, for each task whose head has them the mean over
+            modalities of each one's over the rows that have it, beside the task's own at 1 (Wang et
+            al. 2020, arXiv 1905.12681; the paper estimates a weight for each).
     """
 
     def __init__(
@@ -41,11 +44,13 @@ class Supervised:
         weights: Sequence[float],
         modality_dropout: float,
         label_smoothing: float,
+        unimodal_weight: float,
     ) -> None:
         self.tasks = tasks
         self.shares = [weight / sum(weights) for weight in weights]
         self.modality_dropout = modality_dropout
         self.label_smoothing = label_smoothing
+        self.unimodal_weight = unimodal_weight
 
     def __call__(self, model: Any, batch: Batch) -> ObjectiveOutput:
         batch = self.prepare(batch)
@@ -66,11 +71,30 @@ class Supervised:
         return torch.stack(losses).sum(0)
 
     def output(self, output: Any, batch: Batch) -> ObjectiveOutput:
-        """Mean loss, and of the first task the rows that it gets right among its own."""
+        """Mean loss, with what each modality says alone, and of the first task the rows that it
+        gets right among its own."""
         first = self.tasks[0]
         right = first.right(output.logits, batch).sum().item()
         asked = first.has_label(batch[first.key].numpy()).sum()
-        return ObjectiveOutput(self.losses(output, batch).mean(), right, float(asked))
+        loss = self.losses(output, batch).mean()
+        if self.unimodal_weight:
+            loss = loss + self.unimodal_weight * self._unimodal_loss(output, batch)
+        return ObjectiveOutput(loss, right, float(asked))
+
+    def _unimodal_loss(self, output: Any, batch: Batch) -> Tensor:
+        """Of the tasks by their shares; 0 from a head without experts, and from a batch without any
+        modality. As in `losses`, a row without a task's label counts with a loss of 0."""
+        present = {name: mask for name, mask in presence(batch).items() if mask.any()}
+        total: Tensor = output.logits.new_zeros(())
+        for task, share, alone in zip(self.tasks, self.shares, output.by_modality, strict=True):
+            means = [
+                task.losses(alone[name], batch, smoothing=self.label_smoothing)[mask].mean()
+                for name, mask in present.items()
+                if name in alone
+            ]
+            if means:
+                total = total + share * torch.stack(means).mean()
+        return total
 
 
 def drop_modalities(batch: Batch, chance: float) -> Batch:

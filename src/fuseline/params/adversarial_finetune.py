@@ -18,4 +18,5 @@ class AdversarialFinetuneParams(Section):
     adversarial_weight: Positive
     modality_dropout: Share
     label_smoothing: Annotated[float, Field(ge=0.0, lt=1.0)]
+    unimodal_weight: NonNegative
     training: TrainingParams

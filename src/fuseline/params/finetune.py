@@ -7,7 +7,7 @@ from typing import Annotated, Literal
 from pydantic import Field, field_validator
 
 from fuseline.config import Section
-from fuseline.params.base import Count, Positive, Share
+from fuseline.params.base import Count, NonNegative, Positive, Share
 from fuseline.params.training import TrainingParams
 
 
@@ -69,6 +69,7 @@ class FinetuneParams(Section):
     modality_dropout: Share
     label_smoothing: Annotated[float, Field(ge=0.0, lt=1.0)]
     classifier_dropout: Share
+    unimodal_weight: NonNegative
     training: TrainingParams
 
     @field_validator("tasks")

@@ -69,8 +69,13 @@ def adversarial_finetune(
     data, tasks = with_labels(rows, cells, entries), build_tasks(entries)
     check_splits(data, tasks, examples)
     attack = build_attack(params.attack)
-    weights = [entry["weight"] for entry in entries]
-    inner = Supervised(tasks, weights, params.modality_dropout, params.label_smoothing)
+    inner = Supervised(
+        tasks,
+        [entry["weight"] for entry in entries],
+        params.modality_dropout,
+        params.label_smoothing,
+        params.unimodal_weight,
+    )
     selection = Selection("clean_and_robust", greater_is_better=True)
     dev = data.select("dev")
     freezing = FreezingParams.model_validate(model.config.freezing)

@@ -67,7 +67,13 @@ def finetune(
         counts = apply_freezing(model, params.freezing)
         history = train(
             model,
-            Supervised(tasks, weights, params.modality_dropout, params.label_smoothing),
+            Supervised(
+                tasks,
+                weights,
+                params.modality_dropout,
+                params.label_smoothing,
+                params.unimodal_weight,
+            ),
             data.select("train"),
             Development(tasks, data.select("dev"), base.precision),
             params=params.training,

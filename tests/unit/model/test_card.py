@@ -30,6 +30,7 @@ PARAMS = AdversarialFinetuneParams(
         random_start=True,
     ),
     clean_weight=1.0, adversarial_weight=1.0, modality_dropout=0.1, label_smoothing=0.1,
+    unimodal_weight=0.5,
     training=TRAINING,
 )  # fmt: skip
 

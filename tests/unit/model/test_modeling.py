@@ -91,8 +91,9 @@ def test_freezing_policies_train_exactly_what_they_say():
 
     everything = trained("none")
     text = {name for name in everything if ".text_encoder." in name}
-    parts = ("norm.weight", "norm.bias", "classifier.weight", "classifier.bias")
-    head = {f"heads.0.{part}" for part in parts}
+    head = {name for name in everything if not name.startswith("fuseline.")}
+    layers = {"norm", "classifier", "experts.norms.text", "experts.layers.image"}
+    assert {f"heads.0.{layer}.{kind}" for layer in layers for kind in ("weight", "bias")} < head
     assert trained("head") == head
     assert trained("all") == everything - text
     top = {name for name in text if ".encoder.layer.1." in name}

@@ -12,7 +12,7 @@ from tests.tiny import classifier, rows
 TASK = Classification("label", {"labels": ["ant", "bee", "cat"]})
 
 
-def objective(epsilon=0.5, kind="pgd", clean_weight=1.0):
+def objective(epsilon=0.5, kind="pgd", clean_weight=1.0, unimodal_weight=0.0):
     params = AttackParams(
         kind=kind,
         norm="l2",
@@ -21,7 +21,7 @@ def objective(epsilon=0.5, kind="pgd", clean_weight=1.0):
         step_size=0.5,
         random_start=False,
     )
-    inner = Supervised([TASK], [1.0], 0.2, 0.1)
+    inner = Supervised([TASK], [1.0], 0.2, 0.1, unimodal_weight)
     return AdversarialObjective(inner, build_attack(params), clean_weight, 1.0)
 
 
@@ -65,3 +65,11 @@ def test_the_loss_under_attack_is_above_the_clean_one():
     torch.manual_seed(0)
     clean = objective(2.0, clean_weight=1e9)(model, batch).loss
     assert attacked > clean
+
+
+def test_what_each_modality_says_alone_counts_with_the_clean_loss():
+    model, batch = classifier().train(), rows().batch(range(8))
+    objective(unimodal_weight=0.5)(model, batch).loss.backward()
+    assert all(
+        layer.weight.grad.abs().sum() > 0 for layer in model.heads[0].experts.layers.values()
+    )

@@ -30,7 +30,7 @@ def run(work, model, *, data=None, objective=None, **changes):
     torch.manual_seed(1)
     return train(
         model,
-        objective or Supervised([TASK], [1.0], 0.2, 0.1),
+        objective or Supervised([TASK], [1.0], 0.2, 0.1, 0.5),
         data,
         Development([TASK], rows(24, seed=1), "fp32"),
         params=training(**changes),
@@ -43,7 +43,7 @@ def run(work, model, *, data=None, objective=None, **changes):
 
 def dying(after_calls: int):
     """An objective that is killed at a given call."""
-    inner, calls = Supervised([TASK], [1.0], 0.2, 0.1), 0
+    inner, calls = Supervised([TASK], [1.0], 0.2, 0.1, 0.5), 0
 
     def objective(model, batch):
         nonlocal calls
@@ -225,7 +225,7 @@ def test_a_loss_that_is_not_finite_stops_before_the_weights_move(tmp_path):
     before = weights(model)
 
     def objective(model, batch):
-        output = Supervised([TASK], [1.0], 0.0, 0.0)(model, batch)
+        output = Supervised([TASK], [1.0], 0.0, 0.0, 0.5)(model, batch)
         return type(output)(output.loss * float("nan"))
 
     with pytest.raises(ContractError, match="the loss is nan at step 1"):
@@ -259,7 +259,7 @@ def test_evaluation_does_not_disturb_training(tmp_path, uninterrupted):
     torch.manual_seed(1)
     train(
         model,
-        Supervised([TASK], [1.0], 0.2, 0.1),
+        Supervised([TASK], [1.0], 0.2, 0.1, 0.5),
         rows(48),
         Drawing([TASK], rows(24, seed=1), "fp32"),
         params=training(),

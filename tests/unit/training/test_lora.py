@@ -201,7 +201,7 @@ def test_both_stages_adapt_and_leave_a_plain_model(tmp_path, stages):
             tasks=[TaskParams(kind="classification", target="label", weight=1.0)],
             generation=DecoderParams(num_layers=1, num_heads=1, max_length_tokens=8),
             freezing=LORA, modality_dropout=0.0, label_smoothing=0.0, classifier_dropout=0.0,
-            training=training(num_epochs=2),
+            unimodal_weight=0.5, training=training(num_epochs=2),
         ),
         base=BASE, work=tmp_path / "work",
     )  # fmt: skip
@@ -213,7 +213,7 @@ def test_both_stages_adapt_and_leave_a_plain_model(tmp_path, stages):
         tmp_path / "finetuned", tmp_path, tmp_path, tmp_path, tmp_path / "adversarial",
         params=AdversarialFinetuneParams(
             attack=attack, clean_weight=1.0, adversarial_weight=1.0, modality_dropout=0.0,
-            label_smoothing=0.0, training=training(num_epochs=1),
+            label_smoothing=0.0, unimodal_weight=0.5, training=training(num_epochs=1),
         ),
         base=BASE, work=tmp_path / "more_work",
     )  # fmt: skip
