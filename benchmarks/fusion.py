@@ -8,16 +8,10 @@ from pathlib import Path
 
 import numpy as np
 
-from benchmarks.workspace import change_params, clean_clone, run
+from benchmarks.workspace import FEW_ATTACKS, change_params, clean_clone, run
 from fuseline.model.fusion import FUSIONS
 
 SALTS = (11, 12, 13)
-# Nothing here reads how robust a model is, which is what most of an evaluation goes to.
-FEW_ATTACKS = {
-    "evaluate.robustness.attack.num_steps": 1,
-    "evaluate.robustness.num_restarts": 1,
-    "evaluate.robustness.scales": [0.5, 1.0],
-}
 COLUMNS = ("accuracy", "macro-F1", "text only", "image only", "fine-tuning, s", "parameters")
 
 

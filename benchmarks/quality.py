@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from benchmarks.workspace import change_params, clean_clone, run
+from benchmarks.workspace import FEW_ATTACKS, change_params, clean_clone, run
 
 SALTS = range(5)
 METRICS = ("accuracy", "macro_f1")
@@ -29,7 +29,7 @@ def main() -> None:
     results = []
     for salt in SALTS:
         with clean_clone() as clone:
-            change_params(clone, {"ingest.split.salt": salt})
+            change_params(clone, FEW_ATTACKS | {"ingest.split.salt": salt})
             run(clone, "dvc", "repro", "--quiet", "evaluate@finetuned")
             results.append(json.loads((clone / "metrics/evaluate/finetuned.json").read_text()))
         print(json.dumps({"salt": salt} | headline(results[-1])), flush=True)

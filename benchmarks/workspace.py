@@ -15,6 +15,13 @@ from ruamel.yaml import YAML
 
 ROOT = Path(__file__).resolve().parent.parent
 BIN = Path(sys.executable).parent
+# For benchmarks that read nothing of how robust a model is, which is what most of an evaluation
+# goes to.
+FEW_ATTACKS = {
+    "evaluate.robustness.attack.num_steps": 1,
+    "evaluate.robustness.num_restarts": 1,
+    "evaluate.robustness.scales": [0.5, 1.0],
+}
 
 
 @contextmanager
