@@ -1,5 +1,5 @@
-"""The contrastive loss of a pair of modalities, for pre-training and for retrieval (InfoNCE: van den
-Oord et al. 2018, arXiv 1807.03748)."""
+"""The contrastive loss of two modalities, for pre-training and for retrieval (InfoNCE: van den Oord
+et al. 2018, arXiv 1807.03748)."""
 
 from __future__ import annotations
 
