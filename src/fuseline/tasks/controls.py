@@ -1,0 +1,208 @@
+"""What a text can be asked to be like: values of references, and whether a written text fits one.
+
+Words are runs of letters and digits without case and accents, so that the spacing of a decoded
+text counts for nothing.
+"""
+
+from __future__ import annotations
+
+import math
+import unicodedata
+from abc import ABC, abstractmethod
+from collections import Counter
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any, ClassVar
+
+import regex
+
+from fuseline.errors import ContractError
+from fuseline.params.finetune import ANSWER, ControlName, DecoderParams
+
+Facts = dict[str, Any]
+# A language's commonest ones tell it from others; three hundred are Cavnar and Trenkle's number.
+NUM_PIECES = 300
+
+
+@dataclass(frozen=True)
+class Reference:
+    """A text to write, as the tokenizer normalises it, and the language that its row names."""
+
+    text: str
+    lang: str | None = None
+
+
+class Control(ABC):
+    """One thing to ask for.
+
+    Args:
+        facts: what `learn` gave: `values`, and what the control needs to tell them.
+    """
+
+    name: ClassVar[ControlName]
+
+    def __init__(self, facts: Facts) -> None:
+        self.facts = facts
+
+    @property
+    def values(self) -> list[str]:
+        """Known ones."""
+        values: list[str] = self.facts["values"]
+        return values
+
+    @classmethod
+    def learn(cls, references: Sequence[Reference], params: DecoderParams, where: str) -> Facts:
+        """What must be known of the references to train on: JSON.
+
+        Raises:
+            ContractError: their values are all the same, and so nothing can be asked for.
+        """
+        facts = cls._learn(references, params)
+        control = cls(facts)
+        found = {control.of(reference) for reference in references} - {None}
+        if len(found) < 2:
+            raise ContractError(
+                f"{where}: expected texts of several values of {cls.name} in the training split,"
+                f" found {', '.join(map(str, found)) or 'none'}. Take {cls.name} out of"
+                " finetune.generation.controls, or choose another target."
+            )
+        return facts | {"values": sorted(map(str, found))}
+
+    @classmethod
+    def _learn(cls, references: Sequence[Reference], params: DecoderParams) -> Facts:
+        del references, params
+        return {}
+
+    def of(self, reference: Reference) -> str | None:
+        """Its value, None for one that has none."""
+        return self.told(reference.text)
+
+    @abstractmethod
+    def told(self, text: str) -> str | None:
+        """The value that a text alone tells."""
+
+    def fits(self, text: str, value: str) -> bool:
+        """Whether a written text obeys."""
+        return self.told(text) == value
+
+
+class Language(Control):
+    """The language that the row names; a written text's is the likeliest of those trained on, by
+    naive Bayes over runs of one to three characters (as Cavnar and Trenkle 1994, who compare
+    ranks instead)."""
+
+    name = "language"
+
+    @classmethod
+    def _learn(cls, references: Sequence[Reference], params: DecoderParams) -> Facts:
+        del params
+        counts: dict[str, Counter[str]] = {}
+        for reference in references:
+            if reference.lang:
+                counts.setdefault(reference.lang, Counter()).update(_pieces(reference.text))
+        # Ties by the alphabet, so that facts do not hang on the order of rows.
+        return {
+            "pieces": {
+                lang: dict(sorted(found.items(), key=lambda item: (-item[1], item[0]))[:NUM_PIECES])
+                for lang, found in sorted(counts.items())
+            }
+        }
+
+    def of(self, reference: Reference) -> str | None:
+        return reference.lang or None
+
+    def told(self, text: str) -> str | None:
+        pieces = self.facts["pieces"]
+        known = set().union(*pieces.values())
+        found = [piece for piece in _pieces(text) if piece in known]
+        if not found:
+            return None
+
+        def likelihood(lang: str) -> float:
+            counts = pieces[lang]
+            total = sum(counts.values()) + len(known)
+            return sum(math.log((counts.get(piece, 0) + 1) / total) for piece in found)
+
+        return str(max(pieces, key=likelihood))
+
+
+class Length(Control):
+    """`short`, `medium` or `long` by the number of words: thirds of the references, as nearly as
+    whole numbers allow."""
+
+    name = "length"
+
+    @classmethod
+    def _learn(cls, references: Sequence[Reference], params: DecoderParams) -> Facts:
+        del params
+        lengths = sorted(len(words(reference.text)) for reference in references)
+        # Cutting off the longest as well would leave nothing beyond.
+        cuts = sorted(set(lengths) - {max(lengths, default=0)}) or [max(lengths, default=0)]
+        below = {
+            cut: sum(length <= cut for length in lengths) / max(1, len(lengths)) for cut in cuts
+        }
+        nearest = [min(cuts, key=lambda cut: abs(below[cut] - share)) for share in (1 / 3, 2 / 3)]
+        return {"short": nearest[0], "medium": nearest[1]}
+
+    def told(self, text: str) -> str | None:
+        length = len(words(text))
+        if length <= self.facts["short"]:
+            return "short"
+        return "medium" if length <= self.facts["medium"] else "long"
+
+
+class Style(Control):
+    """`question`, `exclamation`, `statement` or `fragment`, by what ends the text: the one mark of
+    style that needs no judgement and that every tokenizer keeps."""
+
+    name = "style"
+
+    def told(self, text: str) -> str | None:
+        end = text.rstrip(" \"'”’»)]")[-1:]
+        if end in ("?", "？", "؟"):
+            return "question"
+        if end in ("!", "！"):
+            return "exclamation"
+        return "statement" if end in (".", "…", "。", "।") else "fragment"
+
+
+class Refusal(Control):
+    """The class of refusals one of whose phrases begins the text, or `answer`."""
+
+    name = "refusal"
+
+    @classmethod
+    def _learn(cls, references: Sequence[Reference], params: DecoderParams) -> Facts:
+        del references
+        phrases = params.refusals.items()
+        return {"phrases": {kind: [words(text) for text in texts] for kind, texts in phrases}}
+
+    def told(self, text: str) -> str | None:
+        found = words(text)
+        for kind, phrases in self.facts["phrases"].items():
+            if any(found[: len(phrase)] == phrase for phrase in phrases):
+                return str(kind)
+        return ANSWER
+
+
+CONTROLS: dict[str, type[Control]] = {
+    control.name: control for control in (Language, Length, Style, Refusal)
+}
+
+
+def words(text: str) -> list[str]:
+    """Its words without case and accents."""
+    plain = regex.sub(r"\p{M}", "", unicodedata.normalize("NFKD", text)).casefold()
+    found: list[str] = regex.findall(r"\w+", plain)
+    return found
+
+
+def _pieces(text: str) -> list[str]:
+    """Runs of one to three characters; a space stands before and after each word."""
+    spaced = f" {' '.join(words(text))} "
+    return [
+        spaced[start : start + size]
+        for size in (1, 2, 3)
+        for start in range(len(spaced) - size + 1)
+        if spaced[start : start + size].strip()
+    ]
