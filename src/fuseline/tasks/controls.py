@@ -100,10 +100,16 @@ class Language(Control):
         for reference in references:
             if reference.lang:
                 counts.setdefault(reference.lang, Counter()).update(_pieces(reference.text))
-        # Ties by the alphabet, so that facts do not hang on the order of rows.
+        # What is common in one language is counted in all. Ties by the alphabet, so that facts do
+        # not hang on the order of rows.
+        common = {
+            piece
+            for found in counts.values()
+            for piece in sorted(found, key=lambda piece: (-found[piece], piece))[:NUM_PIECES]
+        }
         return {
             "pieces": {
-                lang: dict(sorted(found.items(), key=lambda item: (-item[1], item[0]))[:NUM_PIECES])
+                lang: {piece: found[piece] for piece in sorted(common) if piece in found}
                 for lang, found in sorted(counts.items())
             }
         }
