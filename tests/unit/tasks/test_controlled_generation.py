@@ -1,6 +1,7 @@
 """A decoder that is told what its texts are to be like."""
 
 import itertools
+from collections.abc import Sequence
 from dataclasses import replace
 
 import numpy as np
@@ -13,8 +14,8 @@ from fuseline.dataset import NO_LABEL
 from fuseline.modalities.text import _train_tokenizer
 from fuseline.model import FuselineForTasks
 from fuseline.model.constraints import OneOf
-from fuseline.params.evaluate import EvaluateParams
-from fuseline.params.finetune import FinetuneParams
+from fuseline.params.evaluate import EvaluateParams, GenerationParams
+from fuseline.params.finetune import DecoderParams, FinetuneParams
 from fuseline.params.tokenize import ScratchTextParams
 from fuseline.tasks.base import Cells
 from fuseline.tasks.generation import Generation
@@ -28,33 +29,34 @@ FORMS = {
     ("de", "short"): "{}", ("de", "long"): "die alte {} ruht",
 }  # fmt: skip
 CONTENTS = 6
+LANGS = [lang for lang, _ in FORMS] * CONTENTS
 TEXTS = [
-    (lang, form.format(SUBJECTS[lang][row % 3]))
+    form.format(SUBJECTS[lang][row % 3])
     for row in range(CONTENTS)
     for (lang, _), form in FORMS.items()
 ]
 
 
-def tokenizer() -> PreTrainedTokenizerFast:
-    shape = ScratchTextParams(vocab_size=90, hidden_size=16, num_layers=1, num_heads=2)
+def tokenizer(texts: list[str]) -> PreTrainedTokenizerFast:
+    shape = ScratchTextParams(vocab_size=150, hidden_size=16, num_layers=1, num_heads=2)
     names = {f"{name}_token": f"[{name.upper()}]" for name in ("pad", "unk", "cls", "sep", "mask")}
-    texts = iter([text for _, text in TEXTS])
-    return PreTrainedTokenizerFast(tokenizer_object=_train_tokenizer(texts, shape), **names)
+    trained = _train_tokenizer(iter(texts), shape)
+    return PreTrainedTokenizerFast(tokenizer_object=trained, **names)
 
 
-def cells() -> Cells:
+def cells(texts: Sequence[str] = TEXTS) -> Cells:
     """Each content once in every language and length, so that nothing but a prefix tells which."""
     data = rows(CONTENTS).take(np.repeat(np.arange(CONTENTS), len(FORMS)))
-    texts = [text for _, text in TEXTS]
-    return Cells(texts, texts, data, tokenizer(), "examples", [lang for lang, _ in TEXTS])
+    return Cells(texts, texts, data, tokenizer(list(texts)), "examples", LANGS)
 
 
-def params(controls: list[str], dropout: float = 0.2) -> FinetuneParams:
-    # Nothing but the decoder's section is read here.
-    shape = {"num_layers": 1, "num_heads": 2, "max_length_tokens": 8, "refusals": {}}
-    generation = shape | {"controls": controls, "control_dropout": dropout}
-    decoder = FinetuneParams.model_fields["generation"].annotation.model_validate(generation)
-    return FinetuneParams.model_construct(generation=decoder)
+def params(controls: list[str], **changes: object) -> FinetuneParams:
+    """Of the section nothing but the decoder's is read here."""
+    shape = {"num_layers": 1, "num_heads": 2, "max_length_tokens": 8}
+    asked = {"controls": controls, "control_dropout": 0.2, "refusals": {}}
+    return FinetuneParams.model_construct(
+        generation=DecoderParams.model_validate(shape | asked | changes)
+    )
 
 
 def generation(controls: tuple[str, ...] = ("language", "length")) -> Generation:
@@ -86,7 +88,7 @@ def learn(model: FuselineForTasks, task: Generation, batch: dict) -> None:
     """As training does, control dropout included, but without any other."""
     optimizer = torch.optim.Adam(model.parameters(), lr=5e-3)
     model.heads[0].train()
-    for _ in range(250):
+    for _ in range(150):
         loss = task.losses(model(**batch).logits, batch).mean()
         optimizer.zero_grad()
         loss.backward()
@@ -98,10 +100,9 @@ def how() -> EvaluateParams:
     written = {
         "num_beams": 1, "length_penalty": 1.0, "sample": False, "temperature": 1.0, "top_p": 0.9,
     }  # fmt: skip
-    # Nothing but these is read here.
-    section = EvaluateParams.model_fields["generation"].annotation
-    generation = section.model_validate(written)
-    return EvaluateParams.model_construct(batch_size=32, generation=generation)
+    return EvaluateParams.model_construct(
+        batch_size=32, generation=GenerationParams.model_validate(written)
+    )
 
 
 def every(data) -> dict:
@@ -132,7 +133,7 @@ def test_a_model_obeys_what_its_rows_do_not_tell(trained):
     (one,) = predict(model, [task], labelled(task, found), 8)
     assert one.right.all()
     decoded = task.decode(model, 0, found, how(), 0)
-    assert decoded.texts == [text for _, text in TEXTS]
+    assert decoded.texts == TEXTS
     scores = decoded.scores
     assert scores["exact_match"] == scores["checked_length"] == scores["checked_language"] == 1.0
     # Without the prefix one of four texts is as good a guess as another.
@@ -240,3 +241,21 @@ def test_controls_of_a_pretrained_model_begin_as_words_do(tmp_path):
     model = FuselineForTasks.from_pretrained(tmp_path, tasks=[entry(generation())])
     found = model.heads[0].decoder.get_input_embeddings().controls.weight
     assert 0.01 < found.std() < 0.03
+
+
+def test_style_and_refusals_are_obeyed():
+    forms = ["{} here?", "{} here.", "no idea of it.", "who knows?"]
+    texts = [form.format(SUBJECTS["en"][row % 3]) for row in range(CONTENTS) for form in forms]
+    found = cells(texts)
+    wanted = params(["refusal", "style"], refusals={"unknown": ["no idea", "Who knows"]})
+    task = Generation("caption", Generation.learn(found) | Generation.settings(wanted, found))
+    assert [list(control.values) for control in task.controls.values()] == [
+        ["answer", "unknown"], ["question", "statement"],
+    ]  # fmt: skip
+    model = writer(task)
+    learn(model, task, every(labelled(task, found)))
+    scores = task.decode(model, 0, found, how(), 0).scores
+    assert scores["exact_match"] == 1.0
+    for name in ("refusal", "style"):
+        assert scores[f"obeyed_{name}"] >= 0.95
+        assert scores[f"ignored_{name}"] == 0.0
