@@ -1,5 +1,8 @@
 """What references and written texts are, by hand."""
 
+import hashlib
+
+import emoji
 import pytest
 
 from fuseline.errors import ContractError
@@ -87,6 +90,23 @@ def test_languages_are_told_by_their_letters():
     assert not language.fits("", "en")
     assert language.of(Reference("the ant", "de")) == "de", "the row's word counts, not a guess"
     assert language.of(Reference("the ant")) is None
+
+
+def test_languages_of_short_real_names_are_mostly_told():
+    emoji.config.load_language("de")
+    names = sorted(
+        (names["en"], lang, names[lang].strip(":").replace("_", " "))
+        for names in emoji.EMOJI_DATA.values()
+        for lang in ("en", "de")
+        if lang in names and "skin" not in names["en"]
+    )
+    held_out = {key for key, _, _ in names if hashlib.sha256(key.encode()).digest()[0] < 26}
+    language = control(
+        "language", *((text, lang) for key, lang, text in names if key not in held_out)
+    )
+    fits = [language.fits(text, lang) for key, lang, text in names if key in held_out]
+    assert len(fits) > 300
+    assert 0.85 < sum(fits) / len(fits) < 1, "the check errs, and so does what it measures"
 
 
 @pytest.mark.parametrize(
