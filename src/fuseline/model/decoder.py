@@ -87,8 +87,7 @@ class DecoderHead(nn.Module):
             output: the backbone's.
             controls: values to obey, by control.
             options: of Transformers' `generate`: `num_beams`, `do_sample`,
-                `prefix_allowed_tokens_fn` and the like. Those that look up tokens before among
-                the scores of the next, as `repetition_penalty` does, fail at control tokens.
+                `prefix_allowed_tokens_fn` and the like.
 
         Raises:
             ValueError: a control or a value that is not known.
@@ -96,10 +95,9 @@ class DecoderHead(nn.Module):
         states, mask = self._context(output)
         numbers = self.controls.numbers(controls or {}, len(states)).to(states.device)
         start = torch.cat([self._prefix(numbers, len(states)), self._before(None, len(states))], 1)
-        if len(self.controls) and "prefix_allowed_tokens_fn" in options:
-            options = options | {
-                "prefix_allowed_tokens_fn": self._unprefixed(options["prefix_allowed_tokens_fn"])
-            }
+        allowed = options.pop("prefix_allowed_tokens_fn", None)
+        if allowed is not None:
+            options["prefix_allowed_tokens_fn"] = self._unprefixed(allowed)
         config = self.decoder.config
         # Left to itself, `generate` makes a cache without room for the cross-attention.
         cache = EncoderDecoderCache(DynamicCache(config=config), DynamicCache(config=config))

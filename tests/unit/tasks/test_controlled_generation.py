@@ -211,6 +211,17 @@ def test_constraints_hold_under_controls(trained):
         assert texts == [text, text]
 
 
+def test_no_option_takes_a_control_for_a_written_token(trained):
+    model, _, found = trained
+    asked = {"language": "en", "length": "long"}
+    plain = model.generate(found.data.batch([0, 4]), controls=asked)
+    # No text repeats a token, so nothing is to be held against it.
+    for options in ({"repetition_penalty": 1.2}, {"no_repeat_ngram_size": 2}):
+        assert torch.equal(
+            plain, model.generate(found.data.batch([0, 4]), controls=asked, **options)
+        )
+
+
 def test_control_dropout_leaves_all_open_in_training_alone():
     task = generation()
     task.facts["control_dropout"] = 1.0
