@@ -45,7 +45,7 @@ class MultimodalData:
         feature_mask: by modality, (N,) bool.
         pad_token_id: fills up short rows of a batch.
         labels: (N, ...) of the first task; (N,) `NO_LABEL` where nothing is asked.
-        other_labels: (N, ...) of each further task, by key.
+        other_labels: (N, ...) of each further task, and what its head reads besides, by key.
         label_names: of the first task's classes, in the order of the labels.
     """
 

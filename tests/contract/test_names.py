@@ -8,11 +8,12 @@ from fuseline.attacks import ATTACKS
 from fuseline.model.fusion import FUSIONS
 from fuseline.objectives.pretraining import OBJECTIVES
 from fuseline.params.attack import AttackParams
-from fuseline.params.finetune import TaskParams
+from fuseline.params.finetune import ControlName, TaskParams
 from fuseline.params.ingest import IngestParams
 from fuseline.params.pretrain import OBJECTIVE_NAMES, FusionParams
 from fuseline.sources import SOURCES
 from fuseline.tasks import TASKS
+from fuseline.tasks.controls import CONTROLS
 
 
 def accepted(section: Any, field: str) -> set[str]:
@@ -27,6 +28,7 @@ def accepted(section: Any, field: str) -> set[str]:
         (accepted(TaskParams, "kind"), TASKS),
         (accepted(IngestParams, "source"), SOURCES),
         (set(OBJECTIVE_NAMES), OBJECTIVES),
+        (set(get_args(ControlName)), CONTROLS),
     ],
 )
 def test_params_accept_exactly_the_names_of_the_table(names, table):

@@ -1,10 +1,12 @@
 """The head that writes texts.
 
-Shapes: B batch, L tokens of a text, S positions of all modalities, W common width, V vocabulary.
+Shapes: B batch, L tokens of a text, K controls, S positions of all modalities, W common width,
+V vocabulary.
 """
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any
 
 import torch
@@ -14,9 +16,12 @@ from transformers import BertConfig, BertLMHeadModel, DynamicCache, EncoderDecod
 from fuseline.dataset import NO_LABEL
 from fuseline.errors import ConfigError
 from fuseline.model.configuration import FuselineConfig
+from fuseline.model.controls import Asked, ControlledEmbedding, ControlTokens
 from fuseline.model.output import FuselineOutput, HeadOutput
 
 Batch = dict[str, Any]
+# Of a row's number and its tokens so far, those that may follow.
+Allowed = Callable[[int, Tensor], list[int]]
 
 
 class DecoderHead(nn.Module):
@@ -24,12 +29,15 @@ class DecoderHead(nn.Module):
     states of all modalities: (B, L, V). It is Transformers' BERT decoder, which shares the matrix
     of its word embeddings with its output layer.
 
-    Texts begin after `cls` and end with `sep`, the tokens that the text encoder knows as such.
+    Texts begin after `cls` and end with `sep`, the tokens that the text encoder knows as such. In
+    front of `cls` stands one token for each control, which no loss asks for; in training each is
+    left open with the chance `dropout`, so that the model writes without it as well.
 
     Args:
         config: of the whole model.
         facts: `key` of the labels in a batch, `vocab_size`, `num_layers`, `num_heads`,
-            `max_length_tokens` of a text, its end counted.
+            `max_length_tokens` of a text, its end counted; and of a model with controls
+            `controls`: `key` of their numbers (B, K) in a batch, `values` by control, `dropout`.
 
     Raises:
         ConfigError: heads that do not share the width evenly.
@@ -41,6 +49,13 @@ class DecoderHead(nn.Module):
         self.max_length: int = facts["max_length_tokens"]
         self.norm = nn.LayerNorm(config.hidden_size)
         self.decoder = BertLMHeadModel(_decoder_config(config, facts))
+        controls = facts.get("controls", {"key": "", "values": {}, "dropout": 0.0})
+        self.controls = ControlTokens(controls["values"])
+        self.controls_key: str = controls["key"]
+        self.control_dropout: float = controls["dropout"]
+        if len(self.controls):
+            words = self.decoder.get_input_embeddings()
+            self.decoder.set_input_embeddings(ControlledEmbedding(words, self.controls.count))
 
     def start_from(self, words: nn.Embedding) -> None:
         """Begin with the text encoder's word embeddings, where they are of the same width."""
@@ -54,24 +69,35 @@ class DecoderHead(nn.Module):
         """Logits of each token after those before it in the labels (B, L'), cut to the batch's
         longest text; without labels those of the first token alone, (B, 1, V)."""
         states, mask = self._context(output)
+        prefix = self._prefix(batch.get(self.controls_key), len(states))
         logits: Tensor = self.decoder(
-            input_ids=self._before(batch.get(self.key), len(states)),
+            input_ids=torch.cat([prefix, self._before(batch.get(self.key), len(states))], 1),
             encoder_hidden_states=states,
             encoder_attention_mask=mask,
             use_cache=False,
         ).logits
-        return HeadOutput(logits.float())
+        return HeadOutput(logits[:, len(self.controls) :].float())
 
-    def generate(self, output: FuselineOutput, **options: Any) -> Tensor:
+    def generate(
+        self, output: FuselineOutput, controls: Asked | None = None, **options: Any
+    ) -> Tensor:
         """Token ids (B, L), the start left out, padding after the end.
 
         Args:
             output: the backbone's.
+            controls: values to obey, by control.
             options: of Transformers' `generate`: `num_beams`, `do_sample`,
                 `prefix_allowed_tokens_fn` and the like.
+
+        Raises:
+            ValueError: a control or a value that is not known.
         """
         states, mask = self._context(output)
-        start = self._before(None, len(states))
+        numbers = self.controls.numbers(controls or {}, len(states)).to(states.device)
+        start = torch.cat([self._prefix(numbers, len(states)), self._before(None, len(states))], 1)
+        allowed = options.pop("prefix_allowed_tokens_fn", None)
+        if allowed is not None:
+            options["prefix_allowed_tokens_fn"] = self._unprefixed(allowed)
         config = self.decoder.config
         # Left to itself, `generate` makes a cache without room for the cross-attention.
         cache = EncoderDecoderCache(DynamicCache(config=config), DynamicCache(config=config))
@@ -95,6 +121,21 @@ class DecoderHead(nn.Module):
         mask = torch.cat([output.masks[name] for name in names], dim=1)
         return self.norm(states), mask.long()
 
+    def _prefix(self, numbers: Tensor | None, rows: int) -> Tensor:
+        """(B, K) control tokens; without numbers each may have any value."""
+        if numbers is None:
+            numbers = torch.zeros(rows, len(self.controls), device=self.decoder.device).long()
+        if self.training and len(self.controls):
+            numbers = numbers.masked_fill(
+                torch.rand(numbers.shape, device=numbers.device) < self.control_dropout, 0
+            )
+        tokens: Tensor = self.decoder.config.vocab_size + self.controls.tokens(numbers)
+        return tokens
+
+    def _unprefixed(self, allowed: Allowed) -> Allowed:
+        """The same for tokens that begin with control tokens."""
+        return lambda row, tokens: allowed(row, tokens[len(self.controls) :])
+
     def _before(self, labels: Tensor | None, rows: int) -> Tensor:
         """(B, L') the start, and all labels but the last; padding follows a shorter text, whose
         tokens never see it."""
@@ -113,6 +154,7 @@ def _decoder_config(config: FuselineConfig, facts: dict[str, Any]) -> BertConfig
             "finetune.generation.num_heads: expected a divisor of the model's width,"
             f" {config.hidden_size}; found {facts['num_heads']}."
         )
+    num_controls = len(facts["controls"]["values"]) if "controls" in facts else 0
     return BertConfig(
         is_decoder=True,
         add_cross_attention=True,
@@ -122,8 +164,8 @@ def _decoder_config(config: FuselineConfig, facts: dict[str, Any]) -> BertConfig
         num_hidden_layers=facts["num_layers"],
         num_attention_heads=facts["num_heads"],
         intermediate_size=4 * config.hidden_size,
-        # The start, and all of a text but its end.
-        max_position_embeddings=facts["max_length_tokens"],
+        # Control tokens, the start, and all of a text but its end.
+        max_position_embeddings=facts["max_length_tokens"] + num_controls,
         type_vocab_size=1,
         hidden_dropout_prob=config.classifier_dropout,
         attention_probs_dropout_prob=config.classifier_dropout,

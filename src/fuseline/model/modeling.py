@@ -16,6 +16,7 @@ from transformers import AutoConfig, PreTrainedModel
 from fuseline.modalities.image_encoder import ImageEncoder, build_image_encoder
 from fuseline.modalities.text_encoder import build_text_encoder
 from fuseline.model.configuration import FuselineConfig
+from fuseline.model.controls import Asked
 from fuseline.model.decoder import DecoderHead
 from fuseline.model.encoders import ENCODERS, FeatureEncoder
 from fuseline.model.fusion import FUSIONS, Sequence
@@ -313,24 +314,32 @@ class FuselineForTasks(FuselinePreTrainedModel):
         return TaskOutput([one.logits for one in given], [one.by_modality for one in given])
 
     @torch.no_grad()
-    def generate(self, batch: dict[str, Any], task: int = 0, **options: Any) -> Tensor:
+    def generate(
+        self,
+        batch: dict[str, Any],
+        task: int = 0,
+        controls: Asked | None = None,
+        **options: Any,
+    ) -> Tensor:
         """Texts (B, L) of one task as token ids, padding after the end.
 
         Args:
             batch: as for a forward pass; labels play no part.
             task: its place in `config.tasks`.
+            controls: what the texts are to be like: by control a value for all rows, or one for
+                each, None for any; known ones stand among the task's facts.
             options: of Transformers' `generate`: `num_beams`, `do_sample`, `max_new_tokens`,
                 `prefix_allowed_tokens_fn` and the like.
 
         Raises:
-            ValueError: a task that writes no texts.
+            ValueError: a task that writes no texts, or a control or value that it does not know.
         """
         head = self.heads[task]
         if not isinstance(head, DecoderHead):
             raise ValueError(
                 f"Task {task} of this model, {self.config.tasks[task]['kind']}, writes no texts."
             )
-        return head.generate(self.fuseline(**model_inputs(batch)), **options)
+        return head.generate(self.fuseline(**model_inputs(batch)), controls, **options)
 
     def start_decoders(self) -> None:
         """Let new decoders begin with the text encoder's word embeddings, if there is one."""

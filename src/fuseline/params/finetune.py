@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Annotated, Literal
 
-from pydantic import Field, field_validator
+from pydantic import Field, field_validator, model_validator
 
 from fuseline.config import Section
 from fuseline.params.base import Count, NonNegative, Positive, Share
@@ -54,12 +54,36 @@ class TaskParams(Section):
         return self.target or self.kind
 
 
+# The class of texts that refuse nothing.
+ANSWER = "answer"
+ControlName = Literal["language", "length", "style", "refusal"]
+
+
 class DecoderParams(Section):
-    """Shape of the decoder that writes texts; longer texts are cut."""
+    """Shape of the decoder that writes texts, longer ones cut; what they can be asked to be like,
+    and by class of refusals how such an answer begins."""
 
     num_layers: Count
     num_heads: Count
     max_length_tokens: Annotated[int, Field(ge=2)]
+    controls: list[ControlName]
+    control_dropout: Annotated[float, Field(ge=0.0, lt=1.0)]
+    refusals: dict[str, Annotated[list[str], Field(min_length=1)]]
+
+    @model_validator(mode="after")
+    def _controls_can_be_told(self) -> DecoderParams:
+        if len(set(self.controls)) < len(self.controls):
+            raise ValueError("controls may name each control once")
+        if "refusal" in self.controls and not self.refusals:
+            raise ValueError(
+                "controls name refusal, but refusals hold no phrase that begins one:"
+                " give some, as in {unknown: [i do not know]}"
+            )
+        if ANSWER in self.refusals:
+            raise ValueError(
+                f"refusals may have no class '{ANSWER}': texts that refuse nothing are"
+            )
+        return self
 
 
 class FinetuneParams(Section):

@@ -10,7 +10,7 @@ from typing import Any
 from fuseline.params.ingest import IngestParams, TargetKind
 from fuseline.sources.base import Media, RawRow, Source
 from fuseline.sources.synthetic_media import clip, picture, sound
-from fuseline.sources.synthetic_texts import WORDS, record, sentence, tags
+from fuseline.sources.synthetic_texts import WORDS, record, retelling, sentence, tags
 
 # Every row draws from its own generators, seeded by this and its position alone: more rows,
 # further modalities, or another `base.seed`, leave what was there as it was.
@@ -18,12 +18,13 @@ SEED = "fuseline-synthetic-1"
 ROWS_PER_GROUP = 2
 
 
-# One target of each kind, for every task to have something to learn.
+# Targets of each kind, for every task to have something to learn.
 TARGETS: dict[str, TargetKind] = {
     "total": "number",
     "parts": "categories",
     "tags": "tags",
     "caption": "text",
+    "retelling": "text",
 }
 
 
@@ -32,7 +33,8 @@ class SyntheticSource(Source):
 
     The digits are drawn independently and evenly, so that all modalities but one, whichever they
     are, say nothing about the label. Of the targets, `total` is the sum itself, `parts` and
-    `caption` name each digit, and `tags` marks the thing and the place of the sentence.
+    `caption` name each digit, and `tags` marks the thing and the place of the sentence. `retelling`
+    is the caption in one of three lengths, which nothing else about the row tells.
     """
 
     name = "synthetic"
@@ -63,7 +65,13 @@ class SyntheticSource(Source):
         total = sum(digits.values())
         label = f"class_{total % self._params.num_classes:02d}"
         parts = [f"{modality} {WORDS[digit]}" for modality, digit in digits.items()]
-        targets = {"total": str(total), "parts": json.dumps(parts), "caption": ", ".join(parts)}
+        rng = random.Random(f"{SEED}:{position}:retelling")
+        targets = {
+            "total": str(total),
+            "parts": json.dumps(parts),
+            "caption": ", ".join(parts),
+            "retelling": retelling({name: WORDS[digit] for name, digit in digits.items()}, rng),
+        }
         if "text" in values:
             targets["tags"] = tags(values["text"])
         return RawRow(

@@ -23,6 +23,9 @@ _SENTENCES = (
     "No {word} in the {place} is as {quality} as this.",
 )
 
+# One, two or four words for each modality.
+_RETELLINGS = ("{thing}", "{modality} {thing}", "the {modality} is {thing}")
+
 _MATERIALS = ("glass", "metal", "paper", "wood")
 
 
@@ -37,6 +40,12 @@ def tags(text: str) -> str:
     """A tag for each word of such a sentence: its thing, its place, or neither."""
     bare = (word.strip(".,?") for word in text.split())
     return " ".join("B-THING" if w in WORDS else "B-PLACE" if w in _PLACES else "O" for w in bare)
+
+
+def retelling(things: dict[str, str], rng: random.Random) -> str:
+    """The thing of each modality in one word, two or four, the same number for all."""
+    form = rng.choice(_RETELLINGS)
+    return ", ".join(form.format(modality=name, thing=thing) for name, thing in things.items())
 
 
 def record(digit: int, rng: random.Random) -> dict[str, str | None]:

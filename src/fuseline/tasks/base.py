@@ -36,6 +36,7 @@ class Cells:
         data: the same N rows.
         tokenizer: of their tokens.
         where: names the table, for messages.
+        langs: the languages that N rows name, None where one names none; empty if unknown.
     """
 
     values: Sequence[str | None]
@@ -43,6 +44,7 @@ class Cells:
     data: MultimodalData
     tokenizer: PreTrainedTokenizerFast
     where: str
+    langs: Sequence[str | None] = ()
 
     @property
     def known(self) -> list[str]:
@@ -101,9 +103,14 @@ class Task(ABC):
         """
 
     @classmethod
-    def settings(cls, params: FinetuneParams) -> Facts:
-        """What the section says of tasks of this kind, to stand among the facts."""
-        del params
+    def settings(cls, params: FinetuneParams, cells: Cells) -> Facts:
+        """What the section says of tasks of this kind, and what follows from it for these cells,
+        to stand among the facts.
+
+        Raises:
+            ContractError: what it asks for cannot be learnt from them.
+        """
+        del params, cells
         return {}
 
     @property
@@ -118,6 +125,11 @@ class Task(ABC):
         Raises:
             ContractError: a cell that does not fit the facts.
         """
+
+    def further_inputs(self, cells: Cells) -> dict[str, np.ndarray]:
+        """What else the head reads of each row, (N, ...) by the key in a batch."""
+        del cells
+        return {}
 
     @abstractmethod
     def has_label(self, labels: np.ndarray) -> np.ndarray:

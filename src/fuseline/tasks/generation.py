@@ -13,8 +13,11 @@ from transformers import PreTrainedTokenizerFast
 
 from fuseline.dataset import NO_LABEL, MultimodalData
 from fuseline.errors import ContractError
+from fuseline.model.controls import ControlTokens
 from fuseline.model.prediction import length_batches
 from fuseline.tasks.base import Batch, Cells, Decoded, Facts, Task
+from fuseline.tasks.controls import CONTROLS, Control, Reference
+from fuseline.tasks.obedience import Values, obedience, own_values
 
 if TYPE_CHECKING:
     # For types alone: a stage is not tied to sections that it does not read.
@@ -44,13 +47,55 @@ class Generation(Task):
         return {"vocab_size": len(cells.tokenizer)}
 
     @classmethod
-    def settings(cls, params: FinetuneParams) -> Facts:
-        """The decoder's shape, and the token limit."""
-        return params.generation.model_dump()
+    def settings(cls, params: FinetuneParams, cells: Cells) -> Facts:
+        """The decoder's shape, the token limit, and of each control what the training split
+        tells; nothing of controls without any."""
+        asked = params.generation
+        shape = asked.model_dump(exclude={"controls", "control_dropout", "refusals"})
+        if not asked.controls:
+            return shape
+        training = np.flatnonzero(cells.data.splits == "train")
+        found = _references(cells)
+        references = [one for row in training if (one := found[row]) is not None]
+        controls = {
+            name: CONTROLS[name].learn(references, asked, cells.where) for name in asked.controls
+        }
+        return shape | {"controls": controls, "control_dropout": asked.control_dropout}
+
+    @property
+    def controls(self) -> dict[str, Control]:
+        """What the texts can be asked to be like, by name."""
+        return {name: CONTROLS[name](found) for name, found in self._learnt_controls.items()}
+
+    @property
+    def _learnt_controls(self) -> dict[str, Facts]:
+        found: dict[str, Facts] = self.facts.get("controls", {})
+        return found
+
+    @property
+    def _controls_key(self) -> str:
+        return f"{self.name}_controls"
 
     @property
     def head(self) -> Facts:
-        return {"kind": "decoder", "key": self.key, **self.facts}
+        shape = {k: v for k, v in self.facts.items() if k not in ("controls", "control_dropout")}
+        head = {"kind": "decoder", "key": self.key, **shape}
+        if not self._learnt_controls:
+            return head
+        controls = {
+            "key": self._controls_key,
+            "values": {name: found["values"] for name, found in self._learnt_controls.items()},
+            "dropout": self.facts["control_dropout"],
+        }
+        return head | {"controls": controls}
+
+    def further_inputs(self, cells: Cells) -> dict[str, np.ndarray]:
+        """(N, K) int64 numbers of the values of K controls that the references have."""
+        if not self._learnt_controls:
+            return {}
+        own = own_values(self.controls, _references(cells))
+        tokens = ControlTokens({name: one.values for name, one in self.controls.items()})
+        return {self._controls_key: tokens.numbers(own, len(cells.values)).numpy()}
 
     def labels(self, cells: Cells) -> np.ndarray:
         """(N, L) int64 token ids with the end token, `NO_LABEL` after it; a text beyond the token
@@ -104,15 +149,29 @@ class Generation(Task):
         al. 2002, P02-1040) of all rows as sacreBLEU counts them, from 0 to 100, and the share of
         texts that are `exact_match` but for white space.
 
+        A model with controls is asked for nothing. The same figures with each row's control values
+        told, named `…_when_told`, and those of `obedience` stand beside: they know something of
+        the reference.
+
         References are whole, and as the tokenizer normalises them (letter case, accents), since
         the model can spell no others.
         """
-        texts = write_texts(model, index, cells, params, seed)
-        references = [
-            None if value is None else _normalised(cells.tokenizer, value) for value in cells.values
-        ]
-        asked = [(t, r) for t, r in zip(texts, references, strict=True) if r is not None]
-        return Decoded(texts, [reference or "" for reference in references], text_scores(asked))
+        references, controls = _references(cells), self.controls
+
+        def write(values: Values) -> list[str]:
+            return write_texts(model, index, cells, params, seed, values)
+
+        def compare(texts: list[str]) -> dict[str, float]:
+            pairs = zip(texts, references, strict=True)
+            return text_scores([(text, one.text) for text, one in pairs if one is not None])
+
+        texts = write({})
+        scores = compare(texts)
+        if controls:
+            told = write(own_values(controls, references))
+            scores |= {f"{name}_when_told": value for name, value in compare(told).items()}
+            scores |= obedience(write, told, controls, references, seed)
+        return Decoded(texts, ["" if one is None else one.text for one in references], scores)
 
 
 def text_scores(pairs: list[tuple[str, str]]) -> dict[str, float]:
@@ -129,15 +188,24 @@ def text_scores(pairs: list[tuple[str, str]]) -> dict[str, float]:
 
 
 def write_texts(
-    model: Any, index: int, cells: Cells, params: EvaluateParams, seed: int
+    model: Any,
+    index: int,
+    cells: Cells,
+    params: EvaluateParams,
+    seed: int,
+    controls: Values | None = None,
 ) -> list[str]:
-    """What a model's task number `index` writes for each row; draws hang on `seed` alone."""
+    """What a model's task number `index` writes for each row, asked for a value of each control;
+    draws hang on `seed` alone."""
     size = max(1, params.batch_size // params.generation.num_beams)
     found = [""] * len(cells.data)
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(seed)
         for rows in length_batches(cells.data, np.arange(len(cells.data)), size):
-            tokens = model.generate(cells.data.batch(rows), index, **options(params.generation))
+            asked = {name: [each[row] for row in rows] for name, each in (controls or {}).items()}
+            tokens = model.generate(
+                cells.data.batch(rows), index, controls=asked, **options(params.generation)
+            )
             for row, ids in zip(rows, tokens.tolist(), strict=True):
                 found[row] = _text(cells.tokenizer, ids)
     return found
@@ -170,6 +238,15 @@ def _text(tokenizer: PreTrainedTokenizerFast, ids: list[int]) -> str:
     end = tokenizer.sep_token_id
     ids = ids[: ids.index(end)] if end in ids else ids
     return str(tokenizer.decode([token for token in ids if token not in silent]))
+
+
+def _references(cells: Cells) -> list[Reference | None]:
+    """Of N rows, as the tokenizer normalises them; None where a row has none."""
+    langs = cells.langs or [None] * len(cells.values)
+    return [
+        None if value is None else Reference(_normalised(cells.tokenizer, value), lang)
+        for value, lang in zip(cells.values, langs, strict=True)
+    ]
 
 
 def _normalised(tokenizer: PreTrainedTokenizerFast, text: str) -> str:

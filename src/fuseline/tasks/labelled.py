@@ -43,7 +43,7 @@ class Examples:
         self._data = data
         self._tokenizer = tokenizer
         self.kinds = {LABEL: "category", **read_manifest(folder, "examples")["targets"]}
-        names = ["example_id", "text", "label", "targets"]
+        names = ["example_id", "text", "label", "lang", "targets"]
         self._table = read_table(folder, EXAMPLES, "examples", names)
         check_order(str(folder), self._table.column("example_id"), data.example_ids)
 
@@ -58,6 +58,7 @@ class Examples:
             whole,
             values=[whole.values[row] for row in rows],
             texts=[whole.texts[row] for row in rows],
+            langs=[whole.langs[row] for row in rows],
             data=of,
         )
 
@@ -69,8 +70,14 @@ class Examples:
         else:
             rows = self._table.column("targets").to_pylist()
             values = [dict(row or ()).get(target) for row in rows]
-        texts = self._table.column("text").to_pylist()
-        return Cells(values, texts, self._data, self._tokenizer, f"{self._folder}, {target}")
+        return Cells(
+            values,
+            self._table.column("text").to_pylist(),
+            self._data,
+            self._tokenizer,
+            f"{self._folder}, {target}",
+            self._table.column("lang").to_pylist(),
+        )
 
 
 def learn_tasks(examples: Examples, params: FinetuneParams) -> list[dict[str, Any]]:
@@ -85,7 +92,8 @@ def learn_tasks(examples: Examples, params: FinetuneParams) -> list[dict[str, An
         where = f"finetune.tasks[{index}]"
         kind = lookup(TASKS, entry.kind, where=f"{where}.kind")
         _check_target(kind, entry.target, examples.kinds, where)
-        facts = kind.learn(examples.cells(entry.target)) | kind.settings(params)
+        cells = examples.cells(entry.target)
+        facts = kind.learn(cells) | kind.settings(params, cells)
         task = kind(entry.name, facts, _key(index, entry.name))
         entries.append(
             {
@@ -117,18 +125,20 @@ def with_labels(
     examples: Examples,
     entries: Sequence[dict[str, Any]],
 ) -> MultimodalData:
-    """The rows that have a label of any task, with the labels of all.
+    """The rows that have a label of any task, with the labels of all and what heads read besides.
 
     Raises:
         ContractError: a cell that a task does not know.
     """
     tasks = build_tasks(entries)
-    labels = {
-        task.key: task.labels(examples.cells(entry["target"]))
-        for task, entry in zip(tasks, entries, strict=True)
-    }
+    by_task = [
+        (task, examples.cells(entry["target"])) for task, entry in zip(tasks, entries, strict=True)
+    ]
+    labels = {task.key: task.labels(cells) for task, cells in by_task}
     asked = np.any([task.has_label(labels[task.key]) for task in tasks], axis=0)
     first = labels.pop(LABELS)
+    for task, cells in by_task:
+        labels |= task.further_inputs(cells)
     labelled = replace(data, labels=first, other_labels=labels, label_names=tasks[0].label_names)
     return labelled.take(np.flatnonzero(asked))
 

@@ -190,3 +190,17 @@ def test_media_are_the_same_in_another_process() -> None:
         for _ in range(2)
     }
     assert len(found) == 1
+
+
+def test_retellings_are_captions_in_three_lengths_that_nothing_else_tells(
+    build_params: Build,
+) -> None:
+    rows = _rows(build_params, num_rows=900)
+    found = Counter(len(row.targets["retelling"].split()) for row in rows)
+    assert sorted(found) == [2, 4, 8]
+    assert min(found.values()) > 250
+    for row in rows:
+        caption, told = row.targets["caption"], row.targets["retelling"]
+        bare = caption.replace("image ", "").replace("text ", "")
+        assert told in (bare, caption) or told.replace("the ", "").replace(" is", "") == caption
+    assert rows == _rows(build_params, num_rows=900)
