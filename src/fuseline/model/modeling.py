@@ -309,6 +309,11 @@ class FuselineForTasks(FuselinePreTrainedModel):
         output = self.fuseline(**model_inputs(batch))
         return TaskOutput([head(output, batch) for head in self.heads])
 
+    def save_pretrained(self, save_directory: Any, **options: Any) -> None:
+        """Save it by the names of its own class. A head that began as a part of pre-training would
+        else be saved under the name it had there, and not be found again."""
+        super().save_pretrained(save_directory, **{"save_original_format": False} | options)
+
     @torch.no_grad()
     def generate(self, batch: dict[str, Any], task: int = 0, **options: Any) -> Tensor:
         """Texts (B, L) of one task as token ids, padding after the end.
