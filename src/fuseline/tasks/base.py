@@ -8,16 +8,19 @@ from __future__ import annotations
 from abc import ABC, abstractmethod
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any, ClassVar
+from typing import TYPE_CHECKING, Any, ClassVar
 
 import numpy as np
 from torch import Tensor
 from transformers import PreTrainedTokenizerFast
 
 from fuseline.dataset import LABELS, MultimodalData
-from fuseline.params.evaluate import EvaluateParams
-from fuseline.params.finetune import FinetuneParams
-from fuseline.params.ingest import TargetKind
+
+if TYPE_CHECKING:
+    # For types alone: a stage is not tied to sections that it does not read.
+    from fuseline.params.evaluate import EvaluateParams
+    from fuseline.params.finetune import FinetuneParams
+    from fuseline.params.ingest import TargetKind
 
 Facts = dict[str, Any]
 Batch = dict[str, Tensor]
@@ -143,7 +146,7 @@ class Task(ABC):
 
     def report(self, outputs: np.ndarray, data: MultimodalData) -> str:
         """The scores in words, for the terminal."""
-        return "\n".join(f"{k:<24}{v:.4f}" for k, v in self.scores(outputs, data).items())
+        return "\n".join(f"{k:<32}{v:.4f}" for k, v in self.scores(outputs, data).items())
 
     def spelt(self, outputs: np.ndarray, data: MultimodalData) -> tuple[list[str], list[str]]:
         """Labels and predictions of all rows as text."""
