@@ -159,6 +159,22 @@ def test_texts_are_shown_as_they_were_written_without_confidence(inputs, data):
     assert "<script" not in page
 
 
+def test_rows_without_any_label_have_no_figures_of_labels(numbers):
+    path = numbers.metrics / "leakage.json"
+    found = json.loads(path.read_text())
+    nothing = {"accuracy": 0.0, "gain": 0.0}
+    found |= {"majority_accuracy": 0.0, "shortcuts": dict.fromkeys(found["shortcuts"], nothing)}
+    path.write_text(json.dumps(found))
+    manifest = numbers.leakage / "manifest.json"
+    content = json.loads(manifest.read_text()) | {"columns": {}}
+    manifest.write_text(json.dumps(content))
+    text = words_of(page_of(numbers))
+    assert "by content alone: no row has a label." in text
+    assert "Nearest training row of each test row" in text
+    for title in ("its label is right", "Words that tell the label", "Facts beside the content"):
+        assert title not in text
+
+
 def test_what_counts_as_right_is_said_of_every_task_that_is_attacked():
     attacked = {name for name, task in TASKS.items() if task.rows_stand_alone}
     assert attacked - {"classification"} == set(RIGHT)
