@@ -19,16 +19,18 @@ import numpy as np
 
 from benchmarks.workspace import ROOT
 from fuseline.config import read_yaml
-from fuseline.dataset import MultimodalData, load_data
+from fuseline.dataset import MultimodalData
 from fuseline.ingest import ingest_examples
 from fuseline.modalities.text import tokenize_examples
-from fuseline.model import FuselineForClassification
-from fuseline.model.prediction import predict_logits
+from fuseline.model import FuselineForTasks, FuselineProcessor
 from fuseline.params.base import BaseParams
 from fuseline.params.finetune import FinetuneParams
 from fuseline.params.ingest import IngestParams
 from fuseline.params.pretrain import PretrainParams
 from fuseline.params.tokenize import TokenizeParams
+from fuseline.tasks.labelled import build_tasks, with_labels
+from fuseline.tasks.prediction import predict
+from fuseline.training.development import load_rows
 from fuseline.training.finetune import finetune
 from fuseline.training.pretrain import pretrain
 
@@ -110,7 +112,6 @@ def prepare(folder: Path) -> dict[str, Any]:
         "splits": figures["splits"],
         "quarantined": {name: n for name, n in figures["quarantined"].items() if n},
         "copies": figures["duplicates"]["rows"],
-        "authors_test_rows": len(_tested(_rows(folder))),
     }
 
 
@@ -129,12 +130,20 @@ def run_arm(folder: Path, seed: int, changes: dict[str, Any]) -> dict[str, Any]:
             base=params["base"],
             work=Path(name) / "work",
         )
-        model = FuselineForClassification.from_pretrained(model_folder).eval()
-    tested = _tested(_rows(folder))
-    predicted = predict_logits(model, tested, BATCH_SIZE).argmax(-1)
-    assert [model.config.id2label[n] for n in range(model.config.num_labels)] == tested.label_names
+        model = FuselineForTasks.from_pretrained(model_folder).eval()
+        rows, examples = load_rows(
+            folder / "tokens",
+            folder / "features",
+            folder / "examples",
+            FuselineProcessor.from_pretrained(model_folder),
+            params["base"],
+        )
+    tasks = build_tasks(model.config.tasks)
+    tested = _tested(with_labels(rows, examples, model.config.tasks))
+    scores = tasks[0].scores(predict(model, tasks, tested, BATCH_SIZE)[0].outputs, tested)
     return {
-        "test_accuracy": float((predicted == tested.labels).mean()),
+        "test_rows": len(tested),
+        "test_accuracy": scores["accuracy"],
         "dev_accuracy": metrics["dev"]["accuracy"],
         "best_epoch": metrics["best_epoch"],
         "encoder_share": metrics["encoder_trainable_parameters"] / metrics["encoder_parameters"],
@@ -190,16 +199,6 @@ def _data() -> Path:
     if not data:
         sys.exit("banking77: set FUSELINE_TEST_DATA to the folder that holds banking77/.")
     return Path(data) / "banking77"
-
-
-def _rows(folder: Path) -> MultimodalData:
-    return load_data(
-        folder / "tokens",
-        folder / "features",
-        ["text"],
-        pad_token_id=0,
-        examples=folder / "examples",
-    ).labelled()
 
 
 def _tested(rows: MultimodalData) -> MultimodalData:

@@ -44,6 +44,7 @@ PARAMS: dict[str, Any] = {
         **dict.fromkeys(("id", "text", "image", "audio", "label", "group")),
         **dict.fromkeys(("video", "split", "lang", "license", "provenance")),
         "tabular": [],
+        "targets": {},
     },
     # Words and near-silent sounds are shared by many rows that have nothing else in common.
     "ingest.duplicates.max_copies": 1,

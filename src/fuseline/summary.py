@@ -7,21 +7,15 @@ from pathlib import Path
 from typing import Any
 
 from fuseline.errors import ContractError
+from fuseline.evaluation.figures import named_figures
 from fuseline.stage import leaf
 
 COUNTS = ("in", "kept", "quarantined")
 
-# Heading and dotted key of each figure that a model is summed up by.
-FIGURES = {
-    "accuracy": "accuracy",
-    "macro_f1": "macro_f1",
-    "ece": "ece",
-    "robust_accuracy": "robust_accuracy",
-    "text_only": "text_only.accuracy",
-    "image_only": "image_only.accuracy",
-    "shuffled": "shuffled.accuracy",
-    "twin": "twin.accuracy",
-}
+# Figures of the model with changed inputs, and of the linear model beside it.
+PARTS = ("text_only", "image_only", "shuffled", "twin")
+# Stands in the report, beside robust accuracy.
+LEFT_OUT = "attack_success_rate"
 
 
 def summarise(metrics: Path) -> str:
@@ -38,18 +32,26 @@ def summarise(metrics: Path) -> str:
     models = sorted((metrics / "evaluate").glob("*.json"))
     if not models:
         raise ContractError(f"{metrics / 'evaluate'}: no metrics found. Run `make repro` first.")
-    table = [["model", *FIGURES]]
+    return "\n".join([*data, *_scores(models), *_leakage(metrics / "leakage.json")])
+
+
+def _scores(models: list[Path]) -> list[str]:
+    """A line of figures per model, what they are of, and a line per further task."""
+    first = _model(models[0])
+    figures = [name for name in named_figures(first) if name != LEFT_OUT]
+    parts = [name for name in PARTS if name in first]
+    compared = next((name for name in figures if all(name in first[part] for part in parts)), "")
+    keys = [*figures, *(f"{part}.{compared}" for part in parts)]
+    table = [["model", *figures, *parts]]
     for path in models:
-        values = _figures(path, list(FIGURES.values()))
-        table.append([path.stem, *(f"{value:.4f}" for value in values)])
-    return "\n".join(
-        [
-            *data,
-            *_aligned(table),
-            "on the test split; text_only to twin are accuracies",
-            *_leakage(metrics / "leakage.json"),
-        ]
-    )
+        table.append([path.stem, *(f"{value:.4f}" for value in _figures(path, keys))])
+    meaning = f"; {parts[0]} to {parts[-1]}: {compared}" if parts else ""
+    further = [
+        f"{path.stem}, further task {task}: " + ", ".join(f"{k} {v:.4g}" for k, v in scores.items())
+        for path in models
+        for task, scores in sorted(_model(path).get("further_tasks", {}).items())
+    ]
+    return [*_aligned(table), f"on the test split{meaning}", *further]
 
 
 def _data(path: Path) -> list[str]:
@@ -76,17 +78,32 @@ def _leakage(path: Path) -> list[str]:
 
 def _figures(path: Path, keys: list[str]) -> list[Any]:
     """Values of dotted keys of a metrics file."""
+    content = _read(path)
     try:
-        content = json.loads(path.read_text(encoding="utf-8"))
         return [leaf(content, key) for key in keys]
-    except FileNotFoundError:
-        raise ContractError(f"{path}: not found. Run `make repro` first.") from None
-    except ValueError as error:
-        raise ContractError(f"{path}: not readable as JSON: {error}") from None
     except (KeyError, TypeError) as error:
         raise ContractError(
             f"{path}: expected the figure {error}, found none. Run `dvc repro` to make it again."
         ) from None
+
+
+def _model(path: Path) -> dict[str, Any]:
+    """A model's metrics, which have one figure at least."""
+    content: dict[str, Any] = _read(path)
+    if not named_figures(content):
+        raise ContractError(
+            f"{path}: expected figures of a model, found none. Run `dvc repro` to make it again."
+        )
+    return content
+
+
+def _read(path: Path) -> Any:
+    try:
+        return json.loads(path.read_text(encoding="utf-8"))
+    except FileNotFoundError:
+        raise ContractError(f"{path}: not found. Run `make repro` first.") from None
+    except ValueError as error:
+        raise ContractError(f"{path}: not readable as JSON: {error}") from None
 
 
 def _aligned(table: list[list[str]]) -> list[str]:

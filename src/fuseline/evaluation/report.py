@@ -19,6 +19,14 @@ from fuseline.evaluation.charts import (
     reliability_chart,
     robustness_chart,
 )
+from fuseline.evaluation.figures import (
+    FIGURES,
+    RIGHT,
+    named_figures,
+    other_figures,
+    shown,
+    title,
+)
 from fuseline.evaluation.report_data import read_data_section
 from fuseline.evaluation.report_examples import choose_examples, read_predictions
 from fuseline.evaluation.report_leakage import read_leakage_section
@@ -37,7 +45,6 @@ ATTRIBUTIONS = {
     "emoji": "Pictures: OpenMoji (openmoji.org), licence CC BY-SA 4.0.",
 }
 MODALITIES = ("text", "image", "audio", "video", "tabular")
-QUALITY = ("accuracy", "macro_f1", "robust_accuracy")
 
 
 @dataclass(frozen=True)
@@ -63,13 +70,14 @@ class ReportInputs:
 
 @dataclass(frozen=True)
 class Evaluated:
-    """One model's metrics and charts."""
+    """One model's metrics and charts; `confusion` is None and `bins` empty where its task has no
+    such plot."""
 
     name: str
     title: str
     metrics: dict[str, Any]
     bins: list[Any]
-    confusion: Markup
+    confusion: Markup | None
 
     def only(self, prefix: str = "") -> list[tuple[str, dict[str, float]]]:
         """Modality and scores with that one alone; of the twin with the prefix `twin_`."""
@@ -79,11 +87,10 @@ class Evaluated:
 
 @dataclass(frozen=True)
 class Curve:
-    """Charts of one training stage; `quality` is None where it only has losses."""
+    """Charts of one training stage: losses, and figures that are shares or of other units."""
 
     title: str
-    loss: Markup
-    quality: Markup | None
+    charts: list[Markup]
 
 
 def write_report(inputs: ReportInputs, out: Path, params: ReportParams) -> None:
@@ -104,8 +111,15 @@ def write_report(inputs: ReportInputs, out: Path, params: ReportParams) -> None:
         lstrip_blocks=True,
     )
     environment.filters["percent"] = _percent
+    environment.filters |= {"shown": shown, "called": title, "figures": _all_figures}
+    named = named_figures(models[0].metrics)
     page = environment.get_template(TEMPLATE).render(
         models=models,
+        known=FIGURES,
+        named=named,
+        plain=[title(name) for name in named if not FIGURES[name].is_share],
+        others=other_figures(models[0].metrics),
+        right=RIGHT.get(models[0].metrics["task"]),
         patterns=_patterns(models),
         data=read_data_section(
             _read_json(inputs.metrics / "ingest.json"), inputs.examples, inputs.quarantine
@@ -117,9 +131,15 @@ def write_report(inputs: ReportInputs, out: Path, params: ReportParams) -> None:
             params.num_pairs,
         ),
         robustness=_robustness(models),
-        reliability=Markup(reliability_chart({model.title: model.bins for model in models})),
+        reliability=_reliability(models),
         curves=_curves(inputs.history),
-        examples=choose_examples(predictions, inputs.examples, params.num_examples),
+        examples=choose_examples(
+            predictions,
+            inputs.examples,
+            params.num_examples,
+            # Only calibrated probabilities say how sure a model is.
+            are_sure="ece" in models[0].metrics,
+        ),
         attribution=ATTRIBUTIONS.get(read_manifest(inputs.examples, "examples").get("source", "")),
     )
     out.parent.mkdir(parents=True, exist_ok=True)
@@ -142,8 +162,10 @@ def _plain_first(path: Path) -> tuple[bool, str]:
 
 def _read_model(inputs: ReportInputs, path: Path) -> Evaluated:
     metrics = _read_json(path)
-    # The charts escape their text; everything else is escaped by the template.
-    confusion = Markup(confusion_chart(metrics["labels"], metrics["confusion_matrix"]))
+    confusion = None
+    if "confusion_matrix" in metrics:
+        # The charts escape their text; everything else is escaped by the template.
+        confusion = Markup(confusion_chart(metrics["labels"], metrics["confusion_matrix"]))
     bins: list[Any] = pd.read_csv(inputs.plots / path.stem / RELIABILITY).to_dict("records")
     return Evaluated(path.stem, _title(path.stem), metrics, bins, confusion)
 
@@ -156,7 +178,14 @@ def _read_json(path: Path) -> dict[str, Any]:
     return content
 
 
-def _robustness(models: list[Evaluated]) -> Markup:
+def _reliability(models: list[Evaluated]) -> Markup | None:
+    bins = {model.title: model.bins for model in models if model.bins}
+    return Markup(reliability_chart(bins)) if bins else None
+
+
+def _robustness(models: list[Evaluated]) -> Markup | None:
+    if "robustness" not in models[0].metrics:
+        return None
     rows = [
         {"model": model.title, **point}
         for model in models
@@ -177,14 +206,13 @@ def _curve(path: Path) -> Curve | None:
     history = pd.read_csv(path)
     history["series"] = history["split"] + " " + history["metric"].str.replace("_", " ")
     loss = history[history["metric"].str.endswith("loss")]
-    quality = history[history["metric"].isin(QUALITY) & (history["split"] == "dev")]
+    quality = history[history["metric"].isin(list(FIGURES)) & (history["split"] == "dev")]
+    shares = quality["metric"].map(lambda name: FIGURES[name].is_share).astype(bool)
     if loss.empty:
         return None
-    return Curve(
-        _title(path.stem),
-        Markup(history_chart(_rows(loss), "loss")),
-        Markup(history_chart(_rows(quality), "dev split")) if len(quality) else None,
-    )
+    parts = [(loss, "loss"), (quality[shares], "dev split"), (quality[~shares], "dev split")]
+    charts = [Markup(history_chart(_rows(part), title)) for part, title in parts if len(part)]
+    return Curve(_title(path.stem), charts)
 
 
 def _rows(history: pd.DataFrame) -> list[dict[str, Any]]:
@@ -199,6 +227,10 @@ def _patterns(models: list[Evaluated]) -> list[str]:
     """Which modalities test rows hold together, the most frequent pattern first."""
     presence = models[0].metrics.get("presence", {})
     return sorted(presence, key=lambda pattern: (-presence[pattern]["rows"], pattern))
+
+
+def _all_figures(scores: dict[str, float]) -> list[str]:
+    return [*named_figures(scores), *other_figures(scores)]
 
 
 def _title(name: str) -> str:

@@ -58,6 +58,11 @@ class LeakageSection:
     rules: list[dict[str, Any]]
     facts: list[Fact]
 
+    @property
+    def has_labels(self) -> bool:
+        """Whether anything guesses a label: nothing does where rows have none."""
+        return self.metrics["majority_accuracy"] > 0 or any(fact.accuracy for fact in self.facts)
+
 
 def read_leakage_section(
     metrics: dict[str, Any], leakage: Path, examples: Path, num_pairs: int

@@ -22,6 +22,28 @@ from fuseline.model.configuration import FuselineConfig
 CARD = "README.md"
 TEMPLATE = "card.md.j2"
 MAX_LISTED = 50
+# What a model does with a row, by the kind of its task; a target follows.
+SENTENCES = {
+    "classification": "tells {number} labels apart, {target}",
+    "generation": "writes a text, {target}",
+    "multilabel": "says which of {number} labels hold, {target}",
+    "ranking": "rates rows, so that a user's best come first, by {target}",
+    "regression": "estimates a number, {target}",
+    "retrieval": "finds one modality of a row by another",
+    "token_classification": "gives each word of a text one of {number} tags, {target}",
+}
+# Scores as the hub names metrics.
+HUB_METRICS = {
+    "accuracy": "accuracy",
+    "macro_f1": "f1",
+    "entity_f1": "f1",
+    "mae": "mae",
+    "r2": "r_squared",
+    "auc": "roc_auc",
+    "recall_at_1": "recall",
+    "chrf": "chrf",
+    "bleu": "bleu",
+}
 MAX_CHARACTERS = 200
 # Names of licences as the Hugging Face hub spells them, by how people do, without signs.
 HUB_LICENSES = {
@@ -70,7 +92,6 @@ def write_model_card(
     manifest = read_manifest(examples, "examples")
     values = params.model_dump()
     licenses = _most_common(manifest.get("licenses", {}))
-    labels = [config.id2label[index] for index in range(config.num_labels)]
     environment = Environment(
         loader=FileSystemLoader(Path(__file__).parent),
         undefined=StrictUndefined,
@@ -81,12 +102,13 @@ def write_model_card(
     )
     environment.filters["raw"] = Markup
     card = environment.get_template(TEMPLATE).render(
-        front_matter=_front_matter(config, manifest, licenses, adversarial="attack" in values),
+        front_matter=_front_matter(config, manifest, licenses, metrics["dev"], "attack" in values),
         title="Adversarially fine-tuned model" if "attack" in values else "Fine-tuned model",
         attack="attack" in values,
         modalities=config.modalities,
-        num_labels=len(labels),
-        labels=Markup("; ".join(map(escape_markdown, labels[:MAX_LISTED]))),
+        tasks=[_described(task) for task in config.tasks],
+        classifies=config.tasks[0]["kind"] == "classification",
+        has_labels=any("labels" in task["facts"] for task in config.tasks),
         source=manifest.get("source", "not stated"),
         splits=_rows_by_split(examples),
         licenses=licenses,
@@ -108,6 +130,18 @@ def escape_markdown(text: str) -> str:
     return html.escape(re.sub(r"([\\`*_{}\[\]#|~])", r"\\\1", cut), quote=False)
 
 
+def _described(task: Mapping[str, Any]) -> Markup:
+    """What a task does, with its target and classes if it has any."""
+    labels = task["facts"].get("labels", [])
+    sentence = SENTENCES[task["kind"]].format(
+        number=len(labels), target=f"“{escape_markdown(str(task['target']))}”"
+    )
+    if not labels:
+        return Markup(sentence)
+    listed = "; ".join(map(escape_markdown, labels[:MAX_LISTED]))
+    return Markup(f"{sentence}: {listed}" + ("; and others" if len(labels) > MAX_LISTED else ""))
+
+
 def _shown(value: Any) -> Any:
     if isinstance(value, Markup):
         return value
@@ -120,7 +154,7 @@ def _front_matter(
     config: FuselineConfig,
     manifest: Mapping[str, Any],
     licenses: list[tuple[str, int]],
-    *,
+    dev: Mapping[str, float],
     adversarial: bool,
 ) -> str:
     """The card's YAML head, fences included."""
@@ -128,15 +162,19 @@ def _front_matter(
     languages = [
         name for name in manifest.get("languages", []) if re.fullmatch(r"[a-z]{2,3}", name)
     ]
+    scores = [name for figure, name in HUB_METRICS.items() if figure in dev]
+    # The hub's spelling where it has the task. No `pipeline_tag`: what it stands for could not load
+    # such a model, nor feed it several modalities.
+    kinds = [task["kind"].replace("_", "-") for task in config.tasks]
     head = {
         "library_name": "transformers",
         "license": sorted(set(named)) or ["unknown"],
         **({"language": languages} if languages else {}),
-        "metrics": ["accuracy", "f1"],
+        **({"metrics": scores} if scores else {}),
         "tags": [
             "fuseline",
             "multimodal",
-            "classification",
+            *dict.fromkeys(kinds),
             *config.modalities,
             *(["adversarial-training"] if adversarial else []),
         ],

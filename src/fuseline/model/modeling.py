@@ -313,6 +313,11 @@ class FuselineForTasks(FuselinePreTrainedModel):
         given = [head(output, batch) for head in self.heads]
         return TaskOutput([one.logits for one in given], [one.by_modality for one in given])
 
+    def save_pretrained(self, save_directory: Any, **options: Any) -> None:
+        """Save it by the names of its own class. A head that began as a part of pre-training would
+        else be saved under the name it had there, and not be found again."""
+        super().save_pretrained(save_directory, **{"save_original_format": False} | options)
+
     @torch.no_grad()
     def generate(
         self,

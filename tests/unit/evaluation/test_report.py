@@ -366,18 +366,18 @@ def test_a_row_without_picture_or_text_says_so(inputs):
 
 def test_examples_mix_the_surest_errors_with_right_rows(inputs):
     predictions = {"plain": read_predictions(inputs.predictions / "finetuned")}
-    chosen = choose_examples(predictions, inputs.examples, 6)
+    chosen = choose_examples(predictions, inputs.examples, 6, are_sure=True)
     right = [example.guesses[0].right for example in chosen]
     assert right == [False] * 3 + [True] * 3
     confidence = [example.guesses[0].confidence for example in chosen[:3]]
     assert confidence == sorted(confidence, reverse=True)
-    assert chosen == choose_examples(predictions, inputs.examples, 6)
+    assert chosen == choose_examples(predictions, inputs.examples, 6, are_sure=True)
 
 
 def test_right_rows_fill_up_where_errors_are_few(inputs):
     predictions = {"plain": read_predictions(inputs.predictions / "finetuned")}
     num_wrong = sum(row["label"] != row["prediction"] for row in predictions["plain"])
-    chosen = choose_examples(predictions, inputs.examples, NUM_ROWS + 5)
+    chosen = choose_examples(predictions, inputs.examples, NUM_ROWS + 5, are_sure=True)
     assert len(chosen) == NUM_ROWS
     assert sum(not example.guesses[0].right for example in chosen) == num_wrong
 

@@ -8,10 +8,11 @@ from markdown_it import MarkdownIt
 from ruamel.yaml import YAML
 
 from fuseline.contracts import EXAMPLES, TableWriter
-from fuseline.model.card import escape_markdown, hub_license, write_model_card
+from fuseline.model.card import SENTENCES, escape_markdown, hub_license, write_model_card
 from fuseline.params.adversarial_finetune import AdversarialFinetuneParams
 from fuseline.params.attack import AttackParams
 from fuseline.params.training import TrainingParams
+from fuseline.tasks import TASKS
 from tests import tiny
 
 EVIL = (
@@ -49,7 +50,8 @@ def write_examples(folder, **facts):
 
 
 def card_of(tmp_path, params=PARAMS, labels=("cat", "dog", "bird"), config=None, **facts) -> str:
-    config = config or tiny.config(id2label=dict(enumerate(labels)))
+    task = tiny.classification() | {"facts": {"labels": list(labels)}}
+    config = config or tiny.config(tasks=[task])
     examples = write_examples(tmp_path / "examples", **facts)
     write_model_card(tmp_path / "model", config, examples, METRICS, params)
     return (tmp_path / "model" / "README.md").read_text(encoding="utf-8")
@@ -91,6 +93,47 @@ def test_attack_training_and_figures_are_told(tmp_path):
     assert r"| attack.epsilon.text\_embedding | 0.1 |" in card
     assert r"| training.learning\_rate | 0.0001 |" in card
     assert "| accuracy | 0.9000 |" in card
+
+
+def test_a_classifier_names_its_target_and_labels(tmp_path):
+    card = card_of(tmp_path)
+    assert "A classifier of rows with text, image, made by Fuseline." in card
+    assert "It tells 3 labels apart, “label”: cat; dog; bird." in card
+    assert "gives one of them to any row" in card
+    assert head_of(card)["metrics"] == ["accuracy", "f1"]
+    assert "classification" in head_of(card)["tags"]
+
+
+def test_every_task_says_what_it_does_and_none_invents_labels(tmp_path):
+    def entry(kind: str, target: str | None, *labels: str) -> dict:
+        facts = {"labels": list(labels)} if labels else {"mean": 1.0}
+        return tiny.classification() | {"kind": kind, "target": target, "facts": facts}
+
+    entries = [
+        entry("regression", EVIL),
+        entry("multilabel", "topics", "art", EVIL),
+        entry("token_classification", "tags", "B-X", "O"),
+        entry("ranking", "stars"),
+        entry("generation", "caption"),
+        entry("retrieval", None),
+    ]
+    assert {task["kind"] for task in entries} == set(SENTENCES) - {"classification"}
+    card = card_of(tmp_path, config=tiny.config(tasks=entries))
+    assert "A model of rows with" in card
+    assert "It estimates a number, “x" in card
+    assert "It also says which of 2 labels hold, “topics”: art; x" in card
+    assert "It also gives each word of a text one of 2 tags, “tags”: B-X; O." in card
+    assert "It also writes a text, “caption”." in card
+    assert "It also finds one modality of a row by another." in card
+    assert "LABEL_0" not in card
+    assert "<script" not in card
+    assert {"regression", "token-classification"} <= set(head_of(card)["tags"])
+    plain = card_of(tmp_path / "one", config=tiny.config(tasks=entries[:1]))
+    assert "labels" not in plain
+
+
+def test_the_sentences_are_those_of_all_tasks():
+    assert set(SENTENCES) == set(TASKS)
 
 
 def test_what_was_trained_is_told_key_by_key(tmp_path):

@@ -5,6 +5,7 @@ import pytest
 import torch
 
 from fuseline.model import FuselineForTasks
+from fuseline.training.finetune import _pretrained_heads
 from tests.tiny import classification, classifier, freezing, pretrainer, rows
 
 SCRIPT = """
@@ -108,3 +109,22 @@ def test_pretrained_heads_are_dropped_and_the_backbone_kept(tmp_path):
     theirs = pretrained.fuseline.state_dict()
     assert all(torch.equal(value, theirs[k]) for k, value in model.fuseline.state_dict().items())
     assert model.heads[0].classifier.weight.shape == (3, 16)
+
+
+def test_a_head_that_began_in_pretraining_is_saved_under_its_own_name(tmp_path):
+    entry = {
+        "name": "retrieval", "kind": "retrieval", "target": None, "weight": 1.0,
+        "head": {"kind": "contrastive"}, "facts": {"modalities": ["text", "image"]},
+    }  # fmt: skip
+    start = pretrainer()
+    start.save_pretrained(tmp_path / "pretrained")
+    model = FuselineForTasks.from_pretrained(
+        tmp_path / "pretrained",
+        tasks=[entry],
+        key_mapping=_pretrained_heads([entry]),
+    )
+    head = model.heads[0].contrastive_heads["text"]
+    assert torch.equal(head.weight, start.contrastive_heads["text"].weight)
+    model.save_pretrained(tmp_path / "finetuned")
+    again = FuselineForTasks.from_pretrained(tmp_path / "finetuned")
+    assert torch.equal(again.heads[0].contrastive_heads["text"].weight, head.weight)
