@@ -16,6 +16,7 @@ from fuseline.params.finetune import FinetuneParams
 from fuseline.params.ingest import IngestParams
 from fuseline.params.leakage import LeakageParams
 from fuseline.params.pretrain import PretrainParams
+from fuseline.params.prompt import PromptParams
 from fuseline.params.report import ReportParams
 from fuseline.params.tokenize import TokenizeParams
 from fuseline.registry import suggestion
@@ -26,6 +27,7 @@ SECTIONS: dict[str, type[Section]] = {
     "tokenize": TokenizeParams,
     "extract_features": ExtractFeaturesParams,
     "pretrain": PretrainParams,
+    "prompt": PromptParams,
     "finetune": FinetuneParams,
     "adversarial_finetune": AdversarialFinetuneParams,
     "evaluate": EvaluateParams,

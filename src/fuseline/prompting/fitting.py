@@ -1,0 +1,102 @@
+"""Training on a handful of rows."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Iterator
+from typing import Any
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from fuseline.errors import ContractError
+from fuseline.params.prompt import FewShotTrainingParams
+from fuseline.precision import Precision, autocast
+from fuseline.training.groups import TEXT_ENCODER
+
+
+def fit(
+    model: Any,
+    loss_of: Callable[[np.ndarray], Tensor],
+    rows: np.ndarray,
+    params: FewShotTrainingParams,
+    *,
+    seed: int,
+    precision: Precision,
+) -> None:
+    """Train what requires a gradient for a fixed number of steps; the last weights stay.
+
+    No epoch is chosen: with k rows a label there is no development split to choose by, and one
+    larger than the shots would make them no longer few. That, and checkpoints that would each
+    weigh more than the whole run, is why the training loop of the other stages is not used; a
+    killed run goes on from its last finished cell.
+
+    Args:
+        model: left in evaluation mode.
+        loss_of: row numbers to their mean loss, by the model in training mode.
+        rows: N row numbers, at least one.
+        params: steps, rates.
+        seed: of the order of rows.
+
+    Raises:
+        ContractError: a loss that is not finite.
+    """
+    model.train()
+    optimizer = torch.optim.AdamW(_groups(model, params), fused=True)
+    trained = [p for group in optimizer.param_groups for p in group["params"]]
+    schedule = torch.optim.lr_scheduler.LambdaLR(optimizer, _course(params))
+    for batch in _batches(rows, params, seed):
+        with autocast(precision):
+            loss = loss_of(batch)
+        if not math.isfinite(loss.item()):
+            raise ContractError(
+                f"prompt: a few-shot loss is {loss.item()}. Lower prompt.training.learning_rate."
+            )
+        optimizer.zero_grad()
+        loss.backward()  # type: ignore[no-untyped-call]
+        torch.nn.utils.clip_grad_norm_(trained, params.max_grad_norm)
+        optimizer.step()
+        schedule.step()
+    model.eval()
+
+
+def _groups(model: Any, params: FewShotTrainingParams) -> list[dict[str, Any]]:
+    groups: dict[tuple[bool, bool], list[Tensor]] = {}
+    for name, parameter in model.named_parameters():
+        if parameter.requires_grad:
+            key = (TEXT_ENCODER in name, parameter.ndim > 1)
+            groups.setdefault(key, []).append(parameter)
+    return [
+        {
+            "params": parameters,
+            "lr": params.encoder_learning_rate if encoder else params.learning_rate,
+            "weight_decay": params.weight_decay if matrix else 0.0,
+        }
+        for (encoder, matrix), parameters in sorted(groups.items())
+    ]
+
+
+def _course(params: FewShotTrainingParams) -> Callable[[int], float]:
+    """Linear warm-up, then half a cosine down to zero."""
+    warmup = max(1, round(params.warmup_share * params.num_steps))
+
+    def factor(step: int) -> float:
+        if step < warmup:
+            return (step + 1) / warmup
+        left = (step - warmup) / max(1, params.num_steps - warmup)
+        return 0.5 * (1 + math.cos(math.pi * left))
+
+    return factor
+
+
+def _batches(rows: np.ndarray, params: FewShotTrainingParams, seed: int) -> Iterator[np.ndarray]:
+    """Batches of whole passes over the rows, each in an order of its own."""
+    random = np.random.default_rng(seed)
+    order = np.zeros(0, dtype=np.int64)
+    size = min(params.batch_size, len(rows))
+    for _ in range(params.num_steps):
+        if len(order) < size:
+            order = random.permutation(rows)
+        yield order[:size]
+        order = order[size:]
