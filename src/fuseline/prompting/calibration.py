@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 import numpy as np
-from scipy.special import log_softmax
 
 
 def calibrate(scores: np.ndarray, content_free: np.ndarray) -> np.ndarray:
     """Scores without the bias that a prompt has before it sees any content.
 
     The paper's diagonal W = diag(p_cf)^-1, b = 0 on probabilities is a subtraction of log p_cf
-    on log-probabilities; the softmax's own constant moves no decision.
+    on log-probabilities. The constants of both softmaxes move no decision and are left out.
 
     Args:
         scores: (N, C) unnormalised log-probabilities.
@@ -20,4 +19,4 @@ def calibrate(scores: np.ndarray, content_free: np.ndarray) -> np.ndarray:
     Returns:
         (N, C) log-probabilities up to a constant per row.
     """
-    return np.asarray(log_softmax(scores, axis=-1) - log_softmax(content_free))
+    return np.asarray(scores - content_free)

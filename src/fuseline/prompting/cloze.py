@@ -15,7 +15,7 @@ import torch
 from torch import Tensor
 from torch.nn import functional
 
-from fuseline.dataset import MultimodalData, pad
+from fuseline.dataset import PAD_MULTIPLE, MultimodalData, pad
 from fuseline.errors import ConfigError
 from fuseline.params.prompt import PromptParams
 from fuseline.precision import autocast
@@ -82,7 +82,9 @@ class ClozeInput:
 
     def __init__(self, model: Any, tokenizer: Any, template: str, num_masks: int) -> None:
         self.special = model.config.special_tokens
-        longest = model.config.text_config.get("max_position_embeddings", LONGEST)
+        positions = model.config.text_config.get("max_position_embeddings", LONGEST)
+        # RoBERTa's first two are never used; a batch is padded up to the multiple.
+        longest = (min(positions, LONGEST) - 2) // PAD_MULTIPLE * PAD_MULTIPLE
         parts = template.replace("{label}", "{text}").split("{text}")
         text_first = template.index("{text}") < template.index("{label}")
         ids = [_ids(tokenizer, part) for part in parts]

@@ -111,12 +111,23 @@ def encode_prompts(
     return class_vectors(model, _means(plain, sizes), _means(shared, sizes))
 
 
-def text_vectors(model: Any, **inputs: Tensor) -> tuple[Tensor, Tensor]:
-    """Unit vectors of texts alone: (N, W) before fusion, (N, S) in the contrastive space."""
-    present = torch.ones(len(inputs["attention_mask"]), dtype=torch.bool)
-    output = model(**inputs, text_mask=present)
-    plain = functional.normalize(output.unimodal["text"].float(), dim=-1)
-    return plain, model.contrastive_vectors(output, "text")
+def text_vectors(model: Any, attention_mask: Tensor, **words: Tensor) -> tuple[Tensor, Tensor]:
+    """Unit vectors of texts alone: (N, W) before fusion, (N, S) in the contrastive space.
+
+    As the backbone's `unimodal`, but nothing is fused: that takes most of a pass over a few short
+    prompts.
+
+    Args:
+        model: pre-trained.
+        attention_mask: (N, T).
+        words: `input_ids` (N, T) or `inputs_embeds` (N, T, D).
+    """
+    backbone = model.fuseline
+    states = backbone.text_encoder(attention_mask=attention_mask, **words).last_hidden_state
+    present = torch.ones(len(states), dtype=torch.bool)
+    mean = backbone.embeddings["text"](states, attention_mask.bool(), present).mean().float()
+    shared = model.contrastive_heads["text"](mean).float()
+    return functional.normalize(mean, dim=-1), functional.normalize(shared, dim=-1)
 
 
 def class_vectors(model: Any, plain: Tensor, shared: Tensor) -> ClassVectors:
@@ -126,5 +137,5 @@ def class_vectors(model: Any, plain: Tensor, shared: Tensor) -> ClassVectors:
 
 
 def _means(vectors: Tensor, sizes: list[int]) -> Tensor:
-    means = [part.mean(0) for part in vectors.split(sizes)]
+    means = [part.mean(0) for part in torch.split(vectors, sizes)]
     return functional.normalize(torch.stack(means), dim=-1)

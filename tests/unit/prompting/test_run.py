@@ -1,0 +1,132 @@
+"""The whole stage on tiny rows: fixed keys, resuming, what cannot take part."""
+
+import json
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from fuseline.errors import ContractError
+from fuseline.prompting import METHODS, run
+from fuseline.prompting.curves import summarise, write_curves
+from tests.prompting import BASE, params, tokenizer
+from tests.tiny import pretrainer, rows
+from tests.unit.training.test_loop import Killed
+
+ANY = run.PromptInputs(*[None] * 5)
+FAST = ["contrastive", "head", "probe"]
+
+
+@pytest.fixture
+def staged(monkeypatch):
+    """Rows and a model in place of artefacts; returns a way to run the stage."""
+
+    def go(work, data=None, modalities=("text", "image"), methods=FAST, **changes):
+        data = rows(120, modalities=modalities) if data is None else data
+
+        class Loaded:
+            @staticmethod
+            def from_pretrained(_):
+                return pretrainer(modalities=modalities)
+
+        class Processor:
+            def __init__(self):
+                self.tokenizer = tokenizer()
+
+            @classmethod
+            def from_pretrained(cls, _):
+                return cls()
+
+        monkeypatch.setattr(run, "FuselineForPreTraining", Loaded)
+        monkeypatch.setattr(run, "FuselineProcessor", Processor)
+        monkeypatch.setattr(run, "load_labelled", lambda *_: data)
+        base = BASE.model_copy(update={"modalities": list(modalities)})
+        return run.prompt(ANY, params=params(methods=methods, **changes), base=base, work=work)
+
+    return go
+
+
+def test_figures_have_fixed_keys(staged, tmp_path):
+    metrics = staged(tmp_path)
+    assert set(metrics) == {"rows", "labels", "chance", "shots", "methods"}
+    assert metrics["shots"]["2"] == {"rows": 6, "short_labels": 0}
+    assert set(metrics["methods"]) == {name for one in FAST for name in METHODS[one].variants}
+    assert set(metrics["methods"]["head"]) == {"1", "2"}
+    point = metrics["methods"]["contrastive"]["0"]
+    assert point["seeds"] == 1 and point["accuracy"]["std"] == 0.0
+    assert metrics["methods"]["head"]["2"]["seeds"] == 2
+    json.dumps(metrics, allow_nan=False)
+
+
+def test_without_text_word_methods_have_the_same_keys_and_no_seeds(staged, tmp_path):
+    methods = ["cloze", "contrastive", "residual", "soft_prompt", "head", "probe"]
+    metrics = staged(tmp_path, modalities=("image",), methods=methods)["methods"]
+    for name in ("cloze", "cloze_calibrated", "contrastive", "residual", "soft_prompt"):
+        assert all(point["seeds"] == 0 for point in metrics[name].values())
+        assert metrics[name]["2"]["accuracy"] == {"mean": 0.0, "std": 0.0}
+    assert all(point["seeds"] == 2 for point in metrics["head"].values())
+
+
+def test_no_test_row_is_ever_a_shot(staged, tmp_path, monkeypatch):
+    data = rows(120)
+    seen = []
+    original = run._run_cell
+
+    def noted(method, material, chosen, cell):
+        seen.extend(material.data.example_ids[row] for row in chosen)
+        assert not set(material.data.example_ids) & set(material.test.example_ids)
+        return original(method, material, chosen, cell)
+
+    monkeypatch.setattr(run, "_run_cell", noted)
+    staged(tmp_path, data)
+    split = dict(zip(data.example_ids, data.splits, strict=True))
+    assert {split[name] for name in seen} == {"train"}
+
+
+@pytest.mark.parametrize("after", [1, 4, 8])
+def test_a_killed_run_goes_on_and_ends_with_the_same_figures(staged, tmp_path, monkeypatch, after):
+    whole = staged(tmp_path / "whole")
+    original, calls = run._run_cell, []
+
+    def dying(*args):
+        calls.append(args)
+        if len(calls) > after:
+            raise Killed
+        return original(*args)
+
+    monkeypatch.setattr(run, "_run_cell", dying)
+    with pytest.raises(Killed):
+        staged(tmp_path / "killed")
+    calls.clear()
+    monkeypatch.setattr(run, "_run_cell", lambda *args: calls.append(args) or original(*args))
+    assert staged(tmp_path / "killed") == whole
+    assert len(calls) == 5 + 4 + 4 - after
+
+
+def test_a_large_test_split_is_sampled(staged, tmp_path):
+    assert staged(tmp_path, max_test_rows=10)["rows"]["test"] == 10
+
+
+def test_a_train_split_of_one_label_is_refused(staged, tmp_path):
+    data = rows(120)
+    data.labels[data.splits == "train"] = 1
+    with pytest.raises(ContractError, match="train split has fewer than two labels"):
+        staged(tmp_path, data)
+
+
+def test_a_test_split_without_labels_is_refused(staged, tmp_path):
+    data = rows(120)
+    data = data.take(np.flatnonzero(data.splits != "test"))
+    with pytest.raises(ContractError, match="test split has no labelled rows"):
+        staged(tmp_path, data)
+
+
+def test_the_spread_is_that_of_a_sample(tmp_path):
+    cells = [{"accuracy": value, "macro_f1": 0.5} for value in (0.2, 0.4)]
+    point = summarise(cells)
+    assert point["accuracy"]["mean"] == pytest.approx(0.3)
+    assert point["accuracy"]["std"] == pytest.approx(0.02**0.5)
+    write_curves(tmp_path / "a.csv", {"head": {"1": point, "2": summarise([])}})
+    table = pd.read_csv(tmp_path / "a.csv")
+    assert table["metric"].tolist() == ["accuracy", "macro_f1"]
+    assert table["shots"].tolist() == [1, 1]
