@@ -28,8 +28,8 @@ def summarise(metrics: Path) -> str:
     """What became of the rows, one line of figures per model, and whether anything leaks.
 
     Args:
-        metrics: the folder that holds `ingest.json`, `evaluate/<model>.json` and, once the stage
-            has run, `leakage.json`.
+        metrics: the folder that holds `ingest.json`, `evaluate/<model>.json` and, once their
+            stages have run, `prompt.json` and `leakage.json`.
 
     Raises:
         ContractError: nothing has been evaluated yet, or a file is not JSON or lacks a figure.
@@ -47,6 +47,7 @@ def summarise(metrics: Path) -> str:
             *data,
             *_aligned(table),
             "on the test split; text_only to twin are accuracies",
+            *_prompts(metrics / "prompt.json"),
             *_leakage(metrics / "leakage.json"),
         ]
     )
@@ -61,6 +62,23 @@ def _data(path: Path) -> list[str]:
     why = ", ".join(f"{reason} {count}" for reason, count in reasons if count)
     held = ", ".join(f"{name} {count}" for name, count in modalities.items() if count)
     return [f"rows: {counts}" + (f" ({why})" if why else ""), f"modalities: {held}"]
+
+
+def _prompts(path: Path) -> list[str]:
+    """Accuracy of every method with the most shots that it was run with; nothing before the stage
+    has run."""
+    if not path.exists():
+        return []
+    (methods,) = _figures(path, ["methods"])
+    parts: dict[str, list[str]] = {}
+    for name, points in methods.items():
+        if run := [shots for shots, point in points.items() if point["seeds"]]:
+            most = max(run, key=int)
+            parts.setdefault(most, []).append(f"{name} {points[most]['accuracy']['mean']:.3f}")
+    return [
+        f"accuracy with {shots} rows a label: {', '.join(of)}"
+        for shots, of in sorted(parts.items())
+    ]
 
 
 def _leakage(path: Path) -> list[str]:
