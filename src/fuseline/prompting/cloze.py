@@ -21,8 +21,7 @@ from fuseline.params.prompt import PromptParams
 from fuseline.precision import autocast
 from fuseline.prompting.base import Material
 from fuseline.prompting.calibration import calibrate
-from fuseline.prompting.fitting import fit
-from fuseline.training.groups import TEXT_ENCODER
+from fuseline.prompting.fitting import fit, open_for_training
 
 BATCH = 64
 LONGEST = 512
@@ -163,10 +162,7 @@ class Cloze:
     @cached_property
     def _learner(self) -> Any:
         model = copy.deepcopy(self.material.model)
-        train_encoder = self.material.params.cloze.train_encoder
-        for name, parameter in model.named_parameters():
-            frozen = TEXT_ENCODER in name and not train_encoder
-            parameter.requires_grad_(".image_encoder." not in name and not frozen)
+        open_for_training(model, encoder=self.material.params.cloze.train_encoder)
         return model
 
     def _trained(self, rows: np.ndarray, seed: int) -> Any:

@@ -16,6 +16,23 @@ from fuseline.precision import Precision, autocast
 from fuseline.training.groups import TEXT_ENCODER
 
 
+def open_for_training(model: Any, *, encoder: bool = True) -> None:
+    """Let gradients reach all but the image encoder and the word embeddings.
+
+    A few rows hold few pieces: of the embeddings, more than a third of all weights, nearly every
+    one would only decay.
+
+    Args:
+        model: a Fuseline model with heads.
+        encoder: False freezes the whole text encoder.
+    """
+    for name, parameter in model.named_parameters():
+        frozen = TEXT_ENCODER in name and not encoder
+        parameter.requires_grad_(".image_encoder." not in name and not frozen)
+    if model.config.text_config:
+        model.get_input_embeddings().weight.requires_grad_(False)
+
+
 def fit(
     model: Any,
     loss_of: Callable[[np.ndarray], Tensor],

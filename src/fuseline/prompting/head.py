@@ -15,14 +15,13 @@ from fuseline.model.prediction import predict_logits
 from fuseline.params.pretrain import ModelParams
 from fuseline.params.prompt import PromptParams
 from fuseline.prompting.base import Material, above_zero
-from fuseline.prompting.fitting import fit
-from fuseline.training.freezing import freeze_image_encoder
+from fuseline.prompting.fitting import fit, open_for_training
 
 EVALUATION_BATCH = 256
 
 
 class Head:
-    """Fine-tunes everything from the pre-trained weights."""
+    """Fine-tunes the pre-trained weights, all but the word embeddings."""
 
     variants: ClassVar[tuple[str, ...]] = ("head",)
 
@@ -32,7 +31,7 @@ class Head:
         config = type(material.model.config).from_dict(material.model.config.to_dict())
         config.num_labels = len(material.data.label_names)
         self.model: Any = FuselineForClassification(config)
-        freeze_image_encoder(self.model)
+        open_for_training(self.model)
 
     @staticmethod
     def _backbone(material: Material) -> Any:
@@ -62,7 +61,11 @@ class Head:
             seed=seed,
             precision=material.base.precision,
         )
-        return {self.variants[0]: predict_logits(self.model, material.test, EVALUATION_BATCH)}
+        return {
+            self.variants[0]: predict_logits(
+                self.model, material.test, EVALUATION_BATCH, material.base.precision
+            )
+        }
 
     def _reset(self) -> None:
         """The weights to start from, and a newly drawn head."""
