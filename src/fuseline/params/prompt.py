@@ -65,8 +65,8 @@ class ResidualParams(Section):
 
 
 class SoftPromptParams(Section):
-    """`num_tokens` context vectors start as the words of `initial_context`; those beyond its
-    length start as small noise. `class_specific` gives every class its own."""
+    """`num_tokens` context vectors start as the first pieces of `initial_context`; those beyond
+    its length start as small noise. `class_specific` gives every class its own."""
 
     num_tokens: Count
     initial_context: str
