@@ -62,6 +62,7 @@ COLUMNS = {
     "tabular": ["price", "colour"],
     "label": "label",
     "group": "group",
+    "split": None,
     "lang": "lang",
     "license": "license",
     "provenance": None,

@@ -42,7 +42,7 @@ PARAMS: dict[str, Any] = {
     "ingest.manifest.path": "data/raw/manifest.csv",
     "ingest.manifest.columns": {
         **dict.fromkeys(("id", "text", "image", "audio", "label", "group")),
-        **dict.fromkeys(("video", "lang", "license", "provenance")),
+        **dict.fromkeys(("video", "split", "lang", "license", "provenance")),
         "tabular": [],
     },
     # Words and near-silent sounds are shared by many rows that have nothing else in common.

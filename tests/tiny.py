@@ -6,7 +6,7 @@ import numpy as np
 import torch
 
 from fuseline.dataset import MultimodalData
-from fuseline.model import FuselineConfig, FuselineForClassification, FuselineForPreTraining
+from fuseline.model import FuselineConfig, FuselineForPreTraining, FuselineForTasks
 from fuseline.objectives.pretraining import OBJECTIVES
 from fuseline.params.finetune import FreezingParams
 from fuseline.params.pretrain import ObjectiveParams
@@ -52,14 +52,27 @@ def config(
         },
         "contrastive_size": 8,
         "special_tokens": SPECIAL,
-        "num_labels": 3,
+        "tasks": [classification()],
     }
     return FuselineConfig(**(values | changes))
 
 
+def classification(weight: float = 1.0) -> dict[str, object]:
+    """An entry of `config.tasks`."""
+    facts = {"labels": ["ant", "bee", "cat"]}
+    return {
+        "name": "label",
+        "kind": "classification",
+        "target": "label",
+        "weight": weight,
+        "head": {"kind": "pooled", "size": 3},
+        "facts": facts,
+    }
+
+
 def classifier(kind: str = "attention", seed: int = 0, **changes: object):
     torch.manual_seed(seed)
-    return FuselineForClassification(config(kind, **changes)).eval()
+    return FuselineForTasks(config(kind, **changes)).eval()
 
 
 def pretrainer(kind: str = "attention", seed: int = 0, **changes: object):
@@ -94,6 +107,7 @@ def objective_params(**changes: object) -> ObjectiveParams:
         "mlm_masking": "token",
         "mlm_mask_share": 0.3,
         "itm_negatives": "random",
+        "contrastive_queue_size": 0,
         "masked_features_share": 0.3,
     }
     return ObjectiveParams(**(values | changes))  # type: ignore[arg-type]

@@ -20,7 +20,7 @@ import pyarrow.parquet as pq
 from fuseline.errors import ContractError
 
 SPLITS = ("train", "dev", "test")
-SCHEMA_VERSION = 2
+SCHEMA_VERSION = 3
 MANIFEST = "manifest.json"
 
 # The convention of Hugging Face `datasets` for media columns.
@@ -45,6 +45,8 @@ EXAMPLES = pa.schema(
         pa.field("video", MEDIA),
         # Cells by column name, spelt as in the source; null where the row has no column at all.
         pa.field("tabular", pa.map_(pa.string(), pa.string())),
+        # What tasks beside the label learn, by column name; spelt by `ingest.targets`.
+        pa.field("targets", pa.map_(pa.string(), pa.string())),
         pa.field("license", pa.string()),
         pa.field("provenance", pa.string()),
         # What was changed, such as `text:nfc`, and what was found and left, such as
@@ -102,14 +104,20 @@ def features_schema(positions: int, dim: int) -> pa.Schema:
     )
 
 
-def predictions_schema(num_labels: int) -> pa.Schema:
-    """Schema of predictions: probabilities in the order of the manifest's `labels`."""
+def predictions_schema(width: int) -> pa.Schema:
+    """Schema of predictions.
+
+    Args:
+        width: of the probabilities, the manifest's `width`: those of a classification in the order
+            of its `labels`, one number of a regression, none where a task gives none.
+    """
+    numbers = pa.list_(pa.float32(), width) if width else pa.list_(pa.float32())
     return pa.schema(
         [
             _required("example_id", pa.string()),
             _required("label", pa.string()),
             _required("prediction", pa.string()),
-            _required("probabilities", pa.list_(pa.float32(), num_labels)),
+            _required("probabilities", numbers),
         ]
     )
 

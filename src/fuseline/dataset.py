@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
 
@@ -14,7 +14,6 @@ import torch
 from torch import Tensor
 
 from fuseline.contracts import (
-    EXAMPLES,
     TOKENS,
     features_schema,
     iter_shards,
@@ -24,6 +23,8 @@ from fuseline.contracts import (
 from fuseline.errors import ContractError
 
 NO_LABEL = -100
+# The key of the first task's labels; others have theirs under `<name>_labels`.
+LABELS = "labels"
 PAD_MULTIPLE = 8
 # How far apart in a group a text and its translation may lie.
 NEIGHBOURS = 16
@@ -42,9 +43,10 @@ class MultimodalData:
         text_mask: (N,) bool, False where a row has no text.
         features: by modality, (N, P, D) float16, zeros where absent.
         feature_mask: by modality, (N,) bool.
-        labels: (N,) int64, `NO_LABEL` where a row has none.
-        label_names: C names, in the order of the labels.
         pad_token_id: fills up short rows of a batch.
+        labels: (N, ...) of the first task; (N,) `NO_LABEL` where nothing is asked.
+        other_labels: (N, ...) of each further task, by key.
+        label_names: of the first task's classes, in the order of the labels.
     """
 
     example_ids: list[str]
@@ -55,9 +57,10 @@ class MultimodalData:
     text_mask: np.ndarray
     features: dict[str, np.ndarray]
     feature_mask: dict[str, np.ndarray]
-    labels: np.ndarray
-    label_names: list[str]
     pad_token_id: int
+    labels: np.ndarray
+    other_labels: dict[str, np.ndarray] = field(default_factory=dict)
+    label_names: list[str] = field(default_factory=list)
 
     def __len__(self) -> int:
         return len(self.example_ids)
@@ -102,23 +105,24 @@ class MultimodalData:
             text_mask=self.text_mask[rows],
             features={name: values[rows] for name, values in self.features.items()},
             feature_mask={name: mask[rows] for name, mask in self.feature_mask.items()},
-            labels=self.labels[rows],
-            label_names=self.label_names,
             pad_token_id=self.pad_token_id,
+            labels=self.labels[rows],
+            other_labels={key: values[rows] for key, values in self.other_labels.items()},
+            label_names=self.label_names,
         )
 
-    def labelled(self) -> MultimodalData:
-        """Rows that have a label."""
-        return self.take(np.flatnonzero(self.labels != NO_LABEL))
+    def labels_of(self, key: str) -> np.ndarray:
+        """Labels (N, ...) of one task."""
+        return self.labels if key == LABELS else self.other_labels[key]
 
     def batch(self, rows: np.ndarray | list[int]) -> dict[str, Tensor]:
         """Tensors of some rows, padded to a multiple of eight tokens.
 
         Returns:
             `input_ids`, `attention_mask` (B, T) int64; `text_mask` (B,) bool;
-            `<modality>_features` (B, P, D) float32, `<modality>_mask` (B,) bool; `labels`,
-            `groups` (B,) int64; and where any row has one, `translation_tokens` (B, T) int64,
-            padding alone for a row without.
+            `<modality>_features` (B, P, D) float32, `<modality>_mask` (B,) bool; `labels` (B, ...)
+            and those of further tasks; `groups` (B,) int64; and where any row has one,
+            `translation_tokens` (B, T) int64, padding alone for a row without.
         """
         rows = np.asarray(rows)
         ids, mask = pad([self.input_ids[row] for row in rows], self.pad_token_id)
@@ -126,9 +130,11 @@ class MultimodalData:
             "input_ids": ids,
             "attention_mask": mask,
             "text_mask": torch.from_numpy(self.text_mask[rows]),
-            "labels": torch.from_numpy(self.labels[rows]),
+            LABELS: torch.from_numpy(self.labels[rows]),
             "groups": torch.from_numpy(self.groups[rows]),
         }
+        for key, labels in self.other_labels.items():
+            batch[key] = torch.from_numpy(labels[rows])
         partners = self.translations[rows]
         if (partners >= 0).any():
             none = np.array([self.pad_token_id])
@@ -158,8 +164,6 @@ def load_data(
     modalities: Sequence[str],
     *,
     pad_token_id: int,
-    examples: Path | None = None,
-    label_names: list[str] | None = None,
 ) -> MultimodalData:
     """Read the tables of one data set, in the order of `tokens`.
 
@@ -168,12 +172,9 @@ def load_data(
         features: folder with one features table per modality.
         modalities: those to use; without `text`, every row counts as having no text.
         pad_token_id: of the tokenizer.
-        examples: the examples table, for labels; None leaves every row without.
-        label_names: order of the labels; the sorted names of the examples if None.
 
     Raises:
-        ContractError: tables of different runs (other rows or another order), or a label
-            outside `label_names`.
+        ContractError: tables of different runs (other rows or another order).
     """
     table = read_table(tokens, TOKENS, "tokens")
     example_ids = table.column("example_id").to_pylist()
@@ -182,7 +183,6 @@ def load_data(
         for name in modalities
         if name != "text"
     }
-    names, labels = _labels(examples, example_ids, label_names)
     has_text = table.column("has_text").to_numpy(zero_copy_only=False)
     return MultimodalData(
         example_ids=example_ids,
@@ -193,9 +193,8 @@ def load_data(
         text_mask=has_text if "text" in modalities else np.zeros(len(has_text), dtype=bool),
         features={name: values for name, (values, _) in columns.items()},
         feature_mask={name: mask for name, (_, mask) in columns.items()},
-        labels=labels,
-        label_names=names,
         pad_token_id=pad_token_id,
+        labels=np.full(len(example_ids), NO_LABEL, dtype=np.int64),
     )
 
 
@@ -214,7 +213,7 @@ def _read_features(
     row = 0
     for shard, table in iter_shards(folder, features_schema(positions, dim), "features"):
         end = row + table.num_rows
-        _check_order(f"{folder}/{shard}", table.column("example_id"), example_ids[row:end])
+        check_order(f"{folder}/{shard}", table.column("example_id"), example_ids[row:end])
         column = table.column("features").combine_chunks()
         present = column.is_valid().to_numpy(zero_copy_only=False)
         mask[row:end] = present
@@ -229,30 +228,12 @@ def _read_features(
     return values, mask
 
 
-def _labels(
-    examples: Path | None, example_ids: list[str], label_names: list[str] | None
-) -> tuple[list[str], np.ndarray]:
-    labels = np.full(len(example_ids), NO_LABEL, dtype=np.int64)
-    if examples is None:
-        return label_names or [], labels
-    table = read_table(examples, EXAMPLES, "examples", ["example_id", "label"])
-    _check_order(str(examples), table.column("example_id"), example_ids)
-    found = table.column("label").to_pylist()
-    names = label_names or sorted({label for label in found if label is not None})
-    number = {name: index for index, name in enumerate(names)}
-    for row, label in enumerate(found):
-        if label is None:
-            continue
-        if label not in number:
-            raise ContractError(
-                f"{examples}: row '{example_ids[row]}' has label '{label}', which the model does"
-                f" not know (it knows {', '.join(names)}). Fine-tune again with `dvc repro`."
-            )
-        labels[row] = number[label]
-    return names, labels
+def check_order(where: str, found: pa.ChunkedArray, expected: list[str]) -> None:
+    """Refuse a table whose rows are not those of the tokens table.
 
-
-def _check_order(where: str, found: pa.ChunkedArray, expected: list[str]) -> None:
+    Raises:
+        ContractError: naming `where`.
+    """
     if found.to_pylist() != expected:
         raise ContractError(
             f"{where}: its rows are not those of the tokens table, in the same order."

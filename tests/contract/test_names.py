@@ -8,7 +8,7 @@ from fuseline.attacks import ATTACKS
 from fuseline.model.fusion import FUSIONS
 from fuseline.objectives.pretraining import OBJECTIVES
 from fuseline.params.attack import AttackParams
-from fuseline.params.finetune import FinetuneParams
+from fuseline.params.finetune import TaskParams
 from fuseline.params.ingest import IngestParams
 from fuseline.params.pretrain import OBJECTIVE_NAMES, FusionParams
 from fuseline.params.prompt import METHOD_NAMES
@@ -26,7 +26,7 @@ def accepted(section: Any, field: str) -> set[str]:
     [
         (accepted(AttackParams, "kind"), ATTACKS),
         (accepted(FusionParams, "kind"), FUSIONS),
-        (accepted(FinetuneParams, "task"), TASKS),
+        (accepted(TaskParams, "kind"), TASKS),
         (accepted(IngestParams, "source"), SOURCES),
         (set(OBJECTIVE_NAMES), OBJECTIVES),
         (set(METHOD_NAMES), METHODS),

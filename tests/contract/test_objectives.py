@@ -3,6 +3,7 @@
 import pytest
 import torch
 
+from fuseline.objectives.base import Stateful
 from fuseline.objectives.pretraining import OBJECTIVES, Mixture, build_objectives
 from tests.tiny import CONTINUES_WORD, EVERY, objective_params, pretrainer, rows
 
@@ -12,6 +13,7 @@ VARIANTS: dict[str, tuple[str, dict[str, object]]] = {name: (name, {}) for name 
     "mlm-whole_word": ("mlm", {"mlm_masking": "whole_word"}),
     "mlm-span": ("mlm", {"mlm_masking": "span"}),
     "itm-hard": ("itm", {"itm_negatives": "hard"}),
+    "contrastive-queue": ("contrastive", {"contrastive_queue_size": 16}),
 }
 CASES = [
     (variant, modalities)
@@ -61,6 +63,22 @@ def test_the_loss_reaches_the_backbone(name, modalities):
 def test_the_same_random_state_gives_the_same_loss(name):
     batch = rows().batch(range(12))
     assert run(name, batch, seed=5).loss == run(name, batch, seed=5).loss
+
+
+@pytest.mark.parametrize("name", VARIANTS)
+def test_an_objective_that_goes_on_from_its_state_gives_the_same_losses(name):
+    """What it remembers is all in its state: else a resumed run would end elsewhere."""
+    model, data = pretrainer().train(), rows(36)
+    first, second = build(name), build(name)
+    first(model, data.batch(range(12)))
+    if isinstance(first, Stateful):
+        second.load_state_dict(first.state_dict())
+    for start in (12, 24, 0):
+        losses = []
+        for objective in (first, second):
+            torch.manual_seed(start)
+            losses.append(objective(model, data.batch(range(start, start + 12))).loss)
+        assert torch.equal(*losses)
 
 
 @pytest.mark.parametrize("name", VARIANTS)

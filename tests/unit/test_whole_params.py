@@ -29,6 +29,10 @@ WRONG = {
         "words",
         r"objectives\.mlm_masking: .*'token', 'whole_word' or 'span'; found 'words'",
     ),
+    "pretrain.objectives.contrastive_queue_size": (
+        -1,
+        r"objectives\.contrastive_queue_size: .*greater than or equal to 0",
+    ),
     "pretrain.objectives": (
         OBJECTIVES
         | {

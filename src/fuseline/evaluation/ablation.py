@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Sequence
+from collections.abc import Callable, Collection, Sequence
 from dataclasses import replace
 from itertools import combinations, compress
 from typing import Any
@@ -11,7 +11,6 @@ import numpy as np
 
 from fuseline.dataset import MultimodalData
 from fuseline.evaluation.metrics import scores
-from fuseline.model.prediction import Model, predict_logits
 from fuseline.params.base import MODALITIES
 
 # Read from outside whatever takes part.
@@ -61,22 +60,26 @@ def other_rows(num_rows: int, seed: int) -> np.ndarray:
 
 
 def modality_ablation(
-    model: Model, data: MultimodalData, modalities: list[str], *, batch_size: int, seed: int
+    score: Callable[[MultimodalData], dict[str, float]],
+    data: MultimodalData,
+    modalities: list[str],
+    *,
+    seed: int,
 ) -> dict[str, Any]:
-    """Scores of the model with parts of its input gone or mismatched.
+    """Scores of a model with parts of its input gone or mismatched.
+
+    Args:
+        score: of such rows.
+        data: the rows as they are.
+        modalities: those that take part.
+        seed: of the other rows.
 
     Returns:
         `<modality>_only` of each that takes part, and of text and image always; with more than
         two, `without_<modality>`. `shuffled`, where the first modality stays and each other one
         comes from another row (a single one comes from there itself), with `by_modality`, where
-        that one alone does. All hold `accuracy` and `macro_f1`; a modality that takes no part
-        leaves its key in place.
+        that one alone does. A modality that takes no part leaves its key in place.
     """
-
-    def score(changed: MultimodalData) -> dict[str, float]:
-        predictions = predict_logits(model, changed, batch_size).argmax(-1)
-        return scores(data.labels, predictions, len(data.label_names))
-
     names = named(modalities)
     without = modalities if len(modalities) > 2 else []
     return {

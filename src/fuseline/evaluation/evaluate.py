@@ -11,18 +11,24 @@ import numpy as np
 from fuseline.dataset import MultimodalData, load_data
 from fuseline.errors import ConfigError, ContractError
 from fuseline.evaluation.ablation import modality_ablation, named, presence_scores
-from fuseline.evaluation.calibration import expected_calibration_error, reliability_bins
-from fuseline.evaluation.metrics import classification_metrics
+from fuseline.evaluation.calibration import Bin, expected_calibration_error, reliability_bins
+from fuseline.evaluation.metrics import classification_metrics, scores
 from fuseline.evaluation.robustness import measure_robustness
 from fuseline.evaluation.tables import write_plots, write_predictions
-from fuseline.evaluation.twin import feature_blocks, twin_metrics
+from fuseline.evaluation.target import goal_of
+from fuseline.evaluation.task_twins import task_twins
+from fuseline.evaluation.twin import Block, feature_blocks, twin_metrics
 from fuseline.modalities.text_encoder import embed_texts
-from fuseline.model import FuselineForClassification
-from fuseline.model.prediction import predict_logits, softmax
+from fuseline.model import FuselineForTasks, FuselineProcessor
+from fuseline.model.prediction import Model
 from fuseline.params.attack import SPACE_OF
 from fuseline.params.base import BaseParams
 from fuseline.params.evaluate import EvaluateParams
 from fuseline.precision import make_deterministic
+from fuseline.tasks import Task
+from fuseline.tasks.base import Decoded
+from fuseline.tasks.labelled import Examples, build_tasks, with_labels
+from fuseline.tasks.prediction import Predicted, predict
 
 
 @dataclass(frozen=True)
@@ -63,39 +69,147 @@ def evaluate_model(
     """
     _check_spaces(params, base)
     make_deterministic(base.seed, base.num_threads)
-    model = FuselineForClassification.from_pretrained(inputs.model).eval()
-    data = _labelled_rows(inputs, model, base.modalities)
-    test = data.select("test")
+    model = FuselineForTasks.from_pretrained(inputs.model).eval()
+    tasks = build_tasks(model.config.tasks)
+    data, examples = _labelled_rows(inputs, model, base.modalities)
+    first, whole_test = tasks[0], data.select("test")
+    own = data.take(first.own_rows(data))
+    test = own.select("test")
     if not len(test):
         raise ContractError(
-            f"{inputs.examples}: the test split has no labelled rows."
-            " Raise `ingest.split.test` or add rows."
+            f"{inputs.examples}: the test split has no labelled rows for the task"
+            f" '{first.name}'. Raise `ingest.split.test` or add rows."
         )
-    probabilities = softmax(predict_logits(model, test, params.batch_size))
-    predicted = probabilities.argmax(-1)
-    bins = reliability_bins(probabilities, test.labels, params.num_calibration_bins)
+    found = predict(model, tasks, whole_test, params.batch_size)
+    clean = found[0]
+    written = _written(model, tasks, examples, found, params, base)
+    blocks = _blocks(inputs, own, params, base)
+    if first.kind == "classification":
+        figures, bins = _classified(model, first, own, clean.outputs, blocks, params, base)
+    else:
+        figures, bins = _scored(model, first, own, clean.outputs, blocks, params, base), []
     metrics = {
         "rows": len(test),
-        **classification_metrics(test.labels, predicted, test.label_names, seed=base.seed),
-        "ece": expected_calibration_error(bins),
-        **modality_ablation(
-            model, test, list(base.modalities), batch_size=params.batch_size, seed=base.seed
-        ),
-        "presence": presence_scores(test, predicted, list(base.modalities)),
-        **_twins(inputs, data, params, base),
-        **measure_robustness(
-            model,
-            test,
-            predicted == test.labels,
-            params.robustness,
-            batch_size=params.batch_size,
-            seed=base.seed,
-            precision=base.precision,
-        ),
+        "task": first.kind,
+        **figures,
+        **(written[0].scores if written[0] else {}),
+        **_further(tasks[1:], found[1:], written[1:]),
+        **_robustness(model, first, test, clean.right, params, base),
     }
-    write_predictions(predictions, test, probabilities, name)
-    write_plots(plots, test, predicted, bins, metrics["robustness"]["curve"])
+    spelt = first.spelt(clean.outputs, test)
+    if written[0]:
+        spelt = (written[0].references, written[0].texts)
+    write_predictions(predictions, test, spelt, first.probabilities(clean.outputs), name)
+    confused = spelt if first.kind == "classification" else ([], [])
+    write_plots(plots, confused, bins, metrics.get("robustness", {}).get("curve", []))
     return metrics
+
+
+def _classified(
+    model: Model,
+    task: Task,
+    data: MultimodalData,
+    logits: np.ndarray,
+    blocks: dict[str, Block],
+    params: EvaluateParams,
+    base: BaseParams,
+) -> tuple[dict[str, Any], list[Bin]]:
+    """All clean figures of a classification, and its bins of confidence."""
+    test, names = data.select("test"), [*map(str, base.modalities)]
+    predicted = logits.argmax(-1)
+    bins = reliability_bins(task.probabilities(logits), test.labels, params.num_calibration_bins)
+
+    def score(changed: MultimodalData) -> dict[str, float]:
+        found = predict(model, [task], changed, params.batch_size)[0].outputs.argmax(-1)
+        return scores(changed.labels, found, len(task.label_names))
+
+    figures = {
+        **classification_metrics(test.labels, predicted, task.label_names, seed=base.seed),
+        "ece": expected_calibration_error(bins),
+        **modality_ablation(score, test, names, seed=base.seed),
+        "presence": presence_scores(test, predicted, names),
+        **twin_metrics(data, blocks, named(names)),
+    }
+    return figures, bins
+
+
+def _scored(
+    model: Model,
+    task: Task,
+    data: MultimodalData,
+    outputs: np.ndarray,
+    blocks: dict[str, Block],
+    params: EvaluateParams,
+    base: BaseParams,
+) -> dict[str, Any]:
+    """All clean figures of any other task."""
+    test, names = data.select("test"), [*map(str, base.modalities)]
+    if not task.target_kinds:
+        # It asks the modalities about one another: alone, none has anything to answer.
+        return task.scores(outputs, test)
+
+    def score(changed: MultimodalData) -> dict[str, float]:
+        return task.scores(predict(model, [task], changed, params.batch_size)[0].outputs, changed)
+
+    return {
+        **task.scores(outputs, test),
+        **modality_ablation(score, test, names, seed=base.seed),
+        **task_twins(task, data, blocks, named(names)),
+    }
+
+
+def _written(
+    model: FuselineForTasks,
+    tasks: list[Task],
+    examples: Examples,
+    found: list[Predicted],
+    params: EvaluateParams,
+    base: BaseParams,
+) -> list[Decoded | None]:
+    """By task the texts that the model writes for its rows, None for one that has none."""
+    targets = [entry["target"] for entry in model.config.tasks]
+    return [
+        task.decode(model, index, examples.cells(target, one.data), params, base.seed)
+        for index, (task, target, one) in enumerate(zip(tasks, targets, found, strict=True))
+    ]
+
+
+def _further(
+    tasks: list[Task],
+    found: list[Predicted],
+    written: list[Decoded | None],
+) -> dict[str, dict[str, dict[str, float]]]:
+    """Scores of the tasks beside the first, by name; nothing where there is none."""
+    by_name = {
+        task.name: {"rows": float(len(one.data))}
+        | task.scores(one.outputs, one.data)
+        | (texts.scores if texts else {})
+        for task, one, texts in zip(tasks, found, written, strict=True)
+    }
+    return {"further_tasks": by_name} if by_name else {}
+
+
+def _robustness(
+    model: Model,
+    task: Task,
+    test: MultimodalData,
+    right: np.ndarray,
+    params: EvaluateParams,
+    base: BaseParams,
+) -> dict[str, Any]:
+    """Nothing for a task whose losses are not a row's own: rows that fall leave their batch."""
+    if not task.rows_stand_alone:
+        return {}
+    return measure_robustness(
+        model,
+        goal_of(task),
+        test,
+        right,
+        params.robustness,
+        batch_size=params.batch_size,
+        seed=base.seed,
+        precision=base.precision,
+    )
 
 
 def _check_spaces(params: EvaluateParams, base: BaseParams) -> None:
@@ -108,22 +222,21 @@ def _check_spaces(params: EvaluateParams, base: BaseParams) -> None:
 
 
 def _labelled_rows(
-    inputs: EvaluationInputs, model: FuselineForClassification, modalities: list[Any]
-) -> MultimodalData:
-    return load_data(
-        inputs.tokens,
-        inputs.features,
-        modalities,
-        pad_token_id=model.config.special_tokens["pad"],
-        examples=inputs.examples,
-        label_names=[model.config.id2label[index] for index in range(model.config.num_labels)],
-    ).labelled()
+    inputs: EvaluationInputs, model: FuselineForTasks, modalities: list[Any]
+) -> tuple[MultimodalData, Examples]:
+    tokenizer = FuselineProcessor.from_pretrained(inputs.model).tokenizer
+    data = load_data(
+        inputs.tokens, inputs.features, modalities, pad_token_id=model.config.special_tokens["pad"]
+    )
+    examples = Examples(inputs.examples, data, tokenizer)
+    return with_labels(data, examples, model.config.tasks), examples
 
 
-def _twins(
+def _blocks(
     inputs: EvaluationInputs, data: MultimodalData, params: EvaluateParams, base: BaseParams
-) -> dict[str, dict[str, float]]:
+) -> dict[str, Block]:
+    """What the twins see."""
     vectors: np.ndarray | None = None
     if "text" in base.modalities:
         vectors = embed_texts(inputs.tokenizer, data.input_ids, params.batch_size, base.precision)
-    return twin_metrics(data, feature_blocks(data, vectors), named(base.modalities))
+    return feature_blocks(data, vectors)

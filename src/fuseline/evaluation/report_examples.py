@@ -36,10 +36,8 @@ def read_predictions(folder: Path) -> list[dict[str, Any]]:
     Raises:
         ContractError: the table is unfinished or not what its contract says.
     """
-    labels = read_manifest(folder, "predictions")["labels"]
-    rows: list[dict[str, Any]] = read_table(
-        folder, predictions_schema(len(labels)), "predictions"
-    ).to_pylist()
+    schema = predictions_schema(read_manifest(folder, "predictions")["width"])
+    rows: list[dict[str, Any]] = read_table(folder, schema, "predictions").to_pylist()
     return rows
 
 
@@ -73,7 +71,7 @@ def choose_examples(
 def _errors_and_others(rows: list[dict[str, Any]], number: int) -> list[dict[str, Any]]:
     wrong = [row for row in rows if row["prediction"] != row["label"]]
     right = [row for row in rows if row["prediction"] == row["label"]]
-    wrong.sort(key=lambda row: (-max(row["probabilities"]), row["example_id"]))
+    wrong.sort(key=lambda row: (-max(row["probabilities"], default=0.0), row["example_id"]))
     # By hash: neighbours in the table look alike, and a generator would tie rows to their number.
     right.sort(key=lambda row: hashlib.sha256(row["example_id"].encode()).digest())
     num_wrong = min(len(wrong), max(number - number // 2, number - len(right)))
@@ -84,6 +82,6 @@ def _guess(model: str, row: dict[str, Any]) -> Guess:
     return Guess(
         model=model,
         prediction=row["prediction"],
-        confidence=max(row["probabilities"]),
+        confidence=max(row["probabilities"], default=0.0),
         right=row["prediction"] == row["label"],
     )

@@ -15,7 +15,7 @@ from fuseline.attacks.fgm import FGM
 from fuseline.attacks.geometry import norms
 from fuseline.dataset import MultimodalData
 from fuseline.evaluation.standing import Standing
-from fuseline.evaluation.target import Audit, Deltas, Loss, Target, cross_entropy, margin
+from fuseline.evaluation.target import Audit, Deltas, Goal, Loss, Target
 from fuseline.model.prediction import Model, length_batches
 from fuseline.params.evaluate import RobustnessParams
 from fuseline.precision import Precision
@@ -23,12 +23,10 @@ from fuseline.precision import Precision
 # After so many steps the rows that fell leave the batch.
 STEPS_BETWEEN_CHECKS = 5
 
-# Restarts take turns: the two losses fail on different rows.
-RESTART_LOSSES: tuple[Loss, ...] = (margin, cross_entropy)
-
 
 def measure_robustness(
     model: Model,
+    goal: Goal,
     data: MultimodalData,
     correct: np.ndarray,
     params: RobustnessParams,
@@ -46,7 +44,8 @@ def measure_robustness(
     `precision`; a row counts as fallen only after a plain float32 pass over its delta.
 
     Args:
-        model: gives `logits` (B, C) for a batch.
+        model: gives `logits` for a batch.
+        goal: what the attacks climb, and what counts as right.
         data: N labelled rows.
         correct: (N,) bool, right without an attack.
         params: attack, restarts and scales.
@@ -60,7 +59,7 @@ def measure_robustness(
     model.eval().requires_grad_(False)
     standing = Standing(correct, params.scales)
     generator = torch.Generator().manual_seed(seed)
-    siege = _Siege(model, data, params, standing, batch_size, precision, generator)
+    siege = _Siege(model, goal, data, params, standing, batch_size, precision, generator)
     headline = params.scales.index(1.0)
     siege.fast_gradient()
     upwards = range(headline, len(params.scales))
@@ -81,6 +80,7 @@ class _Siege:
     """The attacks on one model's rows."""
 
     model: Model
+    goal: Goal
     data: MultimodalData
     params: RobustnessParams
     standing: Standing
@@ -98,7 +98,7 @@ class _Siege:
         attack = FGM(self.params.attack)
         for part in length_batches(self.data, rows, self.batch_size):
             target = self._target(part)
-            deltas = target.climb(attack, cross_entropy, target.start, 1.0, self.generator)
+            deltas = target.climb(attack, self.goal.losses[-1], target.start, 1.0, self.generator)
             self._record(target, deltas, torch.ones(len(part), dtype=torch.bool))
             self.audit.zero_gradients += int(target.unmoved(deltas).sum())
             for index, scale in enumerate(self.params.scales):
@@ -110,7 +110,7 @@ class _Siege:
         rows = self.standing.worth_attacking(index, headline)
         self.standing.attacked[index, rows] = True
         for restart in range(self.params.num_restarts):
-            loss = RESTART_LOSSES[restart % len(RESTART_LOSSES)]
+            loss = self.goal.losses[restart % len(self.goal.losses)]
             still = rows[self.standing.at(index)[rows]]
             for part in length_batches(self.data, still, self.batch_size):
                 self._attack(part, loss, index, headline)
@@ -136,7 +136,8 @@ class _Siege:
 
     def _target(self, rows: np.ndarray) -> Target:
         spaces = self.params.attack.epsilon
-        return Target(self.model, self.data.batch(rows), spaces, self.precision, self.audit)
+        batch = self.data.batch(rows)
+        return Target(self.model, batch, self.goal, spaces, self.precision, self.audit)
 
     def _record(self, target: Target, deltas: Deltas, done: Tensor) -> None:
         """Keep the norms of the deltas on which the attack of the `done` rows ended."""

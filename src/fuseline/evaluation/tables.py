@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import csv
+from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -21,53 +22,67 @@ CONFUSION = "confusion.csv"
 RELIABILITY = "reliability.csv"
 ROBUSTNESS = "robustness.csv"
 
+BIN_COLUMNS = ("low", "high", "count", "confidence", "accuracy")
+CURVE_COLUMNS = ("scale", "robust_accuracy", "fgm_robust_accuracy", "attacked_share")
+
 # With these a cell begins that a spreadsheet would run as a formula.
 LIVE = ("=", "+", "-", "@", "\t", "\r")
 
 
 def write_predictions(
-    folder: Path, data: MultimodalData, probabilities: np.ndarray, model_name: str
+    folder: Path,
+    data: MultimodalData,
+    spelt: tuple[list[str], list[str]],
+    probabilities: np.ndarray,
+    model_name: str,
 ) -> None:
     """Write the predictions table, sorted by `example_id`.
 
     Args:
         folder: of the new table.
         data: N labelled rows.
-        probabilities: (N, C) float32 in the order of `data.label_names`.
+        spelt: labels and predictions of the rows as text.
+        probabilities: (N, K) behind the predictions.
         model_name: noted in the manifest beside the labels.
     """
     order = np.argsort(data.example_ids)
-    names = np.array(data.label_names, dtype=object)
-    schema = predictions_schema(len(names))
+    labels, predictions = spelt
+    width = probabilities.shape[1]
+    schema = predictions_schema(width)
     columns = [
         pa.array([data.example_ids[row] for row in order]),
-        pa.array(names[data.labels[order]], pa.string()),
-        pa.array(names[probabilities[order].argmax(-1)], pa.string()),
-        pa.FixedSizeListArray.from_arrays(
-            pa.array(probabilities[order].ravel(), pa.float32()), len(names)
-        ),
+        pa.array([labels[row] for row in order], pa.string()),
+        pa.array([predictions[row] for row in order], pa.string()),
+        pa.array(list(probabilities[order]), schema.field("probabilities").type),
     ]
     writer = TableWriter(folder, schema, "predictions")
     writer.write(shard_name(0), pa.table(columns, names=schema.names))
-    writer.finish(labels=data.label_names, model=model_name)
+    writer.finish(labels=data.label_names, width=width, model=model_name)
 
 
 def write_plots(
     folder: Path,
-    data: MultimodalData,
-    predictions: np.ndarray,
+    confused: tuple[list[str], list[str]],
     bins: list[Bin],
     curve: list[dict[str, Any]],
 ) -> None:
-    """Write the CSV files that `dvc plots` and the report draw from."""
+    """Write the CSV files that `dvc plots` and the report draw from; those of a task that has no
+    such plot hold their heading alone.
+
+    Args:
+        folder: of the files.
+        confused: label and prediction of each row.
+        bins: of the confidence.
+        curve: points of the robustness curve.
+    """
     folder.mkdir(parents=True, exist_ok=True)
-    names = np.array([_inert(name) for name in data.label_names], dtype=object)
-    confusion = pd.DataFrame({"actual": names[data.labels], "predicted": names[predictions]})
+    actual, predicted = ([_inert(name) for name in names] for names in confused)
+    confusion = pd.DataFrame({"actual": actual, "predicted": predicted})
     confusion.sort_values(["actual", "predicted"]).to_csv(
         folder / CONFUSION, index=False, quoting=csv.QUOTE_ALL
     )
-    _write_rows(folder / RELIABILITY, list(bins))
-    _write_rows(folder / ROBUSTNESS, curve)
+    _write_rows(folder / RELIABILITY, list(bins), BIN_COLUMNS)
+    _write_rows(folder / ROBUSTNESS, curve, CURVE_COLUMNS)
 
 
 def _inert(label: str) -> str:
@@ -75,5 +90,5 @@ def _inert(label: str) -> str:
     return f"'{label}" if label.startswith(LIVE) else label
 
 
-def _write_rows(path: Path, rows: list[Any]) -> None:
-    pd.DataFrame(rows).round(6).to_csv(path, index=False)
+def _write_rows(path: Path, rows: list[Any], columns: Sequence[str]) -> None:
+    pd.DataFrame(rows, columns=list(columns)).round(6).to_csv(path, index=False)

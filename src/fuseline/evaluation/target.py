@@ -11,22 +11,41 @@ from torch.nn import functional
 from torch.nn.attention import SDPBackend, sdpa_kernel
 
 from fuseline.attacks import Attack
+from fuseline.dataset import LABELS
 from fuseline.model.prediction import Model
 from fuseline.objectives.perturbation import Perturbable
 from fuseline.precision import Precision, autocast
+from fuseline.tasks import Task
 
 Deltas = dict[str, Tensor]
-Loss = Callable[[Tensor, Tensor], Tensor]
+Batch = dict[str, Tensor]
+Loss = Callable[[Tensor, Batch], Tensor]
 
 
-def cross_entropy(logits: Tensor, labels: Tensor) -> Tensor:
-    """(B, C) and (B,) to per-example losses (B,)."""
-    return functional.cross_entropy(logits, labels, reduction="none")
+@dataclass(frozen=True)
+class Goal:
+    """What attacks on a task climb, and what they must not leave right.
+
+    Attributes:
+        losses: of logits and batch, (B,); restarts take turns, since they fail on different rows,
+            and FGM takes the last.
+        right: (B,) bool of logits and batch.
+    """
+
+    losses: tuple[Loss, ...]
+    right: Callable[[Tensor, Batch], Tensor]
 
 
-def margin(logits: Tensor, labels: Tensor) -> Tensor:
+def goal_of(task: Task) -> Goal:
+    """The task's own loss; of a classification the margin too."""
+    margins = (margin,) if task.kind == "classification" else ()
+    return Goal((*margins, task.losses), task.right)
+
+
+def margin(logits: Tensor, batch: Batch) -> Tensor:
     """Best wrong logit minus the right one: above 0 once the row has fallen, and, unlike
     cross-entropy, with a gradient however sure the model is."""
+    labels = batch[LABELS]
     right = functional.one_hot(labels, logits.shape[-1]).bool()
     best_wrong = logits.masked_fill(right, float("-inf")).amax(-1)
     return best_wrong - logits.gather(-1, labels.unsqueeze(-1)).squeeze(-1)
@@ -60,12 +79,15 @@ class Target:
     def __init__(
         self,
         model: Model,
-        batch: dict[str, Tensor],
+        batch: Batch,
+        goal: Goal,
         spaces: Iterable[str],
         precision: Precision,
         audit: Audit,
     ) -> None:
         self._model, self._batch, self._spaces = model, batch, sorted(spaces)
+        self._goal = goal
+        self._rows = len(batch[LABELS])
         self._precision: Precision = precision
         self._audit = audit
         self._perturbable = Perturbable(model, batch, self._spaces)
@@ -79,7 +101,7 @@ class Target:
     def take(self, keep: Tensor) -> Target:
         """The batch without the rows where `keep` is False, padded as before."""
         batch = {name: value[keep] for name, value in self._batch.items()}
-        return Target(self._model, batch, self._spaces, self._precision, self._audit)
+        return Target(self._model, batch, self._goal, self._spaces, self._precision, self._audit)
 
     def climb(
         self, attack: Attack, loss: Loss, start: Deltas, scale: float, generator: torch.Generator
@@ -96,27 +118,25 @@ class Target:
 
     def fallen(self, deltas: Deltas) -> Tensor:
         """(B,) bool: wrong in a plain float32 pass over the perturbed batch."""
-        labels = self._batch["labels"]
-        self._audit.forward += len(labels)
+        self._audit.forward += self._rows
         with torch.no_grad():
             logits: Tensor = self._model(**self._perturbable.inputs(deltas)).logits.float()
-        return logits.argmax(-1) != labels
+        return ~self._goal.right(logits, self._batch)
 
     def unmoved(self, deltas: Deltas) -> Tensor:
         """(B,) bool: no position of the row moved in any space."""
-        moved = torch.zeros(len(self._batch["labels"]), dtype=torch.bool)
+        moved = torch.zeros(self._rows, dtype=torch.bool)
         for delta in deltas.values():
             moved |= (delta != 0).flatten(1).any(-1)
         return ~moved
 
     def _losses(self, loss: Loss) -> Callable[[Deltas], Tensor]:
-        labels = self._batch["labels"]
 
         def losses(deltas: Deltas) -> Tensor:
-            self._audit.forward += len(labels)
-            self._audit.backward += len(labels)
+            self._audit.forward += self._rows
+            self._audit.backward += self._rows
             with autocast(self._precision):
                 logits = self._model(**self._perturbable.inputs(deltas)).logits
-            return loss(logits.float(), labels)
+            return loss(logits.float(), self._batch)
 
         return losses

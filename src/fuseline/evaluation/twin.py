@@ -95,7 +95,7 @@ def predict_twin(data: MultimodalData, blocks: list[Block]) -> np.ndarray:
             "data/examples: the training split has fewer than two labels, so there is nothing to"
             " learn. Check `ingest.manifest.columns.label` and `ingest.split`."
         )
-    inputs = _standardised(blocks, train)
+    inputs = standardised(blocks, train)
     best: tuple[float, np.ndarray] | None = None
     for strength in STRENGTHS:
         predictions = _fit(inputs[train], data.labels[train], strength).predict(inputs)
@@ -112,7 +112,7 @@ def _fit(inputs: np.ndarray, labels: np.ndarray, strength: float) -> LogisticReg
         return LogisticRegression(C=strength, max_iter=MAX_ITERATIONS).fit(inputs, labels)
 
 
-def _standardised(blocks: list[Block], train: np.ndarray) -> np.ndarray:
+def standardised(blocks: list[Block], train: np.ndarray) -> np.ndarray:
     """Columns with mean 0 and deviation 1 over the training rows that have them; an absent
     modality is at the mean."""
     columns = [np.zeros((len(train), 1), dtype=np.float32)]

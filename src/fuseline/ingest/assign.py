@@ -23,6 +23,9 @@ class Assigner:
     A row that copies an earlier one joins its group; a group of the user's whose first row does
     so becomes another name of that group. A row that belongs to groups in different splits cannot
     be kept: the rows before it are never moved, so that tables written earlier stay as they are.
+
+    A row may come with a split of its own. A new group goes where its first row says; such groups
+    do not count towards the shares, so that all others lie where they would without them.
     """
 
     def __init__(self, params: IngestParams) -> None:
@@ -48,7 +51,8 @@ class Assigner:
     def assign(self, block: Sequence[Candidate]) -> Iterator[Record | Refusal]:
         """Complete each row's record with `group` and `split`, or refuse it.
 
-        A refusal is always `straddles_splits`.
+        The split of a record is the user's own or None; one that is given is never changed. A
+        refusal is always `straddles_splits`.
         """
         for candidate, contents in zip(block, self._search.read(block), strict=True):
             yield self._assign(candidate.record, contents)
@@ -57,16 +61,21 @@ class Assigner:
         copies = self._search.copies(contents)
         key = record["group"] or record["example_id"]
         own = self._group_of.get(key)
-        # Rows by the split that they would tie this one to; the first of each.
-        ties: dict[str, Copy | None] = {}
-        if own is not None:
-            ties[self._splits[own]] = None
+        # Why the row belongs to a split, by the split; the first reason of each.
+        ties: dict[str, str] = {}
+        if record["split"]:
+            ties[record["split"]] = f"its own split is {record['split']}"
+        if own is not None and self._splits[own] not in ties:
+            ties[self._splits[own]] = self._in_group(key, own)
         for copy in copies:
-            ties.setdefault(self._splits[self._groups[copy.row]], copy)
+            # Worded for the first of a split alone: a row may have fifty copies.
+            if (split := self._splits[self._groups[copy.row]]) not in ties:
+                ties[split] = self._copying(copy, split)
         if len(ties) > 1:
-            return self._straddling(key, own, ties)
+            sentence = ", but ".join(ties.values())
+            return Refusal("straddles_splits", f"{sentence[0].upper()}{sentence[1:]}.")
         if own is None:
-            own = self._groups[copies[0].row] if copies else self._new_group(key, record["label"])
+            own = self._groups[copies[0].row] if copies else self._new_group(key, record)
             self._group_of[key] = own
             self._joined += bool(copies)
         self._count(record, copies)
@@ -74,9 +83,9 @@ class Assigner:
         record["group"], record["split"] = self._names[own], self._splits[own]
         return record
 
-    def _new_group(self, name: str, label: str | None) -> int:
+    def _new_group(self, name: str, first: Record) -> int:
         self._names.append(name)
-        self._splits.append(self._splitter.assign(name, label))
+        self._splits.append(first["split"] or self._splitter.assign(name, first["label"]))
         self._first_rows.append(len(self._ids))
         self._sizes.append(0)
         return len(self._names) - 1
@@ -107,18 +116,13 @@ class Assigner:
                     )
                 return
 
-    def _straddling(self, key: str, own: int | None, ties: dict[str, Copy | None]) -> Refusal:
-        said = []
-        for split, copy in ties.items():
-            if copy is None:
-                assert own is not None
-                first = self._ids[self._first_rows[own]]
-                said.append(f"its group {key!r}, that of row {first!r}, lies in {split}")
-            else:
-                what = "all that it holds" if copy.modality == ALL else f"its {copy.modality}"
-                said.append(f"it copies row {self._ids[copy.row]!r} in {split} by {what}")
-        sentence = ", but ".join(said)
-        return Refusal("straddles_splits", f"{sentence[0].upper()}{sentence[1:]}.")
+    def _in_group(self, key: str, own: int) -> str:
+        first = self._ids[self._first_rows[own]]
+        return f"its group {key!r}, that of row {first!r}, lies in {self._splits[own]}"
+
+    def _copying(self, copy: Copy, split: str) -> str:
+        what = "all that it holds" if copy.modality == ALL else f"its {copy.modality}"
+        return f"it copies row {self._ids[copy.row]!r} in {split} by {what}"
 
     def metrics(self) -> dict[str, Any]:
         """What was found of copies, rows of rare labels included.

@@ -15,8 +15,8 @@ class Candidate:
     """One checked row.
 
     Attributes:
-        record: the row of `contracts.EXAMPLES`, its `group` the user's own or None, its `split`
-            not there yet.
+        record: the row of `contracts.EXAMPLES`, its `group` and `split` the user's own
+            or None.
         batch: of the raw row.
         fingerprints: by medium (`image`, `audio`, `video`), perceptual bits of a fixed length,
             see `fingerprints.py`.

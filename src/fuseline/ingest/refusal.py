@@ -12,6 +12,8 @@ REASONS: dict[str, str] = {
     "empty_text": "the text is empty, and the row holds no medium",
     "oversized_text": "the text is longer than ingest.limits.max_text_characters",
     "unknown_label": "the label is missing or empty",
+    "malformed_target": "a target is not of the kind that `targets` names for its column",
+    "unknown_split": "the row's split is none of train, dev and test",
     "rare_label": "fewer rows than ingest.min_label_rows carry the label",
     "duplicate_id": "an earlier row has the same id",
     "oversized_image": "the image exceeds ingest.limits in bytes or pixels",
@@ -20,7 +22,7 @@ REASONS: dict[str, str] = {
     "unreadable_audio": "the audio is empty, truncated or of no known format",
     "oversized_video": "the video exceeds ingest.limits in bytes, seconds, frames or pixels",
     "unreadable_video": "the video is empty, truncated or of no known format",
-    "straddles_splits": "copies of the row already lie in two splits",
+    "straddles_splits": "its own split, its group's and those of its copies are not one",
     "personal_data": "the text holds personal data, and ingest.safety says quarantine",
     "harmful_content": "the screen found harmful content, and ingest.safety says quarantine",
 }

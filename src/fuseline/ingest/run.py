@@ -57,7 +57,12 @@ def ingest_examples(
     assert tally.rows_in == tally.rows_kept + tally.quarantined.total(), "a row was lost"
     print(tally.summary())
     _check_share(tally, params)
-    kept.writer.finish(source=source.name, label_conflicts=assigner.conflicts, **tally.facts)
+    kept.writer.finish(
+        source=source.name,
+        targets=dict(source.targets),
+        label_conflicts=assigner.conflicts,
+        **tally.facts,
+    )
     refused.writer.finish(source=source.name, reasons=REASONS)
     return tally.metrics() | {"duplicates": assigner.metrics()}
 
@@ -71,7 +76,7 @@ def _stream(
     refused: ShardedTable,
 ) -> None:
     """Every row to one of the two tables, a block at a time."""
-    validator, plan = Validator(params, source.fields), ShardPlan(params.shard_rows)
+    validator, plan = Validator(params, source.fields, source.targets), ShardPlan(params.shard_rows)
     rows = tqdm(source.rows(), "ingest", total=source.num_rows, unit="row", file=sys.stderr)
     for block in _blocks(rows, validator):
         tally.rows_in += len(block)

@@ -151,10 +151,11 @@ def _refused(example: dict[str, Any], rare: dict[str, int]) -> Record:
     names = ("text", "label", "lang", "license", "provenance")
     shown = {name: example[name] for name in names}
     paths = {name: (example[name] or {}).get("path") for name in MEDIA}
+    cells = dict(example["tabular"] or ()) | dict(example["targets"] or ())
     return {
         "source_row": example["source_row"],
         "example_id": example["example_id"],
         "reason": "rare_label",
         "detail": f"Only {rare[label]} row(s) could be kept with the label {label!r}.",
-        "raw": raw_json({**shown, **paths, **dict(example["tabular"] or ())}),
+        "raw": raw_json({**shown, **paths, **cells}),
     }

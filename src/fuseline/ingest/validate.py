@@ -9,14 +9,17 @@ from dataclasses import dataclass, field
 from functools import partial
 from pathlib import PurePosixPath
 
+from fuseline.contracts import SPLITS
 from fuseline.ingest import images
 from fuseline.ingest.candidate import Candidate, Record
 from fuseline.ingest.recordings import CheckedRecording, check_audio, check_video
 from fuseline.ingest.refusal import Refusal
 from fuseline.ingest.safety import SafetyScreen
+from fuseline.ingest.targets import check_target
 from fuseline.ingest.text import clean_label, clean_text, find_markup
-from fuseline.params.ingest import IngestParams
+from fuseline.params.ingest import IngestParams, TargetKind
 from fuseline.sources import Media, RawRow
+from fuseline.sources.split_names import split_named
 
 RAW_VALUE_CHARACTERS = 500
 
@@ -52,14 +55,21 @@ class Validator:
     Args:
         params: limits and what is screened for.
         fields: which of `text`, `image`, `audio`, `video`, `tabular`, `label` the source maps.
+        targets: kinds of the target columns.
 
     Raises:
         ConfigError: a screen of `ingest.safety` cannot be built.
     """
 
-    def __init__(self, params: IngestParams, fields: frozenset[str]) -> None:
+    def __init__(
+        self,
+        params: IngestParams,
+        fields: frozenset[str],
+        targets: Mapping[str, TargetKind],
+    ) -> None:
         self._limits = params.limits
         self._fields = fields
+        self._targets = targets
         self._screen = SafetyScreen(params.safety)
         self._seen: set[bytes] = set()
 
@@ -73,19 +83,23 @@ class Validator:
             raise Refusal(row.problems[0].reason, row.problems[0].detail)
         notes = _Notes()
         label = self._label(row, notes)
+        split = self._split(row, notes)
         example_id, digest = self._id(row, notes)
-        text = self._text(row, notes)
+        text = self._text("text", row.text or "", notes)
         cells = self._cells(row.tabular, notes)
+        targets = self._checked_targets(row.targets, text, notes)
         if not text and not cells:
             self._check_media(row)
         record: Record = {
             "example_id": example_id,
             "source_row": row.source_row,
+            "split": split,
             "group": self._tidy("group", row.group, notes),
             "text": text,
             "label": label,
             "lang": self._tidy("lang", row.lang, notes),
             "tabular": cells,
+            "targets": targets,
             "license": self._tidy("license", row.license, notes),
             "provenance": self._tidy("provenance", row.provenance, notes),
             "image": self._image(row.image, notes),
@@ -111,17 +125,16 @@ class Validator:
             "raw": raw_json(row.raw, mask=self._screen.masked),
         }
 
-    def _text(self, row: RawRow, notes: _Notes) -> str | None:
-        given = row.text or ""
-        self._check_length("text", given)
+    def _text(self, name: str, given: str, notes: _Notes) -> str | None:
+        self._check_length(name, given)
         text, changes = clean_text(given)
         if not text:
-            notes.changed("text", ["empty"] if given else [])
+            notes.changed(name, ["empty"] if given else [])
             return None
-        notes.changed("text", changes)
+        notes.changed(name, changes)
         screened = self._screen.screen(text)
-        notes.changed("text", screened.changes)
-        notes.found("text", [*screened.findings, *find_markup(text)])
+        notes.changed(name, screened.changes)
+        notes.found(name, [*screened.findings, *find_markup(text)])
         return screened.text
 
     def _check_media(self, row: RawRow) -> None:
@@ -141,6 +154,19 @@ class Validator:
         if label.casefold() in NO_LABELS:
             raise Refusal("unknown_label", f"{label!r} stands for a missing value.")
         return label
+
+    def _split(self, row: RawRow, notes: _Notes) -> str | None:
+        name = self._tidy("split", row.split, notes)
+        if name is None:
+            return None
+        split = split_named(name)
+        if split is None:
+            raise Refusal(
+                "unknown_split",
+                f"{name!r} names no split; expected {', '.join(SPLITS)}, or nothing where the"
+                " row's group decides.",
+            )
+        return split
 
     def _id(self, row: RawRow, notes: _Notes) -> tuple[str, bytes]:
         """The id, and its digest: 16 bytes a row are all that is remembered of it."""
@@ -180,6 +206,22 @@ class Validator:
         None, and so is a row of empty cells."""
         clean = {name: self._cell(name, cell, notes) for name, cell in (cells or {}).items()}
         return clean if any(cell is not None for cell in clean.values()) else None
+
+    def _checked_targets(
+        self, cells: Mapping[str, str | None] | None, text: str | None, notes: _Notes
+    ) -> Record | None:
+        """Targets that are there, each as its kind demands; None where none is."""
+        checked: Record = {}
+        for name, cell in (cells or {}).items():
+            kind = self._targets[name]
+            tidy = (
+                self._text("targets", cell or "", notes)
+                if kind == "text"
+                else self._tidy("targets", cell, notes)
+            )
+            if tidy is not None:
+                checked[name] = check_target(name, kind, tidy, text)
+        return checked or None
 
     def _cell(self, name: str, cell: str | None, notes: _Notes) -> str | None:
         tidy = self._tidy("tabular", cell, notes)

@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 import pyarrow as pa
-from tokenizers import Tokenizer, models, normalizers, pre_tokenizers, processors
+from tokenizers import Tokenizer, decoders, models, normalizers, pre_tokenizers, processors
 from tqdm import tqdm
 
 from fuseline.contracts import (
@@ -149,13 +149,17 @@ def _write_tokenizer(examples: Path, folder: Path, params: TokenizeParams) -> To
 
 
 def _training_texts(examples: Path) -> Iterator[str]:
-    """Texts of the training split among the fitting rows: a vocabulary sees no others."""
-    left = fitting_rows(read_manifest(examples, "examples")["rows"])
-    for _, table in iter_shards(examples, EXAMPLES, "examples", ["split", "text"]):
+    """Texts of the training split among the fitting rows, to read or to write: a vocabulary sees
+    no others."""
+    manifest = read_manifest(examples, "examples")
+    to_write = {name for name, kind in manifest.get("targets", {}).items() if kind == "text"}
+    left = fitting_rows(manifest["rows"])
+    for _, table in iter_shards(examples, EXAMPLES, "examples", ["split", "text", "targets"]):
         fitting = table.slice(0, left)
-        for split, text in zip(*fitting.to_pydict().values(), strict=True):
-            if split == "train" and text:
-                yield text
+        for split, text, targets in zip(*fitting.to_pydict().values(), strict=True):
+            if split == "train":
+                yield from [text] if text else []
+                yield from (cell for name, cell in targets or () if name in to_write)
         left -= fitting.num_rows
         if left == 0:
             return
@@ -179,6 +183,7 @@ def _train_tokenizer(texts: Iterator[str], params: ScratchTextParams) -> Tokeniz
     frequent = sorted((word for word in words if len(word) > 1), key=lambda w: (-words[w], w))
     vocab = {piece: index for index, piece in enumerate((pieces + frequent)[: params.vocab_size])}
     tokenizer.model = models.WordPiece(vocab, unk_token="[UNK]", max_input_chars_per_word=100)
+    tokenizer.decoder = decoders.WordPiece()
     tokenizer.post_processor = processors.TemplateProcessing(
         single="[CLS] $A [SEP]",
         pair="[CLS] $A [SEP] $B:1 [SEP]:1",

@@ -1,19 +1,16 @@
 """The multimodal model, as Transformers classes."""
 
 from fuseline.model.configuration import FuselineConfig
-from fuseline.model.modeling import (
-    FuselineForClassification,
-    FuselineForPreTraining,
-    FuselineModel,
-    FuselineOutput,
-)
+from fuseline.model.modeling import FuselineForPreTraining, FuselineForTasks, FuselineModel
+from fuseline.model.output import FuselineOutput, TaskOutput
 from fuseline.model.processing import FuselineProcessor
 
 __all__ = [
     "FuselineConfig",
-    "FuselineForClassification",
     "FuselineForPreTraining",
+    "FuselineForTasks",
     "FuselineModel",
     "FuselineOutput",
     "FuselineProcessor",
+    "TaskOutput",
 ]

@@ -20,7 +20,9 @@ class FuselineConfig(PretrainedConfig):
         fusion: `{"kind", "num_layers", "num_heads", "num_bottleneck_tokens", "dropout"}`.
         contrastive_size: width of the contrastive space.
         classifier_dropout: in front of the classification layer.
-        task: what the model was fine-tuned for; empty before.
+        tasks: what the model was fine-tuned for, the first task first: `{"name", "kind", "weight",
+            "head", "facts"}`, the last two what its head needs and what it learnt of its target;
+            empty before.
         freezing: which parameters fine-tuning trained, as the section's params say it.
         special_tokens: ids of `pad`, `cls`, `sep` and `mask`.
     """
@@ -37,7 +39,7 @@ class FuselineConfig(PretrainedConfig):
         contrastive_size: int = 128,
         classifier_dropout: float = 0.0,
         special_tokens: dict[str, int] | None = None,
-        task: str = "",
+        tasks: list[dict[str, Any]] | None = None,
         freezing: dict[str, Any] | None = None,
         **kwargs: Any,
     ) -> None:
@@ -48,7 +50,7 @@ class FuselineConfig(PretrainedConfig):
         self.fusion = fusion or {}
         self.contrastive_size = contrastive_size
         self.classifier_dropout = classifier_dropout
-        self.task = task
+        self.tasks = tasks or []
         self.freezing = freezing or {}
         self.special_tokens = special_tokens or {}
         super().__init__(**kwargs)

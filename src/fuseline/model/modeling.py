@@ -6,36 +6,22 @@ C classes, V vocabulary.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import Any
 
 import torch
 from torch import Tensor, nn
 from torch.nn import functional
 from transformers import AutoConfig, PreTrainedModel
-from transformers.modeling_outputs import SequenceClassifierOutput
 
 from fuseline.modalities.image_encoder import ImageEncoder, build_image_encoder
 from fuseline.modalities.text_encoder import build_text_encoder
 from fuseline.model.configuration import FuselineConfig
+from fuseline.model.decoder import DecoderHead
 from fuseline.model.encoders import ENCODERS, FeatureEncoder
 from fuseline.model.fusion import FUSIONS, Sequence
+from fuseline.model.heads import build_head
+from fuseline.model.output import FuselineOutput, TaskOutput
 from fuseline.registry import lookup
-
-
-@dataclass(frozen=True)
-class FuselineOutput:
-    """What the backbone gives.
-
-    Attributes:
-        pooled: (B, W) fused vector.
-        states: fused states by modality: `text` (B, T, W), `<modality>` (B, P, W).
-        unimodal: (B, W) mean of each modality before fusion.
-    """
-
-    pooled: Tensor
-    states: dict[str, Tensor]
-    unimodal: dict[str, Tensor]
 
 
 class FuselinePreTrainedModel(PreTrainedModel):
@@ -177,7 +163,8 @@ class FuselineModel(FuselinePreTrainedModel):
             sequences[name] = self._embed_features(name, features, hidden, rows)
         fused = self.fusion(sequences)
         unimodal = {name: sequence.mean() for name, sequence in sequences.items()}
-        return FuselineOutput(fused.pooled, fused.states, unimodal)
+        masks = {name: sequence.mask for name, sequence in sequences.items()}
+        return FuselineOutput(fused.pooled, fused.states, masks, unimodal)
 
     def encode_image(self, pixel_values: Tensor) -> Tensor:
         """Frozen features (B, P, D) of pictures, rounded to float16 like the stored ones."""
@@ -302,26 +289,51 @@ class FuselineForPreTraining(FuselinePreTrainedModel):
         return functional.normalize(projected.float(), dim=-1)
 
 
-class FuselineForClassification(FuselinePreTrainedModel):
-    """The backbone with a linear classifier over the pooled vector."""
+class FuselineForTasks(FuselinePreTrainedModel):
+    """The backbone with a head for each of `config.tasks`."""
 
     def __init__(self, config: FuselineConfig) -> None:
         super().__init__(config)
         self.fuseline = FuselineModel(config)
-        self.norm = nn.LayerNorm(config.hidden_size)
-        self.dropout = nn.Dropout(config.classifier_dropout)
-        self.classifier = nn.Linear(config.hidden_size, config.num_labels)
+        # By position: a module may not bear every name that a column may.
+        self.heads = nn.ModuleList(build_head(config, task) for task in config.tasks)
         self.post_init()
+        # Transformers looks for shared weights in direct children alone, and a decoder lies deeper.
+        self.all_tied_weights_keys = self.get_expanded_tied_weights_keys(all_submodels=True)
 
     def get_input_embeddings(self) -> nn.Embedding:
         return self.fuseline.get_input_embeddings()
 
-    def forward(self, labels: Tensor | None = None, **inputs: Any) -> SequenceClassifierOutput:
-        """Logits (B, C), float32; with `labels` (B,) also the mean cross-entropy."""
-        output = self.fuseline(**model_inputs(inputs))
-        logits = self.classifier(self.dropout(self.norm(output.pooled))).float()
-        loss = None if labels is None else functional.cross_entropy(logits, labels)
-        return SequenceClassifierOutput(loss=loss, logits=logits)
+    def forward(self, **batch: Any) -> TaskOutput:
+        """Logits of every task; a head that reads its labels finds them in the batch."""
+        output = self.fuseline(**model_inputs(batch))
+        return TaskOutput([head(output, batch) for head in self.heads])
+
+    @torch.no_grad()
+    def generate(self, batch: dict[str, Any], task: int = 0, **options: Any) -> Tensor:
+        """Texts (B, L) of one task as token ids, padding after the end.
+
+        Args:
+            batch: as for a forward pass; labels play no part.
+            task: its place in `config.tasks`.
+            options: of Transformers' `generate`: `num_beams`, `do_sample`, `max_new_tokens`,
+                `prefix_allowed_tokens_fn` and the like.
+
+        Raises:
+            ValueError: a task that writes no texts.
+        """
+        head = self.heads[task]
+        if not isinstance(head, DecoderHead):
+            raise ValueError(
+                f"Task {task} of this model, {self.config.tasks[task]['kind']}, writes no texts."
+            )
+        return head.generate(self.fuseline(**model_inputs(batch)), **options)
+
+    def start_decoders(self) -> None:
+        """Let new decoders begin with the text encoder's word embeddings, if there is one."""
+        for head in self.heads:
+            if isinstance(head, DecoderHead) and self.fuseline.text_encoder is not None:
+                head.start_from(self.get_input_embeddings())
 
 
 def model_inputs(batch: dict[str, Any]) -> dict[str, Any]:

@@ -40,19 +40,18 @@ class AdversarialObjective:
     def __call__(self, model: Any, batch: Batch) -> ObjectiveOutput:
         batch = self.inner.prepare(batch)
         perturbable = Perturbable(model, batch, self.attack.spaces)
-        labels = batch["labels"]
         replay = _DropoutReplay()
 
         def losses(deltas: dict[str, Tensor]) -> Tensor:
             replay()
-            return self.inner.losses(model(**perturbable.inputs(deltas)).logits, labels)
+            return self.inner.losses(model(**perturbable.inputs(deltas)), batch)
 
         before = (self.attack.passes.forward, self.attack.passes.backward)
         start, masks = perturbable.start(), perturbable.masks()
         deltas = self.attack.perturb(losses, start, masks)
         adversarial = losses(deltas).mean()
         replay()
-        clean = self.inner.output(model(**batch).logits, labels)
+        clean = self.inner.output(model(**batch), batch)
         return ObjectiveOutput(
             self.clean_share * clean.loss + self.adversarial_share * adversarial,
             clean.correct,

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
-from typing import Any, Protocol
+from typing import Any, Protocol, runtime_checkable
 
 import torch
 from torch import Tensor
@@ -37,6 +37,20 @@ class Objective(Protocol):
     whose state is part of every checkpoint."""
 
     def __call__(self, model: Any, batch: Batch) -> ObjectiveOutput: ...
+
+
+@runtime_checkable
+class Stateful(Protocol):
+    """An objective that remembers something from batch to batch. Its state is part of every
+    checkpoint, so that a resumed run goes on with it."""
+
+    def state_dict(self) -> dict[str, Tensor]:
+        """What it remembers; empty where that is nothing yet."""
+        ...
+
+    def load_state_dict(self, state: dict[str, Tensor]) -> None:
+        """Go on from a `state_dict`; an empty one is a start anew."""
+        ...
 
 
 class PretrainingObjective(Objective, Protocol):

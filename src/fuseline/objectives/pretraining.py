@@ -9,7 +9,13 @@ import torch
 from torch import Tensor
 
 from fuseline.errors import ConfigError
-from fuseline.objectives.base import Batch, Objective, ObjectiveOutput, PretrainingObjective
+from fuseline.objectives.base import (
+    Batch,
+    Objective,
+    ObjectiveOutput,
+    PretrainingObjective,
+    Stateful,
+)
 from fuseline.objectives.contrastive import Contrastive
 from fuseline.objectives.itm import ImageTextMatching
 from fuseline.objectives.masked_features import MaskedFeatures
@@ -66,3 +72,25 @@ class Mixture:
     def __call__(self, model: Any, batch: Batch) -> ObjectiveOutput:
         drawn = self.names[int(torch.multinomial(self.weights, 1))]
         return self.objectives[drawn](model, batch)
+
+    def state_dict(self) -> dict[str, Tensor]:
+        """The state of every objective that has one, under its name."""
+        return {
+            f"{name}.{key}": value
+            for name, objective in self._stateful().items()
+            for key, value in objective.state_dict().items()
+        }
+
+    def load_state_dict(self, state: dict[str, Tensor]) -> None:
+        for name, objective in self._stateful().items():
+            own = {key: value for key, value in state.items() if key.startswith(f"{name}.")}
+            objective.load_state_dict(
+                {key.removeprefix(f"{name}."): value for key, value in own.items()}
+            )
+
+    def _stateful(self) -> dict[str, Stateful]:
+        return {
+            name: objective
+            for name, objective in self.objectives.items()
+            if isinstance(objective, Stateful)
+        }

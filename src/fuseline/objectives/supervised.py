@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any, Protocol
 
+import numpy as np
 import torch
 from torch import Tensor
 
@@ -13,43 +15,62 @@ from fuseline.objectives.base import Batch, ObjectiveOutput, presence
 class SupervisedTask(Protocol):
     """What the objective needs of a task."""
 
-    def losses(self, logits: Tensor, labels: Tensor, *, smoothing: float = 0.0) -> Tensor: ...
+    key: str
+
+    def has_label(self, labels: np.ndarray) -> np.ndarray: ...
+
+    def losses(self, logits: Tensor, batch: Batch, *, smoothing: float = 0.0) -> Tensor: ...
+
+    def right(self, logits: Tensor, batch: Batch) -> Tensor: ...
 
 
 class Supervised:
-    """Mean task loss of a batch.
+    """Mean loss of a batch: of one task, or of several by their weights, over the weights' sum.
 
     Args:
-        task: gives per-example losses of logits and labels.
+        tasks: give losses of their own logits, the first task first.
+        weights: one for each task.
         modality_dropout: chance that a row with several modalities loses some of them (after
             Neverova et al. 2016, arXiv 1501.00102); never the last one.
         label_smoothing: share of the target spread over all classes.
     """
 
     def __init__(
-        self, task: SupervisedTask, modality_dropout: float, label_smoothing: float
+        self,
+        tasks: Sequence[SupervisedTask],
+        weights: Sequence[float],
+        modality_dropout: float,
+        label_smoothing: float,
     ) -> None:
-        self.task = task
+        self.tasks = tasks
+        self.shares = [weight / sum(weights) for weight in weights]
         self.modality_dropout = modality_dropout
         self.label_smoothing = label_smoothing
 
     def __call__(self, model: Any, batch: Batch) -> ObjectiveOutput:
         batch = self.prepare(batch)
-        logits = model(**batch).logits
-        return self.output(logits, batch["labels"])
+        return self.output(model(**batch), batch)
 
     def prepare(self, batch: Batch) -> Batch:
         """The batch with its modality dropout drawn, so that several passes share it."""
         return drop_modalities(batch, self.modality_dropout) if self.modality_dropout else batch
 
-    def losses(self, logits: Tensor, labels: Tensor) -> Tensor:
-        """Per-example losses (B,)."""
-        return self.task.losses(logits, labels, smoothing=self.label_smoothing)
+    def losses(self, output: Any, batch: Batch) -> Tensor:
+        """Per-example losses (B,) of a model's output; a row adds nothing to a task for which it
+        has no label."""
+        by_task = zip(self.tasks, self.shares, output.by_task, strict=True)
+        losses = [
+            share * task.losses(logits, batch, smoothing=self.label_smoothing)
+            for task, share, logits in by_task
+        ]
+        return torch.stack(losses).sum(0)
 
-    def output(self, logits: Tensor, labels: Tensor) -> ObjectiveOutput:
-        """Mean loss and the count of right predictions."""
-        correct = (logits.argmax(-1) == labels).sum().item()
-        return ObjectiveOutput(self.losses(logits, labels).mean(), correct, len(labels))
+    def output(self, output: Any, batch: Batch) -> ObjectiveOutput:
+        """Mean loss, and of the first task the rows that it gets right among its own."""
+        first = self.tasks[0]
+        right = first.right(output.logits, batch).sum().item()
+        asked = first.has_label(batch[first.key].numpy()).sum()
+        return ObjectiveOutput(self.losses(output, batch).mean(), right, float(asked))
 
 
 def drop_modalities(batch: Batch, chance: float) -> Batch:

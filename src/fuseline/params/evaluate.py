@@ -1,4 +1,5 @@
-"""Section `evaluate`: calibration bins and the attack that measures robustness."""
+"""Section `evaluate`: calibration bins, how texts are written, and the attack that measures
+robustness."""
 
 from __future__ import annotations
 
@@ -25,7 +26,19 @@ class RobustnessParams(Section):
         return self
 
 
+class GenerationParams(Section):
+    """Beam search, or sampling from the likeliest tokens that make up `top_p` (Holtzman et al.
+    2020, arXiv 1904.09751)."""
+
+    num_beams: Count
+    length_penalty: float
+    sample: bool
+    temperature: Positive
+    top_p: Annotated[float, Field(gt=0.0, le=1.0)]
+
+
 class EvaluateParams(Section):
     batch_size: Count
     num_calibration_bins: Annotated[int, Field(ge=2, le=100)]
+    generation: GenerationParams
     robustness: RobustnessParams

@@ -27,6 +27,11 @@ class SyntheticParams(Section):
     image_size: Annotated[int, Field(ge=8, le=512)]
 
 
+# What a target column holds: one name, a set of names, a number, one tag for each word of the text,
+# or a text.
+TargetKind = Literal["category", "categories", "number", "tags", "text"]
+
+
 class ColumnParams(Section):
     """Names of the source's columns; null where it has none.
 
@@ -40,7 +45,9 @@ class ColumnParams(Section):
     video: str | None
     tabular: list[str]
     label: str | None
+    targets: dict[str, TargetKind]
     group: str | None
+    split: str | None
     lang: str | None
     license: str | None
     provenance: str | None
@@ -55,6 +62,10 @@ class ColumnParams(Section):
                 f"{self.label!r} is the label and may not be tabular too: the model would read"
                 " its answer"
             )
+        for name in self.targets:
+            if name == self.label or name in self.tabular:
+                other = "the label" if name == self.label else "tabular"
+                raise ValueError(f"{name!r} is a target and may not be {other} too")
         return self
 
 

@@ -47,6 +47,7 @@ class ObjectiveParams(Section):
     mlm_masking: Literal["token", "whole_word", "span"]
     mlm_mask_share: Annotated[float, Field(gt=0.0, lt=1.0)]
     itm_negatives: Literal["random", "hard"]
+    contrastive_queue_size: Annotated[int, Field(ge=0)]
     masked_features_share: Annotated[float, Field(gt=0.0, lt=1.0)]
 
     @field_validator("weights")

@@ -12,6 +12,7 @@ from pathlib import Path
 
 from fuseline.scaffold.profile import Profile
 from fuseline.sources.cells import MODALITIES
+from fuseline.sources.split_names import split_named
 
 # More values than this make no label; more categories than this make no column of a table.
 MOST_LABELS = 200
@@ -31,6 +32,8 @@ _NAMES = {
     "text": "text txt sentence caption title description content body message review comment"
     " question utterance transcript transcription sentence1 prompt",
 }
+# Where the first rows are all of one split, the name has to agree.
+_SPLIT_COLUMNS = frozenset({"split", "splits", "subset", "partition", "fold", "set", "part"})
 _BY_NAME = {name: field for field, names in _NAMES.items() for name in names.split()}
 
 _LANGUAGES = (
@@ -85,6 +88,7 @@ def guess_columns(profiles: Sequence[Profile], root: Path | None) -> list[Guess]
 
     rules: tuple[_Rule, ...] = (
         media,
+        _split,
         _by_name,
         _terms,
         _identifier,
@@ -128,12 +132,28 @@ def _media_reason(profile: Profile, root: Path | None) -> str:
     return f"paths to {profile.medium} files, {there} of {paths} found"
 
 
+def _split(left: list[Profile]) -> Iterator[tuple[Profile, str, str]]:
+    """Names of splits and nothing else; they speak before the column's name: `kind` of train, test.
+
+    A single other value may be a class that is called so, a train beside buses.
+    """
+    for profile in left:
+        splits = {split_named(text) for text in profile.texts}
+        alike = len(profile.texts) == len(profile.filled) and None not in splits
+        if alike and (len(splits) > 1 or _plain(profile.name) in _SPLIT_COLUMNS):
+            yield profile, "split", "names of splits"
+
+
 def _by_name(left: list[Profile]) -> Iterator[tuple[Profile, str, str]]:
     """Columns named like a field, where the values do not speak against it."""
     for profile in left:
-        field = _BY_NAME.get(profile.name.rpartition(".")[2].strip().lower().replace(" ", "_"))
+        field = _BY_NAME.get(_plain(profile.name))
         if field and _may_be(field, profile):
             yield profile, field, BY_NAME
+
+
+def _plain(name: str) -> str:
+    return name.rpartition(".")[2].strip().lower().replace(" ", "_")
 
 
 def _may_be(field: str, profile: Profile) -> bool:

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from ruamel.yaml import YAML
-from ruamel.yaml.comments import CommentedSeq
+from ruamel.yaml.comments import CommentedMap, CommentedSeq
 from ruamel.yaml.representer import RoundTripRepresenter
 
 from fuseline.config import read_yaml
@@ -78,8 +78,8 @@ def write_whole(path: Path, text: str) -> None:
 
 
 def _set(section: Any, key: str, value: Any) -> None:
-    if isinstance(value, list):
-        value = CommentedSeq(value)
+    if isinstance(value, list | dict):
+        value = CommentedSeq(value) if isinstance(value, list) else CommentedMap(value)
         value.fa.set_flow_style()
     section[key] = value
 

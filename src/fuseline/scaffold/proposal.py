@@ -61,6 +61,8 @@ class Proposal:
             return None
         mapping: dict[str, Any] = dict.fromkeys((*TEXT_FIELDS, *MEDIA_FIELDS))
         mapping["tabular"] = [guess.column for guess in self.guesses if guess.field == "tabular"]
+        # Nothing in a table tells what is to be learnt beside a label.
+        mapping["targets"] = {}
         for guess in self.guesses:
             if guess.field and guess.field != "tabular":
                 mapping[guess.field] = guess.column
@@ -156,7 +158,9 @@ _NO_COLUMNS = ColumnParams(
     video=None,
     tabular=[],
     label=None,
+    targets={},
     group=None,
+    split=None,
     lang=None,
     license=None,
     provenance=None,

@@ -7,7 +7,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import ClassVar
 
-from fuseline.params.ingest import IngestParams
+from fuseline.params.ingest import IngestParams, TargetKind
 
 
 @dataclass(frozen=True)
@@ -36,8 +36,10 @@ class RawRow:
         batch: number of the file or delivery that the row came in, from 0, never falling; each
             batch starts shards of its own, so that a later one leaves the earlier as they are.
         group: rows that must share a split; None where the row stands for itself.
+        split: the split that the source gives the row, by whatever name; None where it gives none.
         tabular: cells by column name, spelt as in the source (None for an empty cell); None where
             the source has no such columns.
+        targets: cells to learn by column name; a list as JSON.
         license, provenance: terms under which the row may be used, and where it came from.
         problems: what the source itself found wrong; such a row is always refused.
         raw: the source's own values by its own names, kept for the quarantine.
@@ -49,11 +51,13 @@ class RawRow:
     text: str | None = None
     label: str | None = None
     group: str | None = None
+    split: str | None = None
     lang: str | None = None
     image: Media | None = None
     audio: Media | None = None
     video: Media | None = None
     tabular: Mapping[str, str | None] | None = None
+    targets: Mapping[str, str | None] | None = None
     license: str | None = None
     provenance: str | None = None
     problems: tuple[Problem, ...] = ()
@@ -86,6 +90,11 @@ class Source(ABC):
         A row may still lack any medium; a mapped `label` is demanded of every row, and a mapped
         `text` of every row that has no medium either.
         """
+
+    @property
+    def targets(self) -> Mapping[str, TargetKind]:
+        """What each target column holds."""
+        return {}
 
     @property
     def num_rows(self) -> int | None:

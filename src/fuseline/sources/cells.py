@@ -11,7 +11,7 @@ from typing import Any
 
 from fuseline.errors import ConfigError, ContractError
 from fuseline.params.base import Modality
-from fuseline.params.ingest import ColumnParams, LimitParams
+from fuseline.params.ingest import ColumnParams, LimitParams, TargetKind
 from fuseline.registry import suggestion
 from fuseline.sources.base import Media, Problem, RawRow
 from fuseline.sources.media_files import MEDIA_FIELDS, read_media
@@ -19,10 +19,10 @@ from fuseline.sources.media_files import MEDIA_FIELDS, read_media
 Record = Mapping[str, Any]
 
 MODALITIES: tuple[Modality, ...] = ("text", "image", "audio", "video", "tabular")
-TEXT_FIELDS = ("id", "text", "label", "group", "lang", "license", "provenance")
+TEXT_FIELDS = ("id", "text", "label", "group", "split", "lang", "license", "provenance")
 
-# What tells rows apart that have no id. Terms and origin do not: naming them later must leave
-# every row its name, and so its split.
+# What tells rows apart that have no id. Terms, origin and a given split do not: naming them later
+# must leave every row its name, and so all others their splits.
 _CONTENT_FIELDS = frozenset({"text", "image", "audio", "video", "label", "group", "lang"})
 
 # One encoder for all rows: building one for each takes longer than the encoding.
@@ -47,6 +47,7 @@ class RowBuilder:
         self._texts = [(field, mapped[field]) for field in TEXT_FIELDS if mapped[field]]
         self._media = [(field, mapped[field]) for field in MEDIA_FIELDS if mapped[field]]
         self._tabular: list[str] = columns.tabular
+        self.targets: Mapping[str, TargetKind] = columns.targets
         self._plain = [column for _, column in self._texts] + self._tabular
         self._content = [
             pair for pair in sorted(self._texts + self._media) if pair[0] in _CONTENT_FIELDS
@@ -61,9 +62,10 @@ class RowBuilder:
 
     @property
     def mapped(self) -> list[tuple[str, str]]:
-        """Pairs of field and column; `tabular` comes once per column."""
+        """Pairs of field and column; `tabular` and `targets` come once per column."""
         tabular = [("tabular", column) for column in self._tabular]
-        return [*self._texts, *self._media, *tabular]
+        targets = [("targets", column) for column in self.targets]
+        return [*self._texts, *self._media, *tabular, *targets]
 
     @property
     def columns(self) -> list[str]:
@@ -99,6 +101,7 @@ class RowBuilder:
             batch=batch,
             example_id=example_id,
             tabular={name: record[name] for name in self._tabular} if self._tabular else None,
+            targets={name: _target(record[name]) for name in self.targets} or None,
             problems=tuple(problems),
             raw=raw,
             **values,
@@ -142,6 +145,11 @@ class RowBuilder:
         if self._tabular:
             content["tabular"] = {name: record[name] for name in self._tabular}
         return hashlib.sha256(_encode(content).encode()).hexdigest()[:24]
+
+
+def _target(cell: Any) -> str | None:
+    """A target's cell as text, a list as JSON: whether it fits its kind is judged later."""
+    return json.dumps(cell, ensure_ascii=False) if isinstance(cell, list) else shown(cell)
 
 
 def as_cell(value: Any) -> Any:
@@ -210,7 +218,7 @@ def check_columns(
     missing = [
         f"{place}: {where}.{field}: expected column '{column}', found columns:"
         f" {', '.join(found)}.{suggestion(column, list(found))} Name one of them, or"
-        f" {'leave it out' if field == 'tabular' else 'null for none'}."
+        f" {'leave it out' if field in ('tabular', 'targets') else 'null for none'}."
         for field, column in mapped
         if column not in present
     ]

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 
-from fuseline.params.ingest import IngestParams
+from fuseline.params.ingest import IngestParams, TargetKind
 from fuseline.sources.base import RawRow, Source
 from fuseline.sources.cells import RowBuilder, check_columns, unreadable
 from fuseline.sources.hub_data import SECTION, open_data
@@ -31,6 +31,10 @@ class DatasetsSource(Source):
     @property
     def fields(self) -> frozenset[str]:
         return self._builder.fields
+
+    @property
+    def targets(self) -> Mapping[str, TargetKind]:
+        return self._builder.targets
 
     @property
     def num_rows(self) -> int | None:

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 
-from fuseline.params.ingest import IngestParams
+from fuseline.params.ingest import IngestParams, TargetKind
 from fuseline.sources.base import RawRow, Source
 from fuseline.sources.batch_files import batch_files
 from fuseline.sources.cells import RowBuilder, check_columns, unreadable
@@ -29,6 +29,10 @@ class ManifestSource(Source):
     @property
     def fields(self) -> frozenset[str]:
         return self._builder.fields
+
+    @property
+    def targets(self) -> Mapping[str, TargetKind]:
+        return self._builder.targets
 
     @property
     def num_rows(self) -> int | None:

@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
+import json
 import random
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from typing import Any
 
-from fuseline.params.ingest import IngestParams
+from fuseline.params.ingest import IngestParams, TargetKind
 from fuseline.sources.base import Media, RawRow, Source
 from fuseline.sources.synthetic_media import clip, picture, sound
-from fuseline.sources.synthetic_texts import WORDS, record, sentence
+from fuseline.sources.synthetic_texts import WORDS, record, sentence, tags
 
 # Every row draws from its own generators, seeded by this and its position alone: more rows,
 # further modalities, or another `base.seed`, leave what was there as it was.
@@ -17,11 +18,21 @@ SEED = "fuseline-synthetic-1"
 ROWS_PER_GROUP = 2
 
 
+# One target of each kind, for every task to have something to learn.
+TARGETS: dict[str, TargetKind] = {
+    "total": "number",
+    "parts": "categories",
+    "tags": "tags",
+    "caption": "text",
+}
+
+
 class SyntheticSource(Source):
     """The label is the sum of one digit per modality, modulo the number of classes.
 
     The digits are drawn independently and evenly, so that all modalities but one, whichever they
-    are, say nothing about the label.
+    are, say nothing about the label. Of the targets, `total` is the sum itself, `parts` and
+    `caption` name each digit, and `tags` marks the thing and the place of the sentence.
     """
 
     name = "synthetic"
@@ -34,6 +45,12 @@ class SyntheticSource(Source):
         return frozenset({*self._params.modalities, "label"})
 
     @property
+    def targets(self) -> Mapping[str, TargetKind]:
+        """`tags` only with text."""
+        with_text = "text" in self._params.modalities
+        return {name: kind for name, kind in TARGETS.items() if with_text or name != "tags"}
+
+    @property
     def num_rows(self) -> int:
         return self._params.num_rows
 
@@ -43,21 +60,27 @@ class SyntheticSource(Source):
 
     def _row(self, position: int) -> RawRow:
         digits, values, raw = self._modalities(position)
-        label = f"class_{sum(digits) % self._params.num_classes:02d}"
+        total = sum(digits.values())
+        label = f"class_{total % self._params.num_classes:02d}"
+        parts = [f"{modality} {WORDS[digit]}" for modality, digit in digits.items()]
+        targets = {"total": str(total), "parts": json.dumps(parts), "caption": ", ".join(parts)}
+        if "text" in values:
+            targets["tags"] = tags(values["text"])
         return RawRow(
             source_row=position,
             example_id=f"synthetic-{position}",
             label=label,
             group=f"synthetic-{position // ROWS_PER_GROUP}",
             lang="en" if "text" in values else None,
+            targets=targets,
             raw=raw | {"label": label},
             **values,
         )
 
-    def _modalities(self, position: int) -> tuple[list[int], dict[str, Any], dict[str, str]]:
-        """Digit and value by modality, and what the quarantine would show of them."""
+    def _modalities(self, position: int) -> tuple[dict[str, int], dict[str, Any], dict[str, str]]:
+        """Digits, values, and what the quarantine would show of them, by modality."""
         wanted, size = self._params.modalities, self._params.image_size
-        digits: list[int] = []
+        digits: dict[str, int] = {}
         values: dict[str, Any] = {}
         raw: dict[str, str] = {}
         # A text seed is hashed by a fixed rule, unlike a tuple. Picture and words share it.
@@ -65,18 +88,18 @@ class SyntheticSource(Source):
         figure, word = (rng.randrange(self._params.num_classes) for _ in range(2))
         words = sentence(word, rng)
         if "image" in wanted:
-            digits.append(figure)
+            digits["image"] = figure
             values["image"] = Media(picture(figure, size, rng), f"{position}.png")
             raw["figure"] = str(figure)
         if "text" in wanted:
-            digits.append(word)
+            digits["text"] = word
             values["text"] = words
             raw |= {"word": WORDS[word], "text": words}
         for modality in ("audio", "video", "tabular"):
             if modality in wanted:
                 rng = random.Random(f"{SEED}:{position}:{modality}")
                 digit = rng.randrange(self._params.num_classes)
-                digits.append(digit)
+                digits[modality] = digit
                 values[modality] = self._value(modality, digit, position, rng)
                 raw[modality] = str(digit)
         return digits, values, raw

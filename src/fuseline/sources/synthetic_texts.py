@@ -33,6 +33,12 @@ def sentence(word: int, rng: random.Random) -> str:
     )
 
 
+def tags(text: str) -> str:
+    """A tag for each word of such a sentence: its thing, its place, or neither."""
+    bare = (word.strip(".,?") for word in text.split())
+    return " ".join("B-THING" if w in WORDS else "B-PLACE" if w in _PLACES else "O" for w in bare)
+
+
 def record(digit: int, rng: random.Random) -> dict[str, str | None]:
     """Columns that tell the digit together: its bits lie in length, material, day and weight.
 

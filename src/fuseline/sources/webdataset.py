@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import tarfile
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 
 from fuseline.errors import ContractError
-from fuseline.params.ingest import IngestParams
+from fuseline.params.ingest import IngestParams, TargetKind
 from fuseline.sources.base import Problem, RawRow, Source
 from fuseline.sources.batch_files import batch_files
 from fuseline.sources.cells import RowBuilder, is_broken, one_line
@@ -34,6 +34,10 @@ class WebDatasetSource(Source):
     @property
     def fields(self) -> frozenset[str]:
         return self._builder.fields
+
+    @property
+    def targets(self) -> Mapping[str, TargetKind]:
+        return self._builder.targets
 
     def rows(self) -> Iterator[RawRow]:
         position = 0

@@ -9,35 +9,86 @@ from sklearn.metrics import accuracy_score, classification_report, f1_score
 from torch import Tensor
 from torch.nn import functional
 
+from fuseline.dataset import NO_LABEL, MultimodalData
+from fuseline.errors import ContractError
+from fuseline.model.prediction import softmax
+from fuseline.tasks.base import Batch, Cells, Facts, Task
 
-class Classification:
-    """One of C labels; cross-entropy, chosen by macro-F1.
 
-    Args:
-        label_names: C names.
-    """
+class Classification(Task):
+    """One of C labels; cross-entropy, chosen by macro-F1."""
 
+    kind = "classification"
+    target_kinds = ("category",)
     selection_metric = "macro_f1"
 
-    def __init__(self, label_names: list[str]) -> None:
-        self.label_names = label_names
+    @classmethod
+    def learn(cls, cells: Cells) -> Facts:
+        """`labels`, the C names in order."""
+        names = sorted(set(cells.known))
+        if len(names) < 2:
+            raise ContractError(
+                f"{cells.where}: expected at least two labels to tell apart, found {len(names)}."
+                " Map a column that has more, such as `ingest.manifest.columns.label`."
+            )
+        return {"labels": names}
 
-    def losses(self, logits: Tensor, labels: Tensor, *, smoothing: float = 0.0) -> Tensor:
-        """Cross-entropy (B,) of logits (B, C)."""
-        return functional.cross_entropy(logits, labels, reduction="none", label_smoothing=smoothing)
+    @property
+    def head(self) -> Facts:
+        return {"kind": "pooled", "size": len(self.label_names)}
 
-    def metrics(self, predictions: np.ndarray, labels: np.ndarray) -> dict[str, float]:
+    def labels(self, cells: Cells) -> np.ndarray:
+        """(N,) int64."""
+        numbers = {name: index for index, name in enumerate(self.label_names)}
+        labels = np.full(len(cells.values), NO_LABEL, dtype=np.int64)
+        for row, value in enumerate(cells.values):
+            if value is None:
+                continue
+            if value not in numbers:
+                raise ContractError(
+                    f"{cells.where}: row '{cells.data.example_ids[row]}' has label '{value}',"
+                    f" which the model does not know (it knows {', '.join(self.label_names)})."
+                    " Fine-tune again with `dvc repro`."
+                )
+            labels[row] = numbers[value]
+        return labels
+
+    def has_label(self, labels: np.ndarray) -> np.ndarray:
+        return np.asarray(labels != NO_LABEL)
+
+    def losses(self, logits: Tensor, batch: Batch, *, smoothing: float = 0.0) -> Tensor:
+        return functional.cross_entropy(
+            logits,
+            batch[self.key],
+            reduction="none",
+            label_smoothing=smoothing,
+            ignore_index=NO_LABEL,
+        )
+
+    def right(self, logits: Tensor, batch: Batch) -> Tensor:
+        return logits.argmax(-1) == batch[self.key]
+
+    def scores(self, outputs: np.ndarray, data: MultimodalData) -> dict[str, float]:
         """Accuracy, and macro-F1 over the labels that occur or are predicted."""
+        labels, predictions = data.labels_of(self.key), outputs.argmax(-1)
         return {
             "accuracy": float(accuracy_score(labels, predictions)),
             "macro_f1": float(f1_score(labels, predictions, average="macro", zero_division=0)),
         }
 
-    def report(self, predictions: np.ndarray, labels: np.ndarray) -> str:
+    def spelt(self, outputs: np.ndarray, data: MultimodalData) -> tuple[list[str], list[str]]:
+        names = self.label_names
+        labels, predictions = data.labels_of(self.key), outputs.argmax(-1)
+        return [names[label] for label in labels], [names[found] for found in predictions]
+
+    def probabilities(self, outputs: np.ndarray) -> np.ndarray:
+        return softmax(outputs)
+
+    def report(self, outputs: np.ndarray, data: MultimodalData) -> str:
         """scikit-learn's `classification_report` over all labels."""
         text: Any = classification_report(
-            labels,
-            predictions,
+            data.labels_of(self.key),
+            outputs.argmax(-1),
             labels=range(len(self.label_names)),
             target_names=self.label_names,
             zero_division=0,

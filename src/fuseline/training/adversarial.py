@@ -10,9 +10,8 @@ import torch
 from transformers import TrainerCallback, TrainerState
 
 from fuseline.attacks import Attack, build_attack
-from fuseline.dataset import MultimodalData
 from fuseline.errors import ContractError
-from fuseline.model import FuselineForClassification, FuselineProcessor
+from fuseline.model import FuselineForTasks, FuselineProcessor
 from fuseline.model.card import write_model_card
 from fuseline.objectives.adversarial import AdversarialObjective
 from fuseline.objectives.perturbation import Perturbable
@@ -21,12 +20,13 @@ from fuseline.params.adversarial_finetune import AdversarialFinetuneParams
 from fuseline.params.base import BaseParams
 from fuseline.params.finetune import FreezingParams
 from fuseline.precision import autocast, make_deterministic
-from fuseline.tasks import TASKS
+from fuseline.tasks.labelled import build_tasks, with_labels
 from fuseline.training.development import (
     EVALUATION_BATCH,
     Development,
     History,
-    load_labelled,
+    check_splits,
+    load_rows,
     training_metrics,
 )
 from fuseline.training.freezing import apply_freezing
@@ -51,8 +51,8 @@ def adversarial_finetune(
     """Train a fine-tuned model on its clean loss and its loss under attack, the same parameters
     frozen as before.
 
-    The epoch is picked by the mean of development accuracy clean and under PGD, so that neither
-    is bought with the other.
+    The epoch is picked by the mean of the shares of development rows that are right clean and
+    under PGD, so that neither is bought with the other.
 
     Returns:
         Metrics (clean and robust, passes counted) and the figures of every epoch.
@@ -63,12 +63,15 @@ def adversarial_finetune(
     """
     make_deterministic(base.seed, base.num_threads)
     processor = FuselineProcessor.from_pretrained(finetuned)
-    model = FuselineForClassification.from_pretrained(finetuned)
-    names = [model.config.id2label[index] for index in range(model.config.num_labels)]
-    data = load_labelled(tokens, features, examples, processor, base, names)
+    model = FuselineForTasks.from_pretrained(finetuned)
+    rows, cells = load_rows(tokens, features, examples, processor, base)
+    entries = model.config.tasks
+    data, tasks = with_labels(rows, cells, entries), build_tasks(entries)
+    check_splits(data, tasks, examples)
     attack = build_attack(params.attack)
-    task = TASKS[model.config.task](names)
-    inner = Supervised(task, params.modality_dropout, params.label_smoothing)
+    weights = [entry["weight"] for entry in entries]
+    inner = Supervised(tasks, weights, params.modality_dropout, params.label_smoothing)
+    selection = Selection("clean_and_robust", greater_is_better=True)
     dev = data.select("dev")
     freezing = FreezingParams.model_validate(model.config.freezing)
     with adapters(model, freezing, base.seed):
@@ -77,9 +80,9 @@ def adversarial_finetune(
             model,
             AdversarialObjective(inner, attack, params.clean_weight, params.adversarial_weight),
             data.select("train"),
-            _RobustDevelopment(Development(task, dev, base.precision), dev, params, base),
+            _RobustDevelopment(Development(tasks, dev, base.precision), params, base),
             params=params.training,
-            selection=Selection("clean_and_robust", greater_is_better=True),
+            selection=selection,
             seed=base.seed,
             precision=base.precision,
             work=work,
@@ -87,7 +90,7 @@ def adversarial_finetune(
         )
     model.save_pretrained(model_folder)
     processor.save_pretrained(model_folder)
-    metrics = training_metrics(history, "clean_and_robust")
+    metrics = training_metrics(history, selection)
     write_model_card(model_folder, model.config, examples, metrics, params)
     return metrics, history
 
@@ -117,12 +120,12 @@ class _RobustDevelopment:
     def __init__(
         self,
         clean: Development,
-        data: MultimodalData,
         params: AdversarialFinetuneParams,
         base: BaseParams,
     ) -> None:
         self.clean = clean
-        self.data = data
+        self.task = clean.tasks[0]
+        self.data = clean.data.take(self.task.own_rows(clean.data))
         self.base = base
         steps = max(VALIDATION_STEPS, params.attack.num_steps)
         self.attack_params = params.attack.model_copy(
@@ -134,7 +137,7 @@ class _RobustDevelopment:
         robust = self._robust_accuracy(model)
         return figures | {
             "robust_accuracy": robust,
-            "clean_and_robust": (figures["accuracy"] + robust) / 2,
+            "clean_and_robust": (figures["right"] + robust) / 2,
         }
 
     def _robust_accuracy(self, model: Any) -> float:
@@ -148,14 +151,13 @@ class _RobustDevelopment:
 
     def _standing(self, model: Any, attack: Attack, batch: dict[str, torch.Tensor]) -> int:
         perturbable = Perturbable(model, batch, attack.spaces)
-        labels = batch["labels"]
 
         def losses(deltas: dict[str, torch.Tensor]) -> torch.Tensor:
             logits = model(**perturbable.inputs(deltas)).logits
-            return torch.nn.functional.cross_entropy(logits, labels, reduction="none")
+            return self.task.losses(logits, batch)
 
         with autocast(self.base.precision):
             deltas = attack.perturb(losses, perturbable.start(), perturbable.masks())
             with torch.no_grad():
                 logits = model(**perturbable.inputs(deltas)).logits
-        return int((logits.argmax(-1) == labels).sum())
+        return int(self.task.right(logits, batch).sum())

@@ -10,9 +10,27 @@ import json
 import shutil
 from pathlib import Path
 
+from safetensors.torch import load_file, save_file
+
 from fuseline.contracts import hash_file, write_json
+from fuseline.objectives.base import Objective, Stateful
 
 COMPLETE = "complete.json"
+OBJECTIVE = "objective.safetensors"
+
+
+def save_objective(checkpoint: Path, objective: Objective) -> None:
+    """Write what the objective remembers, if it remembers anything."""
+    state = objective.state_dict() if isinstance(objective, Stateful) else {}
+    if state:
+        save_file(state, checkpoint / OBJECTIVE)
+
+
+def load_objective(checkpoint: Path, objective: Objective) -> None:
+    """Give back to an objective what it remembered at the checkpoint."""
+    if isinstance(objective, Stateful):
+        path = checkpoint / OBJECTIVE
+        objective.load_state_dict(load_file(path) if path.exists() else {})
 
 
 def mark_complete(checkpoint: Path) -> None:

@@ -2,88 +2,88 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
-
-import torch
 
 from fuseline.dataset import MultimodalData, load_data
 from fuseline.errors import ContractError
 from fuseline.model import FuselineProcessor
-from fuseline.model.prediction import predict_logits
 from fuseline.params.base import BaseParams
 from fuseline.precision import Precision
-from fuseline.tasks import Classification
+from fuseline.tasks import Task
+from fuseline.tasks.labelled import Examples
+from fuseline.tasks.prediction import predict
+from fuseline.training.loop import Selection
 
 History = list[dict[str, float]]
 EVALUATION_BATCH = 256
 
 
-def load_labelled(
-    tokens: Path,
-    features: Path,
-    examples: Path,
-    processor: FuselineProcessor,
-    base: BaseParams,
-    label_names: list[str] | None = None,
-) -> MultimodalData:
-    """Rows with a label.
+def load_rows(
+    tokens: Path, features: Path, examples: Path, processor: FuselineProcessor, base: BaseParams
+) -> tuple[MultimodalData, Examples]:
+    """All rows, and the cells that tasks learn from."""
+    tokenizer = processor.tokenizer
+    data = load_data(tokens, features, base.modalities, pad_token_id=tokenizer.pad_token_id)
+    return data, Examples(examples, data, tokenizer)
+
+
+def check_splits(data: MultimodalData, tasks: Sequence[Task], where: Path) -> None:
+    """Make sure that there is something to learn for every task, and to pick an epoch by.
 
     Raises:
-        ContractError: fewer than two labels, or a training or development split without rows.
+        ContractError: a training split without labels of a task, or a development split without
+            any of the first.
     """
-    data = load_data(
-        tokens,
-        features,
-        base.modalities,
-        pad_token_id=processor.tokenizer.pad_token_id,
-        examples=examples,
-        label_names=label_names,
-    ).labelled()
-    if len(data.label_names) < 2:
-        raise ContractError(
-            f"{examples}: expected at least two labels to tell apart, found"
-            f" {len(data.label_names)}. Map the label column in `ingest.manifest.columns.label`."
-        )
-    for split in ("train", "dev"):
-        if len(data.select(split)) == 0:
+    needed = [("train", task) for task in tasks] + [("dev", tasks[0])]
+    for split, task in needed:
+        if not len(task.own_rows(data.select(split))):
             raise ContractError(
-                f"{examples}: the {split} split has no labelled rows."
+                f"{where}: the {split} split has no labelled rows for the task '{task.name}'."
                 f" Raise `ingest.split.{split}` or add rows."
             )
-    return data
 
 
 class Development:
-    """Development metrics of a task, with its report printed after each epoch."""
+    """Development metrics of the tasks, with the first one's report printed after each epoch.
 
-    def __init__(self, task: Classification, data: MultimodalData, precision: Precision) -> None:
-        self.task = task
+    Those of further tasks bear their names in front.
+    """
+
+    def __init__(self, tasks: Sequence[Task], data: MultimodalData, precision: Precision) -> None:
+        self.tasks = tasks
         self.data = data
         self.precision = precision
 
     def __call__(self, model: Any) -> dict[str, float]:
-        logits = predict_logits(model, self.data, EVALUATION_BATCH, self.precision)
-        predictions = logits.argmax(-1)
-        labels = self.data.labels
-        print("\n" + self.task.report(predictions, labels))
-        losses = self.task.losses(torch.from_numpy(logits), torch.from_numpy(labels))
-        return self.task.metrics(predictions, labels) | {"loss": losses.mean().item()}
+        found = predict(model, self.tasks, self.data, EVALUATION_BATCH, self.precision)
+        print("\n" + self.tasks[0].report(found[0].outputs, found[0].data))
+        figures: dict[str, float] = {}
+        for index, (task, one) in enumerate(zip(self.tasks, found, strict=True)):
+            prefix = f"{task.name}_" if index else ""
+            scores = task.scores(one.outputs, one.data)
+            scores |= {"loss": float(one.losses.mean()) if len(one.data) else 0.0}
+            figures |= {f"{prefix}{name}": value for name, value in scores.items()}
+        return figures | {"right": float(found[0].right.mean())}
 
 
-def training_metrics(history: History, metric: str) -> dict[str, Any]:
+def selection_of(task: Task) -> Selection:
+    """The development metric that picks the epoch of a task."""
+    return Selection(task.selection_metric, greater_is_better=task.greater_is_better)
+
+
+def training_metrics(history: History, selection: Selection) -> dict[str, Any]:
     """The best epoch's figures, and passes of the whole run."""
-    best = max(history, key=lambda figures: figures[f"eval_{metric}"])
+    best_of = max if selection.greater_is_better else min
+    best = best_of(history, key=lambda figures: figures[f"eval_{selection.metric}"])
     forward = sum(figures["train_forward_passes"] for figures in history)
     backward = sum(figures["train_backward_passes"] for figures in history)
+    dev = {name.removeprefix("eval_"): best[name] for name in best if name.startswith("eval_")}
     return {
         "best_epoch": int(best["epoch"]),
         "epochs": len(history),
-        "dev": {
-            name: best[f"eval_{name}"]
-            for name in ("accuracy", "macro_f1", "loss", "robust_accuracy")
-            if f"eval_{name}" in best
-        },
+        "dev": dev,
         "train": {"loss": best["train_loss"], "accuracy": best["train_accuracy"]},
         "forward_passes": int(forward),
         "backward_passes": int(backward),

@@ -5,22 +5,23 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
-from fuseline.model import FuselineForClassification, FuselineProcessor
+from fuseline.model import FuselineForTasks, FuselineProcessor
 from fuseline.model.card import write_model_card
 from fuseline.objectives.supervised import Supervised
 from fuseline.params.base import BaseParams
 from fuseline.params.finetune import FinetuneParams
 from fuseline.precision import make_deterministic
-from fuseline.registry import lookup
-from fuseline.tasks import TASKS
+from fuseline.tasks.labelled import build_tasks, learn_tasks, with_labels
 from fuseline.training.development import (
     Development,
     History,
-    load_labelled,
+    check_splits,
+    load_rows,
+    selection_of,
     training_metrics,
 )
 from fuseline.training.freezing import apply_freezing
-from fuseline.training.loop import Selection, train
+from fuseline.training.loop import train
 from fuseline.training.lora import adapters
 
 
@@ -42,36 +43,64 @@ def finetune(
         Metrics and the figures of every epoch.
 
     Raises:
-        ContractError: fewer than two labels, or no labelled development rows.
+        ConfigError: a target that is not there, or that its task cannot learn.
+        ContractError: too little to learn, or no labelled development rows.
     """
     make_deterministic(base.seed, base.num_threads)
     processor = FuselineProcessor.from_pretrained(pretrained)
-    data = load_labelled(tokens, features, examples, processor, base)
-    model = FuselineForClassification.from_pretrained(
+    rows, cells = load_rows(tokens, features, examples, processor, base)
+    entries = learn_tasks(cells, params)
+    data, tasks = with_labels(rows, cells, entries), build_tasks(entries)
+    check_splits(data, tasks, examples)
+    model = FuselineForTasks.from_pretrained(
         pretrained,
-        num_labels=len(data.label_names),
-        id2label=dict(enumerate(data.label_names)),
-        label2id={name: index for index, name in enumerate(data.label_names)},
+        tasks=entries,
         classifier_dropout=params.classifier_dropout,
-        task=params.task,
         freezing=params.freezing.model_dump(),
+        key_mapping=_pretrained_heads(entries),
+        **_class_names(data.label_names),
     )
-    task = lookup(TASKS, params.task, where="finetune.task")(data.label_names)
+    model.start_decoders()
+    weights = [entry["weight"] for entry in entries]
+    selection = selection_of(tasks[0])
     with adapters(model, params.freezing, base.seed):
         counts = apply_freezing(model, params.freezing)
         history = train(
             model,
-            Supervised(task, params.modality_dropout, params.label_smoothing),
+            Supervised(tasks, weights, params.modality_dropout, params.label_smoothing),
             data.select("train"),
-            Development(task, data.select("dev"), base.precision),
+            Development(tasks, data.select("dev"), base.precision),
             params=params.training,
-            selection=Selection(task.selection_metric, greater_is_better=True),
+            selection=selection,
             seed=base.seed,
             precision=base.precision,
             work=work,
         )
     model.save_pretrained(model_folder)
     processor.save_pretrained(model_folder)
-    metrics = training_metrics(history, task.selection_metric) | counts
+    metrics = training_metrics(history, selection) | counts
     write_model_card(model_folder, model.config, examples, metrics, params)
     return metrics, history
+
+
+def _pretrained_heads(entries: list[dict[str, Any]]) -> dict[str, str]:
+    """Where the contrastive parameters of pre-training go on, if a task has a head for them."""
+    return {
+        f"^{name}": f"heads.{index}.{name}"
+        for index, entry in enumerate(entries)
+        if entry["head"]["kind"] == "contrastive"
+        for name in ("contrastive_heads", "logit_scale")
+    }
+
+
+def _class_names(names: list[str]) -> dict[str, Any]:
+    """The first task's classes, as Transformers' configurations spell them."""
+    return (
+        {
+            "num_labels": len(names),
+            "id2label": dict(enumerate(names)),
+            "label2id": {name: index for index, name in enumerate(names)},
+        }
+        if names
+        else {}
+    )

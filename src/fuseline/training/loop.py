@@ -20,7 +20,12 @@ from fuseline.objectives.base import Objective
 from fuseline.params.training import TrainingParams
 from fuseline.precision import Precision, use_bf16
 from fuseline.training.batches import LengthGroupedBatches, Rows
-from fuseline.training.checkpoint import latest_checkpoint, mark_complete
+from fuseline.training.checkpoint import (
+    latest_checkpoint,
+    load_objective,
+    mark_complete,
+    save_objective,
+)
 from fuseline.training.groups import parameter_groups
 from fuseline.training.history import collect_history
 
@@ -140,7 +145,9 @@ class FuselineTrainer(Trainer):
 
     def _save_checkpoint(self, model: nn.Module, trial: Any) -> None:
         super()._save_checkpoint(model, trial)
-        mark_complete(Path(self.args.output_dir) / f"checkpoint-{self.state.global_step}")
+        checkpoint = Path(self.args.output_dir) / f"checkpoint-{self.state.global_step}"
+        save_objective(checkpoint, self.objective)
+        mark_complete(checkpoint)
 
 
 class _Progress(ProgressCallback):
@@ -245,6 +252,8 @@ def train(
         trainer.state = state
         trainer._load_best_model()
     else:
+        if checkpoint:
+            load_objective(checkpoint, objective)
         trainer.train(resume_from_checkpoint=str(checkpoint) if checkpoint else None)
     return collect_history(trainer.state)
 

@@ -7,6 +7,7 @@ import pytest
 import torch
 from torch import Tensor
 
+from fuseline.dataset import MultimodalData
 from fuseline.evaluation.ablation import (
     keep,
     modality_ablation,
@@ -14,6 +15,7 @@ from fuseline.evaluation.ablation import (
     presence_scores,
     shuffle,
 )
+from fuseline.evaluation.metrics import scores
 from fuseline.model.prediction import length_batches, predict_logits
 
 
@@ -31,6 +33,11 @@ def read_both(
         picture = torch.where(image_mask, image_features[:, 0, 0], picture)
     score = word + picture
     return SimpleNamespace(logits=torch.stack([-score, score], dim=-1).float())
+
+
+def score(data: MultimodalData) -> dict[str, float]:
+    predictions = predict_logits(read_both, data, 64).argmax(-1)
+    return scores(data.labels, predictions, len(data.label_names))
 
 
 @pytest.mark.parametrize("num_rows", [2, 3, 50])
@@ -72,7 +79,7 @@ def test_each_ablation_is_scored_against_the_rows_own_labels(make_data):
     ids = [np.array([2, 11 if label else 9, 3]) for label in labels]
     pictures = np.zeros((200, 4, 6), dtype=np.float16)  # the picture says nothing
     data = make_data(200, 2, labels=labels, input_ids=ids, features={"image": pictures})
-    found = modality_ablation(read_both, data, ["text", "image"], batch_size=64, seed=0)
+    found = modality_ablation(score, data, ["text", "image"], seed=0)
     assert found["text_only"] == {"accuracy": 1.0, "macro_f1": 1.0}
     assert found["image_only"]["accuracy"] == pytest.approx((labels == 0).mean())
     assert found["shuffled"]["accuracy"] == 1.0
@@ -85,7 +92,7 @@ def test_keys_stay_with_a_single_modality(make_data, modalities):
     changes = {} if "image" in modalities else {"features": {}, "feature_mask": {}}
     if "text" not in modalities:
         changes["text_mask"] = np.zeros(24, dtype=bool)
-    found = modality_ablation(read_both, make_data(**changes), modalities, batch_size=8, seed=0)
+    found = modality_ablation(score, make_data(**changes), modalities, seed=0)
     assert set(found) == {"text_only", "image_only", "shuffled"}
     assert set(found["shuffled"]) == {"accuracy", "macro_f1", "by_modality"}
     clean = predict_logits(read_both, make_data(24, 2, **changes), 8).argmax(-1)
@@ -98,7 +105,7 @@ def test_a_single_modality_is_shuffled_itself(make_data):
     labels = np.random.default_rng(0).integers(0, 2, 200)
     ids = [np.array([2, 11 if label else 9, 3]) for label in labels]
     data = make_data(200, 2, labels=labels, input_ids=ids, features={}, feature_mask={})
-    found = modality_ablation(read_both, data, ["text"], batch_size=64, seed=0)
+    found = modality_ablation(score, data, ["text"], seed=0)
     assert found["text_only"]["accuracy"] == 1.0
     assert 0.3 < found["shuffled"]["accuracy"] < 0.7
 
@@ -119,14 +126,14 @@ def three(make_data):
 
 def test_three_modalities_have_keys_for_each_and_for_all_but_each(three):
     modalities = ["text", "image", "audio"]
-    found = modality_ablation(read_both, three, modalities, batch_size=8, seed=0)
+    found = modality_ablation(score, three, modalities, seed=0)
     assert set(found) == {
         *(f"{name}_only" for name in modalities),
         *(f"without_{name}" for name in modalities),
         "shuffled",
     }
     assert set(found["shuffled"]["by_modality"]) == set(modalities)
-    pair = modality_ablation(read_both, three, ["text", "audio"], batch_size=8, seed=0)
+    pair = modality_ablation(score, three, ["text", "audio"], seed=0)
     assert set(pair) == {"text_only", "image_only", "audio_only", "shuffled"}
 
 

@@ -16,8 +16,9 @@ from fuseline.evaluation.evaluate import EvaluationInputs, evaluate_model
 from fuseline.ingest import ingest_examples
 from fuseline.modalities.extractors import EXTRACTORS
 from fuseline.modalities.text import tokenize_examples
-from fuseline.model import FuselineForClassification
+from fuseline.model import FuselineForTasks
 from fuseline.model.creation import create_model
+from fuseline.model.processing import create_processor
 from fuseline.params.base import BaseParams
 from fuseline.params.evaluate import EvaluateParams
 from fuseline.params.extract_features import ExtractFeaturesParams
@@ -30,7 +31,7 @@ PARAMS = Path(__file__).parents[3] / "params.yaml"
 KEYS = {
     "accuracy", "macro_f1", "ece", "robust_accuracy", "attack_success_rate", "text_only",
     "image_only", "shuffled", "twin", "twin_text_only", "twin_image_only", "intervals",
-    "per_class", "labels", "confusion_matrix", "robustness", "rows", "presence",
+    "per_class", "labels", "confusion_matrix", "robustness", "rows", "presence", "task",
 }  # fmt: skip
 # The rows have no video.
 EVERY = ["text", "image", "audio", "video", "tabular"]
@@ -82,12 +83,20 @@ def write_model(root: Path, content: dict) -> Path:
     pretrained = create_model(shape, root / "tokenizer", root / "features", EVERY)
     labels = read_manifest(root / "examples", "examples")["labels"]
     pretrained.save_pretrained(root / "pretrained")
-    FuselineForClassification.from_pretrained(
+    FuselineForTasks.from_pretrained(
         root / "pretrained",
-        num_labels=len(labels),
-        id2label=dict(enumerate(labels)),
-        label2id={name: index for index, name in enumerate(labels)},
+        tasks=[
+            {
+                "name": "label",
+                "kind": "classification",
+                "target": "label",
+                "weight": 1.0,
+                "head": {"kind": "pooled", "size": len(labels)},
+                "facts": {"labels": labels},
+            }
+        ],
     ).save_pretrained(root / "model")
+    create_processor(root / "tokenizer", root / "features", EVERY).save_pretrained(root / "model")
     return root / "model"
 
 

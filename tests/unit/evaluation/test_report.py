@@ -25,6 +25,7 @@ from fuseline.evaluation.tables import write_plots, write_predictions
 from fuseline.media.audio import Waveform
 from fuseline.params.leakage import LeakageParams, NearParams, RuleParams
 from fuseline.params.report import ReportParams
+from fuseline.tasks.classification import Classification
 
 EVIL = "<script>alert(\"x\")</script> & 'y'"
 NAMES = ["class0", EVIL, "class2"]
@@ -162,6 +163,7 @@ def write_model(inputs: ReportInputs, name: str, data, seed: int) -> None:
     ]
     metrics = {
         "rows": NUM_ROWS,
+        "task": "classification",
         **classification_metrics(data.labels, predicted, NAMES, seed=0),
         "ece": expected_calibration_error(bins),
         **dict.fromkeys(
@@ -188,8 +190,10 @@ def write_model(inputs: ReportInputs, name: str, data, seed: int) -> None:
     path = inputs.metrics / "evaluate" / f"{name}.json"
     path.parent.mkdir(parents=True, exist_ok=True)
     path.write_text(json.dumps(metrics))
-    write_predictions(inputs.predictions / name, data, probabilities, name)
-    write_plots(inputs.plots / name, data, predicted, bins, curve)
+    task = Classification("label", {"labels": NAMES})
+    logits = np.log(probabilities)
+    write_predictions(inputs.predictions / name, data, task, logits, name)
+    write_plots(inputs.plots / name, task.spelt(logits, data), bins, curve)
 
 
 @pytest.fixture

@@ -7,11 +7,12 @@ import pytest
 import torch
 from torch import Tensor, nn
 
-from fuseline.evaluation import robustness
 from fuseline.evaluation.robustness import measure_robustness
 from fuseline.evaluation.standing import Standing
+from fuseline.evaluation.target import Goal, goal_of
 from fuseline.model.prediction import predict_logits
 from fuseline.params.evaluate import RobustnessParams
+from fuseline.tasks.classification import Classification
 
 SCALES = [0.25, 0.5, 1.0, 2.0, 4.0, 64.0]
 
@@ -68,10 +69,15 @@ def settings(**attack: object) -> RobustnessParams:
     return RobustnessParams.model_validate(content)
 
 
-def attack(model: nn.Module, data, params: RobustnessParams, **options) -> dict:
+GOAL = goal_of(Classification("label", {"labels": ["no", "yes"]}))
+
+
+def attack(
+    model: nn.Module, data, params: RobustnessParams, goal: Goal = GOAL, **options
+) -> dict:
     correct = predict_logits(model, data, 8).argmax(-1) == data.labels
     fixed = {"batch_size": 8, "seed": 1, "precision": "fp32"}
-    return measure_robustness(model, data, correct, params, **(fixed | options))
+    return measure_robustness(model, goal, data, correct, params, **(fixed | options))
 
 
 @pytest.mark.parametrize("norm", ["l2", "linf"])
@@ -161,11 +167,11 @@ def test_absent_modalities_are_not_attacked(make_data):
     assert found["robustness"]["max_delta_norm"] == {"image_feature": 0.0}
 
 
-def test_a_row_falls_only_on_a_plain_float32_pass(make_data, monkeypatch):
+def test_a_row_falls_only_on_a_plain_float32_pass(make_data):
     """Wrong gradients weaken the attack; they never make a row count as fallen."""
     data = make_data(30, 2)
-    monkeypatch.setattr(robustness, "RESTART_LOSSES", (lambda logits, _: -logits[:, 0],))
-    found = attack(Linear(), data, settings(epsilon={"image_feature": 1e-6}))
+    goal = Goal((lambda logits, _: -logits[:, 0],), GOAL.right)
+    found = attack(Linear(), data, settings(epsilon={"image_feature": 1e-6}), goal)
     clean = (predict_logits(Linear(), data, 8).argmax(-1) == data.labels).mean()
     assert found["robust_accuracy"] == pytest.approx(clean)
 

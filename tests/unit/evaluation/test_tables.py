@@ -11,20 +11,30 @@ from fuseline.contracts import hash_path, predictions_schema, read_manifest, rea
 from fuseline.evaluation.calibration import reliability_bins
 from fuseline.evaluation.tables import write_plots, write_predictions
 from fuseline.model.prediction import softmax
+from fuseline.tasks.classification import Classification
 
-CURVE = [{"scale": 1.0, "robust_accuracy": 1 / 3}]
+CURVE = [
+    {
+        "scale": 1.0,
+        "robust_accuracy": 1 / 3,
+        "fgm_robust_accuracy": 0.5,
+        "attacked_share": 1.0,
+    }
+]
 
 
 @pytest.fixture
 def rows(make_data):
     data = make_data(10, 3, example_ids=[f"id{9 - row}" for row in range(10)])
     logits = np.random.default_rng(0).normal(size=(10, 3)).astype(np.float32)
-    return data, softmax(logits)
+    task = Classification("label", {"labels": data.label_names})
+    return data, task, logits
 
 
 def test_predictions_are_sorted_and_keep_their_rows_together(tmp_path, rows):
-    data, probabilities = rows
-    write_predictions(tmp_path, data, probabilities, "finetuned")
+    data, task, logits = rows
+    probabilities = softmax(logits)
+    write_predictions(tmp_path, data, task, logits, "finetuned")
     table = read_table(tmp_path, predictions_schema(3), "predictions").to_pylist()
     assert [row["example_id"] for row in table] == sorted(data.example_ids)
     for row in table:
@@ -37,32 +47,32 @@ def test_predictions_are_sorted_and_keep_their_rows_together(tmp_path, rows):
 
 
 def test_the_same_predictions_give_the_same_bytes(tmp_path, rows):
-    data, probabilities = rows
+    data, task, logits = rows
     for name in ("one", "two"):
-        write_predictions(tmp_path / name, data, probabilities, "finetuned")
+        write_predictions(tmp_path / name, data, task, logits, "finetuned")
     assert hash_path(tmp_path / "one") == hash_path(tmp_path / "two")
 
 
 def test_plots_hold_one_confusion_row_per_example(tmp_path, rows):
-    data, probabilities = rows
-    predicted = probabilities.argmax(-1)
+    data, task, logits = rows
+    probabilities, predicted = softmax(logits), logits.argmax(-1)
     bins = reliability_bins(probabilities, data.labels, 4)
-    write_plots(tmp_path, data, predicted, bins, CURVE)
+    write_plots(tmp_path, task.spelt(logits, data), bins, CURVE)
     confusion = pd.read_csv(tmp_path / "confusion.csv")
     assert list(confusion.columns) == ["actual", "predicted"]
     assert len(confusion) == 10
     right = (confusion["actual"] == confusion["predicted"]).mean()
     assert right == (predicted == data.labels).mean()
     assert pd.read_csv(tmp_path / "robustness.csv").to_dict("records") == [
-        {"scale": 1.0, "robust_accuracy": 0.333333}
+        CURVE[0] | {"robust_accuracy": 0.333333}
     ]
     assert len(pd.read_csv(tmp_path / "reliability.csv")) == 4
 
 
 @pytest.mark.parametrize("label", ["=1+1", "+1", "-1", "@SUM(A1)", "\t=1", "\r=1"])
-def test_a_label_is_no_formula_in_a_spreadsheet(tmp_path, make_data, label):
-    data = make_data(4, 2, labels=np.array([0, 1, 0, 1]), label_names=[label, "plain=1"])
-    write_plots(tmp_path, data, data.labels, [], CURVE)
+def test_a_label_is_no_formula_in_a_spreadsheet(tmp_path, label):
+    names = [label, "plain=1"]
+    write_plots(tmp_path, (names, names), [], CURVE)
     with (tmp_path / "confusion.csv").open(newline="") as file:
         cells = {cell for row in list(csv.reader(file))[1:] for cell in row}
     assert cells == {f"'{label}", "plain=1"}

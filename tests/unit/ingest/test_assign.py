@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 import pytest
 
+from fuseline.contracts import SPLITS
 from fuseline.ingest.assign import MAX_LISTED_CONFLICTS, Assigner
 from fuseline.ingest.candidate import Candidate, Record
 from fuseline.ingest.refusal import Refusal
@@ -34,10 +35,11 @@ def row(
     group: str | None = None,
     label: str | None = "x",
     tabular: dict[str, str | None] | None = None,
+    split: str | None = None,
     **media: bytes,
 ) -> Candidate:
     record: Record = {"example_id": f"r{number}", "source_row": number, "group": group}
-    record |= {"text": text, "label": label, "tabular": tabular}
+    record |= {"text": text, "label": label, "tabular": tabular, "split": split}
     return Candidate(record, 0, media)
 
 
@@ -177,6 +179,77 @@ def test_copies_of_two_groups_in_one_split_join_the_earlier(assigner: Assigner) 
     ]
     ids = one.record["example_id"], other.record["example_id"]
     assert groups(assigner, rows) == [ids[1], ids[0]]
+
+
+def splits(assigner: Assigner, rows: Sequence[Candidate]) -> list[str | None]:
+    """The split of each row, None where it was refused."""
+    return [
+        None if isinstance(each, Refusal) else each["split"] for each in outcomes(assigner, rows)
+    ]
+
+
+@pytest.mark.parametrize("given", SPLITS)
+def test_a_group_goes_where_its_first_row_says(assigner: Assigner, given: str) -> None:
+    rows = [
+        row(0, "a", "ann", split=given),
+        row(1, "b", "ann"),
+        row(2, "c", "ann", split=given),
+        row(3, LONG, split=given),
+        row(4, LONG.upper()),
+    ]
+    assert splits(assigner, rows) == [given] * 5
+    assert rows[4].record["group"] == "r3"
+
+
+def test_a_given_split_is_kept_though_its_share_is_zero(build_params: Build) -> None:
+    assigner = Assigner(build_params(split={"train": 0.8, "dev": 0.2, "test": 0.0}))
+    rows = [row(n, f"word {n}", split="test" if n < 5 else None) for n in range(50)]
+    found = splits(assigner, rows)
+    assert found[:5] == ["test"] * 5
+    assert set(found[5:]) == {"train", "dev"}
+
+
+def test_the_first_row_wins_against_another_given_split(assigner: Assigner) -> None:
+    rows = [
+        row(0, "a", "ann", split="test"),
+        row(1, "b", "ann", split="train"),
+        row(2, LONG, split="train"),
+        row(3, LONG.upper(), split="dev"),
+        row(4, "c", "ann", split="test", image=medium("image", 4)),
+        row(5, "d", "r2", image=medium("image", 4)),
+    ]
+    found = outcomes(assigner, rows)
+    refused = {place: each for place, each in enumerate(found) if isinstance(each, Refusal)}
+    assert {each.reason for each in refused.values()} == {"straddles_splits"}
+    assert {place: each.detail for place, each in refused.items()} == {
+        1: "Its own split is train, but its group 'ann', that of row 'r0', lies in test.",
+        3: "Its own split is dev, but it copies row 'r2' in train by all that it holds.",
+        5: "Its group 'r2', that of row 'r2', lies in train, but it copies row 'r4' in test by its"
+        " image.",
+    }
+
+
+def test_a_group_that_the_hash_has_placed_stays_there(assigner: Assigner) -> None:
+    first = separate(assigner, "train")
+    group = first.record["example_id"]
+    rows = [row(0, "a", group, split="test"), row(1, "b", group, split="train")]
+    assert splits(assigner, rows) == [None, "train"]
+
+
+@pytest.mark.parametrize("label", ["x", None])
+def test_rows_with_a_split_leave_all_others_where_they_are(
+    build_params: Build, label: str | None
+) -> None:
+    """Neither the first groups of their label, nor those that only their hash decides on."""
+    plain = [row(n, f"word {n}", label=label) for n in range(60)]
+    alone = splits(Assigner(build_params()), plain)
+    mixed = []
+    for n in range(60):
+        mixed.append(row(1000 + n, f"other {n}", label=label, split="test"))
+        mixed.append(row(n, f"word {n}", label=label))
+    found = splits(Assigner(build_params()), mixed)
+    assert found[::2] == ["test"] * 60
+    assert found[1::2] == alone
 
 
 def test_conflicting_labels_are_counted_and_listed(assigner: Assigner) -> None:

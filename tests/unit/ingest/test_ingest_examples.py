@@ -31,7 +31,7 @@ Row = dict[str, str]
 
 def _good(number: int, **changes: str) -> Row:
     row = {"id": f"r{number}", "text": f"text {number}", "image": "good.png", "label": "x"}
-    return row | changes
+    return row | {"part": ""} | changes
 
 
 def _refused(metrics: dict[str, Any]) -> dict[str, int]:
@@ -47,7 +47,8 @@ def run(
     """Ingest rows; return metrics, examples and quarantine."""
 
     def ingest(rows: list[Row], columns: dict[str, Any] | None = None, **changes: Any) -> Any:
-        manifest = {"path": str(write_csv(rows)), "columns": {"id": "id"} | (columns or {})}
+        mapped = {"id": "id", "split": "part" if "part" in rows[0] else None}
+        manifest = {"path": str(write_csv(rows)), "columns": mapped | (columns or {})}
         params = build_params(source="manifest", manifest=manifest, **changes)
         folders = tmp_path / "examples", tmp_path / "quarantine"
         metrics = ingest_examples(params, *folders, raw=tmp_path / "raw")
@@ -71,6 +72,7 @@ BAD_ROWS = {
     "empty_text": {"text": " \u200b ", "image": ""},
     "oversized_text": {"text": "long " * 5000},
     "unknown_label": {"label": "  "},
+    "unknown_split": {"part": "eval"},
     "rare_label": {"label": "seldom"},
     "duplicate_id": {"id": "r0"},
     "malformed_row": {"id": ""},
@@ -128,6 +130,26 @@ def test_kept_row_holds_what_the_manifest_says(run: Run, tmp_path: Path) -> None
     facts = read_manifest(tmp_path / "examples", "examples")
     assert (facts["source"], facts["labels"], facts["languages"]) == ("manifest", ["x"], [])
     assert read_manifest(tmp_path / "quarantine", "quarantine")["rows"] == 0
+
+
+def test_the_test_rows_of_others_stay_the_test_rows(run: Run) -> None:
+    """As with the files that a data set's authors give: test rows first, all others blank."""
+    tests = [_good(number, image="", part="test") for number in range(20)]
+    others = [_good(number, image="") for number in range(20, 120)]
+    copies = [
+        _good(200, text="text 0", image=""),
+        _good(201, text="text 1", image="", part="train"),
+    ]
+    shares = {"train": 0.8, "dev": 0.2, "test": 0.0}
+    metrics, examples, refused = run([*tests, *others, *copies], split=shares)
+    assert [row["split"] for row in examples[:20]] == ["test"] * 20
+    assert {row["split"] for row in examples[20:120]} == {"train", "dev"}
+    assert (examples[120]["group"], examples[120]["split"]) == ("r0", "test")
+    assert _refused(metrics) == {"straddles_splits": 1}
+    assert refused[0]["detail"] == (
+        "Its own split is train, but it copies row 'r1' in test by all that it holds."
+    )
+    assert metrics["splits"]["test"] == 21
 
 
 def test_sanitised_row_says_what_was_changed(run: Run, tmp_path: Path) -> None:

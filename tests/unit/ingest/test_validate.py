@@ -27,18 +27,19 @@ EVERY = frozenset({"text", "image", "audio", "video", "tabular", "label"})
 
 @pytest.fixture
 def validator(build_params: Build) -> Validator:
-    return Validator(build_params(), EVERY)
+    return Validator(build_params(), EVERY, {})
 
 
 def _row(**values: Any) -> RawRow:
     return RawRow(**{"source_row": 7, "example_id": "r", "label": "x", "raw": {}} | values)
 
 
-def test_a_candidate_holds_every_column_but_the_split(validator: Validator) -> None:
+def test_a_candidate_holds_every_column(validator: Validator) -> None:
     row = _row(
         batch=2,
         text=" words ",
         group="g",
+        split=" Validation ",
         lang="en",
         image=Media(picture(), "a.png"),
         audio=Media(sound(), None),
@@ -53,6 +54,7 @@ def test_a_candidate_holds_every_column_but_the_split(validator: Validator) -> N
         "example_id": "r",
         "source_row": 7,
         "group": "g",
+        "split": "dev",
         "text": "words",
         "label": "x",
         "lang": "en",
@@ -62,10 +64,36 @@ def test_a_candidate_holds_every_column_but_the_split(validator: Validator) -> N
         "tabular": {"price": "1.5", "colour": None},
         "license": "CC0",
         "provenance": "here",
-        "sanitised": ["text:whitespace", "tabular:whitespace", "license:whitespace"],
+        "sanitised": [
+            *("split:whitespace", "text:whitespace", "tabular:whitespace", "license:whitespace")
+        ],
         "findings": [],
     }
-    assert set(candidate.record) == set(EXAMPLES.names) - {"split"}
+    assert set(candidate.record) == set(EXAMPLES.names)
+
+
+@pytest.mark.parametrize(
+    ("names", "split"),
+    [
+        (["train", "Training", "TRAIN\u00a0"], "train"),
+        (["dev", "development", "val", "valid", "VALIDATION"], "dev"),
+        (["test", "Testing"], "test"),
+        (["", "  ", "\u200b", None], None),
+    ],
+)
+def test_splits_have_the_names_that_people_give_them(
+    validator: Validator, names: list[str | None], split: str | None
+) -> None:
+    for number, name in enumerate(names):
+        row = _row(example_id=f"r{number}", text="words", split=name)
+        assert validator.keep(row).record["split"] == split
+
+
+@pytest.mark.parametrize("name", ["eval", "evaluation", "trian", "0", "nan", "train,test", "all"])
+def test_any_other_name_of_a_split_is_refused(validator: Validator, name: str) -> None:
+    with pytest.raises(Refusal, match=f"{name}' names no split; expected train, dev, test") as e:
+        validator.keep(_row(text="words", split=name))
+    assert e.value.reason == "unknown_split"
 
 
 def test_fingerprints_are_of_the_media_as_they_are_seen(validator: Validator) -> None:
@@ -104,10 +132,10 @@ def test_any_modality_is_enough(validator: Validator, content: dict[str, Any]) -
 )
 def test_a_row_of_nothing(build_params: Build, content: dict[str, Any]) -> None:
     with pytest.raises(Refusal) as refusal:
-        Validator(build_params(), EVERY).keep(_row(**content))
+        Validator(build_params(), EVERY, {}).keep(_row(**content))
     assert refusal.value.reason == "empty_text"
     with pytest.raises(Refusal) as refusal:
-        Validator(build_params(), EVERY - {"text"}).keep(_row(**content))
+        Validator(build_params(), EVERY - {"text"}, {}).keep(_row(**content))
     assert refusal.value.reason == "missing_media"
 
 
@@ -127,7 +155,9 @@ def test_ids_of_refused_rows_stay_free(validator: Validator) -> None:
     assert refusal.value.reason == "duplicate_id"
 
 
-@pytest.mark.parametrize("field", ["text", "label", "group", "lang", "license", "provenance"])
+@pytest.mark.parametrize(
+    "field", ["text", "label", "group", "split", "lang", "license", "provenance"]
+)
 def test_every_text_has_a_limit(validator: Validator, field: str) -> None:
     with pytest.raises(Refusal, match=rf"{field}: 20001 characters") as refusal:
         validator.keep(_row(**{"text": "words", field: "x" * 20_001}))

@@ -6,7 +6,7 @@ from transformers import BertConfig
 
 from fuseline.contracts import TableWriter, features_schema
 from fuseline.modalities.configs import portable
-from fuseline.model import FuselineForClassification
+from fuseline.model import FuselineForTasks
 from fuseline.model.creation import create_model
 from fuseline.model.encoders import ConvEncoder, PerceptronEncoder
 from fuseline.params.pretrain import FusionParams, ModelParams
@@ -48,7 +48,7 @@ def test_features_that_no_network_made_get_an_encoder_of_their_own(
     assert encoders["image"] is None
     assert encoders["video"] is None
     model.save_pretrained(tmp_path / "model")
-    again = FuselineForClassification.from_pretrained(tmp_path / "model", num_labels=2)
+    again = FuselineForTasks.from_pretrained(tmp_path / "model", num_labels=2)
     ours, theirs = model.fuseline.state_dict(), again.fuseline.state_dict()
     assert set(ours) == set(theirs)
     assert all(torch.equal(value, theirs[name]) for name, value in ours.items())

@@ -4,17 +4,17 @@ import sys
 import pytest
 import torch
 
-from fuseline.model import FuselineForClassification
-from tests.tiny import classifier, freezing, pretrainer, rows
+from fuseline.model import FuselineForTasks
+from tests.tiny import classification, classifier, freezing, pretrainer, rows
 
 SCRIPT = """
 import sys, torch
-from fuseline.model import FuselineForClassification
+from fuseline.model import FuselineForTasks
 folder = sys.argv[1]
 torch.set_num_threads(int(sys.argv[2]))
 batch = torch.load(folder + "/batch.pt", weights_only=True)
 with torch.no_grad():
-    logits = FuselineForClassification.from_pretrained(folder).eval()(**batch).logits
+    logits = FuselineForTasks.from_pretrained(folder).eval()(**batch).logits
 torch.save(logits, folder + "/logits.pt")
 """
 
@@ -91,7 +91,8 @@ def test_freezing_policies_train_exactly_what_they_say():
 
     everything = trained("none")
     text = {name for name in everything if ".text_encoder." in name}
-    head = {"norm.weight", "norm.bias", "classifier.weight", "classifier.bias"}
+    parts = ("norm.weight", "norm.bias", "classifier.weight", "classifier.bias")
+    head = {f"heads.0.{part}" for part in parts}
     assert trained("head") == head
     assert trained("all") == everything - text
     top = {name for name in text if ".encoder.layer.1." in name}
@@ -102,7 +103,7 @@ def test_freezing_policies_train_exactly_what_they_say():
 def test_pretrained_heads_are_dropped_and_the_backbone_kept(tmp_path):
     pretrained = pretrainer(seed=3)
     pretrained.save_pretrained(tmp_path)
-    model = FuselineForClassification.from_pretrained(tmp_path, num_labels=5)
+    model = FuselineForTasks.from_pretrained(tmp_path, tasks=[classification()])
     theirs = pretrained.fuseline.state_dict()
     assert all(torch.equal(value, theirs[k]) for k, value in model.fuseline.state_dict().items())
-    assert model.classifier.weight.shape == (5, 16)
+    assert model.heads[0].classifier.weight.shape == (3, 16)

@@ -6,8 +6,10 @@ from fuseline.model.fusion import FUSIONS
 from fuseline.objectives.adversarial import AdversarialObjective
 from fuseline.objectives.supervised import Supervised
 from fuseline.params.attack import AttackParams
-from fuseline.tasks import Classification
+from fuseline.tasks.classification import Classification
 from tests.tiny import classifier, rows
+
+TASK = Classification("label", {"labels": ["ant", "bee", "cat"]})
 
 
 def objective(epsilon=0.5, kind="pgd", clean_weight=1.0):
@@ -19,7 +21,7 @@ def objective(epsilon=0.5, kind="pgd", clean_weight=1.0):
         step_size=0.5,
         random_start=False,
     )
-    inner = Supervised(Classification(["ant", "bee", "cat"]), 0.2, 0.1)
+    inner = Supervised([TASK], [1.0], 0.2, 0.1)
     return AdversarialObjective(inner, build_attack(params), clean_weight, 1.0)
 
 
@@ -53,7 +55,7 @@ def test_the_attack_leaves_no_gradients_behind():
     loss = objective()(model, rows().batch(range(8))).loss
     assert all(parameter.grad is None for parameter in model.parameters())
     loss.backward()
-    assert model.classifier.weight.grad.abs().sum() > 0
+    assert model.heads[0].classifier.weight.grad.abs().sum() > 0
 
 
 def test_the_loss_under_attack_is_above_the_clean_one():

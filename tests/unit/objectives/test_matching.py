@@ -1,6 +1,8 @@
 import torch
+from torch.nn import functional
 
-from fuseline.objectives.matching import draw_negative, mismatched
+from fuseline.objectives.matching import draw_negative, lasting_identities, mismatched
+from tests.tiny import EVERY, rows
 
 
 def batch(groups):
@@ -56,6 +58,39 @@ def test_a_text_that_many_rows_share_is_no_negative_among_them():
     allowed = mismatched(rows)
     assert not allowed[seven][:, seven].any()
     assert allowed[seven][:, ~seven].all()
+
+
+def test_lasting_identities_match_as_those_of_the_batch_do():
+    now = rows(40, modalities=EVERY).batch(range(40))
+    for key in ("input_ids", "attention_mask"):
+        now[key][[7, 30]] = now[key][0].clone()
+    now["image_features"][9] = now["image_features"][0]
+    now["audio_features"][12, 0, 0] = 0.0
+    now["audio_features"][3] = now["audio_features"][12]
+    now["audio_features"][3, 0, 0] = -0.0
+    lasting = lasting_identities(now)
+    assert torch.equal(lasting.mismatched(lasting), mismatched(now))
+    assert not mismatched(now)[3, 12]
+
+
+def test_contents_keep_their_numbers_in_wider_batches_and_other_processes():
+    now = rows(12).batch(range(12))
+    wider = now | {
+        "input_ids": functional.pad(now["input_ids"], (0, 8)),
+        "attention_mask": functional.pad(now["attention_mask"], (0, 8)),
+    }
+    contents = lasting_identities(now).contents
+    for name, numbers in lasting_identities(wider).contents.items():
+        assert torch.equal(numbers, contents[name])
+    few = lasting_identities(rows(12).batch([5, 2])).contents
+    assert all(torch.equal(numbers, contents[name][[5, 2]]) for name, numbers in few.items())
+    text = {
+        "groups": torch.tensor([0]),
+        "input_ids": torch.tensor([[2, 7, 3, 0]]),
+        "attention_mask": torch.tensor([[1, 1, 1, 0]]),
+        "text_mask": torch.tensor([True]),
+    }
+    assert lasting_identities(text).contents["text"].tolist() == [191259909932672759]
 
 
 def test_negatives_come_from_other_groups_only():

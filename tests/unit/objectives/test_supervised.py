@@ -1,8 +1,11 @@
 import torch
+from torch.nn import functional
 
 from fuseline.objectives.supervised import Supervised, drop_modalities
-from fuseline.tasks import Classification
+from fuseline.tasks.classification import Classification
 from tests.tiny import EVERY, classifier, rows
+
+TASK = Classification("label", {"labels": ["ant", "bee", "cat"]})
 
 
 def test_dropout_never_takes_the_only_modality():
@@ -57,6 +60,7 @@ def test_a_single_modality_is_left_alone():
 
 def test_the_loss_is_the_mean_cross_entropy():
     model, batch = classifier(), rows().batch(range(6))
-    output = Supervised(Classification(["ant", "bee", "cat"]), 0.0, 0.0)(model, batch)
-    assert torch.allclose(output.loss, model(**batch).loss)
+    output = Supervised([TASK], [1.0], 0.0, 0.0)(model, batch)
+    expected = functional.cross_entropy(model(**batch).logits, batch["labels"])
+    assert torch.allclose(output.loss, expected)
     assert output.count == 6

@@ -103,6 +103,14 @@ def test_terms_and_origin_do_not_name_a_row(read: Read) -> None:
     assert (row.license, row.example_id) == ("CC0", plain.example_id)
 
 
+def test_a_given_split_does_not_name_a_row(read: Read) -> None:
+    (plain,) = read("rows.csv", "text,label,part\na,x,test\n", image=None)
+    (row,) = read("b.csv", "text,label,part\na,x,test\n", image=None, split="part")
+    assert (row.split, row.example_id) == ("test", plain.example_id)
+    (blank,) = read("c.csv", "text,label,part\na,x,\n", image=None, split="part")
+    assert (blank.split, blank.example_id) == (None, plain.example_id)
+
+
 def test_cells_of_a_table_are_texts_and_tell_rows_apart(read: Read) -> None:
     columns = {"text": None, "image": None, "tabular": ["age", "city"]}
     rows = read("rows.csv", "age,city,label\n1.50,,x\n1.5,Rome,x\n", **columns)

@@ -9,14 +9,16 @@ import torch
 
 from fuseline.dataset import MultimodalData
 from fuseline.errors import ContractError
+from fuseline.objectives.contrastive import Contrastive
+from fuseline.objectives.pretraining import Mixture
 from fuseline.objectives.supervised import Supervised
-from fuseline.tasks import Classification
-from fuseline.training.checkpoint import is_complete, latest_checkpoint
+from fuseline.tasks.classification import Classification
+from fuseline.training.checkpoint import OBJECTIVE, is_complete, latest_checkpoint
 from fuseline.training.development import Development
 from fuseline.training.loop import Selection, train
-from tests.tiny import classifier, rows, training
+from tests.tiny import classifier, objective_params, pretrainer, rows, training
 
-TASK = Classification(["ant", "bee", "cat"])
+TASK = Classification("label", {"labels": ["ant", "bee", "cat"]})
 
 
 class Killed(BaseException):
@@ -28,9 +30,9 @@ def run(work, model, *, data=None, objective=None, **changes):
     torch.manual_seed(1)
     return train(
         model,
-        objective or Supervised(TASK, 0.2, 0.1),
+        objective or Supervised([TASK], [1.0], 0.2, 0.1),
         data,
-        Development(TASK, rows(24, seed=1), "fp32"),
+        Development([TASK], rows(24, seed=1), "fp32"),
         params=training(**changes),
         selection=Selection("macro_f1", greater_is_better=True),
         seed=1,
@@ -41,7 +43,7 @@ def run(work, model, *, data=None, objective=None, **changes):
 
 def dying(after_calls: int):
     """An objective that is killed at a given call."""
-    inner, calls = Supervised(TASK, 0.2, 0.1), 0
+    inner, calls = Supervised([TASK], [1.0], 0.2, 0.1), 0
 
     def objective(model, batch):
         nonlocal calls
@@ -86,6 +88,71 @@ def test_a_killed_run_ends_with_the_same_weights_and_history(tmp_path, uninterru
     assert history == expected_history
 
 
+class Dying(Mixture):
+    """Contrast with a queue, killed at a given call in training."""
+
+    def __init__(self, size: int, after_calls: int = 1000) -> None:
+        contrast = Contrastive(objective_params(contrastive_queue_size=size), None)
+        super().__init__({"contrastive": contrast}, {"contrastive": 1.0})
+        self.left = after_calls
+
+    def __call__(self, model, batch):
+        self.left -= model.training
+        if self.left < 0:
+            raise Killed
+        return super().__call__(model, batch)
+
+
+def contrasting(work, objective, seed=0):
+    """Weights and history of a run with that objective; development scores are its losses."""
+    model, dev = pretrainer(seed=seed), rows(24, seed=1).batch(range(24))
+    torch.manual_seed(1)
+    history = train(
+        model,
+        objective,
+        rows(48),
+        lambda model: {"loss": objective(model, dev).loss.item()},
+        params=training(),
+        selection=Selection("loss", greater_is_better=False),
+        seed=1,
+        precision="fp32",
+        work=work,
+    )
+    return weights(model), history
+
+
+@pytest.mark.parametrize("after_calls", [3, 7, 13, 23])
+def test_a_killed_run_goes_on_with_its_queue(tmp_path, after_calls):
+    """Of 20 rows: at the end of an epoch its oldest are in the middle of the ring."""
+    expected, expected_history = contrasting(tmp_path / "whole", Dying(20))
+    with pytest.raises(Killed):
+        contrasting(tmp_path / "killed", Dying(20, after_calls))
+    started = latest_checkpoint(tmp_path / "killed") is not None
+    found, history = contrasting(tmp_path / "killed", Dying(20), seed=9 if started else 0)
+    assert same(expected, found)
+    assert history == expected_history
+
+
+def test_without_its_queue_a_resumed_run_would_end_elsewhere(tmp_path, monkeypatch):
+    expected, _ = contrasting(tmp_path / "whole", Dying(20))
+    with pytest.raises(Killed):
+        contrasting(tmp_path / "killed", Dying(20, 7))
+    monkeypatch.setattr(Dying, "load_state_dict", lambda *_: None)
+    assert not same(expected, contrasting(tmp_path / "killed", Dying(20))[0])
+
+
+def test_a_lost_queue_makes_a_checkpoint_torn(tmp_path):
+    contrasting(tmp_path, Dying(20))
+    checkpoint = latest_checkpoint(tmp_path)
+    (checkpoint / OBJECTIVE).unlink()
+    assert not is_complete(checkpoint)
+
+
+def test_an_objective_that_remembers_nothing_adds_no_file(tmp_path):
+    contrasting(tmp_path, Dying(0))
+    assert not (latest_checkpoint(tmp_path) / OBJECTIVE).exists()
+
+
 def test_a_finished_run_is_not_trained_again(tmp_path, uninterrupted):
     run(tmp_path, classifier())
     model = classifier(seed=9)
@@ -118,7 +185,7 @@ def test_the_best_epoch_is_kept(tmp_path):
     history = run(tmp_path, model, num_epochs=3)
     best = max(figures["eval_macro_f1"] for figures in history)
     data = rows(24, seed=1)
-    found = Development(TASK, data, "fp32")(model.eval())["macro_f1"]
+    found = Development([TASK], data, "fp32")(model.eval())["macro_f1"]
     assert found == pytest.approx(best)
 
 
@@ -158,7 +225,7 @@ def test_a_loss_that_is_not_finite_stops_before_the_weights_move(tmp_path):
     before = weights(model)
 
     def objective(model, batch):
-        output = Supervised(TASK, 0.0, 0.0)(model, batch)
+        output = Supervised([TASK], [1.0], 0.0, 0.0)(model, batch)
         return type(output)(output.loss * float("nan"))
 
     with pytest.raises(ContractError, match="the loss is nan at step 1"):
@@ -192,9 +259,9 @@ def test_evaluation_does_not_disturb_training(tmp_path, uninterrupted):
     torch.manual_seed(1)
     train(
         model,
-        Supervised(TASK, 0.2, 0.1),
+        Supervised([TASK], [1.0], 0.2, 0.1),
         rows(48),
-        Drawing(TASK, rows(24, seed=1), "fp32"),
+        Drawing([TASK], rows(24, seed=1), "fp32"),
         params=training(),
         selection=Selection("macro_f1", greater_is_better=True),
         seed=1,

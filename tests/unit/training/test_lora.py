@@ -7,16 +7,16 @@ import pytest
 import torch
 
 from fuseline.errors import ConfigError
-from fuseline.model import FuselineForClassification
+from fuseline.model import FuselineForTasks
 from fuseline.params.adversarial_finetune import AdversarialFinetuneParams
 from fuseline.params.attack import AttackParams
 from fuseline.params.base import BaseParams
-from fuseline.params.finetune import FinetuneParams
+from fuseline.params.finetune import FinetuneParams, TaskParams
 from fuseline.training import adversarial, finetune
 from fuseline.training.checkpoint import latest_checkpoint
 from fuseline.training.freezing import apply_freezing
 from fuseline.training.lora import adapters
-from tests.tiny import classifier, freezing, pretrainer, rows, training
+from tests.tiny import classification, classifier, freezing, pretrainer, rows, training
 from tests.unit.training.test_loop import Killed, dying, run, same, weights
 
 LORA = freezing("lora")
@@ -99,7 +99,7 @@ def test_a_merged_model_is_plain_and_gives_the_same_logits(tmp_path):
     assert torch.allclose(merged, adapted, atol=1e-5)
     model.save_pretrained(tmp_path)
     assert {path.name for path in tmp_path.iterdir()} == {"config.json", "model.safetensors"}
-    loaded = FuselineForClassification.from_pretrained(tmp_path).eval()
+    loaded = FuselineForTasks.from_pretrained(tmp_path).eval()
     assert list(loaded.state_dict()) == names
     assert torch.equal(loaded(**batch).logits, merged)
 
@@ -184,9 +184,11 @@ def stages(monkeypatch):
     """The two stages without their tables: rows are made up, and no card is written."""
     processor = Mock()
     processor.from_pretrained.return_value = processor
+    monkeypatch.setattr(finetune, "learn_tasks", Mock(return_value=[classification()]))
     for module in (finetune, adversarial):
         monkeypatch.setattr(module, "FuselineProcessor", processor)
-        monkeypatch.setattr(module, "load_labelled", Mock(return_value=rows(48)))
+        monkeypatch.setattr(module, "load_rows", Mock(return_value=(rows(48), None)))
+        monkeypatch.setattr(module, "with_labels", lambda data, *_: data)
         monkeypatch.setattr(module, "write_model_card", Mock())
         monkeypatch.setattr(module, "make_deterministic", Mock())
 
@@ -196,7 +198,7 @@ def test_both_stages_adapt_and_leave_a_plain_model(tmp_path, stages):
     metrics, _ = finetune.finetune(
         tmp_path / "pretrained", tmp_path, tmp_path, tmp_path, tmp_path / "finetuned",
         params=FinetuneParams(
-            task="classification", freezing=LORA, modality_dropout=0.0, label_smoothing=0.0,
+            tasks=[TaskParams(kind="classification", target="label", weight=1.0)], freezing=LORA, modality_dropout=0.0, label_smoothing=0.0,
             classifier_dropout=0.0, training=training(num_epochs=2),
         ),
         base=BASE, work=tmp_path / "work",
@@ -215,8 +217,8 @@ def test_both_stages_adapt_and_leave_a_plain_model(tmp_path, stages):
     )  # fmt: skip
     models = [
         pretrainer(seed=4),
-        FuselineForClassification.from_pretrained(tmp_path / "finetuned"),
-        FuselineForClassification.from_pretrained(tmp_path / "adversarial"),
+        FuselineForTasks.from_pretrained(tmp_path / "finetuned"),
+        FuselineForTasks.from_pretrained(tmp_path / "adversarial"),
     ]
     plain = set(classifier().state_dict())
     assert metrics["encoder_trainable_parameters"] == 256

@@ -1,0 +1,133 @@
+"""The head that writes texts.
+
+Shapes: B batch, L tokens of a text, S positions of all modalities, W common width, V vocabulary.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+from transformers import BertConfig, BertLMHeadModel, DynamicCache, EncoderDecoderCache
+
+from fuseline.dataset import NO_LABEL
+from fuseline.errors import ConfigError
+from fuseline.model.configuration import FuselineConfig
+from fuseline.model.output import FuselineOutput
+
+Batch = dict[str, Any]
+
+
+class DecoderHead(nn.Module):
+    """A causal decoder with cross-attention (Vaswani et al. 2017, arXiv 1706.03762) over the fused
+    states of all modalities: (B, L, V). It is Transformers' BERT decoder, which shares the matrix
+    of its word embeddings with its output layer.
+
+    Texts begin after `cls` and end with `sep`, the tokens that the text encoder knows as such.
+
+    Args:
+        config: of the whole model.
+        facts: `key` of the labels in a batch, `vocab_size`, `num_layers`, `num_heads`,
+            `max_length_tokens` of a text, its end counted.
+
+    Raises:
+        ConfigError: heads that do not share the width evenly.
+    """
+
+    def __init__(self, config: FuselineConfig, facts: dict[str, Any]) -> None:
+        super().__init__()
+        self.key: str = facts["key"]
+        self.max_length: int = facts["max_length_tokens"]
+        self.norm = nn.LayerNorm(config.hidden_size)
+        self.decoder = BertLMHeadModel(_decoder_config(config, facts))
+
+    def start_from(self, words: nn.Embedding) -> None:
+        """Begin with the text encoder's word embeddings, where they are of the same width."""
+        own = self.decoder.get_input_embeddings().weight
+        shared = min(len(own), words.num_embeddings)
+        if words.embedding_dim == own.shape[1]:
+            with torch.no_grad():
+                own[:shared] = words.weight[:shared]
+
+    def forward(self, output: FuselineOutput, batch: Batch) -> Tensor:
+        """Logits of each token after those before it in the labels (B, L'), cut to the batch's
+        longest text; without labels those of the first token alone, (B, 1, V)."""
+        states, mask = self._context(output)
+        logits: Tensor = self.decoder(
+            input_ids=self._before(batch.get(self.key), len(states)),
+            encoder_hidden_states=states,
+            encoder_attention_mask=mask,
+            use_cache=False,
+        ).logits
+        return logits.float()
+
+    def generate(self, output: FuselineOutput, **options: Any) -> Tensor:
+        """Token ids (B, L), the start left out, padding after the end.
+
+        Args:
+            output: the backbone's.
+            options: of Transformers' `generate`: `num_beams`, `do_sample`,
+                `prefix_allowed_tokens_fn` and the like.
+        """
+        states, mask = self._context(output)
+        start = self._before(None, len(states))
+        config = self.decoder.config
+        # Left to itself, `generate` makes a cache without room for the cross-attention.
+        cache = EncoderDecoderCache(DynamicCache(config=config), DynamicCache(config=config))
+        found: Tensor = self.decoder.generate(
+            start,
+            attention_mask=torch.ones_like(start),
+            encoder_hidden_states=states,
+            encoder_attention_mask=mask,
+            past_key_values=cache,
+            **{"max_new_tokens": self.max_length} | options,
+        )
+        tokens = found[:, start.shape[1] :]
+        # Beams are filled up with the end token where the padding token's id is 0.
+        end = (tokens == config.eos_token_id).long()
+        return tokens.masked_fill(end.cumsum(1) > end, config.pad_token_id)
+
+    def _context(self, output: FuselineOutput) -> tuple[Tensor, Tensor]:
+        """Fused states (B, S, W) of all modalities side by side, and their mask (B, S)."""
+        names = list(output.states)
+        states = torch.cat([output.states[name] for name in names], dim=1)
+        mask = torch.cat([output.masks[name] for name in names], dim=1)
+        return self.norm(states), mask.long()
+
+    def _before(self, labels: Tensor | None, rows: int) -> Tensor:
+        """(B, L') the start, and all labels but the last; padding follows a shorter text, whose
+        tokens never see it."""
+        config = self.decoder.config
+        start = torch.full((rows, 1), config.bos_token_id, device=self.decoder.device)
+        if labels is None:
+            return start
+        longest = max(1, int((labels != NO_LABEL).sum(1).max()))
+        before = labels[:, : longest - 1]
+        return torch.cat([start, before.masked_fill(before == NO_LABEL, config.pad_token_id)], 1)
+
+
+def _decoder_config(config: FuselineConfig, facts: dict[str, Any]) -> BertConfig:
+    if config.hidden_size % facts["num_heads"]:
+        raise ConfigError(
+            "finetune.generation.num_heads: expected a divisor of the model's width,"
+            f" {config.hidden_size}; found {facts['num_heads']}."
+        )
+    return BertConfig(
+        is_decoder=True,
+        add_cross_attention=True,
+        tie_word_embeddings=True,
+        vocab_size=facts["vocab_size"],
+        hidden_size=config.hidden_size,
+        num_hidden_layers=facts["num_layers"],
+        num_attention_heads=facts["num_heads"],
+        intermediate_size=4 * config.hidden_size,
+        # The start, and all of a text but its end.
+        max_position_embeddings=facts["max_length_tokens"],
+        type_vocab_size=1,
+        hidden_dropout_prob=config.classifier_dropout,
+        attention_probs_dropout_prob=config.classifier_dropout,
+        pad_token_id=config.special_tokens["pad"],
+        bos_token_id=config.special_tokens["cls"],
+        eos_token_id=config.special_tokens["sep"],
+    )

@@ -1,0 +1,90 @@
+"""Task heads: the backbone's output to a task's logits.
+
+Shapes: B batch, T tokens, W common width, K outputs of a task, M modalities, S contrastive width.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+from torch.nn import functional
+
+from fuseline.model.configuration import FuselineConfig
+from fuseline.model.decoder import DecoderHead
+from fuseline.model.output import FuselineOutput
+from fuseline.registry import lookup
+
+Batch = dict[str, Any]
+
+
+class PooledHead(nn.Module):
+    """A linear layer over the pooled vector: (B, K)."""
+
+    def __init__(self, config: FuselineConfig, facts: dict[str, Any]) -> None:
+        super().__init__()
+        self.norm = nn.LayerNorm(config.hidden_size)
+        self.dropout = nn.Dropout(config.classifier_dropout)
+        self.classifier = nn.Linear(config.hidden_size, facts["size"])
+
+    def forward(self, output: FuselineOutput, batch: Batch) -> Tensor:
+        del batch
+        logits: Tensor = self.classifier(self.dropout(self.norm(output.pooled)))
+        return logits.float()
+
+
+class TokenHead(nn.Module):
+    """A linear layer over each token's fused state: (B, T, K)."""
+
+    def __init__(self, config: FuselineConfig, facts: dict[str, Any]) -> None:
+        super().__init__()
+        self.norm = nn.LayerNorm(config.hidden_size)
+        self.dropout = nn.Dropout(config.classifier_dropout)
+        self.classifier = nn.Linear(config.hidden_size, facts["size"])
+
+    def forward(self, output: FuselineOutput, batch: Batch) -> Tensor:
+        del batch
+        logits: Tensor = self.classifier(self.dropout(self.norm(output.states["text"])))
+        return logits.float()
+
+
+class ContrastiveHead(nn.Module):
+    """Unit vectors of each modality by itself, in the order of `config.modalities`, times the root
+    of the learnt scale: products of two are scaled similarities. (B, M, S).
+
+    Its parameters bear the names of pre-training's own, which it starts from.
+    """
+
+    def __init__(self, config: FuselineConfig, facts: dict[str, Any]) -> None:
+        super().__init__()
+        del facts
+        self.contrastive_heads = nn.ModuleDict(
+            {
+                name: nn.Linear(config.hidden_size, config.contrastive_size, bias=False)
+                for name in config.modalities
+            }
+        )
+        self.logit_scale = nn.Parameter(torch.tensor(2.6593))
+
+    def forward(self, output: FuselineOutput, batch: Batch) -> Tensor:
+        del batch
+        vectors = [
+            functional.normalize(project(output.unimodal[name]).float(), dim=-1)
+            for name, project in self.contrastive_heads.items()
+        ]
+        return torch.stack(vectors, dim=1) * (self.logit_scale.clamp_max(4.6052) / 2).exp()
+
+
+HEADS: dict[str, type[nn.Module]] = {
+    "pooled": PooledHead,
+    "tokens": TokenHead,
+    "contrastive": ContrastiveHead,
+    "decoder": DecoderHead,
+}
+
+
+def build_head(config: FuselineConfig, task: dict[str, Any]) -> nn.Module:
+    """The head of one entry of `config.tasks`."""
+    kind = lookup(HEADS, task["head"]["kind"], where="config.tasks.head.kind")
+    return kind(config, task["head"])

@@ -1,0 +1,170 @@
+"""What every task gives: labels of cells, a head, losses, scores.
+
+Shapes: N rows, B rows of a batch, C classes.
+"""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any, ClassVar
+
+import numpy as np
+from torch import Tensor
+from transformers import PreTrainedTokenizerFast
+
+from fuseline.dataset import LABELS, MultimodalData
+from fuseline.params.evaluate import EvaluateParams
+from fuseline.params.finetune import FinetuneParams
+from fuseline.params.ingest import TargetKind
+
+Facts = dict[str, Any]
+Batch = dict[str, Tensor]
+
+
+@dataclass(frozen=True)
+class Cells:
+    """A target's cells, and what is needed to make labels of them.
+
+    Attributes:
+        values: N cells as `ingest` spells them, None where a row has none.
+        texts: N texts, None where a row has none.
+        data: the same N rows.
+        tokenizer: of their tokens.
+        where: names the table, for messages.
+    """
+
+    values: Sequence[str | None]
+    texts: Sequence[str | None]
+    data: MultimodalData
+    tokenizer: PreTrainedTokenizerFast
+    where: str
+
+    @property
+    def known(self) -> list[str]:
+        """The cells that are there."""
+        return [value for value in self.values if value is not None]
+
+
+@dataclass(frozen=True)
+class Decoded:
+    """Texts that a model wrote, the references beside them ("" where a row has none), and figures
+    of the rows that have one."""
+
+    texts: list[str]
+    references: list[str]
+    scores: dict[str, float]
+
+
+class Task(ABC):
+    """One thing to learn.
+
+    Labels are an array of N rows, found under `key` in the data and in every batch. What a model's
+    head gives for a batch are its logits; `outputs` makes of them what is kept of every row.
+
+    Args:
+        name: of the task, its target's.
+        facts: what `learn` gave, as the model's configuration holds it.
+        key: of its labels: `labels` for the first task of a model.
+    """
+
+    kind: ClassVar[str]
+    # What the target may hold; none for a task without one.
+    target_kinds: ClassVar[tuple[TargetKind, ...]]
+    selection_metric: ClassVar[str]
+    greater_is_better: ClassVar[bool] = True
+    # Whether a row's loss is the same whatever the other rows of its batch.
+    rows_stand_alone: ClassVar[bool] = True
+
+    def __init__(self, name: str, facts: Facts, key: str = LABELS) -> None:
+        self.name = name
+        self.facts = facts
+        self.key = key
+
+    @property
+    def label_names(self) -> list[str]:
+        """Names of the classes, if the task has any."""
+        names: list[str] = self.facts.get("labels", [])
+        return names
+
+    @classmethod
+    @abstractmethod
+    def learn(cls, cells: Cells) -> Facts:
+        """What must be known of the target before its labels can be made: JSON.
+
+        Raises:
+            ContractError: nothing can be learnt from these cells.
+        """
+
+    @classmethod
+    def settings(cls, params: FinetuneParams) -> Facts:
+        """What the section says of tasks of this kind, to stand among the facts."""
+        del params
+        return {}
+
+    @property
+    @abstractmethod
+    def head(self) -> Facts:
+        """`kind` among `model.heads`, and what that kind needs."""
+
+    @abstractmethod
+    def labels(self, cells: Cells) -> np.ndarray:
+        """Labels (N, ...); rows without a cell are those that `has_label` denies.
+
+        Raises:
+            ContractError: a cell that does not fit the facts.
+        """
+
+    @abstractmethod
+    def has_label(self, labels: np.ndarray) -> np.ndarray:
+        """(N,) bool."""
+
+    def own_rows(self, data: MultimodalData) -> np.ndarray:
+        """Numbers of the rows that have a label of this task: others may be there for others."""
+        return np.flatnonzero(self.has_label(data.labels_of(self.key)))
+
+    @abstractmethod
+    def losses(self, logits: Tensor, batch: Batch, *, smoothing: float = 0.0) -> Tensor:
+        """Losses (B,), 0 for a row without a label; also what attacks climb."""
+
+    @abstractmethod
+    def right(self, logits: Tensor, batch: Batch) -> Tensor:
+        """(B,) bool: rows that the model gets right, False without a label."""
+
+    def outputs(self, logits: Tensor, batch: Batch) -> Tensor:
+        """What is kept of each row, (B, ...) of one shape whatever the batch."""
+        del batch
+        return logits
+
+    @abstractmethod
+    def scores(self, outputs: np.ndarray, data: MultimodalData) -> dict[str, float]:
+        """Figures of all rows, finite, the selection metric among them."""
+
+    def report(self, outputs: np.ndarray, data: MultimodalData) -> str:
+        """The scores in words, for the terminal."""
+        return "\n".join(f"{k:<24}{v:.4f}" for k, v in self.scores(outputs, data).items())
+
+    def spelt(self, outputs: np.ndarray, data: MultimodalData) -> tuple[list[str], list[str]]:
+        """Labels and predictions of all rows as text."""
+        del data
+        return [""] * len(outputs), [""] * len(outputs)
+
+    def decode(
+        self, model: Any, index: int, cells: Cells, params: EvaluateParams, seed: int
+    ) -> Decoded | None:
+        """What the model writes where it is not given the labels; None for a task without texts.
+
+        Args:
+            model: in evaluation mode.
+            index: of the task among the model's.
+            cells: of the task's target, with the rows to decode.
+            params: how.
+            seed: of whatever is drawn.
+        """
+        del model, index, cells, params, seed
+        return None
+
+    def probabilities(self, outputs: np.ndarray) -> np.ndarray:
+        """(N, K) float32 numbers behind the predictions; K may be 0."""
+        return np.zeros((len(outputs), 0), dtype=np.float32)

@@ -1,0 +1,174 @@
+"""A text for each row: a caption, a translation, an answer."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import torch
+from sacrebleu.metrics import BLEU, CHRF
+from torch import Tensor
+from torch.nn import functional
+from transformers import PreTrainedTokenizerFast
+
+from fuseline.dataset import NO_LABEL, MultimodalData
+from fuseline.errors import ContractError
+from fuseline.model.prediction import length_batches
+from fuseline.params.evaluate import EvaluateParams, GenerationParams
+from fuseline.params.finetune import FinetuneParams
+from fuseline.tasks.base import Batch, Cells, Decoded, Facts, Task
+
+
+class Generation(Task):
+    """The mean negative log-likelihood of a text's tokens, each given those before it.
+
+    Logits are (B, L', V), L' tokens of the batch's longest text; outputs the likeliest token at
+    each place, (B, L). The scores of outputs are cheap and flatter the model, which never has to
+    go on from a mistake of its own; `decode` lets it write.
+    """
+
+    kind = "generation"
+    target_kinds = ("text",)
+    selection_metric = "token_accuracy"
+
+    @classmethod
+    def learn(cls, cells: Cells) -> Facts:
+        """`vocab_size`."""
+        if not cells.known:
+            raise ContractError(
+                f"{cells.where}: expected texts to learn from, found none. Choose another target."
+            )
+        return {"vocab_size": len(cells.tokenizer)}
+
+    @classmethod
+    def settings(cls, params: FinetuneParams) -> Facts:
+        """The decoder's shape, and the token limit."""
+        return params.generation.model_dump()
+
+    @property
+    def head(self) -> Facts:
+        return {"kind": "decoder", "key": self.key, **self.facts}
+
+    def labels(self, cells: Cells) -> np.ndarray:
+        """(N, L) int64 token ids with the end token, `NO_LABEL` after it; a text beyond the token
+        limit loses its tail, and so its end."""
+        limit = self.facts["max_length_tokens"]
+        texts = [_token_ids(cells.tokenizer, value)[:limit] for value in cells.values]
+        width = max((len(ids) for ids in texts), default=0)
+        labels = np.full((len(texts), max(1, width)), NO_LABEL, dtype=np.int64)
+        for row, ids in enumerate(texts):
+            labels[row, : len(ids)] = ids
+        return labels
+
+    def has_label(self, labels: np.ndarray) -> np.ndarray:
+        return np.asarray((labels != NO_LABEL).any(1))
+
+    def losses(self, logits: Tensor, batch: Batch, *, smoothing: float = 0.0) -> Tensor:
+        """Mean over the row's tokens."""
+        labels = batch[self.key][:, : logits.shape[1]]
+        losses = functional.cross_entropy(
+            logits.transpose(1, 2),
+            labels,
+            reduction="none",
+            label_smoothing=smoothing,
+            ignore_index=NO_LABEL,
+        )
+        return losses.sum(1) / (labels != NO_LABEL).sum(1).clamp_min(1)
+
+    def right(self, logits: Tensor, batch: Batch) -> Tensor:
+        """Every token, each given the right ones before it: greedy decoding would write the text.
+
+        The same as that decoding, for the first wrong token is wrong in both.
+        """
+        labels = batch[self.key][:, : logits.shape[1]]
+        asked = labels != NO_LABEL
+        return ((logits.argmax(-1) == labels) | ~asked).all(1) & asked.any(1)
+
+    def outputs(self, logits: Tensor, batch: Batch) -> Tensor:
+        tokens = logits.argmax(-1)
+        return functional.pad(tokens, (0, batch[self.key].shape[1] - tokens.shape[1]))
+
+    def scores(self, outputs: np.ndarray, data: MultimodalData) -> dict[str, float]:
+        """The share of right tokens, each given the right ones before it."""
+        labels = data.labels_of(self.key)
+        asked = labels != NO_LABEL
+        return {"token_accuracy": float((outputs == labels)[asked].mean()) if asked.any() else 0.0}
+
+    def decode(
+        self, model: Any, index: int, cells: Cells, params: EvaluateParams, seed: int
+    ) -> Decoded:
+        """Texts that the model writes, and `chrf` (Popović 2015, W15-3049) and `bleu` (Papineni et
+        al. 2002, P02-1040) of all rows as sacreBLEU counts them, from 0 to 100, and the share of
+        texts that are `exact_match` but for white space.
+
+        References are whole, and as the tokenizer normalises them (letter case, accents), since
+        the model can spell no others.
+        """
+        texts = write_texts(model, index, cells, params, seed)
+        references = [
+            None if value is None else _normalised(cells.tokenizer, value) for value in cells.values
+        ]
+        asked = [(t, r) for t, r in zip(texts, references, strict=True) if r is not None]
+        return Decoded(texts, [reference or "" for reference in references], text_scores(asked))
+
+
+def text_scores(pairs: list[tuple[str, str]]) -> dict[str, float]:
+    """`chrf`, `bleu` and `exact_match` of texts beside their references; zeros without any."""
+    if not pairs:
+        return {"chrf": 0.0, "bleu": 0.0, "exact_match": 0.0}
+    texts, references = [text for text, _ in pairs], [reference for _, reference in pairs]
+    same = ["".join(text.split()) == "".join(reference.split()) for text, reference in pairs]
+    return {
+        "chrf": float(CHRF().corpus_score(texts, [references]).score),
+        "bleu": float(BLEU().corpus_score(texts, [references]).score),
+        "exact_match": float(np.mean(same)),
+    }
+
+
+def write_texts(
+    model: Any, index: int, cells: Cells, params: EvaluateParams, seed: int
+) -> list[str]:
+    """What a model's task number `index` writes for each row; draws hang on `seed` alone."""
+    size = max(1, params.batch_size // params.generation.num_beams)
+    found = [""] * len(cells.data)
+    with torch.random.fork_rng(devices=[]):
+        torch.manual_seed(seed)
+        for rows in length_batches(cells.data, np.arange(len(cells.data)), size):
+            tokens = model.generate(cells.data.batch(rows), index, **options(params.generation))
+            for row, ids in zip(rows, tokens.tolist(), strict=True):
+                found[row] = _text(cells.tokenizer, ids)
+    return found
+
+
+def options(params: GenerationParams) -> dict[str, Any]:
+    """As Transformers' `generate` spells them."""
+    if params.sample:
+        # By default Transformers keeps the 50 likeliest tokens alone.
+        drawn = {"temperature": params.temperature, "top_p": params.top_p, "top_k": 0}
+        return {"do_sample": True, "num_beams": 1, **drawn}
+    return {
+        "do_sample": False,
+        "num_beams": params.num_beams,
+        "length_penalty": params.length_penalty,
+    }
+
+
+def _token_ids(tokenizer: PreTrainedTokenizerFast, text: str | None) -> list[int]:
+    """With the end token; none without a text."""
+    if text is None:
+        return []
+    ids: list[int] = tokenizer(text, add_special_tokens=False, truncation=False)["input_ids"]
+    return [*ids, tokenizer.sep_token_id]
+
+
+def _text(tokenizer: PreTrainedTokenizerFast, ids: list[int]) -> str:
+    """Up to the end; an unknown token stays in sight, since it stands for a word not written."""
+    silent = (tokenizer.pad_token_id, tokenizer.cls_token_id, tokenizer.mask_token_id)
+    end = tokenizer.sep_token_id
+    ids = ids[: ids.index(end)] if end in ids else ids
+    return str(tokenizer.decode([token for token in ids if token not in silent]))
+
+
+def _normalised(tokenizer: PreTrainedTokenizerFast, text: str) -> str:
+    normalizer = tokenizer.backend_tokenizer.normalizer
+    return text if normalizer is None else str(normalizer.normalize_str(text))

@@ -1,0 +1,146 @@
+"""Tasks as the params or a saved model name them, and rows with their labels."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from transformers import PreTrainedTokenizerFast
+
+from fuseline.contracts import EXAMPLES, read_manifest, read_table
+from fuseline.dataset import LABELS, MultimodalData, check_order
+from fuseline.errors import ConfigError
+from fuseline.params.finetune import FinetuneParams
+from fuseline.registry import lookup, suggestion
+from fuseline.tasks import TASKS
+from fuseline.tasks.base import Cells, Task
+
+LABEL = "label"
+
+
+class Examples:
+    """The cells that tasks learn from, of the rows of some data, in their order.
+
+    Args:
+        folder: the examples table.
+        data: rows of the tables made from it.
+        tokenizer: of their tokens.
+
+    Raises:
+        ContractError: the table's rows are not those of the data.
+    """
+
+    def __init__(
+        self, folder: Path, data: MultimodalData, tokenizer: PreTrainedTokenizerFast
+    ) -> None:
+        self._folder = folder
+        self._data = data
+        self._tokenizer = tokenizer
+        self.kinds = {LABEL: "category", **read_manifest(folder, "examples")["targets"]}
+        names = ["example_id", "text", "label", "targets"]
+        self._table = read_table(folder, EXAMPLES, "examples", names)
+        check_order(str(folder), self._table.column("example_id"), data.example_ids)
+
+    def cells(self, target: str | None, of: MultimodalData | None = None) -> Cells:
+        """Cells of `label`, of a target column, or of none: of all rows, or `of` some of them."""
+        whole = self._cells(target)
+        if of is None:
+            return whole
+        places = {example_id: row for row, example_id in enumerate(self._data.example_ids)}
+        rows = [places[example_id] for example_id in of.example_ids]
+        return replace(
+            whole,
+            values=[whole.values[row] for row in rows],
+            texts=[whole.texts[row] for row in rows],
+            data=of,
+        )
+
+    def _cells(self, target: str | None) -> Cells:
+        if target is None:
+            values: list[str | None] = [None] * len(self._data)
+        elif target == LABEL:
+            values = self._table.column("label").to_pylist()
+        else:
+            rows = self._table.column("targets").to_pylist()
+            values = [dict(row or ()).get(target) for row in rows]
+        texts = self._table.column("text").to_pylist()
+        return Cells(values, texts, self._data, self._tokenizer, f"{self._folder}, {target}")
+
+
+def learn_tasks(examples: Examples, params: FinetuneParams) -> list[dict[str, Any]]:
+    """Entries for `config.tasks`.
+
+    Raises:
+        ConfigError: a target that is not there, or that such a task cannot learn.
+        ContractError: a target with too little in it.
+    """
+    entries = []
+    for index, entry in enumerate(params.tasks):
+        where = f"finetune.tasks[{index}]"
+        kind = lookup(TASKS, entry.kind, where=f"{where}.kind")
+        _check_target(kind, entry.target, examples.kinds, where)
+        facts = kind.learn(examples.cells(entry.target)) | kind.settings(params)
+        task = kind(entry.name, facts, _key(index, entry.name))
+        entries.append(
+            {
+                "name": entry.name,
+                "kind": entry.kind,
+                "target": entry.target,
+                "weight": entry.weight,
+                "head": task.head,
+                "facts": facts,
+            }
+        )
+    return entries
+
+
+def build_tasks(entries: Sequence[dict[str, Any]]) -> list[Task]:
+    """The tasks of a model's configuration, in their order."""
+    return [
+        TASKS[entry["kind"]](entry["name"], entry["facts"], _key(index, entry["name"]))
+        for index, entry in enumerate(entries)
+    ]
+
+
+def _key(index: int, name: str) -> str:
+    return LABELS if index == 0 else f"{name}_labels"
+
+
+def with_labels(
+    data: MultimodalData,
+    examples: Examples,
+    entries: Sequence[dict[str, Any]],
+) -> MultimodalData:
+    """The rows that have a label of any task, with the labels of all.
+
+    Raises:
+        ContractError: a cell that a task does not know.
+    """
+    tasks = build_tasks(entries)
+    labels = {
+        task.key: task.labels(examples.cells(entry["target"]))
+        for task, entry in zip(tasks, entries, strict=True)
+    }
+    asked = np.any([task.has_label(labels[task.key]) for task in tasks], axis=0)
+    first = labels.pop(LABELS)
+    labelled = replace(data, labels=first, other_labels=labels, label_names=tasks[0].label_names)
+    return labelled.take(np.flatnonzero(asked))
+
+
+def _check_target(kind: type[Task], target: str | None, found: dict[str, Any], where: str) -> None:
+    if not kind.target_kinds:
+        return
+    if target not in found:
+        raise ConfigError(
+            f"{where}.target: expected one of {', '.join(found)}; found '{target}'."
+            f"{suggestion(str(target), list(found))} Name further columns in the source's"
+            " `columns.targets`."
+        )
+    if found[target] not in kind.target_kinds:
+        raise ConfigError(
+            f"{where}: {kind.kind} learns targets of kind {' or '.join(kind.target_kinds)}, but"
+            f" '{target}' is of kind {found[target]}. Choose another task or target."
+        )

@@ -1,0 +1,98 @@
+"""A set of names as target."""
+
+from __future__ import annotations
+
+import json
+
+import numpy as np
+from sklearn.metrics import average_precision_score, f1_score
+from torch import Tensor
+from torch.nn import functional
+
+from fuseline.dataset import MultimodalData
+from fuseline.errors import ContractError
+from fuseline.tasks.base import Batch, Cells, Facts, Task
+
+
+class Multilabel(Task):
+    """Any number of C names; binary cross-entropy for each, told apart at probability one half.
+
+    Outputs are logits (B, C).
+    """
+
+    kind = "multilabel"
+    target_kinds = ("categories",)
+    selection_metric = "macro_f1"
+
+    @classmethod
+    def learn(cls, cells: Cells) -> Facts:
+        """`labels`, the names that training rows bear, in order."""
+        is_train = cells.data.splits == "train"
+        names = {
+            name
+            for value, train in zip(cells.values, is_train, strict=True)
+            if train and value is not None
+            for name in json.loads(value)
+        }
+        if not names:
+            raise ContractError(
+                f"{cells.where}: expected training rows with some of several names, found none."
+                " Choose another target."
+            )
+        return {"labels": sorted(names)}
+
+    @property
+    def head(self) -> Facts:
+        return {"kind": "pooled", "size": len(self.label_names)}
+
+    def labels(self, cells: Cells) -> np.ndarray:
+        """(N, C) float32 of 0 and 1, not a number where there is no cell. A name that no training
+        row bears cannot be predicted and is left out."""
+        numbers = {name: index for index, name in enumerate(self.label_names)}
+        labels = np.full((len(cells.values), len(numbers)), np.nan, dtype=np.float32)
+        for row, value in enumerate(cells.values):
+            if value is not None:
+                labels[row] = 0.0
+                labels[row, [numbers[name] for name in json.loads(value) if name in numbers]] = 1.0
+        return labels
+
+    def has_label(self, labels: np.ndarray) -> np.ndarray:
+        return np.asarray(np.isfinite(labels[:, 0]))
+
+    def losses(self, logits: Tensor, batch: Batch, *, smoothing: float = 0.0) -> Tensor:
+        labels = batch[self.key]
+        soft = labels.nan_to_num() * (1 - smoothing) + smoothing / 2
+        losses = functional.binary_cross_entropy_with_logits(logits, soft, reduction="none")
+        return losses.mean(-1) * labels[:, 0].isfinite()
+
+    def right(self, logits: Tensor, batch: Batch) -> Tensor:
+        """The very set."""
+        return ((logits > 0) == (batch[self.key] == 1)).all(-1) & batch[self.key][:, 0].isfinite()
+
+    def scores(self, outputs: np.ndarray, data: MultimodalData) -> dict[str, float]:
+        """F1 over all pairs and averaged over the names, mean average precision over the names that
+        occur, and the share of rows whose set is right."""
+        labels = data.labels_of(self.key)
+        known = self.has_label(labels)
+        actual, found = labels[known] == 1, outputs[known] > 0
+        occurring = actual.any(0)
+        precisions = average_precision_score(
+            actual[:, occurring], outputs[known][:, occurring], average=None
+        )
+        return {
+            "macro_f1": float(f1_score(actual, found, average="macro", zero_division=0)),
+            "micro_f1": float(f1_score(actual, found, average="micro", zero_division=0)),
+            "mean_average_precision": float(np.mean(precisions)) if occurring.any() else 0.0,
+            "subset_accuracy": float((actual == found).all(1).mean()),
+        }
+
+    def spelt(self, outputs: np.ndarray, data: MultimodalData) -> tuple[list[str], list[str]]:
+        labels = data.labels_of(self.key)
+        return [self._names(row == 1) for row in labels], [self._names(row > 0) for row in outputs]
+
+    def _names(self, chosen: np.ndarray) -> str:
+        names = [self.label_names[index] for index in np.flatnonzero(chosen)]
+        return json.dumps(names, ensure_ascii=False)
+
+    def probabilities(self, outputs: np.ndarray) -> np.ndarray:
+        return (1.0 / (1.0 + np.exp(-outputs.astype(np.float64)))).astype(np.float32)

@@ -1,0 +1,82 @@
+"""A number as target."""
+
+from __future__ import annotations
+
+import numpy as np
+import torch
+from sklearn.metrics import mean_absolute_error, r2_score, root_mean_squared_error
+from torch import Tensor
+
+from fuseline.dataset import MultimodalData
+from fuseline.tasks.base import Batch, Cells, Facts, Task
+from fuseline.tasks.numbers import numbers, training_numbers
+
+# A row counts as right within so many standard deviations of the training rows' numbers.
+TOLERANCE = 0.5
+
+
+class Regression(Task):
+    """Squared error of the number in standard deviations of the training rows.
+
+    Logits are (B, 1) in those units; outputs and figures are in the target's own.
+    """
+
+    kind = "regression"
+    target_kinds = ("number",)
+    selection_metric = "rmse"
+    greater_is_better = False
+
+    @classmethod
+    def learn(cls, cells: Cells) -> Facts:
+        """`mean` and `deviation` of the training rows."""
+        known = training_numbers(cells)
+        return {"mean": float(known.mean()), "deviation": float(known.std())}
+
+    @property
+    def head(self) -> Facts:
+        return {"kind": "pooled", "size": 1}
+
+    def labels(self, cells: Cells) -> np.ndarray:
+        """(N,) float32."""
+        return numbers(cells)
+
+    def has_label(self, labels: np.ndarray) -> np.ndarray:
+        return np.asarray(np.isfinite(labels))
+
+    def losses(self, logits: Tensor, batch: Batch, *, smoothing: float = 0.0) -> Tensor:
+        del smoothing
+        errors = self._errors(logits, batch)
+        return torch.where(errors.isfinite(), errors, 0.0).square()
+
+    def right(self, logits: Tensor, batch: Batch) -> Tensor:
+        """Within half a standard deviation of the training rows."""
+        return self._errors(logits, batch).abs() <= TOLERANCE
+
+    def _errors(self, logits: Tensor, batch: Batch) -> Tensor:
+        """(B,) in standard deviations."""
+        wanted = (batch[self.key] - self.facts["mean"]) / self.facts["deviation"]
+        errors: Tensor = logits.squeeze(-1) - wanted
+        return errors
+
+    def outputs(self, logits: Tensor, batch: Batch) -> Tensor:
+        """(B,) in the target's units."""
+        del batch
+        values: Tensor = logits.squeeze(-1) * self.facts["deviation"] + self.facts["mean"]
+        return values
+
+    def scores(self, outputs: np.ndarray, data: MultimodalData) -> dict[str, float]:
+        """Root mean squared and mean absolute error in the target's units, and R²."""
+        labels = data.labels_of(self.key)
+        known = np.isfinite(labels)
+        pair = labels[known], outputs[known]
+        return {
+            "rmse": float(root_mean_squared_error(*pair)),
+            "mae": float(mean_absolute_error(*pair)),
+            "r2": float(r2_score(*pair)) if known.sum() > 1 else 0.0,
+        }
+
+    def spelt(self, outputs: np.ndarray, data: MultimodalData) -> tuple[list[str], list[str]]:
+        return [f"{y:g}" for y in data.labels_of(self.key)], [f"{y:.6g}" for y in outputs]
+
+    def probabilities(self, outputs: np.ndarray) -> np.ndarray:
+        return outputs[:, None].astype(np.float32)

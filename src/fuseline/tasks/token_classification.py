@@ -1,0 +1,166 @@
+"""A tag for each word: entities and the like."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+from itertools import pairwise
+
+import numpy as np
+from seqeval.metrics import classification_report, f1_score, precision_score, recall_score
+from torch import Tensor
+from torch.nn import functional
+
+from fuseline.dataset import NO_LABEL, MultimodalData
+from fuseline.errors import ContractError
+from fuseline.tasks.base import Batch, Cells, Facts, Task
+
+WORD = re.compile(r"\S+")
+# The tag of what is no entity.
+OUTSIDE = "O"
+
+
+class TokenClassification(Task):
+    """One of C tags for each word of the text, in a scheme of beginnings and insides such as BIO.
+
+    A word's tag belongs to its first token; further pieces of the word, special tokens and words
+    beyond the token limit have none. Logits are (B, T, C), outputs the tags (B, L) of the L tokens
+    of the longest row. Scores are those of whole entities, by seqeval.
+    """
+
+    kind = "token_classification"
+    target_kinds = ("tags",)
+    selection_metric = "entity_f1"
+
+    @classmethod
+    def learn(cls, cells: Cells) -> Facts:
+        """`labels`, the tags in order."""
+        names = sorted({tag for value in cells.known for tag in value.split()})
+        if len(names) < 2:
+            raise ContractError(
+                f"{cells.where}: expected at least two tags to tell apart, found {len(names)}."
+                " Choose another target."
+            )
+        return {"labels": names}
+
+    @property
+    def head(self) -> Facts:
+        return {"kind": "tokens", "size": len(self.label_names)}
+
+    def labels(self, cells: Cells) -> np.ndarray:
+        """(N, L) int64, `NO_LABEL` but at first tokens of words."""
+        width = int(cells.data.lengths.max(initial=1))
+        labels = np.full((len(cells.values), width), NO_LABEL, dtype=np.int64)
+        numbers = {name: index for index, name in enumerate(self.label_names)}
+        for row, (value, text) in enumerate(zip(cells.values, cells.texts, strict=True)):
+            if value is None or text is None:
+                continue
+            tags = value.split()
+            for place, word in enumerate(self._words(cells, row, text)):
+                if word is not None:
+                    labels[row, place] = self._number(tags[word], numbers, cells, row)
+        return labels
+
+    def _words(self, cells: Cells, row: int, text: str) -> list[int | None]:
+        """By token the word that begins in it."""
+        stored = cells.data.input_ids[row]
+        encoded = cells.tokenizer(
+            text, truncation=True, max_length=len(stored), return_offsets_mapping=True
+        )
+        if encoded["input_ids"] != stored.tolist():
+            raise ContractError(
+                f"{cells.where}: row '{cells.data.example_ids[row]}': its tokens are not those of"
+                " its text. Run `dvc repro` to make both from the same examples."
+            )
+        return first_tokens(text, encoded["offset_mapping"])
+
+    def _number(self, tag: str, numbers: dict[str, int], cells: Cells, row: int) -> int:
+        if tag not in numbers:
+            raise ContractError(
+                f"{cells.where}: row '{cells.data.example_ids[row]}' has tag '{tag}', which the"
+                " model does not know. Fine-tune again with `dvc repro`."
+            )
+        return numbers[tag]
+
+    def has_label(self, labels: np.ndarray) -> np.ndarray:
+        return np.asarray((labels != NO_LABEL).any(1))
+
+    def losses(self, logits: Tensor, batch: Batch, *, smoothing: float = 0.0) -> Tensor:
+        """Mean over the row's words."""
+        labels = _fitted(batch[self.key], logits.shape[1])
+        losses = functional.cross_entropy(
+            logits.transpose(1, 2),
+            labels,
+            reduction="none",
+            label_smoothing=smoothing,
+            ignore_index=NO_LABEL,
+        )
+        return losses.sum(1) / (labels != NO_LABEL).sum(1).clamp_min(1)
+
+    def right(self, logits: Tensor, batch: Batch) -> Tensor:
+        """Every word's tag."""
+        labels = _fitted(batch[self.key], logits.shape[1])
+        asked = labels != NO_LABEL
+        return ((logits.argmax(-1) == labels) | ~asked).all(1) & asked.any(1)
+
+    def outputs(self, logits: Tensor, batch: Batch) -> Tensor:
+        return _fitted(logits.argmax(-1), batch[self.key].shape[1])
+
+    def scores(self, outputs: np.ndarray, data: MultimodalData) -> dict[str, float]:
+        """Precision, recall and F1 of entities, and the share of words with the right tag."""
+        actual, found = self._tags(outputs, data)
+        labels = data.labels_of(self.key)
+        asked = labels != NO_LABEL
+        return {
+            "entity_f1": float(f1_score(actual, found, zero_division=0)),
+            "entity_precision": float(precision_score(actual, found, zero_division=0)),
+            "entity_recall": float(recall_score(actual, found, zero_division=0)),
+            "word_accuracy": float((outputs == labels)[asked].mean()),
+        }
+
+    def report(self, outputs: np.ndarray, data: MultimodalData) -> str:
+        """seqeval's report by entity type."""
+        return str(classification_report(*self._tags(outputs, data), zero_division=0))
+
+    def spelt(self, outputs: np.ndarray, data: MultimodalData) -> tuple[list[str], list[str]]:
+        actual, found = self._tags(outputs, data)
+        return [" ".join(tags) for tags in actual], [" ".join(tags) for tags in found]
+
+    def _tags(
+        self, outputs: np.ndarray, data: MultimodalData
+    ) -> tuple[list[list[str]], list[list[str]]]:
+        labels, names = data.labels_of(self.key), np.array(self.label_names)
+        asked = labels != NO_LABEL
+        rows = range(len(labels))
+        return (
+            [names[labels[row][asked[row]]].tolist() for row in rows],
+            [names[outputs[row][asked[row]]].tolist() for row in rows],
+        )
+
+
+def first_tokens(text: str, offsets: Sequence[tuple[int, int]]) -> list[int | None]:
+    """By token, the number of the word that begins in it, None where none does.
+
+    Args:
+        text: of the row; words are what white space parts.
+        offsets: characters `(start, end)` of each token, (0, 0) of special ones.
+    """
+    starts = [word.start() for word in WORD.finditer(text)]
+    bounds = list(pairwise([*starts, len(text)]))
+    found: list[int | None] = [None] * len(offsets)
+    word = 0
+    for place, (start, end) in enumerate(offsets):
+        # The first token that ends within a word: a byte-level one may begin at the space before.
+        while word < len(bounds) and end > bounds[word][0]:
+            if start < bounds[word][1] and found[place] is None:
+                found[place] = word
+            word += 1
+    return found
+
+
+def _fitted(values: Tensor, width: int) -> Tensor:
+    """(B, L) cut or filled up with `NO_LABEL` to a width."""
+    missing = width - values.shape[1]
+    return (
+        functional.pad(values, (0, missing), value=NO_LABEL) if missing > 0 else values[:, :width]
+    )
