@@ -23,7 +23,7 @@ def main(
     """Score prompt methods and their rivals on few labelled rows and on none."""
     with run_stage(
         "prompt",
-        params=["base", "prompt"],
+        params=["base", "prompt", "finetune.tasks"],
         inputs=[
             pretrained,
             examples,
@@ -38,13 +38,16 @@ def main(
     ) as run:
         from fuseline.config import load_section
         from fuseline.params.base import BaseParams
+        from fuseline.params.finetune import FinetuneParams
         from fuseline.params.prompt import PromptParams
         from fuseline.prompting.curves import write_curves
         from fuseline.prompting.run import PromptInputs, prompt
 
+        finetune = load_section("finetune", FinetuneParams)
         figures = prompt(
             PromptInputs(pretrained, examples, tokens, tokenizer, features),
             params=load_section("prompt", PromptParams),
+            tasks=finetune.tasks,
             base=load_section("base", BaseParams),
             work=run.work,
         )

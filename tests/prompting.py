@@ -12,7 +12,7 @@ from fuseline.params.base import BaseParams
 from fuseline.params.prompt import PromptParams
 from fuseline.prompting.base import Material
 from tests.declared import REPOSITORY
-from tests.tiny import VOCAB, pretrainer, rows
+from tests.tiny import VOCAB, classification, pretrainer, rows
 
 WORDS = ["ant", "bee", "cat", "this", "is", "about", "a", "picture", "of", ".", "and"]
 BASE = BaseParams(seed=3, modalities=["text", "image"], num_threads=1, precision="fp32")
@@ -63,6 +63,7 @@ def material(folder: Path, modalities: tuple[str, ...] = ("text", "image"), **ch
     return Material(
         model=model,
         tokenizer=tokenizer(),
+        task=classification(),
         data=data.select("train"),
         test=data.take(np.flatnonzero(data.splits == "test")),
         tokenizer_folder=folder,

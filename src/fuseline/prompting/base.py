@@ -23,6 +23,7 @@ class Material:
 
     Attributes:
         model: pre-trained, in evaluation mode. A method that trains it works on a copy.
+        task: entry of `config.tasks`, the classification to learn.
         tokenizer: of the processor saved with it.
         data: labelled rows that any draw of shots holds; none of them is a test row.
         test: labelled rows of the test split.
@@ -31,6 +32,7 @@ class Material:
 
     model: Any
     tokenizer: Any
+    task: dict[str, Any]
     data: MultimodalData
     test: MultimodalData
     tokenizer_folder: Path

@@ -22,6 +22,7 @@ from fuseline.precision import autocast
 from fuseline.prompting.base import Material
 from fuseline.prompting.calibration import calibrate
 from fuseline.prompting.fitting import fit, open_for_training
+from fuseline.prompting.words import plain_ids
 
 BATCH = 64
 LONGEST = 512
@@ -48,7 +49,7 @@ class Verbaliser:
         for label, of_label in enumerate(words):
             for word in of_label:
                 # In the middle of a sentence: byte-level tokenizers mark the space in front.
-                ids = tokenizer(f" {word.strip()}", add_special_tokens=False)["input_ids"]
+                ids = plain_ids(tokenizer, f" {word.strip()}")
                 if not ids:
                     raise ConfigError(
                         f"prompt.label_words: the tokenizer finds nothing in the word '{word}'."
@@ -86,7 +87,7 @@ class ClozeInput:
         longest = (min(positions, LONGEST) - 2) // PAD_MULTIPLE * PAD_MULTIPLE
         parts = template.replace("{label}", "{text}").split("{text}")
         text_first = template.index("{text}") < template.index("{label}")
-        ids = [_ids(tokenizer, part) for part in parts]
+        ids = [plain_ids(tokenizer, part) for part in parts]
         masks = [self.special["mask"]] * num_masks
         start, end = [self.special["cls"]], [self.special["sep"]]
         if text_first:
@@ -117,7 +118,8 @@ class ClozeInput:
         return batch | absent
 
     def _fill(self, input_ids: np.ndarray) -> np.ndarray:
-        text = input_ids[~np.isin(input_ids, [self.special["cls"], self.special["sep"]])]
+        # All of them: a text may spell out "[MASK]", and only the template's masks are read.
+        text = input_ids[~np.isin(input_ids, list(self.special.values()))]
         return np.array([*self.before, *text[: self.room], *self.after], dtype=np.int64)
 
 
@@ -192,8 +194,3 @@ class Cloze:
         at_masks = states[batch["input_ids"] == model.config.special_tokens["mask"]]
         logits = model.mlm_logits(at_masks)
         return self.verbaliser.scores(logits.view(len(states), self.verbaliser.num_masks, -1))
-
-
-def _ids(tokenizer: Any, text: str) -> list[int]:
-    ids: list[int] = tokenizer(text, add_special_tokens=False)["input_ids"] if text else []
-    return ids

@@ -6,16 +6,16 @@ from collections.abc import Sequence
 from typing import Any, ClassVar
 
 import numpy as np
-import torch
-from torch.nn import functional
+from torch import Tensor
 
-from fuseline.model import FuselineForClassification
+from fuseline.model import FuselineForTasks
 from fuseline.model.creation import create_model
 from fuseline.model.prediction import predict_logits
 from fuseline.params.pretrain import ModelParams
 from fuseline.params.prompt import PromptParams
 from fuseline.prompting.base import Material, above_zero
 from fuseline.prompting.fitting import fit, open_for_training
+from fuseline.tasks.labelled import build_tasks
 
 EVALUATION_BATCH = 256
 
@@ -29,8 +29,9 @@ class Head:
         self.material = material
         self.start = self._backbone(material).fuseline.state_dict()
         config = type(material.model.config).from_dict(material.model.config.to_dict())
-        config.num_labels = len(material.data.label_names)
-        self.model: Any = FuselineForClassification(config)
+        config.tasks = [material.task]
+        (self.task,) = build_tasks(config.tasks)
+        self.model: Any = FuselineForTasks(config)
         open_for_training(self.model)
 
     @staticmethod
@@ -47,11 +48,11 @@ class Head:
 
     def scores(self, rows: np.ndarray, seed: int) -> dict[str, np.ndarray]:
         self._reset()
-        material = self.material
+        material, task = self.material, self.task
 
-        def loss_of(batch: np.ndarray) -> torch.Tensor:
-            inputs = material.data.batch(batch)
-            return functional.cross_entropy(self.model(**inputs).logits, inputs["labels"])
+        def loss_of(rows: np.ndarray) -> Tensor:
+            batch = material.data.batch(rows)
+            return task.losses(self.model(**batch).logits, batch).mean()
 
         fit(
             self.model,
@@ -70,8 +71,7 @@ class Head:
     def _reset(self) -> None:
         """The weights to start from, and a newly drawn head."""
         self.model.fuseline.load_state_dict(self.start)
-        self.model.norm.reset_parameters()
-        self.model._init_weights(self.model.classifier)
+        self.model.heads.apply(self.model._init_weights)
 
 
 class HeadWithoutPretraining(Head):

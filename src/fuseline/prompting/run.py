@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -18,6 +18,7 @@ from fuseline.errors import ContractError
 from fuseline.evaluation.metrics import scores
 from fuseline.model import FuselineForPreTraining, FuselineProcessor
 from fuseline.params.base import BaseParams
+from fuseline.params.finetune import TaskParams
 from fuseline.params.prompt import PromptParams
 from fuseline.precision import make_deterministic
 from fuseline.prompting import METHODS
@@ -25,7 +26,9 @@ from fuseline.prompting.base import Material, PromptMethod
 from fuseline.prompting.curves import Cell, summarise
 from fuseline.prompting.shots import cell_seed, draw_shots, short_labels
 from fuseline.registry import lookup
-from fuseline.training.development import load_labelled
+from fuseline.tasks.classification import Classification
+from fuseline.tasks.labelled import learn_task, with_labels
+from fuseline.training.development import load_rows
 
 
 @dataclass(frozen=True)
@@ -47,23 +50,40 @@ class PromptInputs:
 
 
 def prompt(
-    inputs: PromptInputs, *, params: PromptParams, base: BaseParams, work: Path
+    inputs: PromptInputs,
+    *,
+    params: PromptParams,
+    tasks: Sequence[TaskParams],
+    base: BaseParams,
+    work: Path,
 ) -> dict[str, Any]:
     """Run every method on every draw of shots and score it on the test split.
+
+    What is learnt is the first classification among the tasks of fine-tuning. Without one nothing
+    is run and all figures are 0: labels in words need labels.
 
     Nothing is chosen by test rows, nor by development rows: settings are those of the params. A
     finished cell (method, shots, seed) is kept in `work`, and each starts from a seed of its own,
     so a killed run goes on where it was and ends with the same figures.
 
     Returns:
-        Metrics of fixed keys. A method that cannot work with the modalities has `seeds` 0.
+        Metrics of fixed keys. A method that was not run has `seeds` 0, as all have without a
+        classification.
 
     Raises:
-        ConfigError: label words of an unknown label, or a template that is too long.
+        ConfigError: a target that is not there, label words of an unknown label, or a template
+            that is too long.
         ContractError: fewer than two labels, or a split without labelled rows.
     """
     make_deterministic(base.seed, base.num_threads)
-    data, material = _material(inputs, params, base)
+    index = _first_classification(tasks)
+    if index is None:
+        print(
+            "prompt: no task of `finetune.tasks` is a classification, so there is nothing to ask"
+            " for; all figures are 0."
+        )
+        return _no_rows(params) | {"methods": _figures(params, {})}
+    data, material = _material(inputs, params, tasks[index], index, base)
     planned = list(_plan(params, base))
     found: dict[tuple[str, int], list[Cell]] = {}
     methods: dict[str, PromptMethod] = {}
@@ -76,7 +96,13 @@ def prompt(
             write_json(path, _run_cell(methods[name], material, rows, (seed, shots)))
         cell: Cell = json.loads(path.read_text(encoding="utf-8"))
         found.setdefault((name, shots), []).append(cell)
-    return _metrics(data, material.test, params, base, found)
+    return _rows_of(data, material, base) | {"methods": _figures(params, found)}
+
+
+def _first_classification(tasks: Sequence[TaskParams]) -> int | None:
+    """Its place among the tasks."""
+    found = (index for index, task in enumerate(tasks) if task.kind == Classification.kind)
+    return next(found, None)
 
 
 def _plan(params: PromptParams, base: BaseParams) -> Iterator[tuple[str, int, int]]:
@@ -91,22 +117,24 @@ def _plan(params: PromptParams, base: BaseParams) -> Iterator[tuple[str, int, in
 
 
 def _material(
-    inputs: PromptInputs, params: PromptParams, base: BaseParams
+    inputs: PromptInputs, params: PromptParams, asked: TaskParams, index: int, base: BaseParams
 ) -> tuple[MultimodalData, Material]:
     """All labelled rows, and what the methods see of them."""
     processor = FuselineProcessor.from_pretrained(inputs.pretrained)
     model: Any = FuselineForPreTraining.from_pretrained(inputs.pretrained).eval()
     model.requires_grad_(False)
-    data = load_labelled(inputs.tokens, inputs.features, inputs.examples, processor, base)
+    rows, examples = load_rows(inputs.tokens, inputs.features, inputs.examples, processor, base)
+    task = learn_task(examples, asked, index, {})
+    data = with_labels(rows, examples, [task])
     if len(np.unique(data.labels[data.splits == "train"])) < 2:
         raise ContractError(
-            f"{inputs.examples}: the train split has fewer than two labels, so shots of it tell"
-            " nothing apart. Check `ingest.manifest.columns.label` and `ingest.split`."
+            f"{inputs.examples}: the train split has fewer than two labels of '{asked.name}', so"
+            " shots of it tell nothing apart. Check `ingest.split`, or add rows."
         )
     test = np.flatnonzero(data.splits == "test")
     if not len(test):
         raise ContractError(
-            f"{inputs.examples}: the test split has no labelled rows."
+            f"{inputs.examples}: the test split has no rows with a label of '{asked.name}'."
             " Raise `ingest.split.test` or add rows."
         )
     if len(test) > params.max_test_rows:
@@ -115,6 +143,7 @@ def _material(
     material = Material(
         model=model,
         tokenizer=processor.tokenizer,
+        task=task,
         data=data.take(_pool(data, params, base.seed)),
         test=data.take(test),
         tokenizer_folder=inputs.tokenizer,
@@ -164,23 +193,11 @@ def _run_cell(
     }
 
 
-def _metrics(
-    data: MultimodalData,
-    test: MultimodalData,
-    params: PromptParams,
-    base: BaseParams,
-    found: dict[tuple[str, int], list[Cell]],
-) -> dict[str, Any]:
+def _rows_of(data: MultimodalData, material: Material, base: BaseParams) -> dict[str, Any]:
+    """How many rows and labels there were, and how many of them each number of shots draws."""
     labels = len(data.label_names)
-    methods: dict[str, dict[str, Any]] = {}
-    for name in params.methods:
-        for variant in METHODS[name].variants:
-            methods[variant] = {
-                str(shots): summarise([cell[variant] for cell in found.get((name, shots), [])])
-                for shots in METHODS[name].shots(params)
-            }
     return {
-        "rows": {"train": int((data.splits == "train").sum()), "test": len(test)},
+        "rows": {"train": int((data.splits == "train").sum()), "test": len(material.test)},
         "labels": labels,
         "chance": 1 / labels,
         "shots": {
@@ -188,7 +205,28 @@ def _metrics(
                 "rows": len(draw_shots(data, shots, base_seed=base.seed, seed=0)),
                 "short_labels": short_labels(data, shots),
             }
-            for shots in params.shots
+            for shots in material.params.shots
         },
-        "methods": methods,
+    }
+
+
+def _no_rows(params: PromptParams) -> dict[str, Any]:
+    """The same where nothing is asked of any row."""
+    return {
+        "rows": {"train": 0, "test": 0},
+        "labels": 0,
+        "chance": 0.0,
+        "shots": {str(shots): {"rows": 0, "short_labels": 0} for shots in params.shots},
+    }
+
+
+def _figures(params: PromptParams, found: dict[tuple[str, int], list[Cell]]) -> dict[str, Any]:
+    """By variant and shots, `summarise` of its cells."""
+    return {
+        variant: {
+            str(shots): summarise([cell[variant] for cell in found.get((name, shots), [])])
+            for shots in METHODS[name].shots(params)
+        }
+        for name in params.methods
+        for variant in METHODS[name].variants
     }

@@ -16,6 +16,7 @@ from fuseline.params.prompt import PromptParams, SoftPromptParams
 from fuseline.precision import autocast
 from fuseline.prompting.base import Material, above_zero
 from fuseline.prompting.vectors import ClassVectors, class_vectors, text_vectors
+from fuseline.prompting.words import plain_ids
 
 NOISE = 0.02
 
@@ -83,7 +84,7 @@ class ContextPrompt(nn.Module):
         super().__init__()
         special = model.config.special_tokens
         embeddings = model.get_input_embeddings()
-        pieces = [_pieces(tokenizer, name) for name in names]
+        pieces = [plain_ids(tokenizer, name) for name in names]
         blank = [special["pad"]] * params.num_tokens
         ids, self.attention_mask = pad(
             [np.array([special["cls"], *blank, *of, special["sep"]]) for of in pieces],
@@ -92,7 +93,7 @@ class ContextPrompt(nn.Module):
         with torch.no_grad():
             self.embedded = embeddings(ids).clone()
             start = torch.randn(params.num_tokens, self.embedded.shape[-1]) * NOISE
-            first = _pieces(tokenizer, params.initial_context)[: params.num_tokens]
+            first = plain_ids(tokenizer, params.initial_context)[: params.num_tokens]
             if first:
                 start[: len(first)] = embeddings(torch.tensor(first))
         copies = len(names) if params.class_specific else 1
@@ -110,8 +111,3 @@ class ContextPrompt(nn.Module):
         count = self.context.shape[1]
         context = self.context.expand(len(self.embedded), -1, -1)
         return torch.cat([self.embedded[:, :1], context, self.embedded[:, 1 + count :]], dim=1)
-
-
-def _pieces(tokenizer: Any, text: str) -> list[int]:
-    ids: list[int] = tokenizer(text, add_special_tokens=False)["input_ids"] if text else []
-    return ids

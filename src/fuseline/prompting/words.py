@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping, Sequence
+from typing import Any
 
 from fuseline.errors import ConfigError
 from fuseline.registry import suggestion
@@ -18,6 +19,12 @@ def tidied(label: str) -> str:
     """
     spelt = label.replace("&", " and ").replace("_", " ").lower()
     return " ".join(spelt.split()) or label
+
+
+def plain_ids(tokenizer: Any, text: str) -> list[int]:
+    """Token ids of a piece of a text, without the tokens that begin and end one."""
+    ids: list[int] = tokenizer(text, add_special_tokens=False)["input_ids"]
+    return ids
 
 
 class LabelWords:

@@ -13,10 +13,10 @@ from transformers import PreTrainedTokenizerFast
 from fuseline.contracts import EXAMPLES, read_manifest, read_table
 from fuseline.dataset import LABELS, MultimodalData, check_order
 from fuseline.errors import ConfigError
-from fuseline.params.finetune import FinetuneParams
+from fuseline.params.finetune import FinetuneParams, TaskParams
 from fuseline.registry import lookup, suggestion
 from fuseline.tasks import TASKS
-from fuseline.tasks.base import Cells, Task
+from fuseline.tasks.base import Cells, Facts, Task
 
 LABEL = "label"
 
@@ -77,24 +77,38 @@ def learn_tasks(examples: Examples, params: FinetuneParams) -> list[dict[str, An
         ConfigError: a target that is not there, or that such a task cannot learn.
         ContractError: a target with too little in it.
     """
-    entries = []
-    for index, entry in enumerate(params.tasks):
-        where = f"finetune.tasks[{index}]"
-        kind = lookup(TASKS, entry.kind, where=f"{where}.kind")
-        _check_target(kind, entry.target, examples.kinds, where)
-        facts = kind.learn(examples.cells(entry.target)) | kind.settings(params)
-        task = kind(entry.name, facts, _key(index, entry.name))
-        entries.append(
-            {
-                "name": entry.name,
-                "kind": entry.kind,
-                "target": entry.target,
-                "weight": entry.weight,
-                "head": task.head,
-                "facts": facts,
-            }
-        )
-    return entries
+    return [
+        learn_task(examples, entry, index, TASKS[entry.kind].settings(params))
+        for index, entry in enumerate(params.tasks)
+    ]
+
+
+def learn_task(
+    examples: Examples, entry: TaskParams, index: int, settings: Facts
+) -> dict[str, Any]:
+    """One entry for `config.tasks`.
+
+    Args:
+        examples: what to learn from.
+        entry: the task's params.
+        index: its place in `finetune.tasks`, for messages and for the key of its labels.
+        settings: what the params say of tasks of its kind.
+
+    Raises:
+        ConfigError, ContractError: as `learn_tasks`.
+    """
+    where = f"finetune.tasks[{index}]"
+    kind = lookup(TASKS, entry.kind, where=f"{where}.kind")
+    _check_target(kind, entry.target, examples.kinds, where)
+    facts = kind.learn(examples.cells(entry.target)) | settings
+    return {
+        "name": entry.name,
+        "kind": entry.kind,
+        "target": entry.target,
+        "weight": entry.weight,
+        "head": kind(entry.name, facts, _key(index, entry.name)).head,
+        "facts": facts,
+    }
 
 
 def build_tasks(entries: Sequence[dict[str, Any]]) -> list[Task]:

@@ -7,21 +7,33 @@ import pandas as pd
 import pytest
 
 from fuseline.errors import ContractError
+from fuseline.params.finetune import TaskParams
 from fuseline.prompting import METHODS, run
 from fuseline.prompting.curves import summarise, write_curves
 from tests.prompting import BASE, params, tokenizer
-from tests.tiny import pretrainer, rows
+from tests.tiny import classification, pretrainer, rows
 from tests.unit.training.test_loop import Killed
 
 ANY = run.PromptInputs(*[None] * 5)
 FAST = ["contrastive", "head", "probe"]
 
 
+def task(kind="classification", target="label"):
+    return TaskParams(kind=kind, target=target, weight=1.0)
+
+
 @pytest.fixture
 def staged(monkeypatch):
     """Rows and a model in place of artefacts; returns a way to run the stage."""
+    learnt = []
 
-    def go(work, data=None, modalities=("text", "image"), methods=FAST, **changes):
+    def learn(examples, asked, index, settings):
+        learnt.append((asked.target, index))
+        return classification()
+
+    def go(
+        work, data=None, modalities=("text", "image"), methods=FAST, tasks=(task(),), **changes
+    ):
         data = rows(120, modalities=modalities) if data is None else data
 
         class Loaded:
@@ -39,10 +51,15 @@ def staged(monkeypatch):
 
         monkeypatch.setattr(run, "FuselineForPreTraining", Loaded)
         monkeypatch.setattr(run, "FuselineProcessor", Processor)
-        monkeypatch.setattr(run, "load_labelled", lambda *_: data)
+        monkeypatch.setattr(run, "load_rows", lambda *_: (data, None))
+        monkeypatch.setattr(run, "learn_task", learn)
+        monkeypatch.setattr(run, "with_labels", lambda found, *_: found)
         base = BASE.model_copy(update={"modalities": list(modalities)})
-        return run.prompt(ANY, params=params(methods=methods, **changes), base=base, work=work)
+        return run.prompt(
+            ANY, params=params(methods=methods, **changes), tasks=tasks, base=base, work=work
+        )
 
+    go.learnt = learnt
     return go
 
 
@@ -65,6 +82,35 @@ def test_without_text_word_methods_have_the_same_keys_and_no_seeds(staged, tmp_p
         assert all(point["seeds"] == 0 for point in metrics[name].values())
         assert metrics[name]["2"]["accuracy"] == {"mean": 0.0, "std": 0.0}
     assert all(point["seeds"] == 2 for point in metrics["head"].values())
+
+
+def keys(metrics):
+    """Names within names, without the values."""
+    return {k: keys(v) for k, v in metrics.items()} if isinstance(metrics, dict) else None
+
+
+def test_the_first_classification_is_learnt(staged, tmp_path):
+    tasks = [task("regression", "price"), task(target="kind"), task(target="label")]
+    staged(tmp_path, tasks=tasks, methods=["probe"])
+    assert staged.learnt == [("kind", 1)]
+
+
+def test_without_a_classification_the_keys_are_the_same_and_nothing_is_run(
+    staged, tmp_path, capsys
+):
+    metrics = staged(tmp_path / "none", tasks=[task("regression", "price")])
+    assert not staged.learnt
+    assert "no task of `finetune.tasks` is a classification" in capsys.readouterr().out
+    assert keys(metrics) == keys(staged(tmp_path / "some"))
+    assert metrics["labels"] == metrics["rows"]["test"] == 0
+    points = [point for points in metrics["methods"].values() for point in points.values()]
+    assert points and all(point["seeds"] == 0 for point in points)
+
+
+def test_zero_shot_alone_needs_no_training_rows(staged, tmp_path):
+    metrics = staged(tmp_path, shots=[0])["methods"]
+    assert set(metrics["contrastive"]) == {"0"} and metrics["contrastive"]["0"]["seeds"] == 1
+    assert metrics["head"] == metrics["probe"] == {}
 
 
 def test_no_test_row_is_ever_a_shot(staged, tmp_path, monkeypatch):
@@ -110,14 +156,14 @@ def test_a_large_test_split_is_sampled(staged, tmp_path):
 def test_a_train_split_of_one_label_is_refused(staged, tmp_path):
     data = rows(120)
     data.labels[data.splits == "train"] = 1
-    with pytest.raises(ContractError, match="train split has fewer than two labels"):
+    with pytest.raises(ContractError, match="train split has fewer than two labels of 'label'"):
         staged(tmp_path, data)
 
 
 def test_a_test_split_without_labels_is_refused(staged, tmp_path):
     data = rows(120)
     data = data.take(np.flatnonzero(data.splits != "test"))
-    with pytest.raises(ContractError, match="test split has no labelled rows"):
+    with pytest.raises(ContractError, match="test split has no rows with a label of 'label'"):
         staged(tmp_path, data)
 
 

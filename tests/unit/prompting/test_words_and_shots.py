@@ -127,6 +127,13 @@ def test_a_cloze_holds_the_text_and_its_masks(template):
         assert any(kept[at : at + len(text)] == text for at in range(len(kept)))
 
 
+def test_a_mask_that_a_text_spells_out_is_no_blank():
+    data = rows(12)
+    data.input_ids[0] = np.array([2, 20, 4, 21, 3])
+    batch = ClozeInput(pretrainer(), tokenizer(), "{text} {label}", 1).batch(data, np.array([0]))
+    assert batch["input_ids"][0][:5].tolist() == [2, 20, 21, 4, 3]
+
+
 def test_the_content_free_cloze_has_neither_text_nor_media():
     inputs = ClozeInput(pretrainer(), tokenizer(), "{text} is about {label}.", 1)
     batch = inputs.content_free(rows(12))
