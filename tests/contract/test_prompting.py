@@ -45,7 +45,8 @@ def test_it_scores_every_test_row_or_says_that_it_cannot(name, modalities, tmp_p
     held = material(tmp_path, modalities)
     for count in method.shots(held.params):
         found = run(name, held, count)
-        assert tuple(found) == method.variants
+        impossible = set() if len(modalities) > 1 else {"contrastive_media"}
+        assert set(found) == set(method.variants) - impossible
         for scores in found.values():
             assert scores.shape == (len(held.test), 3)
             assert np.isfinite(scores).all()

@@ -26,6 +26,8 @@ PROMPT = {"prompt"}
 EVALUATE, REPORT = {"evaluate@finetuned", "evaluate@adversarial"}, {"report"}
 TRAINING = PRETRAIN | FINETUNE | ADVERSARIAL
 MODELS = TRAINING | PROMPT | EVALUATE
+# Those that read labels: all tasks come with them.
+LABELLED = FINETUNE | ADVERSARIAL | PROMPT | EVALUATE
 ALL = INGEST | TOKENIZE | EXTRACT | LEAKAGE | MODELS | REPORT
 NOTHING: set[str] = set()
 
@@ -56,6 +58,10 @@ PARAMS: dict[str, tuple[object, set[str]]] = {
     "prompt.shots": ([0, 1], PROMPT),
     "prompt.cloze.template": ("about {label}: {text}", PROMPT),
     "prompt.label_words": ({"red circle": ["ball"]}, PROMPT),
+    "finetune.tasks": (
+        [{"kind": "classification", "target": "label", "weight": 2.0}],
+        FINETUNE | PROMPT,
+    ),
     "finetune.freezing.policy": ("head", FINETUNE),
     "finetune.freezing.lora.rank": (4, FINETUNE),
     "finetune.training.learning_rate": (1.0e-4, FINETUNE),
@@ -73,7 +79,7 @@ MODULES: dict[str, set[str]] = {
     "src/fuseline/contracts.py": ALL,
     "src/fuseline/stage.py": ALL,
     "src/fuseline/dataset.py": MODELS,
-    "src/fuseline/params/ingest.py": INGEST,
+    "src/fuseline/params/ingest.py": INGEST | LABELLED,
     "src/fuseline/params/whole.py": NOTHING,
     "src/fuseline/sources/emoji.py": INGEST,
     "src/fuseline/ingest/duplicates/texts.py": INGEST,
@@ -88,10 +94,11 @@ MODULES: dict[str, set[str]] = {
     "src/fuseline/model/modeling.py": MODELS,
     "src/fuseline/model/fusion/concat.py": MODELS,
     "src/fuseline/objectives/mlm.py": PRETRAIN,
-    "src/fuseline/objectives/negative_queue.py": PRETRAIN,
+    "src/fuseline/objectives/negative_queue.py": PRETRAIN | LABELLED,
     "src/fuseline/objectives/supervised.py": FINETUNE | ADVERSARIAL,
     "src/fuseline/attacks/pgd.py": ADVERSARIAL | EVALUATE,
-    "src/fuseline/tasks/classification.py": PROMPT | FINETUNE | ADVERSARIAL,
+    "src/fuseline/tasks/classification.py": LABELLED,
+    "src/fuseline/tasks/labelled.py": LABELLED,
     "src/fuseline/training/loop.py": TRAINING,
     "src/fuseline/training/groups.py": TRAINING | PROMPT,
     "src/fuseline/prompting/cloze.py": PROMPT,

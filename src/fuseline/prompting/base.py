@@ -80,7 +80,8 @@ class PromptMethod(Protocol):
         ...
 
     def scores(self, rows: np.ndarray, seed: int) -> dict[str, np.ndarray]:
-        """Scores (N, C) of the test rows by variant, the highest wins.
+        """Scores (N, C) of the test rows by variant, the highest wins; a variant that the
+        modalities rule out is left out.
 
         Args:
             rows: indices into the material's `data`, the shots; empty for zero-shot.

@@ -17,6 +17,7 @@ from torch.nn import functional
 
 from fuseline.dataset import PAD_MULTIPLE, MultimodalData, pad
 from fuseline.errors import ConfigError
+from fuseline.model.prediction import length_batches
 from fuseline.params.prompt import PromptParams
 from fuseline.precision import autocast
 from fuseline.prompting.base import Material
@@ -153,11 +154,9 @@ class Cloze:
     def scores(self, rows: np.ndarray, seed: int) -> dict[str, np.ndarray]:
         model = self._trained(rows, seed) if len(rows) else self.material.model
         test = self.material.test
-        found = []
-        for start in range(0, len(test), BATCH):
-            batch = self.inputs.batch(test, np.arange(start, min(start + BATCH, len(test))))
-            found.append(self._read(model, batch))
-        scores = np.concatenate(found)
+        scores = np.zeros((len(test), len(test.label_names)), dtype=np.float32)
+        for batch in length_batches(test, np.arange(len(test)), BATCH):
+            scores[batch] = self._read(model, self.inputs.batch(test, batch))
         content_free = self._read(model, self.inputs.content_free(test))[0]
         return {"cloze": scores, "cloze_calibrated": calibrate(scores, content_free)}
 

@@ -49,6 +49,7 @@ class ClassPrompts:
         return {
             name: classes.similarities(test, params.class_prompts, over).numpy()
             for name, over in zip(self.variants, ("", "text", "media"), strict=True)
+            if classes.media or over != "media"
         }
 
 

@@ -66,16 +66,27 @@ def fit(
     for batch in _batches(rows, params, seed):
         with autocast(precision):
             loss = loss_of(batch)
-        if not math.isfinite(loss.item()):
-            raise ContractError(
-                f"prompt: a few-shot loss is {loss.item()}. Lower prompt.training.learning_rate."
-            )
+        check_finite(loss, "prompt.training.learning_rate")
         optimizer.zero_grad()
         loss.backward()  # type: ignore[no-untyped-call]
         torch.nn.utils.clip_grad_norm_(trained, params.max_grad_norm)
         optimizer.step()
         schedule.step()
     model.eval()
+
+
+def check_finite(loss: Tensor, rate: str) -> None:
+    """Stop before a step that would spoil all weights.
+
+    Args:
+        loss: a number.
+        rate: key of the learning rate to lower.
+
+    Raises:
+        ContractError: the loss is infinite or not a number.
+    """
+    if not math.isfinite(loss.item()):
+        raise ContractError(f"prompt: a few-shot loss is {loss.item()}. Lower {rate}.")
 
 
 def _groups(model: Any, params: FewShotTrainingParams) -> list[dict[str, Any]]:
@@ -95,7 +106,8 @@ def _groups(model: Any, params: FewShotTrainingParams) -> list[dict[str, Any]]:
 
 
 def _course(params: FewShotTrainingParams) -> Callable[[int], float]:
-    """Linear warm-up, then half a cosine down to zero."""
+    """Linear warm-up, then half a cosine down to zero. Transformers' own begins at a rate of zero,
+    which would waste one step of few."""
     warmup = max(1, round(params.warmup_share * params.num_steps))
 
     def factor(step: int) -> float:

@@ -12,6 +12,7 @@ from torch.nn import functional
 
 from fuseline.params.prompt import PromptParams
 from fuseline.prompting.base import Material, above_zero
+from fuseline.prompting.fitting import check_finite
 from fuseline.prompting.vectors import ClassVectors
 
 
@@ -50,6 +51,7 @@ class Residual:
             logits = scale * _moved(prompts, residuals).similarities(shots, params.class_prompts)
             length = sum(residual.square().sum() for residual in residuals) / len(prompts.text)
             loss = functional.cross_entropy(logits, labels) + params.residual.pull * length
+            check_finite(loss, "prompt.residual.learning_rate")
             optimizer.zero_grad()
             loss.backward()  # type: ignore[no-untyped-call]
             optimizer.step()

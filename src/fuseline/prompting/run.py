@@ -13,7 +13,7 @@ import torch
 from tqdm import tqdm
 
 from fuseline.contracts import write_json
-from fuseline.dataset import MultimodalData
+from fuseline.dataset import MultimodalData, load_data
 from fuseline.errors import ContractError
 from fuseline.evaluation.metrics import scores
 from fuseline.model import FuselineForPreTraining, FuselineProcessor
@@ -27,8 +27,7 @@ from fuseline.prompting.curves import Cell, summarise
 from fuseline.prompting.shots import cell_seed, draw_shots, short_labels
 from fuseline.registry import lookup
 from fuseline.tasks.classification import Classification
-from fuseline.tasks.labelled import learn_task, with_labels
-from fuseline.training.development import load_rows
+from fuseline.tasks.labelled import Examples, check_target, config_entry, with_labels
 
 
 @dataclass(frozen=True)
@@ -67,7 +66,7 @@ def prompt(
     so a killed run goes on where it was and ends with the same figures.
 
     Returns:
-        Metrics of fixed keys. A method that was not run has `seeds` 0, as all have without a
+        Metrics of fixed keys. What could not be run has `seeds` 0, as all have without a
         classification.
 
     Raises:
@@ -123,8 +122,14 @@ def _material(
     processor = FuselineProcessor.from_pretrained(inputs.pretrained)
     model: Any = FuselineForPreTraining.from_pretrained(inputs.pretrained).eval()
     model.requires_grad_(False)
-    rows, examples = load_rows(inputs.tokens, inputs.features, inputs.examples, processor, base)
-    task = learn_task(examples, asked, index, {})
+    tokenizer = processor.tokenizer
+    rows = load_data(
+        inputs.tokens, inputs.features, base.modalities, pad_token_id=tokenizer.pad_token_id
+    )
+    examples = Examples(inputs.examples, rows, tokenizer)
+    check_target(Classification, asked.target, examples.kinds, f"finetune.tasks[{index}]")
+    learnt = Classification(asked.name, Classification.learn(examples.cells(asked.target)))
+    task = config_entry(asked, learnt)
     data = with_labels(rows, examples, [task])
     if len(np.unique(data.labels[data.splits == "train"])) < 2:
         raise ContractError(
@@ -142,7 +147,7 @@ def _material(
         test = np.sort(random.choice(test, params.max_test_rows, replace=False))
     material = Material(
         model=model,
-        tokenizer=processor.tokenizer,
+        tokenizer=tokenizer,
         task=task,
         data=data.take(_pool(data, params, base.seed)),
         test=data.take(test),
@@ -224,7 +229,9 @@ def _figures(params: PromptParams, found: dict[tuple[str, int], list[Cell]]) -> 
     """By variant and shots, `summarise` of its cells."""
     return {
         variant: {
-            str(shots): summarise([cell[variant] for cell in found.get((name, shots), [])])
+            str(shots): summarise(
+                [cell[variant] for cell in found.get((name, shots), []) if variant in cell]
+            )
             for shots in METHODS[name].shots(params)
         }
         for name in params.methods

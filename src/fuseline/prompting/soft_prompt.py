@@ -15,6 +15,7 @@ from fuseline.dataset import pad
 from fuseline.params.prompt import PromptParams, SoftPromptParams
 from fuseline.precision import autocast
 from fuseline.prompting.base import Material, above_zero
+from fuseline.prompting.fitting import check_finite
 from fuseline.prompting.vectors import ClassVectors, class_vectors, text_vectors
 from fuseline.prompting.words import plain_ids
 
@@ -56,6 +57,7 @@ class SoftPrompt:
                 classes = prompt.classes(material.model)
             similarities = classes.similarities(shots, params.class_prompts)
             loss = functional.cross_entropy(params.class_prompts.logit_scale * similarities, labels)
+            check_finite(loss, "prompt.soft_prompt.learning_rate")
             # Gradients of the context alone: the model's parameters take none.
             (prompt.context.grad,) = torch.autograd.grad(loss, [prompt.context])
             optimizer.step()

@@ -16,7 +16,7 @@ from fuseline.errors import ConfigError
 from fuseline.params.finetune import FinetuneParams, TaskParams
 from fuseline.registry import lookup, suggestion
 from fuseline.tasks import TASKS
-from fuseline.tasks.base import Cells, Facts, Task
+from fuseline.tasks.base import Cells, Task
 
 LABEL = "label"
 
@@ -77,37 +77,25 @@ def learn_tasks(examples: Examples, params: FinetuneParams) -> list[dict[str, An
         ConfigError: a target that is not there, or that such a task cannot learn.
         ContractError: a target with too little in it.
     """
-    return [
-        learn_task(examples, entry, index, TASKS[entry.kind].settings(params))
-        for index, entry in enumerate(params.tasks)
-    ]
+    entries = []
+    for index, entry in enumerate(params.tasks):
+        where = f"finetune.tasks[{index}]"
+        kind = lookup(TASKS, entry.kind, where=f"{where}.kind")
+        check_target(kind, entry.target, examples.kinds, where)
+        facts = kind.learn(examples.cells(entry.target)) | kind.settings(params)
+        entries.append(config_entry(entry, kind(entry.name, facts, _key(index, entry.name))))
+    return entries
 
 
-def learn_task(
-    examples: Examples, entry: TaskParams, index: int, settings: Facts
-) -> dict[str, Any]:
-    """One entry for `config.tasks`.
-
-    Args:
-        examples: what to learn from.
-        entry: the task's params.
-        index: its place in `finetune.tasks`, for messages and for the key of its labels.
-        settings: what the params say of tasks of its kind.
-
-    Raises:
-        ConfigError, ContractError: as `learn_tasks`.
-    """
-    where = f"finetune.tasks[{index}]"
-    kind = lookup(TASKS, entry.kind, where=f"{where}.kind")
-    _check_target(kind, entry.target, examples.kinds, where)
-    facts = kind.learn(examples.cells(entry.target)) | settings
+def config_entry(params: TaskParams, task: Task) -> dict[str, Any]:
+    """A task as `config.tasks` holds it."""
     return {
-        "name": entry.name,
-        "kind": entry.kind,
-        "target": entry.target,
-        "weight": entry.weight,
-        "head": kind(entry.name, facts, _key(index, entry.name)).head,
-        "facts": facts,
+        "name": params.name,
+        "kind": params.kind,
+        "target": params.target,
+        "weight": params.weight,
+        "head": task.head,
+        "facts": task.facts,
     }
 
 
@@ -144,7 +132,18 @@ def with_labels(
     return labelled.take(np.flatnonzero(asked))
 
 
-def _check_target(kind: type[Task], target: str | None, found: dict[str, Any], where: str) -> None:
+def check_target(kind: type[Task], target: str | None, found: dict[str, Any], where: str) -> None:
+    """Make sure that a task of some kind can learn a target.
+
+    Args:
+        kind: of task.
+        target: its name; None for a kind that needs none.
+        found: kinds of the targets that are there, by name.
+        where: the task's key in the params, for the message.
+
+    Raises:
+        ConfigError: no such target, or one of another kind.
+    """
     if not kind.target_kinds:
         return
     if target not in found:

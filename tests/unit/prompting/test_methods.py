@@ -1,9 +1,14 @@
 """What the methods train, and what becomes of absent modalities."""
 
 import numpy as np
+import pytest
 import torch
 
+from fuseline.errors import ContractError
+from fuseline.prompting.cloze import Cloze
 from fuseline.prompting.contrastive import ClassPrompts
+from fuseline.prompting.head import Head
+from fuseline.prompting.residual import Residual
 from fuseline.prompting.soft_prompt import ContextPrompt, SoftPrompt
 from fuseline.prompting.vectors import ClassVectors, RowVectors, encode_prompts, text_vectors
 from tests.prompting import material, params, tokenizer
@@ -89,3 +94,47 @@ def test_shots_pull_a_class_towards_them(tmp_path):
     means = torch.stack([vectors[labels == label].sum(0) for label in range(3)])
     expected = held.test_vectors.unimodal["text"] @ torch.nn.functional.normalize(means, dim=-1).T
     assert np.allclose(found, expected.numpy(), atol=1e-6)
+
+
+@pytest.mark.parametrize(
+    ("method", "rate"),
+    [
+        (Residual, "residual.learning_rate"),
+        (SoftPrompt, "soft_prompt.learning_rate"),
+        (Head, "training.learning_rate"),
+    ],
+)
+def test_a_loss_that_is_no_number_stops_the_run(tmp_path, method, rate):
+    held = material(tmp_path)
+    held.model.fuseline.embeddings["text"].project.bias.fill_(float("nan"))
+    with pytest.raises(ContractError, match=f"loss is nan. Lower prompt.{rate}"):
+        method(held).scores(np.arange(6), 0)
+
+
+def moved(before, model):
+    after = model.state_dict()
+    return {name for name in before if not torch.equal(before[name], after[name])}
+
+
+@pytest.mark.parametrize("train_encoder", [True, False])
+def test_a_cloze_trains_all_but_word_embeddings_and_the_encoder_if_asked(tmp_path, train_encoder):
+    held = material(tmp_path, cloze__train_encoder=train_encoder)
+    before = {key: value.clone() for key, value in held.model.state_dict().items()}
+    changed = moved(before, Cloze(held)._trained(np.arange(6), 0))
+    assert any(name.startswith("mlm_transform") for name in changed)
+    assert any(name.startswith("fuseline.fusion") for name in changed)
+    assert any(".text_encoder.encoder." in name for name in changed) == train_encoder
+    assert not any("word_embeddings" in name for name in changed)
+
+
+def test_a_head_trains_all_but_word_embeddings_from_the_same_start(tiny):
+    head = Head(tiny)
+    head._reset()
+    before = {key: value.clone() for key, value in head.model.state_dict().items()}
+    head.scores(np.arange(6), 0)
+    changed = moved(before, head.model)
+    assert any(name.startswith("heads.0.classifier") for name in changed)
+    assert any(".text_encoder.encoder." in name for name in changed)
+    assert not any("word_embeddings" in name for name in changed)
+    head._reset()
+    assert moved(before, head.model) <= {"heads.0.classifier.weight"}

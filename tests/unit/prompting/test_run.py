@@ -1,20 +1,23 @@
 """The whole stage on tiny rows: fixed keys, resuming, what cannot take part."""
 
 import json
+from pathlib import Path
+from typing import ClassVar
 
 import numpy as np
 import pandas as pd
 import pytest
 
-from fuseline.errors import ContractError
+from fuseline.errors import ConfigError, ContractError
 from fuseline.params.finetune import TaskParams
 from fuseline.prompting import METHODS, run
 from fuseline.prompting.curves import summarise, write_curves
+from fuseline.tasks.base import Cells
 from tests.prompting import BASE, params, tokenizer
-from tests.tiny import classification, pretrainer, rows
+from tests.tiny import pretrainer, rows
 from tests.unit.training.test_loop import Killed
 
-ANY = run.PromptInputs(*[None] * 5)
+ANY = run.PromptInputs(*[Path()] * 5)
 FAST = ["contrastive", "head", "probe"]
 
 
@@ -25,15 +28,20 @@ def task(kind="classification", target="label"):
 @pytest.fixture
 def staged(monkeypatch):
     """Rows and a model in place of artefacts; returns a way to run the stage."""
-    learnt = []
+    asked = []
 
-    def learn(examples, asked, index, settings):
-        learnt.append((asked.target, index))
-        return classification()
+    class Table:
+        kinds: ClassVar = {"label": "category", "kind": "category", "price": "number"}
 
-    def go(
-        work, data=None, modalities=("text", "image"), methods=FAST, tasks=(task(),), **changes
-    ):
+        def __init__(self, folder, data, tokenizer):
+            self.data = data
+
+        def cells(self, target):
+            asked.append(target)
+            names = [self.data.label_names[label] for label in self.data.labels]
+            return Cells(names, [None] * len(names), self.data, tokenizer(), "examples")
+
+    def go(work, data=None, modalities=("text", "image"), methods=FAST, tasks=(task(),), **changes):
         data = rows(120, modalities=modalities) if data is None else data
 
         class Loaded:
@@ -51,15 +59,14 @@ def staged(monkeypatch):
 
         monkeypatch.setattr(run, "FuselineForPreTraining", Loaded)
         monkeypatch.setattr(run, "FuselineProcessor", Processor)
-        monkeypatch.setattr(run, "load_rows", lambda *_: (data, None))
-        monkeypatch.setattr(run, "learn_task", learn)
-        monkeypatch.setattr(run, "with_labels", lambda found, *_: found)
+        monkeypatch.setattr(run, "load_data", lambda *_, **__: data)
+        monkeypatch.setattr(run, "Examples", Table)
         base = BASE.model_copy(update={"modalities": list(modalities)})
         return run.prompt(
             ANY, params=params(methods=methods, **changes), tasks=tasks, base=base, work=work
         )
 
-    go.learnt = learnt
+    go.asked = asked
     return go
 
 
@@ -89,17 +96,29 @@ def keys(metrics):
     return {k: keys(v) for k, v in metrics.items()} if isinstance(metrics, dict) else None
 
 
+def test_text_alone_has_no_figures_of_media(staged, tmp_path):
+    metrics = staged(tmp_path, modalities=("text",), methods=["contrastive"])["methods"]
+    assert all(point["seeds"] == 0 for point in metrics["contrastive_media"].values())
+    assert all(point["seeds"] > 0 for point in metrics["contrastive_text"].values())
+
+
 def test_the_first_classification_is_learnt(staged, tmp_path):
     tasks = [task("regression", "price"), task(target="kind"), task(target="label")]
     staged(tmp_path, tasks=tasks, methods=["probe"])
-    assert staged.learnt == [("kind", 1)]
+    assert set(staged.asked) == {"kind"}
+
+
+def test_a_target_that_is_not_there_is_refused(staged, tmp_path):
+    tasks = [task("regression", "price"), task(target="kinds")]
+    with pytest.raises(ConfigError, match=r"finetune\.tasks\[1\]\.target: .* found 'kinds'"):
+        staged(tmp_path, tasks=tasks)
 
 
 def test_without_a_classification_the_keys_are_the_same_and_nothing_is_run(
     staged, tmp_path, capsys
 ):
     metrics = staged(tmp_path / "none", tasks=[task("regression", "price")])
-    assert not staged.learnt
+    assert not staged.asked
     assert "no task of `finetune.tasks` is a classification" in capsys.readouterr().out
     assert keys(metrics) == keys(staged(tmp_path / "some"))
     assert metrics["labels"] == metrics["rows"]["test"] == 0
@@ -127,6 +146,21 @@ def test_no_test_row_is_ever_a_shot(staged, tmp_path, monkeypatch):
     staged(tmp_path, data)
     split = dict(zip(data.example_ids, data.splits, strict=True))
     assert {split[name] for name in seen} == {"train"}
+
+
+def test_all_methods_see_the_same_rows(staged, tmp_path, monkeypatch):
+    seen = {}
+    original = run._run_cell
+
+    def noted(method, material, chosen, cell):
+        names = [material.data.example_ids[row] for row in chosen]
+        seen.setdefault(cell, []).append((names, material.test.example_ids))
+        return original(method, material, chosen, cell)
+
+    monkeypatch.setattr(run, "_run_cell", noted)
+    staged(tmp_path)
+    assert all(entry == entries[0] for entries in seen.values() for entry in entries)
+    assert [len(seen[seed, 2]) for seed in (0, 1)] == [3, 3]
 
 
 @pytest.mark.parametrize("after", [1, 4, 8])
