@@ -34,7 +34,7 @@ def rows(make_data):
 def test_predictions_are_sorted_and_keep_their_rows_together(tmp_path, rows):
     data, task, logits = rows
     probabilities = softmax(logits)
-    write_predictions(tmp_path, data, task, logits, "finetuned")
+    write_predictions(tmp_path, data, task.spelt(logits, data), probabilities, "finetuned")
     table = read_table(tmp_path, predictions_schema(3), "predictions").to_pylist()
     assert [row["example_id"] for row in table] == sorted(data.example_ids)
     for row in table:
@@ -48,8 +48,9 @@ def test_predictions_are_sorted_and_keep_their_rows_together(tmp_path, rows):
 
 def test_the_same_predictions_give_the_same_bytes(tmp_path, rows):
     data, task, logits = rows
+    spelt = task.spelt(logits, data)
     for name in ("one", "two"):
-        write_predictions(tmp_path / name, data, task, logits, "finetuned")
+        write_predictions(tmp_path / name, data, spelt, task.probabilities(logits), "finetuned")
     assert hash_path(tmp_path / "one") == hash_path(tmp_path / "two")
 
 

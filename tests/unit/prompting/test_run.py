@@ -17,6 +17,7 @@ from tests.prompting import BASE, params, tokenizer
 from tests.tiny import pretrainer, rows
 from tests.unit.training.test_loop import Killed
 
+LABEL = TaskParams(kind="classification", target="label", weight=1.0)
 ANY = run.PromptInputs(*[Path()] * 5)
 FAST = ["contrastive", "head", "probe"]
 
@@ -41,7 +42,7 @@ def staged(monkeypatch):
             names = [self.data.label_names[label] for label in self.data.labels]
             return Cells(names, [None] * len(names), self.data, tokenizer(), "examples")
 
-    def go(work, data=None, modalities=("text", "image"), methods=FAST, tasks=(task(),), **changes):
+    def go(work, data=None, modalities=("text", "image"), methods=FAST, tasks=(LABEL,), **changes):
         data = rows(120, modalities=modalities) if data is None else data
 
         class Loaded:
