@@ -61,6 +61,7 @@ COLUMNS = {
     "video": "video",
     "tabular": ["price", "colour"],
     "label": "label",
+    "targets": {"amount": "number", "kinds": "categories", "marks": "tags", "answer": "text"},
     "group": "group",
     "split": None,
     "lang": "lang",
@@ -130,7 +131,7 @@ def _damaged_file(rng: random.Random) -> tuple[str, bytes]:
 
 
 def _verdict(row: RawRow, params: IngestParams) -> str:
-    validator = Validator(params, frozenset(MEDIA))
+    validator = Validator(params, frozenset(MEDIA), {})
     try:
         record = validator.keep(row).record
     except Refusal as refusal:
@@ -219,6 +220,10 @@ def _row(raw: Path, number: int, rng: random.Random) -> dict[str, str]:
         "price": rng.choice(["1.5", "-3", "", "nan", "1e999", "x"]),
         "colour": rng.choice(["red", " blue ", "", "\u202e"]),
         "label": rng.choice(["a", "b", "b", "c", " a ", "nan"]),
+        "amount": rng.choice(["2", "", "-1e-3", "nan", "1e999", "two"]),
+        "kinds": rng.choice(["a|b", "", "|", '["a", "b"]', "[1, {}]", "[", "\u202e|a"]),
+        "marks": rng.choice(["", "O", "B-X I-X", '["O", "O"]', "[]"]),
+        "answer": rng.choice(["yes", "", "=1+1", "\u202eno"]),
         "group": rng.choice(["", "g1", "g2"]),
         "lang": rng.choice(["en", "", "xx-weird"]),
         "license": rng.choice(["CC0-1.0", ""]),

@@ -95,7 +95,7 @@ def test_a_table_without_a_manifest_is_unfinished(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("changes", "message"),
     [
-        ({"kind": "features"}, "expected kind and version .*'tokens', 2.*found .*'features', 2"),
+        ({"kind": "features"}, "expected kind and version .*'tokens', 3.*found .*'features', 3"),
         ({"schema_version": 0}, "expected kind and version .*found .*'tokens', 0"),
     ],
 )

@@ -41,7 +41,15 @@ WRONG = {
         },
         r"pretrain\.objectives: .*itm_negatives 'hard' .*weights\.contrastive above 0",
     ),
-    "finetune.task": ("classify", r"finetune\.task: .*'classification'"),
+    "finetune.tasks": (
+        [{"kind": "classify", "target": "label", "weight": 1.0}],
+        r"finetune\.tasks\.0\.kind: .*'classification'",
+    ),
+    "finetune.generation.max_length_tokens": (
+        1,
+        r"finetune\.generation\.max_length_tokens: .*greater than or equal to 2",
+    ),
+    "evaluate.generation.top_p": (0.0, r"evaluate\.generation\.top_p: .*greater than 0"),
     "adversarial_finetune.attack.kind": ("pgt", r"adversarial_finetune\.attack\.kind"),
     "ingest.source": ("emojis", r"ingest\.source: .*'emoji'"),
     "tokenize.scratch.num_heads": (3, r"tokenize\.scratch: .*must divide hidden_size"),

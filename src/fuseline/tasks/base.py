@@ -143,7 +143,7 @@ class Task(ABC):
 
     def report(self, outputs: np.ndarray, data: MultimodalData) -> str:
         """The scores in words, for the terminal."""
-        return "\n".join(f"{k:<24}{v:.4f}" for k, v in self.scores(outputs, data).items())
+        return "\n".join(f"{k:<32}{v:.4f}" for k, v in self.scores(outputs, data).items())
 
     def spelt(self, outputs: np.ndarray, data: MultimodalData) -> tuple[list[str], list[str]]:
         """Labels and predictions of all rows as text."""
