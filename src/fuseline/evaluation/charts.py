@@ -160,7 +160,7 @@ def shots_chart(rows: list[Row], title: str) -> str:
         xOffset=alt.XOffset("method:N", sort=methods, scale=alt.Scale(range=[-9, 9])),
     )
     share = alt.Scale(zero=False)
-    bars = chart.mark_rule(opacity=0.6).encode(
+    bars = chart.mark_rule(strokeWidth=1).encode(
         y=alt.Y("low:Q", title=title, scale=share, axis=alt.Axis(format="%")), y2="high:Q"
     )
     line = chart.mark_line(point={"size": 24}).encode(y=alt.Y("mean:Q", scale=share))

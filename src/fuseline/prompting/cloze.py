@@ -56,14 +56,14 @@ class Verbaliser:
                         f"prompt.label_words: the tokenizer finds nothing in the word '{word}'."
                         " Name another word for its label."
                     )
-                pieces.append(np.array(ids))
+                pieces.append(torch.tensor(ids))
                 owners.append(label)
-        self.num_masks = max(len(ids) for ids in pieces)
+        self.num_masks = max(map(len, pieces))
         self.pieces = torch.zeros(len(pieces), self.num_masks, dtype=torch.long)
         self.weights = torch.zeros(len(pieces), self.num_masks)
-        for row, ids in enumerate(pieces):
-            self.pieces[row, : len(ids)] = torch.from_numpy(ids)
-            self.weights[row, : len(ids)] = 1 / len(ids)
+        for row, of_word in enumerate(pieces):
+            self.pieces[row, : len(of_word)] = of_word
+            self.weights[row, : len(of_word)] = 1 / len(of_word)
         self.membership = functional.one_hot(torch.tensor(owners)).float()
         self.membership /= self.membership.sum(0)
 

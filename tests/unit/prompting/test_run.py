@@ -34,7 +34,7 @@ def staged(monkeypatch):
     class Table:
         kinds: ClassVar = {"label": "category", "kind": "category", "price": "number"}
 
-        def __init__(self, folder, data, tokenizer):
+        def __init__(self, _folder, data, _tokenizer):
             self.data = data
 
         def cells(self, target):
