@@ -76,7 +76,8 @@ class SoftPromptParams(Section):
 
 
 class FewShotTrainingParams(Section):
-    """Of what is trained as a whole: a fixed number of steps, the last one kept."""
+    """Of what is trained as a whole: `num_steps` steps, or one pass over the rows where that takes
+    more; the last weights are kept."""
 
     num_steps: Count
     batch_size: Count

@@ -42,7 +42,8 @@ def fit(
     seed: int,
     precision: Precision,
 ) -> None:
-    """Train what requires a gradient for a fixed number of steps; the last weights stay.
+    """Train what requires a gradient for the number of steps that `num_steps` gives; the last
+    weights stay.
 
     No epoch is chosen: with k rows a label there is no development split to choose by, and one
     larger than the shots would make them no longer few. That, and checkpoints that would each
@@ -62,8 +63,10 @@ def fit(
     model.train()
     optimizer = torch.optim.AdamW(_groups(model, params), fused=True)
     trained = [p for group in optimizer.param_groups for p in group["params"]]
-    schedule = torch.optim.lr_scheduler.LambdaLR(optimizer, _course(params))
-    for batch in _batches(rows, params, seed):
+    steps = num_steps(len(rows), params)
+    course = _course(steps, params.warmup_share)
+    schedule = torch.optim.lr_scheduler.LambdaLR(optimizer, course)
+    for batch in _batches(rows, steps, params.batch_size, seed):
         with autocast(precision):
             loss = loss_of(batch)
         check_finite(loss, "prompt.training.learning_rate")
@@ -73,6 +76,12 @@ def fit(
         optimizer.step()
         schedule.step()
     model.eval()
+
+
+def num_steps(num_rows: int, params: FewShotTrainingParams) -> int:
+    """Those of the params, or one pass over the rows where that takes more: with many labels the
+    shots outgrow a fixed number of batches, and their rivals see all of them."""
+    return max(params.num_steps, num_rows // params.batch_size)
 
 
 def check_finite(loss: Tensor, rate: str) -> None:
@@ -105,26 +114,29 @@ def _groups(model: Any, params: FewShotTrainingParams) -> list[dict[str, Any]]:
     ]
 
 
-def _course(params: FewShotTrainingParams) -> Callable[[int], float]:
+def _course(num_steps: int, warmup_share: float) -> Callable[[int], float]:
     """Linear warm-up, then half a cosine down to zero. Transformers' own begins at a rate of zero,
     which would waste one step of few."""
-    warmup = max(1, round(params.warmup_share * params.num_steps))
+    warmup = max(1, round(warmup_share * num_steps))
 
     def factor(step: int) -> float:
         if step < warmup:
             return (step + 1) / warmup
-        left = (step - warmup) / max(1, params.num_steps - warmup)
+        left = (step - warmup) / max(1, num_steps - warmup)
         return 0.5 * (1 + math.cos(math.pi * left))
 
     return factor
 
 
-def _batches(rows: np.ndarray, params: FewShotTrainingParams, seed: int) -> Iterator[np.ndarray]:
-    """Batches of whole passes over the rows, each in an order of its own."""
+def _batches(
+    rows: np.ndarray, num_steps: int, batch_size: int, seed: int
+) -> Iterator[np.ndarray]:
+    """Full batches from passes over the rows, each pass in an order of its own; what is left of a
+    pass and fills no batch is skipped."""
     random = np.random.default_rng(seed)
     order = np.zeros(0, dtype=np.int64)
-    size = min(params.batch_size, len(rows))
-    for _ in range(params.num_steps):
+    size = min(batch_size, len(rows))
+    for _ in range(num_steps):
         if len(order) < size:
             order = random.permutation(rows)
         yield order[:size]

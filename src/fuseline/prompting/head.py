@@ -21,7 +21,8 @@ EVALUATION_BATCH = 256
 
 
 class Head:
-    """Fine-tunes the pre-trained weights, all but the word embeddings."""
+    """Fine-tunes the pre-trained weights, all but the word embeddings, by the task's plain loss:
+    without the modality dropout and the label smoothing of `finetune`."""
 
     variants: ClassVar[tuple[str, ...]] = ("head",)
 
