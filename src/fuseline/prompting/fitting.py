@@ -128,9 +128,7 @@ def _course(num_steps: int, warmup_share: float) -> Callable[[int], float]:
     return factor
 
 
-def _batches(
-    rows: np.ndarray, num_steps: int, batch_size: int, seed: int
-) -> Iterator[np.ndarray]:
+def _batches(rows: np.ndarray, num_steps: int, batch_size: int, seed: int) -> Iterator[np.ndarray]:
     """Full batches from passes over the rows, each pass in an order of its own; what is left of a
     pass and fills no batch is skipped."""
     random = np.random.default_rng(seed)
