@@ -6,11 +6,10 @@ from collections.abc import Sequence
 from itertools import combinations
 from typing import Any
 
-import torch
 from torch import Tensor
-from torch.nn import functional
 
 from fuseline.objectives.base import Batch, ObjectiveOutput, mean_of_means, presence
+from fuseline.objectives.info_nce import contrast
 from fuseline.objectives.matching import (
     Identities,
     contrastive_scale,
@@ -98,25 +97,3 @@ class Contrastive:
             return similarities.masked_fill(~allowed, float("-inf"))
 
         return logits(first, second), logits(second, first)
-
-
-def contrast(
-    similarities: Tensor, allowed: Tensor, earlier: tuple[Tensor, Tensor] | None = None
-) -> tuple[Tensor, float]:
-    """Losses (N,) of finding the diagonal of (N, N) both ways, and how many rows found theirs.
-
-    `allowed` (N, N) bool says which rows are negatives; `earlier` are logits (N, K) of further
-    negatives, for each way.
-    """
-    rows = torch.arange(len(similarities))
-    false_negative = ~allowed & (rows.unsqueeze(0) != rows.unsqueeze(1))
-    forth = similarities.masked_fill(false_negative, float("-inf"))
-    back = forth.T
-    if earlier:
-        forth, back = (torch.cat(both, 1) for both in zip((forth, back), earlier, strict=True))
-    losses = (_cross_entropy(forth, rows) + _cross_entropy(back, rows)) / 2
-    return losses, (forth.argmax(-1) == rows).sum().item()
-
-
-def _cross_entropy(logits: Tensor, labels: Tensor) -> Tensor:
-    return functional.cross_entropy(logits, labels, reduction="none")

@@ -8,16 +8,19 @@ from __future__ import annotations
 from abc import ABC, abstractmethod
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any, ClassVar
+from typing import TYPE_CHECKING, Any, ClassVar
 
 import numpy as np
 from torch import Tensor
 from transformers import PreTrainedTokenizerFast
 
 from fuseline.dataset import LABELS, MultimodalData
-from fuseline.params.evaluate import EvaluateParams
-from fuseline.params.finetune import FinetuneParams
-from fuseline.params.ingest import TargetKind
+
+if TYPE_CHECKING:
+    # For types alone: a stage is not tied to sections that it does not read.
+    from fuseline.params.evaluate import EvaluateParams
+    from fuseline.params.finetune import FinetuneParams
+    from fuseline.params.ingest import TargetKind
 
 Facts = dict[str, Any]
 Batch = dict[str, Tensor]

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import torch
@@ -14,9 +14,12 @@ from transformers import PreTrainedTokenizerFast
 from fuseline.dataset import NO_LABEL, MultimodalData
 from fuseline.errors import ContractError
 from fuseline.model.prediction import length_batches
-from fuseline.params.evaluate import EvaluateParams, GenerationParams
-from fuseline.params.finetune import FinetuneParams
 from fuseline.tasks.base import Batch, Cells, Decoded, Facts, Task
+
+if TYPE_CHECKING:
+    # For types alone: a stage is not tied to sections that it does not read.
+    from fuseline.params.evaluate import EvaluateParams, GenerationParams
+    from fuseline.params.finetune import FinetuneParams
 
 
 class Generation(Task):

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from transformers import PreTrainedTokenizerFast
@@ -13,10 +13,13 @@ from transformers import PreTrainedTokenizerFast
 from fuseline.contracts import EXAMPLES, read_manifest, read_table
 from fuseline.dataset import LABELS, MultimodalData, check_order
 from fuseline.errors import ConfigError
-from fuseline.params.finetune import FinetuneParams, TaskParams
 from fuseline.registry import lookup, suggestion
 from fuseline.tasks import TASKS
 from fuseline.tasks.base import Cells, Task
+
+if TYPE_CHECKING:
+    # For types alone: a stage is not tied to sections that it does not read.
+    from fuseline.params.finetune import FinetuneParams, TaskParams
 
 LABEL = "label"
 

@@ -10,7 +10,7 @@ from torch import Tensor
 from fuseline.dataset import MultimodalData
 from fuseline.errors import ContractError
 from fuseline.objectives.base import presence
-from fuseline.objectives.contrastive import contrast
+from fuseline.objectives.info_nce import contrast
 from fuseline.objectives.matching import mismatched
 from fuseline.tasks.base import Batch, Cells, Facts, Task
 
