@@ -28,6 +28,7 @@ def main(
         inputs=[
             metrics / "ingest.json",
             metrics / "leakage.json",
+            metrics / "prompt.json",
             metrics / "evaluate",
             predictions,
             examples,

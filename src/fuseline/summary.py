@@ -22,8 +22,8 @@ def summarise(metrics: Path) -> str:
     """What became of the rows, one line of figures per model, and whether anything leaks.
 
     Args:
-        metrics: the folder that holds `ingest.json`, `evaluate/<model>.json` and, once the stage
-            has run, `leakage.json`.
+        metrics: the folder that holds `ingest.json`, `evaluate/<model>.json` and, once their
+            stages have run, `prompt.json` and `leakage.json`.
 
     Raises:
         ContractError: nothing has been evaluated yet, or a file is not JSON or lacks a figure.
@@ -32,7 +32,8 @@ def summarise(metrics: Path) -> str:
     models = sorted((metrics / "evaluate").glob("*.json"))
     if not models:
         raise ContractError(f"{metrics / 'evaluate'}: no metrics found. Run `make repro` first.")
-    return "\n".join([*data, *_scores(models), *_leakage(metrics / "leakage.json")])
+    prompts, leaks = _prompts(metrics / "prompt.json"), _leakage(metrics / "leakage.json")
+    return "\n".join([*data, *_scores(models), *prompts, *leaks])
 
 
 def _scores(models: list[Path]) -> list[str]:
@@ -63,6 +64,23 @@ def _data(path: Path) -> list[str]:
     why = ", ".join(f"{reason} {count}" for reason, count in reasons if count)
     held = ", ".join(f"{name} {count}" for name, count in modalities.items() if count)
     return [f"rows: {counts}" + (f" ({why})" if why else ""), f"modalities: {held}"]
+
+
+def _prompts(path: Path) -> list[str]:
+    """Accuracy of every method with the most shots that it was run with; nothing before the stage
+    has run."""
+    if not path.exists():
+        return []
+    (methods,) = _figures(path, ["methods"])
+    parts: dict[str, list[str]] = {}
+    for name, points in methods.items():
+        if run := [shots for shots, point in points.items() if point["seeds"]]:
+            most = max(run, key=int)
+            parts.setdefault(most, []).append(f"{name} {points[most]['accuracy']['mean']:.3f}")
+    return [
+        f"accuracy with {shots} rows a label: {', '.join(of)}"
+        for shots, of in sorted(parts.items())
+    ]
 
 
 def _leakage(path: Path) -> list[str]:

@@ -11,6 +11,8 @@ from fuseline.params.attack import AttackParams
 from fuseline.params.finetune import ControlName, TaskParams
 from fuseline.params.ingest import IngestParams
 from fuseline.params.pretrain import OBJECTIVE_NAMES, FusionParams
+from fuseline.params.prompt import METHOD_NAMES
+from fuseline.prompting import METHODS
 from fuseline.sources import SOURCES
 from fuseline.tasks import TASKS
 from fuseline.tasks.controls import CONTROLS
@@ -29,6 +31,7 @@ def accepted(section: Any, field: str) -> set[str]:
         (accepted(IngestParams, "source"), SOURCES),
         (set(OBJECTIVE_NAMES), OBJECTIVES),
         (set(get_args(ControlName)), CONTROLS),
+        (set(METHOD_NAMES), METHODS),
     ],
 )
 def test_params_accept_exactly_the_names_of_the_table(names, table):

@@ -22,16 +22,20 @@ IMAGE, AUDIO, VIDEO, TABULAR = (
 )
 EXTRACT = IMAGE | AUDIO | VIDEO | TABULAR
 PRETRAIN, FINETUNE, ADVERSARIAL = {"pretrain"}, {"finetune"}, {"adversarial_finetune"}
+PROMPT = {"prompt"}
 EVALUATE, REPORT = {"evaluate@finetuned", "evaluate@adversarial"}, {"report"}
 TRAINING = PRETRAIN | FINETUNE | ADVERSARIAL
-ALL = INGEST | TOKENIZE | EXTRACT | LEAKAGE | TRAINING | EVALUATE | REPORT
+MODELS = TRAINING | PROMPT | EVALUATE
+# Those that read labels: all tasks come with them.
+LABELLED = FINETUNE | ADVERSARIAL | PROMPT | EVALUATE
+ALL = INGEST | TOKENIZE | EXTRACT | LEAKAGE | MODELS | REPORT
 NOTHING: set[str] = set()
 
 PARAMS: dict[str, tuple[object, set[str]]] = {
-    "base.seed": (18, EXTRACT | TRAINING | EVALUATE),
-    "base.num_threads": (2, EXTRACT | TRAINING | EVALUATE),
-    "base.precision": ("bf16", EXTRACT | TRAINING | EVALUATE),
-    "base.modalities": (["text"], TRAINING | EVALUATE),
+    "base.seed": (18, EXTRACT | MODELS),
+    "base.num_threads": (2, EXTRACT | MODELS),
+    "base.precision": ("bf16", EXTRACT | MODELS),
+    "base.modalities": (["text"], MODELS),
     "ingest.source": ("emoji", INGEST),
     "ingest.synthetic.num_rows": (121, INGEST),
     "ingest.split.salt": (1, INGEST),
@@ -52,7 +56,13 @@ PARAMS: dict[str, tuple[object, set[str]]] = {
     "pretrain.model.fusion.kind": ("concat", PRETRAIN),
     "pretrain.training.num_epochs": (2, PRETRAIN),
     "adversarial_finetune.training.layer_decay": (0.9, ADVERSARIAL),
-    "finetune.tasks": ([{"kind": "regression", "target": "total", "weight": 1.0}], FINETUNE),
+    "prompt.shots": ([0, 1], PROMPT),
+    "prompt.cloze.template": ("about {label}: {text}", PROMPT),
+    "prompt.label_words": ({"red circle": ["ball"]}, PROMPT),
+    "finetune.tasks": (
+        [{"kind": "regression", "target": "total", "weight": 1.0}],
+        FINETUNE | PROMPT,
+    ),
     "finetune.generation.num_layers": (3, FINETUNE),
     "finetune.freezing.policy": ("head", FINETUNE),
     "finetune.freezing.lora.rank": (4, FINETUNE),
@@ -71,9 +81,9 @@ MODULES: dict[str, set[str]] = {
     "src/fuseline/__init__.py": ALL,
     "src/fuseline/contracts.py": ALL,
     "src/fuseline/stage.py": ALL,
-    "src/fuseline/dataset.py": TRAINING | EVALUATE,
+    "src/fuseline/dataset.py": MODELS,
     "src/fuseline/params/ingest.py": INGEST,
-    "src/fuseline/params/finetune.py": FINETUNE | ADVERSARIAL,
+    "src/fuseline/params/finetune.py": TRAINING | PROMPT,
     "src/fuseline/params/evaluate.py": EVALUATE,
     "src/fuseline/params/whole.py": NOTHING,
     "src/fuseline/sources/emoji.py": INGEST,
@@ -81,25 +91,28 @@ MODULES: dict[str, set[str]] = {
     "src/fuseline/ingest/safety/personal.py": INGEST,
     "src/fuseline/modalities/feature_cache.py": EXTRACT,
     "src/fuseline/modalities/folding.py": EXTRACT,
-    "src/fuseline/modalities/log_mel.py": EXTRACT | TRAINING | EVALUATE,
+    "src/fuseline/modalities/log_mel.py": EXTRACT | MODELS,
     "src/fuseline/model/card.py": FINETUNE | ADVERSARIAL,
     "src/fuseline/evaluation/leakage/shortcuts.py": LEAKAGE | REPORT,
     "src/fuseline/ingest/split.py": INGEST,
     "src/fuseline/ingest/targets.py": INGEST,
     "src/fuseline/modalities/extractors.py": EXTRACT,
-    "src/fuseline/model/modeling.py": TRAINING | EVALUATE,
-    "src/fuseline/model/decoder.py": TRAINING | EVALUATE,
+    "src/fuseline/model/modeling.py": MODELS,
+    "src/fuseline/model/decoder.py": MODELS,
     "src/fuseline/model/constraints.py": NOTHING,
-    "src/fuseline/model/fusion/concat.py": TRAINING | EVALUATE,
+    "src/fuseline/model/fusion/concat.py": MODELS,
     "src/fuseline/objectives/mlm.py": PRETRAIN,
     "src/fuseline/objectives/negative_queue.py": PRETRAIN,
     "src/fuseline/objectives/supervised.py": FINETUNE | ADVERSARIAL,
     "src/fuseline/attacks/pgd.py": ADVERSARIAL | EVALUATE,
-    "src/fuseline/tasks/classification.py": FINETUNE | ADVERSARIAL | EVALUATE,
-    "src/fuseline/tasks/generation.py": FINETUNE | ADVERSARIAL | EVALUATE,
+    "src/fuseline/tasks/classification.py": LABELLED,
+    "src/fuseline/tasks/generation.py": LABELLED,
+    "src/fuseline/tasks/labelled.py": LABELLED,
     "src/fuseline/evaluation/task_twins.py": EVALUATE,
     "src/fuseline/training/loop.py": TRAINING,
-    "src/fuseline/training/groups.py": TRAINING,
+    "src/fuseline/training/groups.py": TRAINING | PROMPT,
+    "src/fuseline/prompting/cloze.py": PROMPT,
+    "src/fuseline/evaluation/metrics.py": PROMPT | EVALUATE,
     "src/fuseline/training/lora.py": FINETUNE | ADVERSARIAL,
     "src/fuseline/training/adversarial.py": ADVERSARIAL,
     "src/fuseline/evaluation/twin.py": EVALUATE,

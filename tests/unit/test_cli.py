@@ -135,6 +135,22 @@ def test_summary_prints_rows_and_figures_by_model(root: Path) -> None:
     assert "leakage" not in result.output
 
 
+def test_summary_tells_of_few_shots(root: Path) -> None:
+    write_metrics(root)
+
+    def point(mean: float, seeds: int = 5) -> dict[str, object]:
+        return {"seeds": seeds, "accuracy": {"mean": mean}}
+
+    methods = {
+        "contrastive": {"0": point(0.5), "16": point(0.75)},
+        "head": {"1": point(0.3), "16": point(0.7)},
+        "cloze": {"0": point(0.0, 0), "16": point(0.0, 0)},
+    }
+    (root / "metrics" / "prompt.json").write_text(json.dumps({"methods": methods}))
+    expected = "accuracy with 16 rows a label: contrastive 0.750, head 0.700"
+    assert run("summary").output.splitlines()[-1] == expected
+
+
 @pytest.mark.parametrize(
     ("suspicions", "line"),
     [

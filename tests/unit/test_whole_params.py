@@ -107,6 +107,14 @@ def test_adapters_need_the_text_encoder():
         check(content)
 
 
+def test_prompts_over_media_need_media():
+    content = with_value("prompt.class_prompts.over", "media")
+    check(content)
+    content["base"]["modalities"] = ["text"]
+    with pytest.raises(ConfigError, match=r"prompt\.class_prompts\.over: 'media' .* only text\."):
+        check(content)
+
+
 @pytest.mark.parametrize("modality", ["audio", "video", "tabular"])
 def test_any_modality_has_a_space_to_attack(modality):
     content = with_value("base.modalities", [modality])

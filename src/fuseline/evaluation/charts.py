@@ -140,6 +140,33 @@ def robustness_chart(rows: list[Row], headline: str) -> str:
     return _svg(_sized(fgm + pgd))
 
 
+def shots_chart(rows: list[Row], title: str) -> str:
+    """One line per method over training rows a label, with bars of its spread.
+
+    Args:
+        rows: `method`, `shots`, `mean`, `low`, `high`.
+        title: of the vertical axis.
+    """
+    methods = _in_order(rows, "method")
+    chart = alt.Chart(_data(rows)).encode(
+        x=alt.X(
+            "shots:O",
+            title="training rows per label",
+            scale=alt.Scale(type="point"),
+            axis=alt.Axis(labelAngle=0),
+        ),
+        color=alt.Color("method:N", title=None, sort=methods),
+        # Side by side, so that the bars of one column can be told apart.
+        xOffset=alt.XOffset("method:N", sort=methods, scale=alt.Scale(range=[-9, 9])),
+    )
+    share = alt.Scale(zero=False)
+    bars = chart.mark_rule(strokeWidth=1).encode(
+        y=alt.Y("low:Q", title=title, scale=share, axis=alt.Axis(format="%")), y2="high:Q"
+    )
+    line = chart.mark_line(point={"size": 24}).encode(y=alt.Y("mean:Q", scale=share))
+    return _svg(_sized(bars + line))
+
+
 def reliability_chart(bins: dict[str, list[Bin]]) -> str:
     """Accuracy over confidence, per model; a dot's area is the number of rows in its bin."""
     rows = [

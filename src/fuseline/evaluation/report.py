@@ -30,6 +30,7 @@ from fuseline.evaluation.figures import (
 from fuseline.evaluation.report_data import read_data_section
 from fuseline.evaluation.report_examples import choose_examples, read_predictions
 from fuseline.evaluation.report_leakage import read_leakage_section
+from fuseline.evaluation.report_prompt import read_prompt_section
 from fuseline.evaluation.tables import RELIABILITY
 from fuseline.params.report import ReportParams
 
@@ -130,6 +131,7 @@ def write_report(inputs: ReportInputs, out: Path, params: ReportParams) -> None:
             inputs.examples,
             params.num_pairs,
         ),
+        prompt=read_prompt_section(_read_json(inputs.metrics / "prompt.json")),
         robustness=_robustness(models),
         reliability=_reliability(models),
         curves=_curves(inputs.history),

@@ -16,6 +16,7 @@ from fuseline.params.finetune import FinetuneParams
 from fuseline.params.ingest import IngestParams
 from fuseline.params.leakage import LeakageParams
 from fuseline.params.pretrain import PretrainParams
+from fuseline.params.prompt import PromptParams
 from fuseline.params.report import ReportParams
 from fuseline.params.tokenize import TokenizeParams
 from fuseline.registry import suggestion
@@ -26,6 +27,7 @@ SECTIONS: dict[str, type[Section]] = {
     "tokenize": TokenizeParams,
     "extract_features": ExtractFeaturesParams,
     "pretrain": PretrainParams,
+    "prompt": PromptParams,
     "finetune": FinetuneParams,
     "adversarial_finetune": AdversarialFinetuneParams,
     "evaluate": EvaluateParams,
@@ -59,6 +61,15 @@ def _adapters_without_text(content: dict[str, Any]) -> Iterator[str]:
         )
 
 
+def _prompts_without_media(content: dict[str, Any]) -> Iterator[str]:
+    modalities, over = content["base"]["modalities"], content["prompt"]["class_prompts"]["over"]
+    if over == "media" and modalities == ["text"]:
+        yield (
+            f"{PARAMS_FILE}: prompt.class_prompts.over: 'media' compares prompts with pictures,"
+            " sound or the like, but base.modalities has only text. Use 'text' or 'both'."
+        )
+
+
 def check(content: dict[str, Any]) -> None:
     """Validate every section.
 
@@ -77,6 +88,10 @@ def check(content: dict[str, Any]) -> None:
         except ConfigError as error:
             problems.append(str(error))
     if not problems:
-        problems = [*_unreachable_spaces(content), *_adapters_without_text(content)]
+        problems = [
+            *_unreachable_spaces(content),
+            *_adapters_without_text(content),
+            *_prompts_without_media(content),
+        ]
     if problems:
         raise ConfigError("\n".join(problems))

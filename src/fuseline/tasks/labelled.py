@@ -19,7 +19,7 @@ from fuseline.tasks.base import Cells, Task
 
 if TYPE_CHECKING:
     # For types alone: a stage is not tied to sections that it does not read.
-    from fuseline.params.finetune import FinetuneParams
+    from fuseline.params.finetune import FinetuneParams, TaskParams
 
 LABEL = "label"
 
@@ -91,21 +91,23 @@ def learn_tasks(examples: Examples, params: FinetuneParams) -> list[dict[str, An
     for index, entry in enumerate(params.tasks):
         where = f"finetune.tasks[{index}]"
         kind = lookup(TASKS, entry.kind, where=f"{where}.kind")
-        _check_target(kind, entry.target, examples.kinds, where)
+        check_target(kind, entry.target, examples.kinds, where)
         cells = examples.cells(entry.target)
         facts = kind.learn(cells) | kind.settings(params, cells)
-        task = kind(entry.name, facts, _key(index, entry.name))
-        entries.append(
-            {
-                "name": entry.name,
-                "kind": entry.kind,
-                "target": entry.target,
-                "weight": entry.weight,
-                "head": task.head,
-                "facts": facts,
-            }
-        )
+        entries.append(config_entry(entry, kind(entry.name, facts, _key(index, entry.name))))
     return entries
+
+
+def config_entry(params: TaskParams, task: Task) -> dict[str, Any]:
+    """A task as `config.tasks` holds it."""
+    return {
+        "name": params.name,
+        "kind": params.kind,
+        "target": params.target,
+        "weight": params.weight,
+        "head": task.head,
+        "facts": task.facts,
+    }
 
 
 def build_tasks(entries: Sequence[dict[str, Any]]) -> list[Task]:
@@ -143,7 +145,18 @@ def with_labels(
     return labelled.take(np.flatnonzero(asked))
 
 
-def _check_target(kind: type[Task], target: str | None, found: dict[str, Any], where: str) -> None:
+def check_target(kind: type[Task], target: str | None, found: dict[str, Any], where: str) -> None:
+    """Make sure that a task of some kind can learn a target.
+
+    Args:
+        kind: of task.
+        target: its name; None for a kind that needs none.
+        found: kinds of the targets that are there, by name.
+        where: the task's key in the params, for the message.
+
+    Raises:
+        ConfigError: no such target, or one of another kind.
+    """
     if not kind.target_kinds:
         return
     if target not in found:

@@ -9,6 +9,7 @@ from fuseline.evaluation.charts import (
     history_chart,
     reliability_chart,
     robustness_chart,
+    shots_chart,
 )
 
 EVIL = "<script>alert(\"x\")</script> & 'y'"
@@ -26,10 +27,16 @@ BINS = [
     {"low": 0.0, "high": 0.5, "count": 3, "confidence": 0.4, "accuracy": 0.3},
     {"low": 0.5, "high": 1.0, "count": 0, "confidence": 0.0, "accuracy": 0.0},
 ]
+SHOTS = [
+    {"method": method, "shots": shots, "mean": 0.5, "low": 0.4, "high": 0.6}
+    for method in ("plain", EVIL)
+    for shots in (0, 1, 16)
+]
 CHARTS = {
     "confusion": lambda: confusion_chart(["a", EVIL], [[3, 1], [0, 0]]),
     "history": lambda: history_chart(HISTORY, "loss"),
     "robustness": lambda: robustness_chart(CURVE, "0.5 in text_embedding"),
+    "shots": lambda: shots_chart(SHOTS, "accuracy"),
     "reliability": lambda: reliability_chart({"plain": BINS, EVIL: BINS}),
 }
 

@@ -20,6 +20,7 @@ from fuseline.evaluation.leakage.shortcuts import SHORTCUTS
 from fuseline.evaluation.metrics import classification_metrics, scores
 from fuseline.evaluation.report import ReportInputs, write_report
 from fuseline.evaluation.report_examples import choose_examples, read_predictions
+from fuseline.evaluation.report_prompt import read_prompt_section
 from fuseline.evaluation.report_rows import read_contents, thumbnail, wave_path
 from fuseline.evaluation.tables import write_plots, write_predictions
 from fuseline.media.audio import Waveform
@@ -30,6 +31,7 @@ from fuseline.tasks.classification import Classification
 EVIL = "<script>alert(\"x\")</script> & 'y'"
 NAMES = ["class0", EVIL, "class2"]
 NUM_ROWS = 30
+SHOTS = ("0", "1", "16")
 LEAKAGE_PARAMS = LeakageParams(
     max_rows=30,
     num_pairs=5,
@@ -140,6 +142,26 @@ def write_leakage(inputs: ReportInputs, data) -> None:
     (inputs.metrics / "leakage.json").write_text(json.dumps(metrics))
 
 
+def write_prompt(inputs: ReportInputs, changes: dict[str, object] | None = None) -> None:
+    def point(mean: float, seeds: int) -> dict[str, object]:
+        figures = {"accuracy": {"mean": mean, "std": 0.05}, "macro_f1": {"mean": 0.2, "std": 0.0}}
+        return {"seeds": seeds, **figures}
+
+    metrics = {
+        "rows": {"train": 60, "test": 30},
+        "labels": 3,
+        "chance": 1 / 3,
+        "shots": {count: {"rows": 3, "short_labels": 2 * (count == "16")} for count in SHOTS},
+        "methods": {
+            "contrastive": {"0": point(0.456, 1), "1": point(0.512, 5), "16": point(0.6, 5)},
+            "contrastive_text": {"0": point(0.4, 1), "1": point(0.5, 5), "16": point(0.5, 5)},
+            "cloze": dict.fromkeys(SHOTS, point(0.0, 0)),
+            "head": {"1": point(0.321, 5), "16": point(0.7, 5)},
+        },
+    }
+    (inputs.metrics / "prompt.json").write_text(json.dumps(metrics | (changes or {})))
+
+
 def write_quarantine(folder: Path) -> None:
     rows = [
         {"source_row": row, "example_id": None, "reason": reason, "detail": EVIL, "raw": "{}"}
@@ -215,6 +237,7 @@ def inputs(tmp_path, make_data) -> ReportInputs:
         write_model(inputs, name, data, seed)
     (inputs.metrics / "ingest.json").write_text(json.dumps(INGEST))
     write_leakage(inputs, data)
+    write_prompt(inputs)
     inputs.history.mkdir()
     for stage in ("pretrain", "finetune"):
         lines = ["epoch,split,metric,value"]
@@ -293,6 +316,30 @@ def test_both_models_and_the_twin_are_shown_with_intervals(inputs):
 def test_every_point_of_the_curve_is_in_its_own_row(inputs):
     text = " ".join(Reader(page_of(inputs)).text.split())
     assert "0.5 60.0 50.0 60.0 50.0 1 40.0 50.0 40.0 50.0 4 0.0 50.0 0.0 50.0" in text
+
+
+def test_few_shots_are_shown_by_method_with_their_spread(inputs):
+    text = " ".join(Reader(page_of(inputs)).text.split())
+    assert "accuracy none 1 16 contrastive 45.6 51.2 ± 5.0 60.0 ± 5.0 contrastive text" in text
+    assert "head 32.1 ± 5.0 70.0 ± 5.0 macro-F1 none 1 16" in text, "no cell without rows"
+    assert "30 test rows, 3 labels, chance 33.3 %" in text
+    assert "2 labels have fewer than 16 rows." in text
+    assert "cloze" not in text, "a method that was not run has no row"
+
+
+def test_curves_over_shots_leave_variants_out(inputs):
+    section = read_prompt_section(json.loads((inputs.metrics / "prompt.json").read_text()))
+    assert [table.title for table in section.tables] == ["accuracy", "macro-F1"]
+    for table in section.tables:
+        assert "head" in table.chart and "contrastive" in table.chart
+        assert "contrastive_text" in table.rows and "contrastive_text" not in table.chart
+
+
+def test_without_figures_of_few_shots_the_section_says_so(inputs):
+    nothing = {"seeds": 0, "accuracy": {"mean": 0.0, "std": 0.0}}
+    write_prompt(inputs, {"labels": 0, "methods": {"head": {"1": nothing}}})
+    text = " ".join(Reader(page_of(inputs)).text.split())
+    assert "No method was run: no task is a classification" in text
 
 
 def test_quarantine_is_counted_by_reason(inputs):

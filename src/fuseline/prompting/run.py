@@ -1,0 +1,239 @@
+"""Zero-shot and k-shot figures of every prompt method and its rivals."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from tqdm import tqdm
+
+from fuseline.contracts import write_json
+from fuseline.dataset import MultimodalData, load_data
+from fuseline.errors import ContractError
+from fuseline.evaluation.metrics import scores
+from fuseline.model import FuselineForPreTraining, FuselineProcessor
+from fuseline.params.base import BaseParams
+from fuseline.params.finetune import TaskParams
+from fuseline.params.prompt import PromptParams
+from fuseline.precision import make_deterministic
+from fuseline.prompting import METHODS
+from fuseline.prompting.base import Material, PromptMethod
+from fuseline.prompting.curves import Cell, summarise
+from fuseline.prompting.shots import cell_seed, draw_shots, short_labels
+from fuseline.registry import lookup
+from fuseline.tasks.classification import Classification
+from fuseline.tasks.labelled import Examples, check_target, config_entry, with_labels
+
+
+@dataclass(frozen=True)
+class PromptInputs:
+    """What the stage reads.
+
+    Attributes:
+        pretrained: model folder.
+        examples, tokens: the tables of those names.
+        tokenizer: names the text encoder that a model without pre-training starts from.
+        features: folder with one features table per modality.
+    """
+
+    pretrained: Path
+    examples: Path
+    tokens: Path
+    tokenizer: Path
+    features: Path
+
+
+def prompt(
+    inputs: PromptInputs,
+    *,
+    params: PromptParams,
+    tasks: Sequence[TaskParams],
+    base: BaseParams,
+    work: Path,
+) -> dict[str, Any]:
+    """Run every method on every draw of shots and score it on the test split.
+
+    What is learnt is the first classification among the tasks of fine-tuning. Without one nothing
+    is run and all figures are 0: labels in words need labels.
+
+    Nothing is chosen by test rows, nor by development rows: settings are those of the params. A
+    finished cell (method, shots, seed) is kept in `work`, and each starts from a seed of its own,
+    so a killed run goes on where it was and ends with the same figures.
+
+    Returns:
+        Metrics of fixed keys. What could not be run has `seeds` 0, as all have without a
+        classification.
+
+    Raises:
+        ConfigError: a target that is not there, label words of an unknown label, or a template
+            that is too long.
+        ContractError: fewer than two labels, or a split without labelled rows.
+    """
+    make_deterministic(base.seed, base.num_threads)
+    index = _first_classification(tasks)
+    if index is None:
+        print(
+            "prompt: no task of `finetune.tasks` is a classification, so there is nothing to ask"
+            " for; all figures are 0."
+        )
+        return _no_rows(params) | {"methods": _figures(params, {})}
+    data, material = _material(inputs, params, tasks[index], index, base)
+    planned = list(_plan(params, base))
+    found: dict[tuple[str, int], list[Cell]] = {}
+    methods: dict[str, PromptMethod] = {}
+    for name, shots, seed in tqdm(planned, desc="prompt", unit="cell"):
+        path = work / f"{name}-{shots}-{seed}.json"
+        if not path.exists():
+            if name not in methods:
+                methods = {name: _built(name, material)}
+            rows = _rows(data, material.data, shots, base.seed, seed)
+            write_json(path, _run_cell(methods[name], material, rows, (seed, shots)))
+        cell: Cell = json.loads(path.read_text(encoding="utf-8"))
+        found.setdefault((name, shots), []).append(cell)
+    return _rows_of(data, material, base) | {"methods": _figures(params, found)}
+
+
+def _first_classification(tasks: Sequence[TaskParams]) -> int | None:
+    """Its place among the tasks."""
+    found = (index for index, task in enumerate(tasks) if task.kind == Classification.kind)
+    return next(found, None)
+
+
+def _plan(params: PromptParams, base: BaseParams) -> Iterator[tuple[str, int, int]]:
+    """(method, shots, seed) of all cells, one method after the other. Without shots nothing is
+    drawn, so one seed says all."""
+    for name in params.methods:
+        method = lookup(METHODS, name, where="prompt.methods")
+        if method.takes_part(base.modalities):
+            for shots in method.shots(params):
+                for seed in range(params.num_seeds if shots else 1):
+                    yield name, shots, seed
+
+
+def _material(
+    inputs: PromptInputs, params: PromptParams, asked: TaskParams, index: int, base: BaseParams
+) -> tuple[MultimodalData, Material]:
+    """All labelled rows, and what the methods see of them."""
+    processor = FuselineProcessor.from_pretrained(inputs.pretrained)
+    model: Any = FuselineForPreTraining.from_pretrained(inputs.pretrained).eval()
+    model.requires_grad_(False)
+    tokenizer = processor.tokenizer
+    rows = load_data(
+        inputs.tokens, inputs.features, base.modalities, pad_token_id=tokenizer.pad_token_id
+    )
+    examples = Examples(inputs.examples, rows, tokenizer)
+    check_target(Classification, asked.target, examples.kinds, f"finetune.tasks[{index}]")
+    learnt = Classification(asked.name, Classification.learn(examples.cells(asked.target)))
+    task = config_entry(asked, learnt)
+    data = with_labels(rows, examples, [task])
+    if len(np.unique(data.labels[data.splits == "train"])) < 2:
+        raise ContractError(
+            f"{inputs.examples}: the train split has fewer than two labels of '{asked.name}', so"
+            " shots of it tell nothing apart. Check `ingest.split`, or add rows."
+        )
+    test = np.flatnonzero(data.splits == "test")
+    if not len(test):
+        raise ContractError(
+            f"{inputs.examples}: the test split has no rows with a label of '{asked.name}'."
+            " Raise `ingest.split.test` or add rows."
+        )
+    if len(test) > params.max_test_rows:
+        random = np.random.default_rng(base.seed)
+        test = np.sort(random.choice(test, params.max_test_rows, replace=False))
+    material = Material(
+        model=model,
+        tokenizer=tokenizer,
+        task=task,
+        data=data.take(_pool(data, params, base.seed)),
+        test=data.take(test),
+        tokenizer_folder=inputs.tokenizer,
+        features=inputs.features,
+        params=params,
+        base=base,
+    )
+    return data, material
+
+
+def _pool(data: MultimodalData, params: PromptParams, base_seed: int) -> np.ndarray:
+    """Rows of all draws together: draws of a seed are nested, so the largest hold them all."""
+    draws = [
+        draw_shots(data, max(params.shots), base_seed=base_seed, seed=seed)
+        for seed in range(params.num_seeds)
+    ]
+    return np.unique(np.concatenate(draws))
+
+
+def _rows(
+    data: MultimodalData, pool: MultimodalData, shots: int, base_seed: int, seed: int
+) -> np.ndarray:
+    """The draw as indices into the pool, which keeps the order of the rows."""
+    drawn = draw_shots(data, shots, base_seed=base_seed, seed=seed)
+    place = {name: index for index, name in enumerate(pool.example_ids)}
+    return np.array([place[data.example_ids[row]] for row in drawn], dtype=np.int64)
+
+
+def _built(name: str, material: Material) -> PromptMethod:
+    with torch.random.fork_rng(devices=[]):
+        torch.manual_seed(material.base.seed)
+        return METHODS[name](material)
+
+
+def _run_cell(
+    method: PromptMethod, material: Material, rows: np.ndarray, cell: tuple[int, int]
+) -> dict[str, dict[str, float]]:
+    """Accuracy and macro-F1 by variant."""
+    seed = cell_seed(material.base.seed, *cell)
+    with torch.random.fork_rng(devices=[]):
+        torch.manual_seed(seed)
+        found = method.scores(rows, seed)
+    test = material.test
+    return {
+        name: scores(test.labels, values.argmax(-1), len(test.label_names))
+        for name, values in found.items()
+    }
+
+
+def _rows_of(data: MultimodalData, material: Material, base: BaseParams) -> dict[str, Any]:
+    """How many rows and labels there were, and how many of them each number of shots draws."""
+    labels = len(data.label_names)
+    return {
+        "rows": {"train": int((data.splits == "train").sum()), "test": len(material.test)},
+        "labels": labels,
+        "chance": 1 / labels,
+        "shots": {
+            str(shots): {
+                "rows": len(draw_shots(data, shots, base_seed=base.seed, seed=0)),
+                "short_labels": short_labels(data, shots),
+            }
+            for shots in material.params.shots
+        },
+    }
+
+
+def _no_rows(params: PromptParams) -> dict[str, Any]:
+    """The same where nothing is asked of any row."""
+    return {
+        "rows": {"train": 0, "test": 0},
+        "labels": 0,
+        "chance": 0.0,
+        "shots": {str(shots): {"rows": 0, "short_labels": 0} for shots in params.shots},
+    }
+
+
+def _figures(params: PromptParams, found: dict[tuple[str, int], list[Cell]]) -> dict[str, Any]:
+    """By variant and shots, `summarise` of its cells."""
+    return {
+        variant: {
+            str(shots): summarise(
+                [cell[variant] for cell in found.get((name, shots), []) if variant in cell]
+            )
+            for shots in METHODS[name].shots(params)
+        }
+        for name in params.methods
+        for variant in METHODS[name].variants
+    }
