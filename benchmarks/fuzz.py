@@ -61,6 +61,13 @@ COLUMNS = {
     "video": "video",
     "tabular": ["price", "colour"],
     "label": "label",
+    "targets": {
+        "mood": "category",
+        "parts": "categories",
+        "stars": "number",
+        "tags": "tags",
+        "caption": "text",
+    },
     "group": "group",
     "split": None,
     "lang": "lang",
@@ -130,7 +137,7 @@ def _damaged_file(rng: random.Random) -> tuple[str, bytes]:
 
 
 def _verdict(row: RawRow, params: IngestParams) -> str:
-    validator = Validator(params, frozenset(MEDIA))
+    validator = Validator(params, frozenset(MEDIA), {})
     try:
         record = validator.keep(row).record
     except Refusal as refusal:
@@ -219,6 +226,11 @@ def _row(raw: Path, number: int, rng: random.Random) -> dict[str, str]:
         "price": rng.choice(["1.5", "-3", "", "nan", "1e999", "x"]),
         "colour": rng.choice(["red", " blue ", "", "\u202e"]),
         "label": rng.choice(["a", "b", "b", "c", " a ", "nan"]),
+        "mood": rng.choice(["glad", "nan", '["glad"]', ""]),
+        "parts": rng.choice(["a|b", '["a"]', '["\\ud800"]', "['a']", "[" * 3000, ""]),
+        "stars": rng.choice(["3", "-0", "1e39", "inf", "many", ""]),
+        "tags": rng.choice(["O O", '["O", "B-x"]', "O", ""]),
+        "caption": rng.choice(["", *TEXTS]),
         "group": rng.choice(["", "g1", "g2"]),
         "lang": rng.choice(["en", "", "xx-weird"]),
         "license": rng.choice(["CC0-1.0", ""]),

@@ -41,7 +41,10 @@ WRONG = {
         },
         r"pretrain\.objectives: .*itm_negatives 'hard' .*weights\.contrastive above 0",
     ),
-    "finetune.task": ("classify", r"finetune\.task: .*'classification'"),
+    "finetune.tasks": (
+        [{"kind": "classify", "target": "label", "weight": 1.0}],
+        r"finetune\.tasks\.0\.kind: .*'classification'",
+    ),
     "adversarial_finetune.attack.kind": ("pgt", r"adversarial_finetune\.attack\.kind"),
     "ingest.source": ("emojis", r"ingest\.source: .*'emoji'"),
     "tokenize.scratch.num_heads": (3, r"tokenize\.scratch: .*must divide hidden_size"),

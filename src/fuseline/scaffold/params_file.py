@@ -78,6 +78,9 @@ def write_whole(path: Path, text: str) -> None:
 
 
 def _set(section: Any, key: str, value: Any) -> None:
+    if section[key] == value:
+        # Written anew, an equal value would move the comment beside it.
+        return
     if isinstance(value, list | dict):
         value = CommentedSeq(value) if isinstance(value, list) else CommentedMap(value)
         value.fa.set_flow_style()

@@ -119,6 +119,7 @@ def test_kept_row_holds_what_the_manifest_says(run: Run, tmp_path: Path) -> None
         "audio": None,
         "video": None,
         "tabular": None,
+        "targets": None,
         "license": None,
         "provenance": None,
         "sanitised": [],

@@ -62,6 +62,7 @@ def test_a_candidate_holds_every_column(validator: Validator) -> None:
         "audio": {"bytes": sound(), "path": None},
         "video": {"bytes": video(), "path": "a.mp4"},
         "tabular": {"price": "1.5", "colour": None},
+        "targets": None,
         "license": "CC0",
         "provenance": "here",
         "sanitised": [
