@@ -56,6 +56,8 @@ def with_source(path: Path, proposal: Proposal, place: str) -> str:
     yaml.preserve_quotes = True
     # A line is as long as it is: none is folded.
     yaml.width = 10_000
+    # As the shipped file's lists are.
+    yaml.indent(mapping=2, sequence=4, offset=2)
     content = yaml.load(path.read_text(encoding="utf-8"))
     _set(content["base"], "modalities", list(proposal.modalities))
     content["ingest"]["source"] = proposal.source
@@ -78,9 +80,6 @@ def write_whole(path: Path, text: str) -> None:
 
 
 def _set(section: Any, key: str, value: Any) -> None:
-    if section[key] == value:
-        # Written anew, an equal value would move the comment beside it.
-        return
     if isinstance(value, list | dict):
         value = CommentedSeq(value) if isinstance(value, list) else CommentedMap(value)
         value.fa.set_flow_style()
