@@ -72,9 +72,7 @@ def settings(**attack: object) -> RobustnessParams:
 GOAL = goal_of(Classification("label", {"labels": ["no", "yes"]}))
 
 
-def attack(
-    model: nn.Module, data, params: RobustnessParams, goal: Goal = GOAL, **options
-) -> dict:
+def attack(model: nn.Module, data, params: RobustnessParams, goal: Goal = GOAL, **options) -> dict:
     correct = predict_logits(model, data, 8).argmax(-1) == data.labels
     fixed = {"batch_size": 8, "seed": 1, "precision": "fp32"}
     return measure_robustness(model, goal, data, correct, params, **(fixed | options))
