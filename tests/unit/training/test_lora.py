@@ -199,7 +199,8 @@ def test_both_stages_adapt_and_leave_a_plain_model(tmp_path, stages):
         tmp_path / "pretrained", tmp_path, tmp_path, tmp_path, tmp_path / "finetuned",
         params=FinetuneParams(
             tasks=[TaskParams(kind="classification", target="label", weight=1.0)],
-            freezing=LORA, modality_dropout=0.0, label_smoothing=0.0, classifier_dropout=0.0, training=training(num_epochs=2),
+            freezing=LORA, modality_dropout=0.0, label_smoothing=0.0, classifier_dropout=0.0,
+            training=training(num_epochs=2),
         ),
         base=BASE, work=tmp_path / "work",
     )  # fmt: skip
