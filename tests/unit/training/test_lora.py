@@ -11,7 +11,7 @@ from fuseline.model import FuselineForTasks
 from fuseline.params.adversarial_finetune import AdversarialFinetuneParams
 from fuseline.params.attack import AttackParams
 from fuseline.params.base import BaseParams
-from fuseline.params.finetune import FinetuneParams, TaskParams
+from fuseline.params.finetune import DecoderParams, FinetuneParams, TaskParams
 from fuseline.training import adversarial, finetune
 from fuseline.training.checkpoint import latest_checkpoint
 from fuseline.training.freezing import apply_freezing
@@ -199,6 +199,7 @@ def test_both_stages_adapt_and_leave_a_plain_model(tmp_path, stages):
         tmp_path / "pretrained", tmp_path, tmp_path, tmp_path, tmp_path / "finetuned",
         params=FinetuneParams(
             tasks=[TaskParams(kind="classification", target="label", weight=1.0)],
+            generation=DecoderParams(num_layers=1, num_heads=2, max_length_tokens=8),
             freezing=LORA, modality_dropout=0.0, label_smoothing=0.0, classifier_dropout=0.0,
             training=training(num_epochs=2),
         ),
