@@ -4,12 +4,21 @@ from __future__ import annotations
 
 import json
 import math
+import re
 from collections.abc import Callable
 
 from fuseline.ingest.refusal import Refusal
+from fuseline.ingest.text import NO_LABELS, clean_label
 from fuseline.params.ingest import TargetKind
+from fuseline.sources.cells import is_broken
 
 SEPARATOR = "|"
+# Of float32, which predictions are kept in.
+LARGEST = 3.4028234663852886e38
+# How much of a cell a refusal quotes.
+SHOWN = 60
+# Python's, NumPy's or a damaged spelling of a list; no plain cell begins so.
+QUOTED_LIST = re.compile(r"\[\s*['\"]")
 
 
 def check_target(name: str, kind: TargetKind, cell: str, text: str | None) -> str:
@@ -31,15 +40,22 @@ def check_target(name: str, kind: TargetKind, cell: str, text: str | None) -> st
     return _CHECKS[kind](name, cell, text)
 
 
-def _as_it_is(name: str, cell: str, text: str | None) -> str:
+def _text(name: str, cell: str, text: str | None) -> str:
     del name, text
     return cell
 
 
-def _categories(name: str, cell: str, text: str | None) -> str:
+def _category(name: str, cell: str, text: str | None) -> str:
     del text
-    names = {entry.strip() for entry in _entries(name, cell, cell.split(SEPARATOR))}
-    return json.dumps(sorted(names - {""}), ensure_ascii=False)
+    if cell.casefold() in NO_LABELS:
+        raise _malformed(name, f"{cell!r} stands for a missing value")
+    return cell
+
+
+def _categories(name: str, cell: str, text: str | None) -> str:
+    entries = _entries(name, cell, cell.split(SEPARATOR))
+    names = {clean_label(entry)[0] for entry in entries} - {""}
+    return json.dumps(sorted(_category(name, n, text) for n in names), ensure_ascii=False)
 
 
 def _number(name: str, cell: str, text: str | None) -> str:
@@ -48,19 +64,21 @@ def _number(name: str, cell: str, text: str | None) -> str:
         value = float(cell)
     except ValueError:
         value = math.nan
-    if not math.isfinite(value):
-        raise _malformed(name, f"expected a finite number, found {cell!r}")
+    if not abs(value) <= LARGEST:
+        raise _malformed(
+            name, f"expected a finite number of at most {LARGEST:g}, found {cell[:SHOWN]!r}"
+        )
     return repr(value)
 
 
 def _tags(name: str, cell: str, text: str | None) -> str:
-    tags = _entries(name, cell, cell.split())
+    tags = [clean_label(tag)[0] for tag in _entries(name, cell, cell.split())]
     words = (text or "").split()
     if len(tags) != len(words):
         raise _malformed(
             name, f"expected a tag for each of the text's {len(words)} words, found {len(tags)}"
         )
-    if any(not tag or tag.split() != [tag] for tag in tags):
+    if any(not tag or " " in tag for tag in tags):
         raise _malformed(name, "expected tags without spaces, found one that is empty or has some")
     return " ".join(tags)
 
@@ -71,10 +89,16 @@ def _entries(name: str, cell: str, plain: list[str]) -> list[str]:
         return plain
     try:
         entries = json.loads(cell)
+    except RecursionError:
+        entries = None
     except ValueError:
-        return plain
+        if not QUOTED_LIST.match(cell):
+            return plain
+        entries = None
     if not isinstance(entries, list) or not all(isinstance(entry, str) for entry in entries):
-        raise _malformed(name, "expected a list of texts, found something else in it")
+        raise _malformed(name, 'expected a JSON list of texts, such as ["a", "b"]')
+    if any(is_broken(entry) for entry in entries):
+        raise _malformed(name, "expected texts, found half of a surrogate pair")
     return entries
 
 
@@ -83,9 +107,9 @@ def _malformed(name: str, detail: str) -> Refusal:
 
 
 _CHECKS: dict[TargetKind, Callable[[str, str, str | None], str]] = {
-    "category": _as_it_is,
+    "category": _category,
     "categories": _categories,
     "number": _number,
     "tags": _tags,
-    "text": _as_it_is,
+    "text": _text,
 }

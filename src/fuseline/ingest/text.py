@@ -10,6 +10,10 @@ _CONTROL = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f]")
 _LINE_END = re.compile(r"\r\n?")
 _INVISIBLE = {"Cc", "Cf", "Zs", "Zl", "Zp"}
 
+# How data frames and spreadsheets spell "no value", in any case; no class is called so. "None"
+# and "NA" may be: a class of their own, a country.
+NO_LABELS = frozenset({"nan", "null", "n/a", "#n/a", "<na>", "nat"})
+
 # What a spreadsheet runs as a formula. Of the texts that begin with a sign only those that call a
 # function or a program: a list's "- item", "-5" and "@name" are no danger.
 _FORMULA = re.compile(r"=|[+\-@].*(?:\w\(|\w\|)", re.DOTALL)

@@ -16,16 +16,12 @@ from fuseline.ingest.recordings import CheckedRecording, check_audio, check_vide
 from fuseline.ingest.refusal import Refusal
 from fuseline.ingest.safety import SafetyScreen
 from fuseline.ingest.targets import check_target
-from fuseline.ingest.text import clean_label, clean_text, find_markup
+from fuseline.ingest.text import NO_LABELS, clean_label, clean_text, find_markup
 from fuseline.params.ingest import IngestParams, TargetKind
 from fuseline.sources import Media, RawRow
 from fuseline.sources.split_names import split_named
 
 RAW_VALUE_CHARACTERS = 500
-
-# How data frames and spreadsheets spell "no value", in any case; no class is called so. "None"
-# and "NA" may be: a class of their own, a country.
-NO_LABELS = frozenset({"nan", "null", "n/a", "#n/a", "<na>", "nat"})
 
 
 @dataclass

@@ -54,19 +54,18 @@ class TokenHead(nn.Module):
 
 
 class ContrastiveHead(nn.Module):
-    """Unit vectors of each modality by itself, in the order of `config.modalities`, times the root
-    of the learnt scale: products of two are scaled similarities. (B, M, S).
+    """Unit vectors of each modality by itself, in the order of the facts' `modalities`, times the
+    root of the learnt scale: products of two are scaled similarities. (B, M, S).
 
     Its parameters bear the names of pre-training's own, which it starts from.
     """
 
     def __init__(self, config: FuselineConfig, facts: dict[str, Any]) -> None:
         super().__init__()
-        del facts
         self.contrastive_heads = nn.ModuleDict(
             {
                 name: nn.Linear(config.hidden_size, config.contrastive_size, bias=False)
-                for name in config.modalities
+                for name in facts["modalities"]
             }
         )
         self.logit_scale = nn.Parameter(torch.tensor(2.6593))

@@ -62,11 +62,22 @@ class ColumnParams(Section):
                 f"{self.label!r} is the label and may not be tabular too: the model would read"
                 " its answer"
             )
-        for name in self.targets:
-            if name == self.label or name in self.tabular:
-                other = "the label" if name == self.label else "tabular"
-                raise ValueError(f"{name!r} is a target and may not be {other} too")
+        self._check_targets()
         return self
+
+    def _check_targets(self) -> None:
+        """A target is no input, and `label` is what tasks call the column of that use."""
+        used = {self.label: "the label"} | dict.fromkeys(self.tabular, "tabular")
+        for use in ("text", "image", "audio", "video"):
+            used[getattr(self, use)] = use
+        for name in self.targets:
+            if name in used:
+                raise ValueError(f"{name!r} is a target and may not be {used[name]} too")
+            if name == "label":
+                raise ValueError(
+                    "a target may not be called 'label', as tasks call what `label` names: name"
+                    " that column there, or rename it"
+                )
 
 
 class ManifestParams(Section):

@@ -56,6 +56,7 @@ def with_source(path: Path, proposal: Proposal, place: str) -> str:
     yaml.preserve_quotes = True
     # A line is as long as it is: none is folded.
     yaml.width = 10_000
+    # As the shipped file's lists are.
     yaml.indent(mapping=2, sequence=4, offset=2)
     content = yaml.load(path.read_text(encoding="utf-8"))
     _set(content["base"], "modalities", list(proposal.modalities))

@@ -25,6 +25,9 @@ TEXT_FIELDS = ("id", "text", "label", "group", "split", "lang", "license", "prov
 # must leave every row its name, and so all others their splits.
 _CONTENT_FIELDS = frozenset({"text", "image", "audio", "video", "label", "group", "lang"})
 
+# Kinds of targets whose cells may be lists.
+_LIST_KINDS = frozenset({"categories", "tags"})
+
 # One encoder for all rows: building one for each takes longer than the encoding.
 _encode = json.JSONEncoder(ensure_ascii=True, sort_keys=True).encode
 
@@ -96,12 +99,14 @@ class RowBuilder:
                 problems.append(medium)
             else:
                 values[field] = medium
+        targets = {name: _target(name, kind, record[name]) for name, kind in self.targets.items()}
+        problems += [cell for cell in targets.values() if isinstance(cell, Problem)]
         return RawRow(
             source_row=source_row,
             batch=batch,
             example_id=example_id,
             tabular={name: record[name] for name in self._tabular} if self._tabular else None,
-            targets={name: _target(record[name]) for name in self.targets} or None,
+            targets={k: v for k, v in targets.items() if not isinstance(v, Problem)} or None,
             problems=tuple(problems),
             raw=raw,
             **values,
@@ -147,9 +152,19 @@ class RowBuilder:
         return hashlib.sha256(_encode(content).encode()).hexdigest()[:24]
 
 
-def _target(cell: Any) -> str | None:
-    """A target's cell as text, a list as JSON: whether it fits its kind is judged later."""
-    return json.dumps(cell, ensure_ascii=False) if isinstance(cell, list) else shown(cell)
+def _target(column: str, kind: TargetKind, cell: Any) -> str | Problem | None:
+    """A target's cell as text, a list of texts as JSON; what it says is judged later."""
+    if cell is None or isinstance(cell, str):
+        return cell
+    if kind not in _LIST_KINDS:
+        return _misfit(column, f"expected text or a number, found {type(cell).__name__}")
+    if not isinstance(cell, list) or not all(isinstance(entry, str) for entry in cell):
+        return _misfit(column, "expected text or a list of texts, found something else")
+    return json.dumps(cell, ensure_ascii=False)
+
+
+def _misfit(column: str, detail: str) -> Problem:
+    return Problem("malformed_target", f"column {column!r}: {detail}.")
 
 
 def as_cell(value: Any) -> Any:

@@ -154,14 +154,15 @@ class Task(ABC):
 
     @abstractmethod
     def scores(self, outputs: np.ndarray, data: MultimodalData) -> dict[str, float]:
-        """Figures of all rows, finite, the selection metric among them."""
+        """Figures of the rows that have a label, finite also where none has, the selection metric
+        among them."""
 
     def report(self, outputs: np.ndarray, data: MultimodalData) -> str:
         """The scores in words, for the terminal."""
         return "\n".join(f"{k:<32}{v:.4f}" for k, v in self.scores(outputs, data).items())
 
     def spelt(self, outputs: np.ndarray, data: MultimodalData) -> tuple[list[str], list[str]]:
-        """Labels and predictions of all rows as text."""
+        """Labels and predictions of all rows as text; of a row without a label that is ""."""
         del data
         return [""] * len(outputs), [""] * len(outputs)
 

@@ -69,8 +69,10 @@ class Classification(Task):
         return logits.argmax(-1) == batch[self.key]
 
     def scores(self, outputs: np.ndarray, data: MultimodalData) -> dict[str, float]:
-        """Accuracy, and macro-F1 over the labels that occur or are predicted."""
-        labels, predictions = data.labels_of(self.key), outputs.argmax(-1)
+        """Accuracy, and macro-F1 over the labels that occur or are predicted; 0 without rows."""
+        labels, predictions = self._known(outputs, data)
+        if not len(labels):
+            return {"accuracy": 0.0, "macro_f1": 0.0}
         return {
             "accuracy": float(accuracy_score(labels, predictions)),
             "macro_f1": float(f1_score(labels, predictions, average="macro", zero_division=0)),
@@ -79,18 +81,27 @@ class Classification(Task):
     def spelt(self, outputs: np.ndarray, data: MultimodalData) -> tuple[list[str], list[str]]:
         names = self.label_names
         labels, predictions = data.labels_of(self.key), outputs.argmax(-1)
-        return [names[label] for label in labels], [names[found] for found in predictions]
+        spelt = [names[label] if label != NO_LABEL else "" for label in labels]
+        return spelt, [names[found] for found in predictions]
 
     def probabilities(self, outputs: np.ndarray) -> np.ndarray:
         return softmax(outputs)
 
     def report(self, outputs: np.ndarray, data: MultimodalData) -> str:
         """scikit-learn's `classification_report` over all labels."""
+        labels, predictions = self._known(outputs, data)
+        if not len(labels):
+            return super().report(outputs, data)
         text: Any = classification_report(
-            data.labels_of(self.key),
-            outputs.argmax(-1),
+            labels,
+            predictions,
             labels=range(len(self.label_names)),
             target_names=self.label_names,
             zero_division=0,
         )
         return str(text)
+
+    def _known(self, outputs: np.ndarray, data: MultimodalData) -> tuple[np.ndarray, np.ndarray]:
+        """Labels and predictions (M,) of the rows that have a label."""
+        own = self.own_rows(data)
+        return data.labels_of(self.key)[own], outputs[own].argmax(-1)

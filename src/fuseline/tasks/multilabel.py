@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Sequence
 
 import numpy as np
-from sklearn.metrics import average_precision_score, f1_score
+from sklearn.metrics import average_precision_score
 from torch import Tensor
 from torch.nn import functional
 
@@ -70,25 +71,32 @@ class Multilabel(Task):
         return ((logits > 0) == (batch[self.key] == 1)).all(-1) & batch[self.key][:, 0].isfinite()
 
     def scores(self, outputs: np.ndarray, data: MultimodalData) -> dict[str, float]:
-        """F1 over all pairs and averaged over the names, mean average precision over the names that
-        occur, and the share of rows whose set is right."""
-        labels = data.labels_of(self.key)
-        known = self.has_label(labels)
-        actual, found = labels[known] == 1, outputs[known] > 0
-        occurring = actual.any(0)
-        precisions = average_precision_score(
-            actual[:, occurring], outputs[known][:, occurring], average=None
-        )
+        """F1 over all pairs and averaged over the names that occur or are predicted, mean average
+        precision over the names that occur, and the share of rows whose set is right; 0 where
+        there is nothing to average."""
+        own = self.own_rows(data)
+        outputs, actual = outputs[own], data.labels_of(self.key)[own] == 1
+        found = outputs > 0
+        # By hand: of a single column scikit-learn would score the rows without the name as well.
+        hits, named = (actual & found).sum(0), actual.sum(0) + found.sum(0)
+        precisions = [
+            average_precision_score(actual[:, name], outputs[:, name])
+            for name in np.flatnonzero(actual.any(0))
+        ]
         return {
-            "macro_f1": float(f1_score(actual, found, average="macro", zero_division=0)),
-            "micro_f1": float(f1_score(actual, found, average="micro", zero_division=0)),
-            "mean_average_precision": float(np.mean(precisions)) if occurring.any() else 0.0,
-            "subset_accuracy": float((actual == found).all(1).mean()),
+            "macro_f1": _mean(2 * hits[named > 0] / named[named > 0]),
+            "micro_f1": float(2 * hits.sum() / max(1, named.sum())),
+            "mean_average_precision": _mean(precisions),
+            "subset_accuracy": _mean((actual == found).all(1)),
         }
 
     def spelt(self, outputs: np.ndarray, data: MultimodalData) -> tuple[list[str], list[str]]:
         labels = data.labels_of(self.key)
-        return [self._names(row == 1) for row in labels], [self._names(row > 0) for row in outputs]
+        known = self.has_label(labels)
+        spelt = [
+            self._names(row == 1) if has else "" for row, has in zip(labels, known, strict=True)
+        ]
+        return spelt, [self._names(row > 0) for row in outputs]
 
     def _names(self, chosen: np.ndarray) -> str:
         names = [self.label_names[index] for index in np.flatnonzero(chosen)]
@@ -96,3 +104,7 @@ class Multilabel(Task):
 
     def probabilities(self, outputs: np.ndarray) -> np.ndarray:
         return (1.0 / (1.0 + np.exp(-outputs.astype(np.float64)))).astype(np.float32)
+
+
+def _mean(values: Sequence[float] | np.ndarray) -> float:
+    return float(np.mean(values)) if len(values) else 0.0

@@ -9,8 +9,9 @@ from fuseline.tasks.base import Cells
 
 
 def numbers(cells: Cells) -> np.ndarray:
-    """(N,) float32, not a number where there is no cell."""
-    return np.array([np.nan if cell is None else float(cell) for cell in cells.values], np.float32)
+    """(N,) float64, not a number where there is no cell: float32 would round a time in seconds to
+    minutes."""
+    return np.array([np.nan if cell is None else float(cell) for cell in cells.values], np.float64)
 
 
 def training_numbers(cells: Cells) -> np.ndarray:
@@ -19,7 +20,7 @@ def training_numbers(cells: Cells) -> np.ndarray:
     Raises:
         ContractError: they do not differ.
     """
-    values = numbers(cells)[cells.data.splits == "train"].astype(np.float64)
+    values = numbers(cells)[cells.data.splits == "train"]
     known = values[np.isfinite(values)]
     if len(np.unique(known)) < 2:
         raise ContractError(

@@ -84,7 +84,11 @@ class Ranking(Task):
         }
 
     def spelt(self, outputs: np.ndarray, data: MultimodalData) -> tuple[list[str], list[str]]:
-        return [f"{y:g}" for y in data.labels_of(self.key)], [f"{y:.6g}" for y in outputs]
+        labels = data.labels_of(self.key)
+        spelt = [
+            f"{y:.6g}" if has else "" for y, has in zip(labels, np.isfinite(labels), strict=True)
+        ]
+        return spelt, [f"{y:.6g}" for y in outputs]
 
     def probabilities(self, outputs: np.ndarray) -> np.ndarray:
         return outputs[:, None].astype(np.float32)

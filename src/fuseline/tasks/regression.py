@@ -37,7 +37,7 @@ class Regression(Task):
         return {"kind": "pooled", "size": 1}
 
     def labels(self, cells: Cells) -> np.ndarray:
-        """(N,) float32."""
+        """(N,) float64."""
         return numbers(cells)
 
     def has_label(self, labels: np.ndarray) -> np.ndarray:
@@ -45,8 +45,9 @@ class Regression(Task):
 
     def losses(self, logits: Tensor, batch: Batch, *, smoothing: float = 0.0) -> Tensor:
         del smoothing
+        # Only a missing label makes a row worth nothing: a model that diverged must not look right.
         errors = self._errors(logits, batch)
-        return torch.where(errors.isfinite(), errors, 0.0).square()
+        return torch.where(batch[self.key].isfinite(), errors, 0.0).square()
 
     def right(self, logits: Tensor, batch: Batch) -> Tensor:
         """Within half a standard deviation of the training rows."""
@@ -55,28 +56,34 @@ class Regression(Task):
     def _errors(self, logits: Tensor, batch: Batch) -> Tensor:
         """(B,) in standard deviations."""
         wanted = (batch[self.key] - self.facts["mean"]) / self.facts["deviation"]
-        errors: Tensor = logits.squeeze(-1) - wanted
+        errors: Tensor = logits.squeeze(-1) - wanted.to(logits.dtype)
         return errors
 
     def outputs(self, logits: Tensor, batch: Batch) -> Tensor:
-        """(B,) in the target's units."""
+        """(B,) float64 in the target's units."""
         del batch
-        values: Tensor = logits.squeeze(-1) * self.facts["deviation"] + self.facts["mean"]
+        values: Tensor = logits.squeeze(-1).double() * self.facts["deviation"] + self.facts["mean"]
         return values
 
     def scores(self, outputs: np.ndarray, data: MultimodalData) -> dict[str, float]:
-        """Root mean squared and mean absolute error in the target's units, and R²."""
-        labels = data.labels_of(self.key)
-        known = np.isfinite(labels)
-        pair = labels[known], outputs[known]
+        """Root mean squared and mean absolute error in the target's units, and R², which a single
+        row does not have; zeros without rows."""
+        own = self.own_rows(data)
+        pair = data.labels_of(self.key)[own], outputs[own]
+        if not len(own):
+            return {"rmse": 0.0, "mae": 0.0, "r2": 0.0}
         return {
             "rmse": float(root_mean_squared_error(*pair)),
             "mae": float(mean_absolute_error(*pair)),
-            "r2": float(r2_score(*pair)) if known.sum() > 1 else 0.0,
+            "r2": float(r2_score(*pair)) if len(own) > 1 else 0.0,
         }
 
     def spelt(self, outputs: np.ndarray, data: MultimodalData) -> tuple[list[str], list[str]]:
-        return [f"{y:g}" for y in data.labels_of(self.key)], [f"{y:.6g}" for y in outputs]
+        labels = data.labels_of(self.key)
+        spelt = [
+            f"{y:.15g}" if has else "" for y, has in zip(labels, np.isfinite(labels), strict=True)
+        ]
+        return spelt, [f"{y:.9g}" for y in outputs]
 
     def probabilities(self, outputs: np.ndarray) -> np.ndarray:
         return outputs[:, None].astype(np.float32)

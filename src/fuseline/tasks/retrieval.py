@@ -5,6 +5,7 @@ from __future__ import annotations
 from itertools import combinations, permutations
 
 import numpy as np
+import torch
 from torch import Tensor
 
 from fuseline.dataset import MultimodalData
@@ -47,7 +48,7 @@ class Retrieval(Task):
 
     @property
     def head(self) -> Facts:
-        return {"kind": "contrastive"}
+        return {"kind": "contrastive", "modalities": self.facts["modalities"]}
 
     def labels(self, cells: Cells) -> np.ndarray:
         """(N,) bool: rows with two modalities or more."""
@@ -76,6 +77,7 @@ class Retrieval(Task):
         """Every modality of the row is nearest to the row's own others, within the batch."""
         allowed, present = mismatched(batch), presence(batch)
         right = batch[self.key].clone()
+        asked = torch.zeros_like(right)
         for first, second in permutations(range(logits.shape[1]), 2):
             whole = self._whole(present, first, second)
             pair = logits[whole]
@@ -84,7 +86,9 @@ class Retrieval(Task):
             )
             own = (pair[:, first] * pair[:, second]).sum(-1)
             right[whole] &= own > others.amax(1) if len(pair) else True
-        return right
+            asked |= whole
+        # Modality dropout may have left a row nothing to find.
+        return right & asked
 
     def _whole(self, present: dict[str, Tensor], first: int, second: int) -> Tensor:
         names = self.facts["modalities"]
@@ -92,12 +96,14 @@ class Retrieval(Task):
 
     def scores(self, outputs: np.ndarray, data: MultimodalData) -> dict[str, float]:
         """By direction (`text_to_image`) the share of queries with a match among the k nearest, and
-        the median rank of the nearest match; `recall_at_1` is the mean over directions.
+        the median rank of the nearest match; `recall_at_1` is the mean over the directions that any
+        row has.
 
         A match is any row of the query's group; ties count against the model.
         """
         names = self.facts["modalities"]
         figures: dict[str, float] = {}
+        firsts = []
         for first, second in permutations(range(len(names)), 2):
             rows = np.flatnonzero(data.present(names[first]) & data.present(names[second]))
             ranks = _ranks(outputs[rows, first], outputs[rows, second], data.groups[rows])
@@ -106,8 +112,8 @@ class Retrieval(Task):
             for cut in CUTS:
                 figures[f"{way}_recall_at_{cut}"] = float((ranks <= cut).mean()) if found else 0.0
             figures[f"{way}_median_rank"] = float(np.median(ranks)) if found else 0.0
-        firsts = [value for name, value in figures.items() if name.endswith("_recall_at_1")]
-        return {"recall_at_1": float(np.mean(firsts))} | figures
+            firsts += [figures[f"{way}_recall_at_1"]] if found else []
+        return {"recall_at_1": float(np.mean(firsts)) if firsts else 0.0} | figures
 
 
 def _ranks(queries: np.ndarray, candidates: np.ndarray, groups: np.ndarray) -> np.ndarray:

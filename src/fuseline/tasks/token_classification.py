@@ -8,6 +8,7 @@ from itertools import pairwise
 
 import numpy as np
 from seqeval.metrics import classification_report, f1_score, precision_score, recall_score
+from seqeval.metrics.sequence_labeling import get_entities
 from torch import Tensor
 from torch.nn import functional
 
@@ -35,6 +36,11 @@ class TokenClassification(Task):
     @classmethod
     def learn(cls, cells: Cells) -> Facts:
         """`labels`, the tags in order."""
+        if not cells.data.text_mask.any():
+            raise ContractError(
+                "finetune.tasks: token_classification tags the words of texts, but no row has one."
+                " Add text to base.modalities."
+            )
         names = sorted({tag for value in cells.known for tag in value.split()})
         if len(names) < 2:
             raise ContractError(
@@ -107,10 +113,14 @@ class TokenClassification(Task):
         return _fitted(logits.argmax(-1), batch[self.key].shape[1])
 
     def scores(self, outputs: np.ndarray, data: MultimodalData) -> dict[str, float]:
-        """Precision, recall and F1 of entities, and the share of words with the right tag."""
+        """Precision, recall and F1 of entities, and the share of words with the right tag; zeros
+        without words."""
         actual, found = self._tags(outputs, data)
         labels = data.labels_of(self.key)
         asked = labels != NO_LABEL
+        if not asked.any():
+            names = ("entity_f1", "entity_precision", "entity_recall", "word_accuracy")
+            return dict.fromkeys(names, 0.0)
         return {
             "entity_f1": float(f1_score(actual, found, zero_division=0)),
             "entity_precision": float(precision_score(actual, found, zero_division=0)),
@@ -119,8 +129,11 @@ class TokenClassification(Task):
         }
 
     def report(self, outputs: np.ndarray, data: MultimodalData) -> str:
-        """seqeval's report by entity type."""
-        return str(classification_report(*self._tags(outputs, data), zero_division=0))
+        """seqeval's report by entity type; the scores where there is no entity, which it cannot."""
+        tags = self._tags(outputs, data)
+        if not any(get_entities(side) for side in tags):
+            return super().report(outputs, data)
+        return str(classification_report(*tags, zero_division=0))
 
     def spelt(self, outputs: np.ndarray, data: MultimodalData) -> tuple[list[str], list[str]]:
         actual, found = self._tags(outputs, data)
