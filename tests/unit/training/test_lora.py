@@ -199,7 +199,10 @@ def test_both_stages_adapt_and_leave_a_plain_model(tmp_path, stages):
         tmp_path / "pretrained", tmp_path, tmp_path, tmp_path, tmp_path / "finetuned",
         params=FinetuneParams(
             tasks=[TaskParams(kind="classification", target="label", weight=1.0)],
-            generation=DecoderParams(num_layers=1, num_heads=1, max_length_tokens=8),
+            generation=DecoderParams(
+                num_layers=1, num_heads=1, max_length_tokens=8, controls=[], control_dropout=0.0,
+                refusals={},
+            ),
             freezing=LORA, modality_dropout=0.0, label_smoothing=0.0, classifier_dropout=0.0,
             unimodal_weight=0.5, training=training(num_epochs=2),
         ),
