@@ -86,7 +86,7 @@ def cells(kind: str, count: int = 24, **changes: object) -> Cells:
 
 def entry(kind: str, found: Cells, name: str = "it", key: str = LABELS) -> dict[str, Any]:
     """As `learn_tasks` makes it."""
-    facts = TASKS[kind].learn(found) | TASKS[kind].settings(params())
+    facts = TASKS[kind].learn(found) | TASKS[kind].settings(params(), found)
     head = TASKS[kind](name, facts, key).head
     return {
         "name": name, "kind": kind, "target": name, "weight": 1.0, "head": head, "facts": facts,

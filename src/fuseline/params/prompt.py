@@ -86,6 +86,7 @@ class FewShotTrainingParams(Section):
     warmup_share: Share
     weight_decay: NonNegative
     max_grad_norm: Positive
+    unimodal_weight: NonNegative
 
 
 class PromptParams(Section):

@@ -11,6 +11,7 @@ from torch import Tensor
 from fuseline.model import FuselineForTasks
 from fuseline.model.creation import create_model
 from fuseline.model.prediction import predict_logits
+from fuseline.objectives.supervised import Supervised
 from fuseline.params.pretrain import ModelParams
 from fuseline.params.prompt import PromptParams
 from fuseline.prompting.base import Material, above_zero
@@ -21,8 +22,8 @@ EVALUATION_BATCH = 256
 
 
 class Head:
-    """Fine-tunes the pre-trained weights, all but the word embeddings, by the task's plain loss:
-    without the modality dropout and the label smoothing of `finetune`."""
+    """Fine-tunes the pre-trained weights, all but the word embeddings, by the loss of `finetune`
+    without its modality dropout and label smoothing."""
 
     variants: ClassVar[tuple[str, ...]] = ("head",)
 
@@ -31,7 +32,7 @@ class Head:
         self.start = self._backbone(material).fuseline.state_dict()
         config = type(material.model.config).from_dict(material.model.config.to_dict())
         config.tasks = [material.task]
-        (self.task,) = build_tasks(config.tasks)
+        self.tasks = build_tasks(config.tasks)
         self.model: Any = FuselineForTasks(config)
         open_for_training(self.model)
 
@@ -49,11 +50,14 @@ class Head:
 
     def scores(self, rows: np.ndarray, seed: int) -> dict[str, np.ndarray]:
         self._reset()
-        material, task = self.material, self.task
+        material = self.material
+        weight = material.params.training.unimodal_weight
+        objective = Supervised(
+            self.tasks, [1.0], modality_dropout=0.0, label_smoothing=0.0, unimodal_weight=weight
+        )
 
         def loss_of(rows: np.ndarray) -> Tensor:
-            batch = material.data.batch(rows)
-            return task.losses(self.model(**batch).logits, batch).mean()
+            return objective(self.model, material.data.batch(rows)).loss
 
         fit(
             self.model,

@@ -114,7 +114,7 @@ def test_pretrained_heads_are_dropped_and_the_backbone_kept(tmp_path):
 def test_a_head_that_began_in_pretraining_is_saved_under_its_own_name(tmp_path):
     entry = {
         "name": "retrieval", "kind": "retrieval", "target": None, "weight": 1.0,
-        "head": {"kind": "contrastive"}, "facts": {"modalities": ["text", "image"]},
+        "head": {"kind": "contrastive", "modalities": ["text", "image"]}, "facts": {},
     }  # fmt: skip
     start = pretrainer()
     start.save_pretrained(tmp_path / "pretrained")

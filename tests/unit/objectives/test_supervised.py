@@ -25,7 +25,7 @@ MULTILABEL = pooled("multilabel", 2, labels=["odd", "large"])
 RANKING = pooled("ranking", 1, low=0.0, high=5.0)
 OTHER_HEADS = [
     {"kind": "tokens", "size": 3},
-    {"kind": "contrastive"},
+    {"kind": "contrastive", "modalities": ["text", "image"]},
     {
         "kind": "decoder", "key": "labels", "vocab_size": 50, "num_layers": 1, "num_heads": 2,
         "max_length_tokens": 8,

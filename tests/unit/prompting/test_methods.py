@@ -134,7 +134,10 @@ def test_a_head_trains_all_but_word_embeddings_from_the_same_start(tiny):
     head.scores(np.arange(6), 0)
     changed = moved(before, head.model)
     assert any(name.startswith("heads.0.classifier") for name in changed)
+    assert any(name.startswith("heads.0.experts") for name in changed)
     assert any(".text_encoder.encoder." in name for name in changed)
     assert not any("word_embeddings" in name for name in changed)
     head._reset()
-    assert moved(before, head.model) <= {"heads.0.classifier.weight"}
+    assert {name.partition(".0.")[2] for name in moved(before, head.model)} == {
+        "classifier.weight", "experts.layers.image.weight", "experts.layers.text.weight"
+    }  # fmt: skip
