@@ -110,6 +110,7 @@ class TokenClassification(Task):
         return ((logits.argmax(-1) == labels) | ~asked).all(1) & asked.any(1)
 
     def outputs(self, logits: Tensor, batch: Batch) -> Tensor:
+        """`NO_LABEL` beyond the batch's tokens, which counts as a wrong tag that is no entity."""
         return _fitted(logits.argmax(-1), batch[self.key].shape[1])
 
     def scores(self, outputs: np.ndarray, data: MultimodalData) -> dict[str, float]:
@@ -142,7 +143,9 @@ class TokenClassification(Task):
     def _tags(
         self, outputs: np.ndarray, data: MultimodalData
     ) -> tuple[list[list[str]], list[list[str]]]:
-        labels, names = data.labels_of(self.key), np.array(self.label_names)
+        labels, names = data.labels_of(self.key), np.array([*self.label_names, OUTSIDE])
+        # Where a row was given a text shorter than its labels, the model said nothing.
+        outputs = np.where(outputs == NO_LABEL, len(self.label_names), outputs)
         asked = labels != NO_LABEL
         rows = range(len(labels))
         return (

@@ -11,9 +11,11 @@ from transformers import PreTrainedTokenizerFast
 
 from fuseline.dataset import NO_LABEL
 from fuseline.errors import ContractError
+from fuseline.evaluation.ablation import modality_ablation
 from fuseline.tasks.base import Cells
+from fuseline.tasks.prediction import predict
 from fuseline.tasks.token_classification import TokenClassification, first_tokens
-from tests.made_tasks import cells, tokenizer
+from tests.made_tasks import cells, made, tokenizer
 from tests.tiny import rows
 
 NAMES = ["B-X", "B-Y", "I-X", "O"]
@@ -205,3 +207,31 @@ def test_right_is_every_word_of_the_row():
     logits = torch.nn.functional.one_hot(torch.tensor([[O, X, O], [O, X, O], [O, O, O]]), 4)
     labels = torch.tensor([[NO, X, NO], [NO, X, Y], [NO, NO, NO]])
     assert task().right(logits.float(), {"labels": labels}).tolist() == [True, False, False]
+
+
+def test_another_rows_shorter_text_leaves_words_without_a_tag():
+    """As the ablation does, which takes texts from other rows while the labels stay."""
+    tags, data, model = made("token_classification")
+    own = data.take(tags.own_rows(data))
+    seen = []
+
+    def score(changed):
+        (found,) = predict(model, [tags], changed, 8)
+        seen.append(bool((found.outputs == NO)[changed.labels != NO].any()))
+        return tags.scores(found.outputs, changed)
+
+    found = modality_ablation(score, own, ["text", "image"], seed=0)
+    assert any(seen)
+    assert 0.0 <= found["shuffled"]["by_modality"]["text"]["word_accuracy"] < 1.0
+
+
+@pytest.mark.parametrize("names", [NAMES, NAMES[:3]])
+def test_no_tag_is_a_wrong_one_and_no_entity(names):
+    """Also where the model knows no tag for what is outside."""
+    tags = TokenClassification("tags", {"labels": names})
+    data = labelled([[X, IX, Y]])
+    outputs = np.array([[X, IX, NO]])
+    found = tags.scores(outputs, data)
+    assert (found["entity_precision"], found["entity_recall"]) == (1.0, 0.5)
+    assert found["word_accuracy"] == pytest.approx(2 / 3)
+    assert tags.spelt(outputs, data) == (["B-X I-X B-Y"], ["B-X I-X O"])
