@@ -59,13 +59,18 @@ class Development:
     def __call__(self, model: Any) -> dict[str, float]:
         found = predict(model, self.tasks, self.data, EVALUATION_BATCH, self.precision)
         print("\n" + self.tasks[0].report(found[0].outputs, found[0].data))
-        figures: dict[str, float] = {}
-        for index, (task, one) in enumerate(zip(self.tasks, found, strict=True)):
-            prefix = f"{task.name}_" if index else ""
-            scores = task.scores(one.outputs, one.data)
-            scores |= {"loss": float(one.losses.mean()) if len(one.data) else 0.0}
-            figures |= {f"{prefix}{name}": value for name, value in scores.items()}
-        return figures | {"right": float(found[0].right.mean())}
+        first, *others = [
+            task.scores(one.outputs, one.data)
+            | {"loss": float(one.losses.mean()) if len(one.data) else 0.0}
+            for task, one in zip(self.tasks, found, strict=True)
+        ]
+        further = {
+            f"{task.name}_{name}": value
+            for task, scores in zip(self.tasks[1:], others, strict=True)
+            for name, value in scores.items()
+        }
+        # A further task's name may make its figure's name one of the first's.
+        return further | first | {"right": float(found[0].right.mean())}
 
 
 def selection_of(task: Task) -> Selection:
