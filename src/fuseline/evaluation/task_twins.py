@@ -19,8 +19,10 @@ Fit = Callable[[np.ndarray, np.ndarray, np.ndarray, float], np.ndarray]
 
 
 def _ridge(inputs: np.ndarray, labels: np.ndarray, fitted: np.ndarray, c: float) -> np.ndarray:
-    model = Ridge(alpha=1.0 / c).fit(inputs[fitted], labels[fitted])
-    return np.asarray(model.predict(inputs), dtype=np.float32)
+    # Of float32 inputs it would round the labels too, which may be large: years, seconds, prices.
+    exact = inputs.astype(np.float64)
+    model = Ridge(alpha=1.0 / c).fit(exact[fitted], labels[fitted])
+    return np.asarray(model.predict(exact))
 
 
 def _one_for_each(

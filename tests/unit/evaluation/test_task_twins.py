@@ -48,6 +48,14 @@ def test_it_learns_what_its_features_hold(make_data, kind):
         assert image > 2.0
 
 
+def test_large_numbers_are_not_rounded(make_data):
+    """Seconds since 1970: float32 knows every 128th of them."""
+    _, labels, texts = made("regression")
+    small = twins(make_data, "regression", labels, texts)
+    large = twins(make_data, "regression", labels + 1.7e9, texts)
+    assert large["twin"]["rmse"] == pytest.approx(small["twin"]["rmse"], rel=1e-3)
+
+
 @pytest.mark.parametrize("kind", sorted(set(TASKS) - set(FITS)))
 def test_other_tasks_have_none(make_data, kind):
     assert task_twins(TASKS[kind]("it", FACTS), make_data(), {}, BOTH) == {}
