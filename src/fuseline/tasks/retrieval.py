@@ -74,20 +74,20 @@ class Retrieval(Task):
         return total / pairs.clamp_min(1)
 
     def right(self, logits: Tensor, batch: Batch) -> Tensor:
-        """Every modality of the row is nearest to the row's own others, within the batch."""
+        """Every modality of the row is nearest to the row's own others, within the batch; a row
+        without any negative there is not right."""
         allowed, present = mismatched(batch), presence(batch)
         right = batch[self.key].clone()
         asked = torch.zeros_like(right)
         for first, second in permutations(range(logits.shape[1]), 2):
             whole = self._whole(present, first, second)
             pair = logits[whole]
-            others = (pair[:, first] @ pair[:, second].T).masked_fill(
-                ~allowed[whole][:, whole], float("-inf")
-            )
+            negatives = allowed[whole][:, whole]
+            others = (pair[:, first] @ pair[:, second].T).masked_fill(~negatives, float("-inf"))
             own = (pair[:, first] * pair[:, second]).sum(-1)
             right[whole] &= own > others.amax(1) if len(pair) else True
-            asked |= whole
-        # Modality dropout may have left a row nothing to find.
+            asked[whole] |= negatives.any(1)
+        # Modality dropout may have left a row nothing to find, and the batch nothing to confuse.
         return right & asked
 
     def _whole(self, present: dict[str, Tensor], first: int, second: int) -> Tensor:

@@ -171,3 +171,10 @@ def test_the_head_has_the_vectors_of_the_facts_alone():
     logits = model(**found.data.batch(np.arange(24))).logits
     assert logits.shape[1] == 2
     assert list(model.heads[0].contrastive_heads) == ["audio", "image"]
+
+
+def test_a_row_without_any_negative_is_not_right():
+    """Alone, or among its own group, it was asked nothing."""
+    logits = torch.from_numpy(outputs(np.eye(3))).float()
+    assert task().right(logits, batch((7, 7, 7))).tolist() == [False] * 3
+    assert task().right(logits, batch((7, 7, 2))).tolist() == [True] * 3
