@@ -155,9 +155,14 @@ def check_target(kind: type[Task], target: str | None, found: dict[str, Any], wh
         where: the task's key in the params, for the message.
 
     Raises:
-        ConfigError: no such target, or one of another kind.
+        ConfigError: no such target, one of another kind, or one for a kind that needs none.
     """
     if not kind.target_kinds:
+        if target is not None:
+            raise ConfigError(
+                f"{where}.target: {kind.kind} learns no target; expected null, found '{target}'."
+                " Set it to null."
+            )
         return
     if target not in found:
         raise ConfigError(

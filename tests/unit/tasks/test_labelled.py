@@ -124,6 +124,11 @@ def test_targets_are_no_inputs(table):
             r"^finetune\.tasks\[0\]: regression learns targets of kind number, but 'label' is of"
             r" kind category\. Choose another task or target\.$",
         ),
+        (
+            ("retrieval", "stars"),
+            r"^finetune\.tasks\[0\]\.target: retrieval learns no target; expected null, found"
+            r" 'stars'\. Set it to null\.$",
+        ),
         (("multilabel", "caption"), r"kind categories, but 'caption' is of kind text"),
         (("token_classification", "parts"), r"kind tags, but 'parts' is of kind categories"),
     ],
