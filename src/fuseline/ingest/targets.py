@@ -21,7 +21,9 @@ SHOWN = 60
 QUOTED_LIST = re.compile(r"\[\s*['\"]")
 
 
-def check_target(name: str, kind: TargetKind, cell: str, text: str | None) -> str:
+def check_target(
+    name: str, kind: TargetKind, cell: str, text: str | None, *, masked: bool = False
+) -> str:
     """The cell in the spelling of the examples table.
 
     `categories` come as `a|b` or a JSON list and become a JSON list, sorted, each once; `number`
@@ -33,10 +35,13 @@ def check_target(name: str, kind: TargetKind, cell: str, text: str | None) -> st
         kind: what the column holds.
         cell: not empty, on one line but for `text`.
         text: the row's text as it will be kept, whose words `tags` name one by one.
+        masked: whether personal data in that text was masked, for the message.
 
     Raises:
         Refusal: `malformed_target`.
     """
+    if kind == "tags":
+        return _tags(name, cell, text, masked)
     return _CHECKS[kind](name, cell, text)
 
 
@@ -71,12 +76,15 @@ def _number(name: str, cell: str, text: str | None) -> str:
     return repr(value)
 
 
-def _tags(name: str, cell: str, text: str | None) -> str:
+def _tags(name: str, cell: str, text: str | None, masked: bool) -> str:
     tags = [clean_label(tag)[0] for tag in _entries(name, cell, cell.split())]
     words = (text or "").split()
     if len(tags) != len(words):
+        why = "; personal data in the text was masked, so that tags may no longer fit its words"
         raise _malformed(
-            name, f"expected a tag for each of the text's {len(words)} words, found {len(tags)}"
+            name,
+            f"expected a tag for each of the text's {len(words)} words, found {len(tags)}"
+            f"{why if masked else ''}",
         )
     if any(not tag or " " in tag for tag in tags):
         raise _malformed(name, "expected tags without spaces, found one that is empty or has some")
@@ -110,6 +118,5 @@ _CHECKS: dict[TargetKind, Callable[[str, str, str | None], str]] = {
     "category": _category,
     "categories": _categories,
     "number": _number,
-    "tags": _tags,
     "text": _text,
 }

@@ -31,6 +31,7 @@ class _Notes:
     changes: list[str] = field(default_factory=list)
     findings: list[str] = field(default_factory=list)
     fingerprints: dict[str, bytes] = field(default_factory=dict)
+    masked_text: bool = False
 
     def changed(self, name: str, changes: list[str]) -> None:
         for change in changes:
@@ -130,6 +131,7 @@ class Validator:
         notes.changed(name, changes)
         screened = self._screen.screen(text)
         notes.changed(name, screened.changes)
+        notes.masked_text |= name == "text" and bool(screened.changes)
         notes.found(name, [*screened.findings, *find_markup(text)])
         return screened.text
 
@@ -216,7 +218,7 @@ class Validator:
                 else self._tidy("targets", cell, notes)
             )
             if tidy is not None:
-                checked[name] = check_target(name, kind, tidy, text)
+                checked[name] = check_target(name, kind, tidy, text, masked=notes.masked_text)
         return checked or None
 
     def _cell(self, name: str, cell: str | None, notes: _Notes) -> str | None:

@@ -231,6 +231,22 @@ def test_inputs_do_not_gain_a_target(validator: Validator) -> None:
     assert "41" not in json.dumps(others)
 
 
+def test_a_refusal_for_tags_says_that_the_text_was_masked(validator: Validator) -> None:
+    """Else a person would count the words that they gave, and find nothing wrong."""
+    text = "call +1 (212) 555-0123 now"
+    kept = validator.keep(row({"tags": "O B-x O"}, text=text)).record
+    assert kept["text"] == "call [PHONE] now"
+    with pytest.raises(Refusal) as refusal:
+        validator.keep(row({"tags": "O B-x I-x I-x O"}, text=text, example_id="s"))
+    assert refusal.value.detail == (
+        "column 'tags': expected a tag for each of the text's 3 words, found 5; personal data in"
+        " the text was masked, so that tags may no longer fit its words."
+    )
+    with pytest.raises(Refusal) as refusal:
+        validator.keep(row({"tags": "O", "caption": "a@b.example"}, example_id="t"))
+    assert "masked" not in refusal.value.detail
+
+
 def columns(**changes: Any) -> dict[str, Any]:
     given: dict[str, Any] = {"text": "text", "image": None, "label": None, "targets": KINDS}
     return given | changes
