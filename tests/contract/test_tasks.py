@@ -3,22 +3,33 @@
 import json
 import math
 from dataclasses import replace
+from unittest.mock import Mock
 
 import numpy as np
 import pytest
 import torch
 
+from fuseline.attacks import build_attack
 from fuseline.dataset import NO_LABEL
 from fuseline.errors import ContractError
+from fuseline.evaluation.target import Audit, Target, goal_of
 from fuseline.model import FuselineForTasks
 from fuseline.model.heads import HEADS
+from fuseline.params.attack import AttackParams
+from fuseline.params.base import BaseParams
 from fuseline.tasks import TASKS
 from fuseline.tasks.labelled import build_tasks
 from fuseline.tasks.prediction import predict
+from fuseline.training.adversarial import _RobustDevelopment
+from fuseline.training.development import Development
 from tests.made_tasks import SMOOTHED, WORDS, cells, entry, made, perfect, wrong
 from tests.tiny import EVERY, config
 
 STAND_ALONE = [kind for kind, task in TASKS.items() if task.rows_stand_alone]
+FGM = AttackParams(
+    kind="fgm", norm="l2", epsilon={"text_embedding": 0.5}, num_steps=1, step_size=1.0,
+    random_start=False,
+)  # fmt: skip
 WITH_TARGET = [kind for kind, task in TASKS.items() if task.target_kinds]
 
 
@@ -306,6 +317,43 @@ def test_tasks_side_by_side():
     for task, one in zip(tasks, found, strict=True):
         assert len(one.outputs) == task.has_label(data.labels_of(task.key)).sum()
         assert all(math.isfinite(v) for v in task.scores(one.outputs, one.data).values())
+
+
+def attacked_target(tasks, data, model):
+    batch = data.batch(tasks[0].own_rows(data))
+    target = Target(model, batch, goal_of(tasks[0]), ["text_embedding"], "fp32", Audit())
+    climb = target.climb(build_attack(FGM), tasks[0].losses, target.start, 1.0, torch.Generator())
+    return target.fallen(climb).tolist()
+
+
+def standing(tasks, data, model):
+    base = BaseParams(seed=0, modalities=["text", "image"], num_threads=1, precision="fp32")
+    params = Mock(attack=FGM)
+    development = _RobustDevelopment(Development(tasks, data, "fp32"), params, base)
+    return development._robust_accuracy(model)
+
+
+def predicted(tasks, data, model):
+    (found,) = predict(model, tasks[:1], data, 8)
+    return found.outputs.tolist(), found.losses.tolist(), found.right.tolist()
+
+
+@pytest.mark.parametrize("ask", [predicted, attacked_target, standing])
+def test_other_tasks_texts_are_not_decoded_for_the_first(ask, monkeypatch):
+    """A decoder that is given labels computes logits over the vocabulary at each of their places;
+    nobody reads them here, and what is read does not hang on them."""
+    tasks, data, model = all_at_once()
+    decoder = model.heads[list(TASKS).index("generation")].decoder
+    widths = set()
+    decoder.register_forward_pre_hook(
+        lambda _, args, given: widths.add(given["input_ids"].shape[1]), with_kwargs=True
+    )
+    found = ask(tasks, data, model)
+    assert widths == {1}
+    for module in ("tasks.prediction", "evaluation.target", "training.adversarial"):
+        monkeypatch.setattr(f"fuseline.{module}.with_labels_of", lambda batch, _: batch)
+    assert ask(tasks, data, model) == found
+    assert max(widths) > 1
 
 
 def test_a_row_that_only_another_task_knows_teaches_that_task():

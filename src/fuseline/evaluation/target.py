@@ -12,7 +12,7 @@ from torch.nn.attention import SDPBackend, sdpa_kernel
 
 from fuseline.attacks import Attack
 from fuseline.dataset import LABELS
-from fuseline.model.prediction import Model
+from fuseline.model.prediction import Model, with_labels_of
 from fuseline.objectives.perturbation import Perturbable
 from fuseline.precision import Precision, autocast
 from fuseline.tasks import Task
@@ -85,12 +85,13 @@ class Target:
         precision: Precision,
         audit: Audit,
     ) -> None:
-        self._model, self._batch, self._spaces = model, batch, sorted(spaces)
+        self._model, self._spaces = model, sorted(spaces)
+        self._batch = with_labels_of(batch, [LABELS])
         self._goal = goal
         self._rows = len(batch[LABELS])
         self._precision: Precision = precision
         self._audit = audit
-        self._perturbable = Perturbable(model, batch, self._spaces)
+        self._perturbable = Perturbable(model, self._batch, self._spaces)
         self.masks = self._perturbable.masks()
         self.start = {
             space: zero

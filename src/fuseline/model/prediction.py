@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from typing import Any
 
 import numpy as np
 import torch
+from torch import Tensor
 
-from fuseline.dataset import PAD_MULTIPLE, MultimodalData
+from fuseline.dataset import LABELS, PAD_MULTIPLE, MultimodalData
 from fuseline.precision import Precision, autocast
 
 Model = Any
@@ -22,6 +23,12 @@ def length_batches(data: MultimodalData, rows: np.ndarray, batch_size: int) -> I
     for part in np.split(rows[order], np.flatnonzero(np.diff(widths)) + 1):
         for start in range(0, len(part), batch_size):
             yield part[start : start + batch_size]
+
+
+def with_labels_of(batch: dict[str, Tensor], keys: Collection[str]) -> dict[str, Tensor]:
+    """The batch with no labels but those under `keys`: the decoder of a task without them computes
+    the first token of each text alone."""
+    return {name: v for name, v in batch.items() if not name.endswith(LABELS) or name in keys}
 
 
 def predict_logits(

@@ -9,7 +9,7 @@ import numpy as np
 import torch
 
 from fuseline.dataset import MultimodalData
-from fuseline.model.prediction import Model, length_batches
+from fuseline.model.prediction import Model, length_batches, with_labels_of
 from fuseline.precision import Precision, autocast
 from fuseline.tasks.base import Task
 
@@ -39,9 +39,9 @@ def predict(
     on a test split, and a prediction must not hang on rounding.
     """
     parts: list[list[tuple[np.ndarray, ...]]] = [[] for _ in tasks]
-    places = []
+    places, keys = [], {task.key for task in tasks}
     for rows in length_batches(data, np.arange(len(data)), batch_size):
-        batch = data.batch(rows)
+        batch = with_labels_of(data.batch(rows), keys)
         with torch.inference_mode():
             with autocast(precision):
                 by_task = model(**batch).by_task

@@ -13,6 +13,7 @@ from fuseline.attacks import Attack, build_attack
 from fuseline.errors import ContractError
 from fuseline.model import FuselineForTasks, FuselineProcessor
 from fuseline.model.card import write_model_card
+from fuseline.model.prediction import with_labels_of
 from fuseline.objectives.adversarial import AdversarialObjective
 from fuseline.objectives.perturbation import Perturbable
 from fuseline.objectives.supervised import Supervised
@@ -155,6 +156,7 @@ class _RobustDevelopment:
         return right / len(order)
 
     def _standing(self, model: Any, attack: Attack, batch: dict[str, torch.Tensor]) -> int:
+        batch = with_labels_of(batch, [self.task.key])
         perturbable = Perturbable(model, batch, attack.spaces)
 
         def losses(deltas: dict[str, torch.Tensor]) -> torch.Tensor:
