@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import logging
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -52,14 +55,15 @@ def finetune(
     entries = learn_tasks(cells, params)
     data, tasks = with_labels(rows, cells, entries), build_tasks(entries)
     check_splits(data, tasks, examples)
-    model = FuselineForTasks.from_pretrained(
-        pretrained,
-        tasks=entries,
-        classifier_dropout=params.classifier_dropout,
-        freezing=params.freezing.model_dump(),
-        key_mapping=_pretrained_heads(entries),
-        **_class_names(data.label_names),
-    )
+    with _new_decoders():
+        model = FuselineForTasks.from_pretrained(
+            pretrained,
+            tasks=entries,
+            classifier_dropout=params.classifier_dropout,
+            freezing=params.freezing.model_dump(),
+            key_mapping=_pretrained_heads(entries),
+            **_class_names(data.label_names),
+        )
     model.start_decoders()
     weights = [entry["weight"] for entry in entries]
     selection = selection_of(tasks[0])
@@ -87,6 +91,23 @@ def finetune(
     metrics = training_metrics(history, selection) | counts
     write_model_card(model_folder, model.config, examples, metrics, params)
     return metrics, history
+
+
+@contextmanager
+def _new_decoders() -> Iterator[None]:
+    """Keep back Transformers' warning of a damaged checkpoint where a head's matrix that two layers
+    share is in none: pre-training has no decoder."""
+
+    def is_other(record: logging.LogRecord) -> bool:
+        message = record.getMessage()
+        return not ("tied weights mapping" in message and " heads." in message)
+
+    logger = logging.getLogger("transformers.modeling_utils")
+    logger.addFilter(is_other)
+    try:
+        yield
+    finally:
+        logger.removeFilter(is_other)
 
 
 def _pretrained_heads(entries: list[dict[str, Any]]) -> dict[str, str]:
