@@ -346,7 +346,7 @@ def test_other_tasks_texts_are_not_decoded_for_the_first(ask, monkeypatch):
     decoder = model.heads[list(TASKS).index("generation")].decoder
     widths = set()
     decoder.register_forward_pre_hook(
-        lambda _, args, given: widths.add(given["input_ids"].shape[1]), with_kwargs=True
+        lambda _, __, given: widths.add(given["input_ids"].shape[1]), with_kwargs=True
     )
     found = ask(tasks, data, model)
     assert widths == {1}
