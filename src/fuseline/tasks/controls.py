@@ -136,7 +136,7 @@ class Language(Control):
             for lang, known in self._likelihoods.items()
         }
         told = {lang: math.fsum(found) for lang, found in sums.items() if found}
-        return max(told, key=lambda lang: told[lang], default=None)
+        return max(sorted(told), key=lambda lang: told[lang], default=None)
 
 
 class Length(Control):

@@ -58,7 +58,9 @@ class Generation(Task):
         found = _references(cells)
         references = [one for row in training if (one := found[row]) is not None]
         controls = {
-            name: CONTROLS[name].learn(references, asked, cells.where) for name in asked.controls
+            # A model's configuration is saved with its keys sorted; tokens count in that order.
+            name: CONTROLS[name].learn(references, asked, cells.where)
+            for name in sorted(asked.controls)
         }
         return shape | {"controls": controls, "control_dropout": asked.control_dropout}
 

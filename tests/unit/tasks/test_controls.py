@@ -7,7 +7,7 @@ import pytest
 
 from fuseline.errors import ContractError
 from fuseline.params.finetune import DecoderParams
-from fuseline.tasks.controls import CONTROLS, Reference, words
+from fuseline.tasks.controls import CONTROLS, Language, Reference, words
 
 
 def params(**changes: object) -> DecoderParams:
@@ -90,6 +90,13 @@ def test_languages_are_told_by_their_letters():
     assert not language.fits("", "en")
     assert language.of(Reference("the ant", "de")) == "de", "the row's word counts, not a guess"
     assert language.of(Reference("the ant")) is None
+
+
+def test_what_two_languages_share_is_the_first_ones_by_name_in_any_order():
+    language = control("language", ("ant", "de"), ("ant", "en"))
+    counts = dict(sorted(language.facts["counts"].items(), reverse=True))
+    assert language.told("ant") == "de"
+    assert Language(language.facts | {"counts": counts}).told("ant") == "de"
 
 
 def test_languages_of_short_real_names_are_mostly_told():
