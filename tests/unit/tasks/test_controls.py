@@ -75,6 +75,15 @@ def test_refusals_begin_with_a_phrase_of_their_class():
     assert refusal.values == ["answer", "unknown", "unsafe"]
 
 
+@pytest.mark.parametrize("kinds", [["vague", "strict"], ["strict", "vague"]])
+def test_the_longest_phrase_counts_then_the_name(kinds):
+    phrases = {"vague": ["I cannot", "sorry"], "strict": ["I cannot help", "Sorry"]}
+    refusals = {kind: phrases[kind] for kind in kinds}
+    texts = ["I cannot help you", "I cannot see it", "sorry!", "an ant"]
+    refusal = control("refusal", *texts, refusals=refusals)
+    assert [refusal.told(text) for text in texts] == ["strict", "vague", "strict", "answer"]
+
+
 def test_languages_are_told_by_their_letters():
     texts = [
         ("the old ant sleeps in the garden", "en"),
