@@ -171,7 +171,7 @@ class Style(Control):
     name = "style"
 
     def told(self, text: str) -> str | None:
-        end = text.rstrip(" \"'”’»)]")[-1:]
+        end = text.rstrip(" \"'”’“‘»」』)]")[-1:]
         if end in ("?", "？", "؟"):
             return "question"
         if end in ("!", "！"):
