@@ -153,7 +153,10 @@ def test_a_control_with_nothing_to_choose_is_refused(name, texts, found):
         ({"controls": ["length", "length"]}, "controls may name each control once"),
         ({"controls": ["refusal"]}, "refusals hold no phrase that begins one"),
         ({"refusals": {"answer": ["no"]}}, "refusals may have no class 'answer'"),
-        ({"refusals": {"unknown": ["no idea", "..."]}}, r"class 'unknown' hold the phrase '\.\.\.'"),
+        (
+            {"refusals": {"unknown": ["no idea", "..."]}},
+            r"class 'unknown' hold the phrase '\.\.\.'",
+        ),
         ({"refusals": {"unknown": [""]}}, "phrase '', which has no word"),
         ({"control_dropout": 1.0}, "less than 1"),
     ],
