@@ -131,6 +131,7 @@ class Cloze:
     """
 
     variants: ClassVar[tuple[str, ...]] = ("cloze", "cloze_calibrated")
+    needs_words: ClassVar[bool] = True
 
     def __init__(self, material: Material) -> None:
         self.material = material

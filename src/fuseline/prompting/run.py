@@ -62,6 +62,11 @@ def prompt(
     task there, and has too few labels or no test rows, is passed over for the next. Without any
     nothing is run and all figures are 0: labels in words need labels.
 
+    Methods that ask by words are left out, and their figures are 0, where the tokenizer knows
+    nothing of the own name of a label, such as one in another script: most runs never asked for
+    prompts, and those should not stop for them. Words that `prompt.label_words` gives are asked
+    for, so there the same is an error.
+
     Nothing is chosen by test rows, nor by development rows: settings are those of the params. A
     finished cell (method, shots, seed) is kept in `work`, and each starts from a seed of its own,
     so a killed run goes on where it was and ends with the same figures.
@@ -71,8 +76,8 @@ def prompt(
         classification.
 
     Raises:
-        ConfigError: a target that is not there, label words of an unknown label, or a template
-            that is too long.
+        ConfigError: a target that is not there, label words of an unknown label or of which the
+            tokenizer knows nothing, or a template that is too long.
         ContractError: the first task of all is a classification with fewer than two labels, or with
             a split without labelled rows.
     """
@@ -85,7 +90,7 @@ def prompt(
         )
         return _no_rows(params) | {"methods": _figures(params, {})}
     data, material = found_rows
-    planned = list(_plan(params, base))
+    planned = list(_plan(_taking_part(material), params))
     found: dict[tuple[str, int], list[Cell]] = {}
     methods: dict[str, PromptMethod] = {}
     for name, shots, seed in tqdm(planned, desc="prompt", unit="cell"):
@@ -104,15 +109,32 @@ def _has_classification(tasks: Sequence[TaskParams]) -> bool:
     return any(task.kind == Classification.kind for task in tasks)
 
 
-def _plan(params: PromptParams, base: BaseParams) -> Iterator[tuple[str, int, int]]:
+def _taking_part(material: Material) -> list[str]:
+    """Names of the methods that the modalities and the names of the labels allow."""
+    methods = {
+        name: lookup(METHODS, name, where="prompt.methods") for name in material.params.methods
+    }
+    able = [name for name, one in methods.items() if one.takes_part(material.base.modalities)]
+    by_words = [name for name in able if methods[name].needs_words]
+    unnamed = material.words.unnamed(material.tokenizer) if by_words else []
+    if not unnamed:
+        return able
+    shown = ", ".join(unnamed[:5]) + (", …" if len(unnamed) > 5 else "")
+    print(
+        f"prompt: labels of whose names the tokenizer knows nothing: {shown}. So"
+        f" {', '.join(by_words)} are left out and their figures are 0. Name such labels in"
+        " `prompt.label_words`."
+    )
+    return [name for name in able if name not in by_words]
+
+
+def _plan(methods: Sequence[str], params: PromptParams) -> Iterator[tuple[str, int, int]]:
     """(method, shots, seed) of all cells, one method after the other. Without shots nothing is
     drawn, so one seed says all."""
-    for name in params.methods:
-        method = lookup(METHODS, name, where="prompt.methods")
-        if method.takes_part(base.modalities):
-            for shots in method.shots(params):
-                for seed in range(params.num_seeds if shots else 1):
-                    yield name, shots, seed
+    for name in methods:
+        for shots in METHODS[name].shots(params):
+            for seed in range(params.num_seeds if shots else 1):
+                yield name, shots, seed
 
 
 def _material(

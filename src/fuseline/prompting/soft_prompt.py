@@ -31,6 +31,7 @@ class SoftPrompt:
     """
 
     variants: ClassVar[tuple[str, ...]] = ("soft_prompt",)
+    needs_words: ClassVar[bool] = True
 
     def __init__(self, material: Material) -> None:
         self.material = material

@@ -101,6 +101,41 @@ def keys(metrics):
     return {k: keys(v) for k, v in metrics.items()} if isinstance(metrics, dict) else None
 
 
+WORD_METHODS = ["cloze", "contrastive", "residual", "soft_prompt"]
+
+
+def in_another_script(label="猫"):
+    data = rows(120)
+    data.label_names[2] = label
+    return data
+
+
+def test_labels_of_another_script_leave_word_methods_out(staged, tmp_path, capsys):
+    methods = [*WORD_METHODS, "head", "probe"]
+    metrics = staged(tmp_path / "a", in_another_script(), methods=methods)
+    said = capsys.readouterr().out
+    assert (
+        "the tokenizer knows nothing: 猫. So cloze, contrastive, residual, soft_prompt are" in said
+    )
+    for name in WORD_METHODS:
+        assert all(point["seeds"] == 0 for point in metrics["methods"][name].values())
+    for name in ("head", "probe"):
+        assert all(point["seeds"] == 2 for point in metrics["methods"][name].values())
+    named = {"label_words": {"猫": ["cat", "猫"]}}
+    other = staged(tmp_path / "b", in_another_script(), methods=WORD_METHODS, **named)
+    assert other["methods"]["contrastive"]["0"]["seeds"] == 1
+    assert not capsys.readouterr().out
+
+
+def test_label_words_of_which_the_tokenizer_knows_nothing_are_refused(staged, tmp_path):
+    named = {"label_words": {"cat": ["猫", "🐈"]}}
+    message = r"label_words: expected a word of label 'cat' .* found 猫, 🐈\. Give other words"
+    with pytest.raises(ConfigError, match=message):
+        staged(tmp_path, methods=WORD_METHODS, **named)
+    metrics = staged(tmp_path, methods=["probe"], **named)
+    assert metrics["methods"]["probe"]["1"]["seeds"] == 2
+
+
 def test_text_alone_has_no_figures_of_media(staged, tmp_path):
     metrics = staged(tmp_path, modalities=("text",), methods=["contrastive"])["methods"]
     assert all(point["seeds"] == 0 for point in metrics["contrastive_media"].values())
