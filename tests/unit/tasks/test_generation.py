@@ -281,7 +281,7 @@ def test_right_tokens_have_the_highest_bleu_whatever_their_spaces():
     assert found["bleu"] == pytest.approx(100.0)
     assert found["exact_match"] == 1.0
     wrong = text_scores(list(zip(reversed(texts), references, strict=True)), spelling)
-    assert wrong["bleu"] < 20
+    assert wrong["bleu"] < 50
 
 
 def test_a_reference_with_an_unknown_token_keeps_its_words():
