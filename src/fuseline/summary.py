@@ -79,7 +79,7 @@ def _prompts(path: Path) -> list[str]:
             parts.setdefault(most, []).append(f"{name} {points[most]['accuracy']['mean']:.3f}")
     return [
         f"accuracy with {shots} rows a label: {', '.join(of)}"
-        for shots, of in sorted(parts.items())
+        for shots, of in sorted(parts.items(), key=lambda part: int(part[0]))
     ]
 
 

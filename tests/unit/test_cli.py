@@ -145,10 +145,13 @@ def test_summary_tells_of_few_shots(root: Path) -> None:
         "contrastive": {"0": point(0.5), "16": point(0.75)},
         "head": {"1": point(0.3), "16": point(0.7)},
         "cloze": {"0": point(0.0, 0), "16": point(0.0, 0)},
+        "probe": {"2": point(0.6)},
     }
     (root / "metrics" / "prompt.json").write_text(json.dumps({"methods": methods}))
-    expected = "accuracy with 16 rows a label: contrastive 0.750, head 0.700"
-    assert run("summary").output.splitlines()[-1] == expected
+    assert run("summary").output.splitlines()[-2:] == [
+        "accuracy with 2 rows a label: probe 0.600",
+        "accuracy with 16 rows a label: contrastive 0.750, head 0.700",
+    ]
 
 
 @pytest.mark.parametrize(

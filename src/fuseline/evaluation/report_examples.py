@@ -91,8 +91,8 @@ def _errors_and_others(
         ranked = sorted(rows, key=lambda row: (-(_error(row) or 0.0), row["example_id"]))
         half = number - number // 2
         return ranked[:half] + sorted(ranked[half:], key=_by_hash)[: number - half]
-    wrong = [row for row in rows if row["prediction"] != row["label"]]
-    right = [row for row in rows if row["prediction"] == row["label"]]
+    wrong = [row for row in rows if not _is_right(row)]
+    right = [row for row in rows if _is_right(row)]
     # By hash: neighbours in the table look alike, and a generator would tie rows to their number.
     right.sort(key=_by_hash)
     wrong.sort(key=_by_hash)
@@ -104,6 +104,15 @@ def _errors_and_others(
 
 def _by_hash(row: dict[str, Any]) -> bytes:
     return hashlib.sha256(row["example_id"].encode()).digest()
+
+
+def _is_right(row: dict[str, Any]) -> bool:
+    """Whether a prediction is its label; of texts, which come without probabilities, but for white
+    space, as `exact_match` counts them."""
+    prediction, label = row["prediction"], row["label"]
+    if row["probabilities"]:
+        return bool(prediction == label)
+    return "".join(prediction.split()) == "".join(label.split())
 
 
 def _error(row: dict[str, Any]) -> float | None:
@@ -123,6 +132,6 @@ def _guess(model: str, row: dict[str, Any], are_sure: bool) -> Guess:
         model=model,
         prediction=row["prediction"],
         confidence=max(row["probabilities"]) if are_sure else None,
-        right=row["prediction"] == row["label"] if error is None else None,
+        right=_is_right(row) if error is None else None,
         error=error,
     )

@@ -21,11 +21,12 @@ class ControlTokens:
     any, others count the control's values from 1.
 
     Args:
-        values: known ones, by control.
+        values: known ones, by control; controls count in the order of their names, whatever order
+            a saved configuration gives them.
     """
 
     def __init__(self, values: Mapping[str, Sequence[str]]) -> None:
-        self.values = {name: list(known) for name, known in values.items()}
+        self.values = {name: list(known) for name, known in sorted(values.items())}
 
     def __len__(self) -> int:
         return len(self.values)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from typing import Annotated, Literal
 
 from pydantic import Field, field_validator, model_validator
@@ -79,6 +80,14 @@ class DecoderParams(Section):
                 "controls name refusal, but refusals hold no phrase that begins one:"
                 " give some, as in {unknown: [i do not know]}"
             )
+        for kind, phrases in self.refusals.items():
+            for phrase in phrases:
+                # It would begin every text.
+                if not re.search(r"\w", phrase):
+                    raise ValueError(
+                        f"refusals of class '{kind}' hold the phrase '{phrase}', which has no"
+                        " word: give words that such texts begin with"
+                    )
         if ANSWER in self.refusals:
             raise ValueError(
                 f"refusals may have no class '{ANSWER}': texts that refuse nothing are"

@@ -76,8 +76,8 @@ class SoftPromptParams(Section):
 
 
 class FewShotTrainingParams(Section):
-    """Of what is trained as a whole: `num_steps` steps, or one pass over the rows where that takes
-    more; the last weights are kept."""
+    """Of what is trained as a whole: `num_steps` steps, or the full batches of one pass over
+    the rows where these are more; the last weights are kept."""
 
     num_steps: Count
     batch_size: Count

@@ -63,9 +63,11 @@ class PromptMethod(Protocol):
 
     Attributes:
         variants: names of the scorings that it gives.
+        needs_words: whether it knows labels by their words.
     """
 
     variants: ClassVar[tuple[str, ...]]
+    needs_words: ClassVar[bool]
 
     def __init__(self, material: Material) -> None: ...
 

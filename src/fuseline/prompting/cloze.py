@@ -15,7 +15,7 @@ import torch
 from torch import Tensor
 from torch.nn import functional
 
-from fuseline.dataset import PAD_MULTIPLE, MultimodalData, pad
+from fuseline.dataset import MultimodalData, pad
 from fuseline.errors import ConfigError
 from fuseline.model.prediction import length_batches
 from fuseline.params.prompt import PromptParams
@@ -23,10 +23,10 @@ from fuseline.precision import autocast
 from fuseline.prompting.base import Material
 from fuseline.prompting.calibration import calibrate
 from fuseline.prompting.fitting import fit, open_for_training
+from fuseline.prompting.vectors import longest_text
 from fuseline.prompting.words import plain_ids
 
 BATCH = 64
-LONGEST = 512
 
 
 class Verbaliser:
@@ -83,9 +83,7 @@ class ClozeInput:
 
     def __init__(self, model: Any, tokenizer: Any, template: str, num_masks: int) -> None:
         self.special = model.config.special_tokens
-        positions = model.config.text_config.get("max_position_embeddings", LONGEST)
-        # RoBERTa's first two are never used; a batch is padded up to the multiple.
-        longest = (min(positions, LONGEST) - 2) // PAD_MULTIPLE * PAD_MULTIPLE
+        longest = longest_text(model)
         parts = template.replace("{label}", "{text}").split("{text}")
         text_first = template.index("{text}") < template.index("{label}")
         ids = [plain_ids(tokenizer, part) for part in parts]
@@ -99,7 +97,8 @@ class ClozeInput:
         if self.room < 0:
             raise ConfigError(
                 f"prompt.cloze.template: {longest - self.room} tokens with its masks, but the text"
-                f" encoder reads {longest}. Shorten it."
+                f" encoder reads {longest}. Shorten it, or name long labels by shorter"
+                " `prompt.label_words`."
             )
 
     def batch(self, data: MultimodalData, rows: np.ndarray) -> dict[str, Tensor]:
@@ -132,6 +131,7 @@ class Cloze:
     """
 
     variants: ClassVar[tuple[str, ...]] = ("cloze", "cloze_calibrated")
+    needs_words: ClassVar[bool] = True
 
     def __init__(self, material: Material) -> None:
         self.material = material

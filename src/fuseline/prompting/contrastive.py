@@ -25,6 +25,7 @@ class ClassPrompts:
     """
 
     variants: ClassVar[tuple[str, ...]] = ("contrastive", "contrastive_text", "contrastive_media")
+    needs_words: ClassVar[bool] = True
 
     def __init__(self, material: Material) -> None:
         self.material = material

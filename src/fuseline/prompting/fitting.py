@@ -79,8 +79,9 @@ def fit(
 
 
 def num_steps(num_rows: int, params: FewShotTrainingParams) -> int:
-    """Those of the params, or one pass over the rows where that takes more: with many labels the
-    shots outgrow a fixed number of batches, and their rivals see all of them."""
+    """Those of the params, or the full batches of one pass over the rows where these are more:
+    with many labels the shots outgrow a fixed number of batches, and their rivals see all of them.
+    Of such a pass fewer rows than a batch are left out."""
     return max(params.num_steps, num_rows // params.batch_size)
 
 

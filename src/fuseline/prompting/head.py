@@ -26,6 +26,7 @@ class Head:
     without its modality dropout and label smoothing."""
 
     variants: ClassVar[tuple[str, ...]] = ("head",)
+    needs_words: ClassVar[bool] = False
 
     def __init__(self, material: Material) -> None:
         self.material = material

@@ -24,6 +24,7 @@ class Probe:
     """Sees the unit vectors of all modalities side by side, zeros for absent ones."""
 
     variants: ClassVar[tuple[str, ...]] = ("probe",)
+    needs_words: ClassVar[bool] = False
 
     def __init__(self, material: Material) -> None:
         self.material = material

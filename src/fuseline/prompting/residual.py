@@ -25,6 +25,7 @@ class Residual:
     """
 
     variants: ClassVar[tuple[str, ...]] = ("residual",)
+    needs_words: ClassVar[bool] = True
 
     def __init__(self, material: Material) -> None:
         self.material = material

@@ -58,8 +58,14 @@ def prompt(
 ) -> dict[str, Any]:
     """Run every method on every draw of shots and score it on the test split.
 
-    What is learnt is the first classification among the tasks of fine-tuning. Without one nothing
-    is run and all figures are 0: labels in words need labels.
+    What is learnt is the first classification among the tasks of fine-tuning; one that is a further
+    task there, and has too few labels or no test rows, is passed over for the next. Without any
+    nothing is run and all figures are 0: labels in words need labels.
+
+    Methods that ask by words are left out, and their figures are 0, where the tokenizer knows
+    nothing of the own name of a label, such as one in another script: most runs never asked for
+    prompts, and those should not stop for them. Words that `prompt.label_words` gives are asked
+    for, so there the same is an error.
 
     Nothing is chosen by test rows, nor by development rows: settings are those of the params. A
     finished cell (method, shots, seed) is kept in `work`, and each starts from a seed of its own,
@@ -70,20 +76,21 @@ def prompt(
         classification.
 
     Raises:
-        ConfigError: a target that is not there, label words of an unknown label, or a template
-            that is too long.
-        ContractError: fewer than two labels, or a split without labelled rows.
+        ConfigError: a target that is not there, label words of an unknown label or of which the
+            tokenizer knows nothing, or a template that is too long.
+        ContractError: the first task of all is a classification with fewer than two labels, or with
+            a split without labelled rows.
     """
     make_deterministic(base.seed, base.num_threads)
-    index = _first_classification(tasks)
-    if index is None:
+    found_rows = _material(inputs, params, tasks, base) if _has_classification(tasks) else None
+    if found_rows is None:
         print(
-            "prompt: no task of `finetune.tasks` is a classification, so there is nothing to ask"
-            " for; all figures are 0."
+            "prompt: no task of `finetune.tasks` is a classification that can be learnt and scored,"
+            " so there is nothing to ask for; all figures are 0."
         )
         return _no_rows(params) | {"methods": _figures(params, {})}
-    data, material = _material(inputs, params, tasks[index], index, base)
-    planned = list(_plan(params, base))
+    data, material = found_rows
+    planned = list(_plan(_taking_part(material), params))
     found: dict[tuple[str, int], list[Cell]] = {}
     methods: dict[str, PromptMethod] = {}
     for name, shots, seed in tqdm(planned, desc="prompt", unit="cell"):
@@ -98,50 +105,54 @@ def prompt(
     return _rows_of(data, material, base) | {"methods": _figures(params, found)}
 
 
-def _first_classification(tasks: Sequence[TaskParams]) -> int | None:
-    """Its place among the tasks."""
-    found = (index for index, task in enumerate(tasks) if task.kind == Classification.kind)
-    return next(found, None)
+def _has_classification(tasks: Sequence[TaskParams]) -> bool:
+    return any(task.kind == Classification.kind for task in tasks)
 
 
-def _plan(params: PromptParams, base: BaseParams) -> Iterator[tuple[str, int, int]]:
+def _taking_part(material: Material) -> list[str]:
+    """Names of the methods that the modalities and the names of the labels allow."""
+    methods = {
+        name: lookup(METHODS, name, where="prompt.methods") for name in material.params.methods
+    }
+    able = [name for name, one in methods.items() if one.takes_part(material.base.modalities)]
+    by_words = [name for name in able if methods[name].needs_words]
+    unnamed = material.words.unnamed(material.tokenizer) if by_words else []
+    if not unnamed:
+        return able
+    shown = ", ".join(unnamed[:5]) + (", …" if len(unnamed) > 5 else "")
+    print(
+        f"prompt: labels of whose names the tokenizer knows nothing: {shown}. So"
+        f" {', '.join(by_words)} are left out and their figures are 0. Name such labels in"
+        " `prompt.label_words`."
+    )
+    return [name for name in able if name not in by_words]
+
+
+def _plan(methods: Sequence[str], params: PromptParams) -> Iterator[tuple[str, int, int]]:
     """(method, shots, seed) of all cells, one method after the other. Without shots nothing is
     drawn, so one seed says all."""
-    for name in params.methods:
-        method = lookup(METHODS, name, where="prompt.methods")
-        if method.takes_part(base.modalities):
-            for shots in method.shots(params):
-                for seed in range(params.num_seeds if shots else 1):
-                    yield name, shots, seed
+    for name in methods:
+        for shots in METHODS[name].shots(params):
+            for seed in range(params.num_seeds if shots else 1):
+                yield name, shots, seed
 
 
 def _material(
-    inputs: PromptInputs, params: PromptParams, asked: TaskParams, index: int, base: BaseParams
-) -> tuple[MultimodalData, Material]:
-    """All labelled rows, and what the methods see of them."""
+    inputs: PromptInputs, params: PromptParams, tasks: Sequence[TaskParams], base: BaseParams
+) -> tuple[MultimodalData, Material] | None:
+    """All labelled rows, and what the methods see of them; None without anything to learn."""
     processor = FuselineProcessor.from_pretrained(inputs.pretrained)
-    model: Any = FuselineForPreTraining.from_pretrained(inputs.pretrained).eval()
-    model.requires_grad_(False)
     tokenizer = processor.tokenizer
     rows = load_data(
         inputs.tokens, inputs.features, base.modalities, pad_token_id=tokenizer.pad_token_id
     )
-    examples = Examples(inputs.examples, rows, tokenizer)
-    check_target(Classification, asked.target, examples.kinds, f"finetune.tasks[{index}]")
-    learnt = Classification(asked.name, Classification.learn(examples.cells(asked.target)))
-    task = config_entry(asked, learnt)
-    data = with_labels(rows, examples, [task])
-    if len(np.unique(data.labels[data.splits == "train"])) < 2:
-        raise ContractError(
-            f"{inputs.examples}: the train split has fewer than two labels of '{asked.name}', so"
-            " shots of it tell nothing apart. Check `ingest.split`, or add rows."
-        )
+    found = _first_classification(tasks, Examples(inputs.examples, rows, tokenizer), rows, inputs)
+    if found is None:
+        return None
+    task, data = found
+    model: Any = FuselineForPreTraining.from_pretrained(inputs.pretrained).eval()
+    model.requires_grad_(False)
     test = np.flatnonzero(data.splits == "test")
-    if not len(test):
-        raise ContractError(
-            f"{inputs.examples}: the test split has no rows with a label of '{asked.name}'."
-            " Raise `ingest.split.test` or add rows."
-        )
     if len(test) > params.max_test_rows:
         random = np.random.default_rng(base.seed)
         test = np.sort(random.choice(test, params.max_test_rows, replace=False))
@@ -157,6 +168,49 @@ def _material(
         base=base,
     )
     return data, material
+
+
+def _first_classification(
+    tasks: Sequence[TaskParams], examples: Examples, rows: MultimodalData, inputs: PromptInputs
+) -> tuple[dict[str, Any], MultimodalData] | None:
+    """Its entry of `config.tasks`, and the rows that have a label of it."""
+    for index, asked in enumerate(tasks):
+        if asked.kind != Classification.kind:
+            continue
+        check_target(Classification, asked.target, examples.kinds, f"finetune.tasks[{index}]")
+        try:
+            return _labelled(asked, examples, rows, inputs)
+        except ContractError as error:
+            # What every stage works for must be whole. A further task may have few labels: the
+            # other stages put up with that.
+            if index == 0:
+                raise
+            print(f"prompt: the task '{asked.name}' is passed over. {error}")
+    return None
+
+
+def _labelled(
+    asked: TaskParams, examples: Examples, rows: MultimodalData, inputs: PromptInputs
+) -> tuple[dict[str, Any], MultimodalData]:
+    """The task and its rows.
+
+    Raises:
+        ContractError: it cannot be learnt, or not be scored.
+    """
+    learnt = Classification(asked.name, Classification.learn(examples.cells(asked.target)))
+    task = config_entry(asked, learnt)
+    data = with_labels(rows, examples, [task])
+    if len(np.unique(data.labels[data.splits == "train"])) < 2:
+        raise ContractError(
+            f"{inputs.examples}: the train split has fewer than two labels of '{asked.name}', so"
+            " shots of it tell nothing apart. Check `ingest.split`, or add rows."
+        )
+    if not (data.splits == "test").any():
+        raise ContractError(
+            f"{inputs.examples}: the test split has no rows with a label of '{asked.name}'."
+            " Raise `ingest.split.test` or add rows."
+        )
+    return task, data
 
 
 def _pool(data: MultimodalData, params: PromptParams, base_seed: int) -> np.ndarray:

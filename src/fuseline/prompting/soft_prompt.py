@@ -16,7 +16,7 @@ from fuseline.params.prompt import PromptParams, SoftPromptParams
 from fuseline.precision import autocast
 from fuseline.prompting.base import Material, above_zero
 from fuseline.prompting.fitting import check_finite
-from fuseline.prompting.vectors import ClassVectors, class_vectors, text_vectors
+from fuseline.prompting.vectors import ClassVectors, class_vectors, longest_text, text_vectors
 from fuseline.prompting.words import plain_ids
 
 NOISE = 0.02
@@ -31,6 +31,7 @@ class SoftPrompt:
     """
 
     variants: ClassVar[tuple[str, ...]] = ("soft_prompt",)
+    needs_words: ClassVar[bool] = True
 
     def __init__(self, material: Material) -> None:
         self.material = material
@@ -73,7 +74,7 @@ class ContextPrompt(nn.Module):
     Args:
         model: pre-trained; gives the word embeddings, of D columns.
         tokenizer: of the model.
-        names: C phrases.
+        names: C phrases; what is longer than the model reads loses its tail.
         params: number of context vectors and what they start as.
 
     Attributes:
@@ -86,7 +87,8 @@ class ContextPrompt(nn.Module):
         super().__init__()
         special = model.config.special_tokens
         embeddings = model.get_input_embeddings()
-        pieces = [plain_ids(tokenizer, name) for name in names]
+        room = longest_text(model) - params.num_tokens - 2
+        pieces = [plain_ids(tokenizer, name)[:room] for name in names]
         blank = [special["pad"]] * params.num_tokens
         ids, self.attention_mask = pad(
             [np.array([special["cls"], *blank, *of, special["sep"]]) for of in pieces],

@@ -14,12 +14,13 @@ import torch
 from torch import Tensor
 from torch.nn import functional
 
-from fuseline.dataset import MultimodalData
+from fuseline.dataset import PAD_MULTIPLE, MultimodalData
 from fuseline.model.prediction import length_batches
 from fuseline.params.prompt import ClassPromptParams
 from fuseline.precision import Precision, autocast
 
 BATCH = 128
+LONGEST = 512
 
 
 @dataclass(frozen=True)
@@ -96,13 +97,27 @@ def encode_rows(model: Any, data: MultimodalData, precision: Precision) -> RowVe
     )
 
 
+def longest_text(model: Any) -> int:
+    """Tokens of the longest text that a batch of the model can hold."""
+    positions = model.config.text_config.get("max_position_embeddings", LONGEST)
+    # RoBERTa's first two are never used; a batch is padded up to the multiple.
+    return int((min(positions, LONGEST) - 2) // PAD_MULTIPLE * PAD_MULTIPLE)
+
+
 def encode_prompts(
     model: Any, tokenizer: Any, phrases: Sequence[Sequence[str]], templates: Sequence[str]
 ) -> ClassVectors:
     """Mean over templates and phrases of the unit vectors of a class's prompts, a unit vector
-    again (CLIP's prompt ensemble: Radford et al. 2021, arXiv 2103.00020, section 3.1.4)."""
+    again (CLIP's prompt ensemble: Radford et al. 2021, arXiv 2103.00020, section 3.1.4). A prompt
+    that is longer than the model reads loses its tail."""
     texts = [[t.replace("{label}", p) for t in templates for p in of] for of in phrases]
-    encoded = tokenizer([text for of in texts for text in of], padding=True, return_tensors="pt")
+    encoded = tokenizer(
+        [text for of in texts for text in of],
+        padding=True,
+        truncation=True,
+        max_length=longest_text(model),
+        return_tensors="pt",
+    )
     with torch.no_grad():
         plain, shared = text_vectors(
             model, input_ids=encoded["input_ids"], attention_mask=encoded["attention_mask"]

@@ -58,9 +58,38 @@ class LabelWords:
         ("animals" and "nature" of "Animals & Nature")."""
         return [list(self.words.get(name, _parts(tidied(name)))) for name in self.label_names]
 
+    def unnamed(self, tokenizer: Any) -> list[str]:
+        """Labels that go by their own name, of which the tokenizer knows nothing, as of another
+        script: all their prompts would be the same.
+
+        Raises:
+            ConfigError: of words that `prompt.label_words` gives a label it knows nothing either.
+                Whoever gave them asks for prompts, and can give others.
+        """
+        unknown = [
+            label
+            for label, words in zip(self.label_names, self.verbaliser(), strict=True)
+            if not any(_is_known(tokenizer, word) for word in words)
+        ]
+        for label in unknown:
+            if label in self.words:
+                raise ConfigError(
+                    f"prompt.label_words: expected a word of label '{label}' that the tokenizer"
+                    f" knows, found {', '.join(self.words[label])}. Give other words, or another"
+                    " `tokenize.encoder`."
+                )
+        return unknown
+
     def names(self) -> list[str]:
         """Per label one phrase of all its words."""
         return [" and ".join(phrases) for phrases in self.phrases()]
+
+
+def _is_known(tokenizer: Any, word: str) -> bool:
+    """Whether any piece of a word is more than a mark of the space in front or of the unknown."""
+    pieces = plain_ids(tokenizer, f" {word.strip()}")
+    known = [piece for piece in pieces if piece != tokenizer.unk_token_id]
+    return any(tokenizer.decode([piece]).strip() for piece in known)
 
 
 def _parts(name: str) -> list[str]:

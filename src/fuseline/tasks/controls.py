@@ -136,7 +136,7 @@ class Language(Control):
             for lang, known in self._likelihoods.items()
         }
         told = {lang: math.fsum(found) for lang, found in sums.items() if found}
-        return max(told, key=lambda lang: told[lang], default=None)
+        return max(sorted(told), key=lambda lang: told[lang], default=None)
 
 
 class Length(Control):
@@ -171,7 +171,7 @@ class Style(Control):
     name = "style"
 
     def told(self, text: str) -> str | None:
-        end = text.rstrip(" \"'”’»)]")[-1:]
+        end = text.rstrip(" \"'”’“‘»」』)]")[-1:]
         if end in ("?", "？", "؟"):
             return "question"
         if end in ("!", "！"):
@@ -180,7 +180,8 @@ class Style(Control):
 
 
 class Refusal(Control):
-    """The class of refusals one of whose phrases begins the text, or `answer`."""
+    """The class of refusals one of whose phrases begins the text, or `answer`; the longest phrase
+    counts, of equal ones that of the class first by name."""
 
     name = "refusal"
 
@@ -192,10 +193,13 @@ class Refusal(Control):
 
     def told(self, text: str) -> str | None:
         found = words(text)
-        for kind, phrases in self.facts["phrases"].items():
-            if any(found[: len(phrase)] == phrase for phrase in phrases):
-                return str(kind)
-        return ANSWER
+        begins = [
+            (-len(phrase), str(kind))
+            for kind, phrases in self.facts["phrases"].items()
+            for phrase in phrases
+            if found[: len(phrase)] == phrase
+        ]
+        return min(begins)[1] if begins else ANSWER
 
 
 CONTROLS: dict[str, type[Control]] = {

@@ -58,7 +58,9 @@ class Generation(Task):
         found = _references(cells)
         references = [one for row in training if (one := found[row]) is not None]
         controls = {
-            name: CONTROLS[name].learn(references, asked, cells.where) for name in asked.controls
+            # A model's configuration is saved with its keys sorted; tokens count in that order.
+            name: CONTROLS[name].learn(references, asked, cells.where)
+            for name in sorted(asked.controls)
         }
         return shape | {"controls": controls, "control_dropout": asked.control_dropout}
 
@@ -154,7 +156,8 @@ class Generation(Task):
         the reference.
 
         References are whole, and as the tokenizer normalises them (letter case, accents), since
-        the model can spell no others.
+        the model can spell no others. For `bleu`, which counts words, they are spaced as decoded
+        texts are.
         """
         references, controls = _references(cells), self.controls
 
@@ -163,7 +166,8 @@ class Generation(Task):
 
         def compare(texts: list[str]) -> dict[str, float]:
             pairs = zip(texts, references, strict=True)
-            return text_scores([(text, one.text) for text, one in pairs if one is not None])
+            found = [(text, one.text) for text, one in pairs if one is not None]
+            return text_scores(found, cells.tokenizer)
 
         texts = write({})
         scores = compare(texts)
@@ -174,15 +178,19 @@ class Generation(Task):
         return Decoded(texts, ["" if one is None else one.text for one in references], scores)
 
 
-def text_scores(pairs: list[tuple[str, str]]) -> dict[str, float]:
-    """`chrf`, `bleu` and `exact_match` of texts beside their references; zeros without any."""
+def text_scores(
+    pairs: list[tuple[str, str]], tokenizer: PreTrainedTokenizerFast
+) -> dict[str, float]:
+    """`chrf`, `bleu` and `exact_match` of texts that the tokenizer decoded beside their
+    references; zeros without any."""
     if not pairs:
         return {"chrf": 0.0, "bleu": 0.0, "exact_match": 0.0}
     texts, references = [text for text, _ in pairs], [reference for _, reference in pairs]
+    spaced = [_spaced(tokenizer, reference) for reference in references]
     same = ["".join(text.split()) == "".join(reference.split()) for text, reference in pairs]
     return {
         "chrf": float(CHRF().corpus_score(texts, [references]).score),
-        "bleu": float(BLEU().corpus_score(texts, [references]).score),
+        "bleu": float(BLEU().corpus_score(texts, [spaced]).score),
         "exact_match": float(np.mean(same)),
     }
 
@@ -238,6 +246,13 @@ def _text(tokenizer: PreTrainedTokenizerFast, ids: list[int]) -> str:
     end = tokenizer.sep_token_id
     ids = ids[: ids.index(end)] if end in ids else ids
     return str(tokenizer.decode([token for token in ids if token not in silent]))
+
+
+def _spaced(tokenizer: PreTrainedTokenizerFast, text: str) -> str:
+    """As decoding would space it ("don't" may become "don ' t"); a text with an unknown token is
+    left as it is, since decoding would lose the word."""
+    ids = _token_ids(tokenizer, text)
+    return text if tokenizer.unk_token_id in ids else _text(tokenizer, ids)
 
 
 def _references(cells: Cells) -> list[Reference | None]:

@@ -322,6 +322,7 @@ def test_few_shots_are_shown_by_method_with_their_spread(inputs):
     text = " ".join(Reader(page_of(inputs)).text.split())
     assert "accuracy none 1 16 contrastive 45.6 51.2 ± 5.0 60.0 ± 5.0 contrastive text" in text
     assert "head 32.1 ± 5.0 70.0 ± 5.0 macro-F1 none 1 16" in text, "no cell without rows"
+    assert "Macro-F1" in text and "Macro-f1" not in text
     assert "30 test rows, 3 labels, chance 33.3 %" in text
     assert "2 labels have fewer than 16 rows." in text
     assert "cloze" not in text, "a method that was not run has no row"

@@ -159,6 +159,18 @@ def test_texts_are_shown_as_they_were_written_without_confidence(inputs, data):
     assert "<script" not in page
 
 
+def test_a_text_is_right_whatever_its_spaces(inputs, data):
+    references = [f"words {row}, again." for row in range(NUM_ROWS)]
+    written = ["no words", *(f"words {row} , again ." for row in range(1, NUM_ROWS))]
+    metrics = REGRESSION | {"task": "generation", "chrf": 44.0}
+    rewrite(inputs, data, metrics, (references, written), NO_PROBABILITIES)
+    predictions = {"plain": read_predictions(inputs.predictions / "finetuned")}
+    examples = choose_examples(predictions, inputs.examples, 6, are_sure=False)
+    guesses = [example.guesses[0] for example in examples]
+    assert [guess.right for guess in guesses] == [False, *[True] * 5]
+    assert guesses[0].prediction == "no words"
+
+
 def test_rows_without_any_label_have_no_figures_of_labels(numbers):
     path = numbers.metrics / "leakage.json"
     found = json.loads(path.read_text())

@@ -12,9 +12,15 @@ KNOWN = {"length": ["long", "short"], "language": ["de", "en", "fr"]}
 def test_numbers_by_hand():
     tokens = ControlTokens(KNOWN)
     numbers = tokens.numbers({"language": ["fr", None, "de"], "length": "short"}, 3)
-    assert numbers.tolist() == [[2, 3], [2, 0], [2, 1]]
+    assert numbers.tolist() == [[3, 2], [0, 2], [1, 2]]
     assert tokens.count == 7
-    assert tokens.tokens(numbers).tolist() == [[2, 6], [2, 3], [2, 4]]
+    assert tokens.tokens(numbers).tolist() == [[3, 6], [0, 6], [1, 6]]
+
+
+def test_the_order_of_controls_plays_no_part():
+    asked = {"length": "long", "language": "fr"}
+    other = ControlTokens(dict(reversed(KNOWN.items())))
+    assert torch.equal(ControlTokens(KNOWN).numbers(asked, 2), other.numbers(asked, 2))
 
 
 def test_what_is_left_out_may_be_anything():
@@ -34,7 +40,7 @@ def test_without_controls_there_is_nothing_to_number():
 @pytest.mark.parametrize(
     ("asked", "message"),
     [
-        ({"lenght": "short"}, r"expected one of length, language, .* 'lenght'\. Did you mean"),
+        ({"lenght": "short"}, r"expected one of language, length, .* 'lenght'\. Did you mean"),
         ({"length": "shortt"}, r"expected length to be one of long, short; found 'shortt'\."),
         ({"length": ["short"]}, r"length has 1 values, but the batch 2 rows\. Give one"),
     ],

@@ -49,6 +49,18 @@ def test_a_context_of_words_is_the_prompt_of_those_words():
     assert torch.allclose(soft.media["image"], written.media["image"], atol=1e-5)
 
 
+def test_names_longer_than_the_model_reads_lose_their_tail():
+    model, settings = pretrainer(), params().soft_prompt
+    names = ["ant " * 100, "bee"]
+    soft = ContextPrompt(model, tokenizer(), names, settings)
+    assert soft.embedded.shape[1] == 56
+    assert soft.classes(model).text.isfinite().all()
+    templates = ["{label}", "picture of {label}"]
+    written = encode_prompts(model, tokenizer(), [[name] for name in names], templates)
+    shorter = encode_prompts(model, tokenizer(), [["ant " * 54], ["bee"]], templates)
+    assert torch.allclose(written.text, shorter.text, atol=1e-6)
+
+
 def test_classes_may_have_contexts_of_their_own():
     settings = params(soft_prompt__class_specific=True).soft_prompt
     prompt = ContextPrompt(pretrainer(), tokenizer(), ["ant", "bee", "cat"], settings)

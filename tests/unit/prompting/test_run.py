@@ -29,7 +29,8 @@ def task(kind="classification", target="label"):
 @pytest.fixture
 def staged(monkeypatch):
     """Rows and a model in place of artefacts; returns a way to run the stage."""
-    asked = []
+    asked: list[str] = []
+    changed: dict[str, dict] = {}
 
     class Table:
         kinds: ClassVar = {"label": "category", "kind": "category", "price": "number"}
@@ -40,6 +41,9 @@ def staged(monkeypatch):
         def cells(self, target):
             asked.append(target)
             names = [self.data.label_names[label] for label in self.data.labels]
+            if target in changed:
+                splits = self.data.splits
+                names = [changed[target].get(s, n) for s, n in zip(splits, names, strict=True)]
             return Cells(names, [None] * len(names), self.data, tokenizer(), "examples")
 
     def go(work, data=None, modalities=("text", "image"), methods=FAST, tasks=(LABEL,), **changes):
@@ -67,7 +71,7 @@ def staged(monkeypatch):
             ANY, params=params(methods=methods, **changes), tasks=tasks, base=base, work=work
         )
 
-    go.asked = asked
+    go.asked, go.changed = asked, changed
     return go
 
 
@@ -97,6 +101,41 @@ def keys(metrics):
     return {k: keys(v) for k, v in metrics.items()} if isinstance(metrics, dict) else None
 
 
+WORD_METHODS = ["cloze", "contrastive", "residual", "soft_prompt"]
+
+
+def in_another_script(label="猫"):
+    data = rows(120)
+    data.label_names[2] = label
+    return data
+
+
+def test_labels_of_another_script_leave_word_methods_out(staged, tmp_path, capsys):
+    methods = [*WORD_METHODS, "head", "probe"]
+    metrics = staged(tmp_path / "a", in_another_script(), methods=methods)
+    said = capsys.readouterr().out
+    assert (
+        "the tokenizer knows nothing: 猫. So cloze, contrastive, residual, soft_prompt are" in said
+    )
+    for name in WORD_METHODS:
+        assert all(point["seeds"] == 0 for point in metrics["methods"][name].values())
+    for name in ("head", "probe"):
+        assert all(point["seeds"] == 2 for point in metrics["methods"][name].values())
+    named = {"label_words": {"猫": ["cat", "猫"]}}
+    other = staged(tmp_path / "b", in_another_script(), methods=WORD_METHODS, **named)
+    assert other["methods"]["contrastive"]["0"]["seeds"] == 1
+    assert not capsys.readouterr().out
+
+
+def test_label_words_of_which_the_tokenizer_knows_nothing_are_refused(staged, tmp_path):
+    named = {"label_words": {"cat": ["猫", "🐈"]}}
+    message = r"label_words: expected a word of label 'cat' .* found 猫, 🐈\. Give other words"
+    with pytest.raises(ConfigError, match=message):
+        staged(tmp_path, methods=WORD_METHODS, **named)
+    metrics = staged(tmp_path, methods=["probe"], **named)
+    assert metrics["methods"]["probe"]["1"]["seeds"] == 2
+
+
 def test_text_alone_has_no_figures_of_media(staged, tmp_path):
     metrics = staged(tmp_path, modalities=("text",), methods=["contrastive"])["methods"]
     assert all(point["seeds"] == 0 for point in metrics["contrastive_media"].values())
@@ -107,6 +146,33 @@ def test_the_first_classification_is_learnt(staged, tmp_path):
     tasks = [task("regression", "price"), task(target="kind"), task(target="label")]
     staged(tmp_path, tasks=tasks, methods=["probe"])
     assert set(staged.asked) == {"kind"}
+
+
+@pytest.mark.parametrize(
+    ("split", "value", "why"),
+    [
+        ("train", "ant", "train split has fewer than two labels of 'kind'"),
+        ("train", None, "train split has fewer than two labels of 'kind'"),
+        ("test", None, "test split has no rows with a label of 'kind'"),
+    ],
+)
+def test_a_further_classification_that_cannot_be_learnt_is_passed_over(
+    staged, tmp_path, capsys, split, value, why
+):
+    staged.changed["kind"] = {split: value}
+    first, spoilt = task("regression", "price"), task(target="kind")
+    metrics = staged(tmp_path / "next", tasks=[first, spoilt, LABEL], methods=["probe"])
+    assert staged.asked[-1] == "label"
+    assert metrics["labels"] == 3
+    assert metrics["methods"]["probe"]["2"]["seeds"] == 2
+    said = capsys.readouterr().out
+    assert "prompt: the task 'kind' is passed over." in said and why in said
+    alone = staged(tmp_path / "none", tasks=[first, spoilt], methods=["probe"])
+    assert keys(alone) == keys(metrics)
+    assert alone["labels"] == alone["methods"]["probe"]["2"]["seeds"] == 0
+    assert "nothing to ask for; all figures are 0" in capsys.readouterr().out
+    with pytest.raises(ContractError, match=why):
+        staged(tmp_path / "first", tasks=[spoilt, LABEL], methods=["probe"])
 
 
 def test_a_target_that_is_not_there_is_refused(staged, tmp_path):

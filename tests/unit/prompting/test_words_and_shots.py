@@ -39,6 +39,11 @@ def test_prompts_take_the_whole_name_and_blanks_its_parts():
     assert given.names() == ["animals and nature", "country and nation"]
 
 
+def test_a_name_is_known_by_any_of_its_words():
+    names = ["ant", "猫", "猫 & 🐈", "bee & 猫", "___", "\u200d"]
+    assert LabelWords(names, {}).unnamed(tokenizer()) == names[1:3] + names[4:]
+
+
 def test_words_of_an_unknown_label_are_refused():
     with pytest.raises(ConfigError, match=r"label_words: unknown label 'Flag'\..* mean 'Flags'\?"):
         LabelWords(["Animals", "Flags"], {"Flag": ["country"]})
@@ -148,5 +153,7 @@ def test_a_long_text_is_cut_and_a_long_template_refused():
     batch = ClozeInput(pretrainer(), tokenizer(), "{text} {label}", 1).batch(data, np.array([0]))
     assert batch["input_ids"].shape == (1, 56)
     assert batch["attention_mask"].all()
-    with pytest.raises(ConfigError, match=r"cloze\.template: .* encoder reads 56"):
+    with pytest.raises(
+        ConfigError, match=r"cloze\.template: .* reads 56\. .* shorter `prompt\.label_w"
+    ):
         ClozeInput(pretrainer(), tokenizer(), "{text} {label}" + " ant" * 64, 1)

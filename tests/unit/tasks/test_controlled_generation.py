@@ -19,6 +19,7 @@ from fuseline.params.finetune import DecoderParams, FinetuneParams
 from fuseline.params.tokenize import ScratchTextParams
 from fuseline.tasks.base import Cells
 from fuseline.tasks.generation import Generation
+from fuseline.tasks.labelled import build_tasks
 from fuseline.tasks.prediction import predict
 from tests.tiny import config, pretrainer, rows
 
@@ -245,6 +246,27 @@ def test_a_saved_model_obeys_the_same(trained, tmp_path):
     )
     decoder = loaded.heads[0].decoder
     assert decoder.get_output_embeddings().weight is decoder.get_input_embeddings().weight
+
+
+def test_a_saved_model_obeys_whatever_the_order_of_its_controls(tmp_path):
+    task = generation(("length", "language"))
+    model = writer(task)
+    nn.init.normal_(model.heads[0].decoder.get_input_embeddings().controls.weight)
+    model.save_pretrained(tmp_path)
+    loaded = FuselineForTasks.from_pretrained(tmp_path).eval()
+    (saved,) = build_tasks(loaded.config.tasks)
+    assert list(saved.controls) == list(task.controls)
+    key = "caption_controls"
+    found = cells()
+    before = labelled(task, found)
+    after = replace(before, other_labels=saved.further_inputs(found))
+    assert np.array_equal(before.other_labels[key], after.other_labels[key])
+    torch.testing.assert_close(loaded(**every(after)).logits, model(**every(before)).logits)
+    asked = {"length": "long", "language": "en"}
+    assert torch.equal(
+        loaded.generate(found.data.batch([0, 4]), controls=asked),
+        model.generate(found.data.batch([0, 4]), controls=asked),
+    )
 
 
 def test_controls_of_a_pretrained_model_begin_as_words_do(tmp_path):

@@ -7,7 +7,7 @@ import pytest
 
 from fuseline.errors import ContractError
 from fuseline.params.finetune import DecoderParams
-from fuseline.tasks.controls import CONTROLS, Reference, words
+from fuseline.tasks.controls import CONTROLS, Language, Reference, words
 
 
 def params(**changes: object) -> DecoderParams:
@@ -54,6 +54,10 @@ def test_two_lengths_are_short_and_long():
         ("Where is it ?", "question"),
         ('"Where?"', "question"),
         ("どこ？", "question"),
+        ("「どこ？」", "question"),
+        ("『行け！』", "exclamation"),
+        ("„Wo?“", "question"),
+        ("‚Hier.‘", "statement"),
         ("Go!", "exclamation"),
         ("It is here .", "statement"),
         ("an ant", "fragment"),
@@ -75,6 +79,15 @@ def test_refusals_begin_with_a_phrase_of_their_class():
     assert refusal.values == ["answer", "unknown", "unsafe"]
 
 
+@pytest.mark.parametrize("kinds", [["vague", "strict"], ["strict", "vague"]])
+def test_the_longest_phrase_counts_then_the_name(kinds):
+    phrases = {"vague": ["I cannot", "sorry"], "strict": ["I cannot help", "Sorry"]}
+    refusals = {kind: phrases[kind] for kind in kinds}
+    texts = ["I cannot help you", "I cannot see it", "sorry!", "an ant"]
+    refusal = control("refusal", *texts, refusals=refusals)
+    assert [refusal.told(text) for text in texts] == ["strict", "vague", "strict", "answer"]
+
+
 def test_languages_are_told_by_their_letters():
     texts = [
         ("the old ant sleeps in the garden", "en"),
@@ -90,6 +103,13 @@ def test_languages_are_told_by_their_letters():
     assert not language.fits("", "en")
     assert language.of(Reference("the ant", "de")) == "de", "the row's word counts, not a guess"
     assert language.of(Reference("the ant")) is None
+
+
+def test_what_two_languages_share_is_the_first_ones_by_name_in_any_order():
+    language = control("language", ("ant", "de"), ("ant", "en"))
+    counts = dict(sorted(language.facts["counts"].items(), reverse=True))
+    assert language.told("ant") == "de"
+    assert Language(language.facts | {"counts": counts}).told("ant") == "de"
 
 
 def test_languages_of_short_real_names_are_mostly_told():
@@ -133,6 +153,11 @@ def test_a_control_with_nothing_to_choose_is_refused(name, texts, found):
         ({"controls": ["length", "length"]}, "controls may name each control once"),
         ({"controls": ["refusal"]}, "refusals hold no phrase that begins one"),
         ({"refusals": {"answer": ["no"]}}, "refusals may have no class 'answer'"),
+        (
+            {"refusals": {"unknown": ["no idea", "..."]}},
+            r"class 'unknown' hold the phrase '\.\.\.'",
+        ),
+        ({"refusals": {"unknown": [""]}}, "phrase '', which has no word"),
         ({"control_dropout": 1.0}, "less than 1"),
     ],
 )

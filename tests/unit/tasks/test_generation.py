@@ -24,10 +24,10 @@ TEXTS = ["a red ant", "two bees fly", "a cat", "the old ant naps", "bees", "a re
 LIMIT = 8
 
 
-def tokenizer() -> PreTrainedTokenizerFast:
+def tokenizer(texts: list[str] = TEXTS) -> PreTrainedTokenizerFast:
     shape = ScratchTextParams(vocab_size=80, hidden_size=16, num_layers=1, num_heads=2)
     names = {f"{name}_token": f"[{name.upper()}]" for name in ("pad", "unk", "cls", "sep", "mask")}
-    return PreTrainedTokenizerFast(tokenizer_object=_train_tokenizer(iter(TEXTS), shape), **names)
+    return PreTrainedTokenizerFast(tokenizer_object=_train_tokenizer(iter(texts), shape), **names)
 
 
 def cells(count: int = len(TEXTS), **changes: object) -> Cells:
@@ -265,10 +265,30 @@ def test_other_tasks_write_no_texts():
 
 
 def test_text_scores():
-    assert text_scores([]) == {"chrf": 0.0, "bleu": 0.0, "exact_match": 0.0}
-    found = text_scores([("a red ant", "a  red ant"), ("bees", "a cat")])
+    assert text_scores([], tokenizer()) == {"chrf": 0.0, "bleu": 0.0, "exact_match": 0.0}
+    found = text_scores([("a red ant", "a  red ant"), ("bees", "a cat")], tokenizer())
     assert found["exact_match"] == 0.5
     assert 0 < found["chrf"] < 100
+
+
+def test_right_tokens_have_the_highest_bleu_whatever_their_spaces():
+    references = ["don't e-mail it.", "who's there?", "well, it's an all-red ant!"]
+    spelling = tokenizer(references)
+    ids = [spelling(text, add_special_tokens=False)["input_ids"] for text in references]
+    texts = [spelling.decode(one) for one in ids]
+    assert texts[0].startswith("don ' t e - mail it")
+    found = text_scores(list(zip(texts, references, strict=True)), spelling)
+    assert found["bleu"] == pytest.approx(100.0)
+    assert found["exact_match"] == 1.0
+    wrong = text_scores(list(zip(reversed(texts), references, strict=True)), spelling)
+    assert wrong["bleu"] < 50
+
+
+def test_a_reference_with_an_unknown_token_keeps_its_words():
+    pair = ("a red [UNK] , too", "a red 蟻, too")
+    found = text_scores([pair], tokenizer())
+    assert found["bleu"] < 100
+    assert found["exact_match"] == 0.0
 
 
 def test_references_are_whole_and_without_letter_case(trained):
