@@ -13,10 +13,9 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from ruamel.yaml import YAML
 
 from benchmarks.spoken_numbers import write_rows
-from benchmarks.workspace import clean_clone, run
+from benchmarks.workspace import change_params, clean_clone, run
 
 MODALITIES = ("text", "image", "audio")
 SETS = [list(chosen) for size in (3, 2, 1) for chosen in combinations(MODALITIES, size)]
@@ -77,8 +76,8 @@ def main() -> None:
         with clean_clone() as clone:
             write_rows(recordings, clone / "data" / "raw", NUM_ROWS, SEED)
             for chosen in SETS:
-                change(
-                    clone / "params.yaml",
+                change_params(
+                    clone,
                     {"ingest.split.salt": salt, "base.modalities": chosen, **PARAMS},
                 )
                 run(clone, "dvc", "repro", "--quiet", "evaluate@finetuned")
@@ -98,20 +97,6 @@ def _recordings() -> Path:
     if not data:
         sys.exit("trimodal: set FUSELINE_TEST_DATA to the folder that holds spoken_digits/.")
     return Path(data) / "spoken_digits" / "recordings"
-
-
-def change(path: Path, values: dict[str, Any]) -> None:
-    """Set keys such as `ingest.split.salt` in a params file."""
-    yaml = YAML()
-    content = yaml.load(path.read_text(encoding="utf-8"))
-    for key, value in values.items():
-        *sections, leaf = key.split(".")
-        place = content
-        for section in sections:
-            place = place[section]
-        place[leaf] = value
-    with path.open("w", encoding="utf-8") as file:
-        yaml.dump(content, file)
 
 
 def table(results: dict[str, list[dict[str, Any]]]) -> str:

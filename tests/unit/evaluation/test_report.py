@@ -172,6 +172,22 @@ def write_quarantine(folder: Path) -> None:
     writer.finish(reasons={"no_image": "there is no picture"})
 
 
+def robust(curve: list[dict[str, float]]) -> dict[str, object]:
+    return {
+        "robust_accuracy": 0.4,
+        "attack_success_rate": 0.5,
+        "robustness": {
+            "epsilon": {"text_embedding": 0.5},
+            "curve": curve,
+            "mean_delta_norm": {"text_embedding": 0.4},
+            "max_delta_norm": {"text_embedding": 0.5},
+            "zero_gradient_share": 0.0,
+            "forward_passes": 100,
+            "backward_passes": 80,
+        },
+    }
+
+
 def write_model(inputs: ReportInputs, name: str, data, seed: int) -> None:
     noise = np.random.default_rng(seed).normal(size=(NUM_ROWS, 3))
     probabilities = np.exp(noise + 2 * np.eye(3)[data.labels])
@@ -197,17 +213,7 @@ def write_model(inputs: ReportInputs, name: str, data, seed: int) -> None:
             "text+image": {"rows": 27, "accuracy": 0.77, "macro_f1": 0.66},
             "text": {"rows": 3, "accuracy": 0.5, "macro_f1": 0.4},
         },
-        "robust_accuracy": 0.4,
-        "attack_success_rate": 0.5,
-        "robustness": {
-            "epsilon": {"text_embedding": 0.5},
-            "curve": curve,
-            "mean_delta_norm": {"text_embedding": 0.4},
-            "max_delta_norm": {"text_embedding": 0.5},
-            "zero_gradient_share": 0.0,
-            "forward_passes": 100,
-            "backward_passes": 80,
-        },
+        **robust(curve),
     }
     path = inputs.metrics / "evaluate" / f"{name}.json"
     path.parent.mkdir(parents=True, exist_ok=True)

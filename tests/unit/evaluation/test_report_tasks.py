@@ -12,7 +12,15 @@ from fuseline.evaluation.report_examples import choose_examples, read_prediction
 from fuseline.evaluation.tables import write_plots, write_predictions
 from fuseline.summary import summarise
 from fuseline.tasks import TASKS
-from tests.unit.evaluation.test_report import EVIL, INGEST, NUM_ROWS, Reader, inputs, page_of
+from tests.unit.evaluation.test_report import (
+    EVIL,
+    INGEST,
+    NUM_ROWS,
+    Reader,
+    inputs,
+    page_of,
+    robust,
+)
 
 __all__ = ["inputs"]
 
@@ -21,19 +29,7 @@ SCORES = {"rmse": 1.25, "mae": 1.125, "r2": -0.5}
 CURVE = [
     {"scale": 1.0, "robust_accuracy": 0.4, "fgm_robust_accuracy": 0.5, "attacked_share": 0.5},
 ]
-ROBUST = {
-    "robust_accuracy": 0.4,
-    "attack_success_rate": 0.5,
-    "robustness": {
-        "epsilon": {"text_embedding": 0.5},
-        "curve": CURVE,
-        "mean_delta_norm": {"text_embedding": 0.4},
-        "max_delta_norm": {"text_embedding": 0.5},
-        "zero_gradient_share": 0.0,
-        "forward_passes": 100,
-        "backward_passes": 80,
-    },
-}
+ROBUST = robust(CURVE)
 PARTS = ("text_only", "image_only", "shuffled", "twin", "twin_text_only", "twin_image_only")
 FURTHER = {EVIL: {"rows": 7.0, "macro_f1": 0.625, "chrf": 31.5, "newly_named": 0.75}}
 REGRESSION = {
