@@ -80,9 +80,6 @@ def write_whole(path: Path, text: str) -> None:
 
 
 def _set(section: Any, key: str, value: Any) -> None:
-    if section[key] == value:
-        # A new empty list or mapping would lose the comment behind the old one.
-        return
     if isinstance(value, list | dict):
         value = CommentedSeq(value) if isinstance(value, list) else CommentedMap(value)
         value.fa.set_flow_style()

@@ -4,6 +4,7 @@ import pytest
 import torch
 from torch.nn import functional
 
+from fuseline.dataset import NO_LABEL
 from fuseline.model import TaskOutput
 from fuseline.objectives.supervised import Supervised, drop_modalities
 from fuseline.tasks.classification import Classification
@@ -175,3 +176,12 @@ def test_a_batch_without_any_modality_still_has_a_gradient():
     )
     output.loss.backward()
     assert torch.isfinite(output.loss)
+
+
+def test_rows_without_a_label_are_no_guesses():
+    batch = rows().batch(range(6))
+    labels = batch["labels"].clone()
+    labels[2:] = NO_LABEL
+    output = TaskOutput([functional.one_hot(batch["labels"], 3).float()], [{}])
+    found = Supervised([TASK], [1.0], 0.0, 0.0, 0.0).output(output, batch | {"labels": labels})
+    assert (found.correct, found.count) == (2.0, 2.0)

@@ -153,3 +153,20 @@ def test_a_head_trains_all_but_word_embeddings_from_the_same_start(tiny):
     assert {name.partition(".0.")[2] for name in moved(before, head.model)} == {
         "classifier.weight", "experts.layers.image.weight", "experts.layers.text.weight"
     }  # fmt: skip
+
+
+def test_a_head_trains_its_experts_by_their_loss(tmp_path):
+    """Without their loss they only decay: for rows with one modality they would say noise."""
+    trained, idle = (
+        Head(material(tmp_path / str(weight), training__unimodal_weight=weight))
+        for weight in (1.0, 0.0)
+    )
+    scales = []
+    for head in (trained, idle):
+        torch.manual_seed(0)
+        head._reset()
+        torch.manual_seed(0)
+        head.scores(np.arange(6), 0)
+        scales.append(head.model.heads[0].experts.layers["text"].bias.abs().sum())
+    assert scales[0] > 0
+    assert scales[1] == 0

@@ -1,14 +1,20 @@
 """Figures of the development split."""
 
 from dataclasses import replace
+from pathlib import Path
 
+import numpy as np
+import pytest
 import torch
 
+from fuseline.dataset import NO_LABEL
+from fuseline.errors import ContractError
 from fuseline.model import FuselineForTasks
+from fuseline.tasks.classification import Classification
 from fuseline.tasks.labelled import build_tasks
-from fuseline.training.development import Development
+from fuseline.training.development import Development, check_splits
 from tests.made_tasks import cells, entry
-from tests.tiny import config
+from tests.tiny import config, rows
 
 
 def test_a_further_task_takes_no_figure_of_the_first():
@@ -27,3 +33,23 @@ def test_a_further_task_takes_no_figure_of_the_first():
     both = Development(tasks, data, "fp32")(model)
     assert {name: both[name] for name in first} == first
     assert "token_macro_f1" in both
+
+
+@pytest.mark.parametrize(
+    ("task", "split", "lacks"),
+    [(0, "train", "train split .* 'label'"), (0, "dev", "dev split .* 'label'"),
+     (1, "train", "train split .* 'mood'"), (1, "dev", None)],
+)  # fmt: skip
+def test_every_task_needs_rows_to_learn_from_and_the_first_some_to_pick_by(task, split, lacks):
+    facts = {"labels": ["ant", "bee", "cat"]}
+    tasks = [Classification("label", facts), Classification("mood", facts, "mood_labels")]
+    data = rows(12)
+    splits = np.array(["train", "dev"] * 6)
+    given = [np.zeros(12, dtype=np.int64), np.zeros(12, dtype=np.int64)]
+    given[task][splits == split] = NO_LABEL
+    data = replace(data, splits=splits, labels=given[0], other_labels={"mood_labels": given[1]})
+    if lacks is None:
+        check_splits(data, tasks, Path("examples"))
+        return
+    with pytest.raises(ContractError, match=lacks):
+        check_splits(data, tasks, Path("examples"))
