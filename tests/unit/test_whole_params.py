@@ -115,6 +115,23 @@ def test_prompts_over_media_need_media():
         check(content)
 
 
+def test_a_task_learns_what_the_source_gives():
+    price = [{"kind": "regression", "target": "price", "weight": 1.0}]
+    content = with_value("finetune.tasks", price)
+    wrong = r"finetune\.tasks\[0\]\.target: expected one of label, .*'emoji' gives; found 'price'"
+    with pytest.raises(ConfigError, match=wrong):
+        check(content)
+    content["ingest"]["source"] = "manifest"
+    columns = content["ingest"]["manifest"]["columns"]
+    columns |= {"label": None, "targets": {"prices": "number"}}
+    with pytest.raises(ConfigError, match=r"expected one of prices, .*Did you mean 'prices'"):
+        check(content)
+    columns["targets"] = {"price": "number"}
+    check(content)
+    content["finetune"]["tasks"] = [{"kind": "retrieval", "target": None, "weight": 1.0}]
+    check(content)
+
+
 @pytest.mark.parametrize("modality", ["audio", "video", "tabular"])
 def test_any_modality_has_a_space_to_attack(modality):
     content = with_value("base.modalities", [modality])

@@ -70,6 +70,23 @@ def _prompts_without_media(content: dict[str, Any]) -> Iterator[str]:
         )
 
 
+def _targets_of_no_column(content: dict[str, Any]) -> Iterator[str]:
+    """What a task is to learn, but the source does not give: else found after pre-training."""
+    source = content["ingest"]["source"]
+    if source == "synthetic":
+        return
+    columns = content["ingest"][source].get("columns", {"label": "label", "targets": {}})
+    known = [*(["label"] if columns["label"] else []), *columns["targets"]]
+    for place, task in enumerate(content["finetune"]["tasks"]):
+        if task["target"] is not None and task["target"] not in known:
+            yield (
+                f"{PARAMS_FILE}: finetune.tasks[{place}].target: expected one of"
+                f" {', '.join(known) or 'none'}, which the source '{source}' gives; found"
+                f" '{task['target']}'.{suggestion(task['target'], known)} Name further columns in"
+                " its `columns.targets`."
+            )
+
+
 def check(content: dict[str, Any]) -> None:
     """Validate every section.
 
@@ -92,6 +109,7 @@ def check(content: dict[str, Any]) -> None:
             *_unreachable_spaces(content),
             *_adapters_without_text(content),
             *_prompts_without_media(content),
+            *_targets_of_no_column(content),
         ]
     if problems:
         raise ConfigError("\n".join(problems))
