@@ -9,13 +9,15 @@ from fuseline.errors import ConfigError
 from fuseline.params.attack import AttackParams
 
 NORMS = ["l2", "linf"]
+PER = ["position", "example"]
 DTYPES = [torch.float32, torch.bfloat16, torch.float16]
 
 
-def params(kind: str, norm: str = "l2", **changes: object) -> AttackParams:
+def params(kind: str, norm: str = "l2", per: str = "position", **changes: object) -> AttackParams:
     values = {
         "kind": kind,
         "norm": norm,
+        "per": per,
         "epsilon": {"text_embedding": 0.5, "image_feature": 2.0},
         "num_steps": 4,
         "step_size": 0.4,
@@ -44,25 +46,28 @@ def problem(dtype: torch.dtype = torch.float32):
 
 
 @pytest.mark.parametrize("norm", NORMS)
+@pytest.mark.parametrize("per", PER)
 @pytest.mark.parametrize("kind", ATTACKS)
 @pytest.mark.parametrize("dtype", DTYPES)
-def test_deltas_stay_within_epsilon_and_masked_positions_stay(kind, norm, dtype):
+def test_deltas_stay_within_epsilon_and_masked_positions_stay(kind, per, norm, dtype):
     loss_fn, start, masks = problem(dtype)
-    attack = build_attack(params(kind, norm))
+    attack = build_attack(params(kind, norm, per))
     deltas = attack.perturb(loss_fn, start, masks)
     for space, delta in deltas.items():
         assert torch.isfinite(delta).all()
         slack = 1 + 4 * torch.finfo(dtype).eps
-        assert norms(delta, norm).max() <= attack.epsilon[space] * slack
+        whole = delta.flatten(1) if per == "example" else delta
+        assert norms(whole, norm).max() <= attack.epsilon[space] * slack
         assert (delta[~masks[space]] == 0).all()
         assert not delta.requires_grad
 
 
 @pytest.mark.parametrize("norm", NORMS)
+@pytest.mark.parametrize("per", PER)
 @pytest.mark.parametrize("kind", ATTACKS)
-def test_loss_under_attack_is_not_below_clean(kind, norm):
+def test_loss_under_attack_is_not_below_clean(kind, per, norm):
     loss_fn, start, masks = problem()
-    deltas = build_attack(params(kind, norm)).perturb(loss_fn, start, masks)
+    deltas = build_attack(params(kind, norm, per)).perturb(loss_fn, start, masks)
     assert (loss_fn(deltas) >= loss_fn(start)).all()
 
 
@@ -110,6 +115,20 @@ def test_pgd_with_one_full_step_and_no_random_start_is_fgm(norm):
     ours, closed = pgd.perturb(loss_fn, start, masks), fgm.perturb(loss_fn, start, masks)
     for space in start:
         assert torch.equal(ours[space], closed[space])
+
+
+@pytest.mark.parametrize("kind", ATTACKS)
+def test_the_whole_ball_of_an_example_is_used_whatever_may_not_move(kind):
+    """Gradients of masked positions take nothing of the step, and a second token moves less for
+    the first."""
+    loss_fn, start, masks = problem()
+    attack = build_attack(params(kind, per="example", num_steps=30))
+    deltas = attack.perturb(loss_fn, start, masks)
+    for space, delta in deltas.items():
+        moves = masks[space].any(1)
+        assert torch.allclose(
+            norms(delta.flatten(1), "l2")[moves], torch.tensor(attack.epsilon[space])
+        )
 
 
 def test_l2_step_on_a_linear_loss_reaches_the_closed_form_optimum():

@@ -27,7 +27,7 @@ from tests.tiny import EVERY, config
 
 STAND_ALONE = [kind for kind, task in TASKS.items() if task.rows_stand_alone]
 FGM = AttackParams(
-    kind="fgm", norm="l2", epsilon={"text_embedding": 0.5}, num_steps=1, step_size=1.0,
+    kind="fgm", norm="l2", per="position", epsilon={"text_embedding": 0.5}, num_steps=1, step_size=1.0,
     random_start=False,
 )  # fmt: skip
 WITH_TARGET = [kind for kind, task in TASKS.items() if task.target_kinds]

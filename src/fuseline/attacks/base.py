@@ -10,7 +10,7 @@ from torch import Tensor
 
 from fuseline.attacks.geometry import project, random_in_ball, steepest
 from fuseline.errors import ConfigError
-from fuseline.params.attack import AttackParams
+from fuseline.params.attack import BallParams
 
 Deltas = dict[str, Tensor]
 LossFunction = Callable[[Deltas], Tensor]
@@ -38,7 +38,7 @@ class Attack:
         ConfigError: an epsilon is not above 0 (elsewhere 0 has silently meant "unbounded").
     """
 
-    def __init__(self, params: AttackParams) -> None:
+    def __init__(self, params: BallParams) -> None:
         for space, radius in params.epsilon.items():
             if not radius > 0:
                 raise ConfigError(f"attack.epsilon.{space}: must be above 0, found {radius}.")
@@ -46,6 +46,7 @@ class Attack:
             str(space): radius for space, radius in params.epsilon.items()
         }
         self.norm = params.norm
+        self.per = params.per
         self.num_steps = params.num_steps
         self.step_size = params.step_size
         self.random_start = params.random_start
@@ -84,14 +85,13 @@ class Attack:
         deltas = {space: start[space].detach() for space in radius}
         if self.random_start:
             deltas = {
-                space: random_in_ball(start[space], radius[space], self.norm, generator)
-                * masks[space].unsqueeze(-1)
+                space: self.random_delta(start[space], masks[space], radius[space], generator)
                 for space in radius
             }
         for _ in range(self.num_steps):
             gradients = self._gradients(loss_fn, deltas)
             deltas = {
-                space: self._step(deltas[space], gradients[space], masks[space], radius[space])
+                space: self.step(deltas[space], gradients[space], masks[space], radius[space])
                 for space in radius
             }
         return deltas
@@ -105,6 +105,22 @@ class Attack:
         self.passes.backward += 1
         return dict(zip(leaves, gradients, strict=True))
 
-    def _step(self, delta: Tensor, gradient: Tensor, mask: Tensor, radius: float) -> Tensor:
-        moved = delta + self.step_size * radius * steepest(gradient, self.norm)
-        return project(moved, radius, self.norm) * mask.unsqueeze(-1)
+    def random_delta(
+        self, like: Tensor, mask: Tensor, radius: float, generator: torch.Generator | None = None
+    ) -> Tensor:
+        """A random point of the ball, of the shape of `like` (B, T, D), zero where the mask is
+        False."""
+        drawn = random_in_ball(self._units(like), radius, self.norm, generator)
+        return drawn.view_as(like) * mask.unsqueeze(-1)
+
+    def step(self, delta: Tensor, gradient: Tensor, mask: Tensor, radius: float) -> Tensor:
+        """One step up the gradient (B, T, D), back into the ball of that radius."""
+        here = mask.unsqueeze(-1)
+        # Masked before its length is taken: what may not move takes nothing of the step.
+        direction = steepest(self._units(gradient * here), self.norm)
+        moved = self._units(delta) + self.step_size * radius * direction
+        return project(moved, radius, self.norm).view_as(delta) * here
+
+    def _units(self, values: Tensor) -> Tensor:
+        """(B, T, D) with what one norm is taken over in the last dimension."""
+        return values if self.per == "position" else values.reshape(len(values), 1, -1)

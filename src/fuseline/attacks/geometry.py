@@ -1,4 +1,4 @@
-"""Balls and directions: norms are taken per token or position, over the last dimension."""
+"""Balls and directions: norms are taken over the last dimension."""
 
 from __future__ import annotations
 

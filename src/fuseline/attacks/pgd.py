@@ -8,6 +8,6 @@ from fuseline.attacks.base import Attack
 class PGD(Attack):
     """`num_steps` steps of `step_size * epsilon`, each projected back into the ball.
 
-    Deviation: the norm is per token or position rather than per example, so that the budget of
-    one token does not shrink as the text grows.
+    Deviation: by default the norm is per token or position rather than per example, so that the
+    budget of one token does not shrink as the text grows.
     """

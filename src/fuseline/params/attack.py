@@ -22,16 +22,23 @@ SPACE_OF: dict[Modality, Space] = {
 }
 
 
-class AttackParams(Section):
-    """An attack within a ball around the clean input.
+class BallParams(Section):
+    """A ball around the clean input, and how it is searched.
 
-    `epsilon` is the ball's radius by space, per token or per position, in the units of that
-    space. `step_size` is a fraction of epsilon.
+    `epsilon` is the ball's radius by space, in the units of that space; the norm is taken of each
+    token or position, or over all that may move of an example in that space. `step_size` is a
+    fraction of epsilon.
     """
 
-    kind: Literal["fgm", "pgd"]
     norm: Literal["l2", "linf"]
+    per: Literal["position", "example"]
     epsilon: Annotated[dict[Space, Positive], Field(min_length=1)]
     num_steps: Count
     step_size: Positive
     random_start: bool
+
+
+class AttackParams(BallParams):
+    """An attack, by its paper's name."""
+
+    kind: Literal["fgm", "pgd"]

@@ -57,6 +57,7 @@ def settings(**attack: object) -> RobustnessParams:
         "attack": {
             "kind": "pgd",
             "norm": "l2",
+            "per": "position",
             "epsilon": {"image_feature": 0.2},
             "num_steps": 12,
             "step_size": 0.2,

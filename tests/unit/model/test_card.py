@@ -27,7 +27,7 @@ TRAINING = TrainingParams(
 )  # fmt: skip
 PARAMS = AdversarialFinetuneParams(
     attack=AttackParams(
-        kind="pgd", norm="l2", epsilon={"text_embedding": 0.1}, num_steps=3, step_size=0.5,
+        kind="pgd", norm="l2", per="position", epsilon={"text_embedding": 0.1}, num_steps=3, step_size=0.5,
         random_start=True,
     ),
     clean_weight=1.0, adversarial_weight=1.0, modality_dropout=0.1, label_smoothing=0.1,

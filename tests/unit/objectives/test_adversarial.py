@@ -16,6 +16,7 @@ def objective(epsilon=0.5, kind="pgd", clean_weight=1.0, unimodal_weight=0.0):
     params = AttackParams(
         kind=kind,
         norm="l2",
+        per="position",
         epsilon={"text_embedding": epsilon, "image_feature": epsilon},
         num_steps=3,
         step_size=0.5,
