@@ -121,8 +121,9 @@ class MultimodalData:
         Returns:
             `input_ids`, `attention_mask` (B, T) int64; `text_mask` (B,) bool;
             `<modality>_features` (B, P, D) float32, `<modality>_mask` (B,) bool; `labels` (B, ...)
-            and those of further tasks; `groups` (B,) int64; and where any row has one,
-            `translation_tokens` (B, T) int64, padding alone for a row without.
+            and those of further tasks; `groups` and `row_numbers`, places in the data, (B,) int64;
+            and where any row has one, `translation_tokens` (B, T) int64, padding alone for a row
+            without.
         """
         rows = np.asarray(rows)
         ids, mask = pad([self.input_ids[row] for row in rows], self.pad_token_id)
@@ -132,6 +133,7 @@ class MultimodalData:
             "text_mask": torch.from_numpy(self.text_mask[rows]),
             LABELS: torch.from_numpy(self.labels[rows]),
             "groups": torch.from_numpy(self.groups[rows]),
+            "row_numbers": torch.from_numpy(rows.astype(np.int64)),
         }
         for key, labels in self.other_labels.items():
             batch[key] = torch.from_numpy(labels[rows])

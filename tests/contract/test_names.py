@@ -6,16 +6,19 @@ import pytest
 
 from fuseline.attacks import ATTACKS
 from fuseline.model.fusion import FUSIONS
+from fuseline.objectives.adversarial.methods import METHODS as ADVERSARIAL_METHODS
 from fuseline.objectives.pretraining import OBJECTIVES
+from fuseline.params.adversarial import MethodParams
 from fuseline.params.attack import AttackParams
 from fuseline.params.finetune import ControlName, TaskParams
 from fuseline.params.ingest import IngestParams
-from fuseline.params.pretrain import OBJECTIVE_NAMES, FusionParams
+from fuseline.params.pretrain import OBJECTIVE_NAMES, FusionParams, PretrainAdversarialParams
 from fuseline.params.prompt import METHOD_NAMES
 from fuseline.prompting import METHODS
 from fuseline.sources import SOURCES
 from fuseline.tasks import TASKS
 from fuseline.tasks.controls import CONTROLS
+from fuseline.training.pretrain import ADVERSARIAL
 
 
 def accepted(section: Any, field: str) -> set[str]:
@@ -26,6 +29,8 @@ def accepted(section: Any, field: str) -> set[str]:
     ("names", "table"),
     [
         (accepted(AttackParams, "kind"), ATTACKS),
+        (accepted(MethodParams, "method"), ADVERSARIAL_METHODS),
+        (accepted(PretrainAdversarialParams, "method") - {"none"}, ADVERSARIAL),
         (accepted(FusionParams, "kind"), FUSIONS),
         (accepted(TaskParams, "kind"), TASKS),
         (accepted(IngestParams, "source"), SOURCES),

@@ -27,8 +27,8 @@ from tests.tiny import EVERY, config
 
 STAND_ALONE = [kind for kind, task in TASKS.items() if task.rows_stand_alone]
 FGM = AttackParams(
-    kind="fgm", norm="l2", per="position", epsilon={"text_embedding": 0.5}, num_steps=1, step_size=1.0,
-    random_start=False,
+    kind="fgm", norm="l2", per="position", epsilon={"text_embedding": 0.5}, num_steps=1,
+    step_size=1.0, random_start=False,
 )  # fmt: skip
 WITH_TARGET = [kind for kind, task in TASKS.items() if task.target_kinds]
 
@@ -140,6 +140,31 @@ def test_smoothing_counts_where_there_are_classes(kind):
     task, _, _, batch, logits = everything(kind)
     plain, smooth = (task.losses(logits * 3, batch, smoothing=s) for s in (0.0, 0.3))
     assert torch.equal(plain, smooth) == (kind not in SMOOTHED)
+
+
+@pytest.mark.parametrize("kind", TASKS)
+def test_a_divergence_is_nothing_between_equals_and_pulls_towards_its_target(kind):
+    task, _, _, batch, logits = everything(kind)
+    target = logits.detach()
+    assert task.divergence(target, target, batch).abs().max() < 1e-6
+    far = (2.0 * target.roll(1, 0) + 0.5).requires_grad_()
+    apart = task.divergence(far, target, batch)
+    assert apart.shape == (len(target),)
+    assert (apart >= 0).all()
+    (gradient,) = torch.autograd.grad(apart.sum(), far)
+    assert torch.isfinite(gradient).all()
+    nearer = task.divergence(far.detach() - 1e-2 * gradient, target, batch)
+    assert 0 < nearer.sum() < apart.sum()
+
+
+@pytest.mark.parametrize("kind", TASKS)
+def test_a_divergence_of_extreme_logits_is_finite(kind):
+    task, _, _, batch, logits = everything(kind)
+    sure = (1e4 * logits.detach()).requires_grad_()
+    apart = task.divergence(sure, -sure.detach(), batch)
+    (gradient,) = torch.autograd.grad(apart.sum(), sure)
+    assert torch.isfinite(apart).all()
+    assert torch.isfinite(gradient).all()
 
 
 @pytest.mark.parametrize("kind", TASKS)

@@ -50,7 +50,7 @@ WRONG = {
         r"finetune\.generation\.max_length_tokens: .*greater than or equal to 2",
     ),
     "evaluate.generation.top_p": (0.0, r"evaluate\.generation\.top_p: .*greater than 0"),
-    "adversarial_finetune.attack.kind": ("pgt", r"adversarial_finetune\.attack\.kind"),
+    "adversarial_finetune.method": ("pgt", r"adversarial_finetune\.method"),
     "ingest.source": ("emojis", r"ingest\.source: .*'emoji'"),
     "tokenize.scratch.num_heads": (3, r"tokenize\.scratch: .*must divide hidden_size"),
     "base.modalities": (["text", "text"], r"base\.modalities: .*each modality may stand once"),

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from fuseline.attacks.base import Attack, LossFunction
+from fuseline.attacks.base import Attack, Deltas, LossFunction
 from fuseline.attacks.fgm import FGM
 from fuseline.attacks.pgd import PGD
 from fuseline.params.attack import AttackParams
@@ -23,4 +23,4 @@ def build_attack(params: AttackParams) -> Attack:
     return lookup(ATTACKS, params.kind, where="attack.kind")(params)
 
 
-__all__ = ["ATTACKS", "Attack", "LossFunction", "build_attack"]
+__all__ = ["ATTACKS", "Attack", "Deltas", "LossFunction", "build_attack"]

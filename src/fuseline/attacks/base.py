@@ -100,7 +100,9 @@ class Attack:
         leaves = {space: delta.detach().requires_grad_() for space, delta in deltas.items()}
         with torch.enable_grad():
             total = loss_fn(leaves).sum()
-            gradients = torch.autograd.grad(total, list(leaves.values()))
+            gradients = torch.autograd.grad(
+                total, list(leaves.values()), allow_unused=True, materialize_grads=True
+            )
         self.passes.forward += 1
         self.passes.backward += 1
         return dict(zip(leaves, gradients, strict=True))

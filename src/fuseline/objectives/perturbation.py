@@ -30,17 +30,16 @@ class Perturbable:
 
     def __init__(self, model: Any, batch: Batch, spaces: list[str]) -> None:
         self._batch = batch
-        self._clean: dict[str, Tensor] = {}
+        self._model = model
         self._masks: dict[str, Tensor] = {}
         for space in spaces:
             movable = self._movable(space, model, batch)
             if movable is not None and movable.any():
                 self._masks[space] = movable
-                self._clean[space] = self._clean_values(space, model, batch)
 
     def start(self) -> dict[str, Tensor]:
         """Zero deltas by space, (B, T, D)."""
-        return {space: torch.zeros_like(clean) for space, clean in self._clean.items()}
+        return {space: torch.zeros_like(self._clean(space)).detach() for space in self._masks}
 
     def masks(self) -> dict[str, Tensor]:
         """(B, T) bool by space: padding, special tokens and absent modalities never move."""
@@ -50,7 +49,7 @@ class Perturbable:
         """Keyword arguments for the model, perturbed by `deltas`."""
         inputs = dict(self._batch)
         for space, delta in deltas.items():
-            perturbed = self._clean[space] + delta
+            perturbed = self._clean(space) + delta
             if space == TEXT_SPACE:
                 inputs["inputs_embeds"] = perturbed
             else:
@@ -64,18 +63,19 @@ class Perturbable:
                 return None
             special = torch.tensor(model.config.special_token_ids)
             words = batch["attention_mask"].bool() & ~torch.isin(batch["input_ids"], special)
-            return words & batch["text_mask"].unsqueeze(-1)
+            # Pairs of texts come without a mask: all are there.
+            return words & batch["text_mask"].unsqueeze(-1) if "text_mask" in batch else words
         key = _features_key(space)
         if key not in batch:
             return None
         modality = space.removesuffix(FEATURE_SUFFIX)
         return batch[f"{modality}_mask"].unsqueeze(-1).expand(-1, batch[key].shape[1])
 
-    def _clean_values(self, space: str, model: Any, batch: Batch) -> Tensor:
+    def _clean(self, space: str) -> Tensor:
         if space != TEXT_SPACE:
-            return batch[_features_key(space)].detach()
-        with torch.no_grad():
-            words: Tensor = model.get_input_embeddings()(batch["input_ids"])
+            return self._batch[_features_key(space)]
+        # Looked up anew in every pass: each has a graph of its own, and trains the embeddings.
+        words: Tensor = self._model.get_input_embeddings()(self._batch["input_ids"])
         return words
 
 

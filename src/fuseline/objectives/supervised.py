@@ -21,6 +21,8 @@ class SupervisedTask(Protocol):
 
     def losses(self, logits: Tensor, batch: Batch, *, smoothing: float = 0.0) -> Tensor: ...
 
+    def divergence(self, logits: Tensor, target: Tensor, batch: Batch) -> Tensor: ...
+
     def right(self, logits: Tensor, batch: Batch) -> Tensor: ...
 
 
@@ -69,6 +71,16 @@ class Supervised:
             for task, share, logits in by_task
         ]
         return torch.stack(losses).sum(0)
+
+    def divergence(self, output: Any, target: Any, batch: Batch) -> Tensor:
+        """(B,) how far a model's output lies from another of the same rows, by task; labels play no
+        part but to tell which tokens are asked for."""
+        by_task = zip(self.tasks, self.shares, output.by_task, target.by_task, strict=True)
+        apart = [
+            share * task.divergence(logits, wanted, batch)
+            for task, share, logits, wanted in by_task
+        ]
+        return torch.stack(apart).sum(0)
 
     def output(self, output: Any, batch: Batch) -> ObjectiveOutput:
         """Mean loss, with what each modality says alone, and of the first task the rows that it

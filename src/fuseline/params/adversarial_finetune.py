@@ -1,4 +1,4 @@
-"""Section `adversarial_finetune`: the attack to train against, and how much it weighs."""
+"""Section `adversarial_finetune`: the method, its attack, and how much it weighs."""
 
 from __future__ import annotations
 
@@ -6,16 +6,12 @@ from typing import Annotated
 
 from pydantic import Field
 
-from fuseline.config import Section
-from fuseline.params.attack import AttackParams
-from fuseline.params.base import NonNegative, Positive, Share
+from fuseline.params.adversarial import MethodParams
+from fuseline.params.base import NonNegative, Share
 from fuseline.params.training import TrainingParams
 
 
-class AdversarialFinetuneParams(Section):
-    attack: AttackParams
-    clean_weight: NonNegative
-    adversarial_weight: Positive
+class AdversarialFinetuneParams(MethodParams):
     modality_dropout: Share
     label_smoothing: Annotated[float, Field(ge=0.0, lt=1.0)]
     unimodal_weight: NonNegative

@@ -7,6 +7,7 @@ from typing import Annotated, Literal
 from pydantic import Field, field_validator, model_validator
 
 from fuseline.config import Section
+from fuseline.params.adversarial import AdversarialParams
 from fuseline.params.base import Count, NonNegative, Share
 from fuseline.params.training import TrainingParams
 
@@ -73,7 +74,23 @@ class ObjectiveParams(Section):
         return self
 
 
+class PretrainAdversarialParams(AdversarialParams):
+    """`none` leaves pre-training as it is; the others wrap whichever objective a batch draws."""
+
+    method: Literal["none", "fgm", "pgd", "freelb"]
+
+
 class PretrainParams(Section):
     model: ModelParams
     objectives: ObjectiveParams
+    adversarial: PretrainAdversarialParams
     training: TrainingParams
+
+    @model_validator(mode="after")
+    def _no_queue_under_attack(self) -> PretrainParams:
+        if self.adversarial.method != "none" and self.objectives.contrastive_queue_size:
+            raise ValueError(
+                "objectives.contrastive_queue_size must be 0 with an adversarial method: each of"
+                " its passes would put the batch's rows into the queue again"
+            )
+        return self

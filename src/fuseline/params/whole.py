@@ -43,6 +43,10 @@ def _unreachable_spaces(content: dict[str, Any]) -> Iterator[str]:
         "adversarial_finetune.attack.epsilon": content["adversarial_finetune"]["attack"],
         "evaluate.robustness.attack.epsilon": content["evaluate"]["robustness"]["attack"],
     }
+    if content["pretrain"]["adversarial"]["method"] != "none":
+        attacks["pretrain.adversarial.attack.epsilon"] = content["pretrain"]["adversarial"][
+            "attack"
+        ]
     for key, attack in attacks.items():
         if not reachable & set(attack["epsilon"]):
             yield (

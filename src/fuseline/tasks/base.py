@@ -144,6 +144,11 @@ class Task(ABC):
         """Losses (B,), 0 for a row without a label; also what attacks climb."""
 
     @abstractmethod
+    def divergence(self, logits: Tensor, target: Tensor, batch: Batch) -> Tensor:
+        """(B,) how far logits lie from a target's, 0 where they are the same and never below; the
+        gradient flows to both unless the target is detached."""
+
+    @abstractmethod
     def right(self, logits: Tensor, batch: Batch) -> Tensor:
         """(B,) bool: rows that the model gets right, False without a label."""
 

@@ -13,6 +13,7 @@ from fuseline.dataset import NO_LABEL, MultimodalData
 from fuseline.errors import ContractError
 from fuseline.model.prediction import softmax
 from fuseline.tasks.base import Batch, Cells, Facts, Task
+from fuseline.tasks.divergences import categorical
 
 
 class Classification(Task):
@@ -64,6 +65,11 @@ class Classification(Task):
             label_smoothing=smoothing,
             ignore_index=NO_LABEL,
         )
+
+    def divergence(self, logits: Tensor, target: Tensor, batch: Batch) -> Tensor:
+        """Kullback-Leibler divergence of the classes' probabilities."""
+        del batch
+        return categorical(logits, target)
 
     def right(self, logits: Tensor, batch: Batch) -> Tensor:
         return logits.argmax(-1) == batch[self.key]

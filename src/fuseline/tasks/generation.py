@@ -18,6 +18,7 @@ from fuseline.model.prediction import length_batches
 from fuseline.tasks.base import Batch, Cells, Decoded, Facts, Task
 from fuseline.tasks.controls import CONTROLS, Control, Reference
 from fuseline.tasks.obedience import Values, obedience, own_values
+from fuseline.tasks.tokens import all_right, token_divergences, token_losses
 
 if TYPE_CHECKING:
     # For types alone: a stage is not tied to sections that it does not read.
@@ -115,24 +116,18 @@ class Generation(Task):
 
     def losses(self, logits: Tensor, batch: Batch, *, smoothing: float = 0.0) -> Tensor:
         """Mean over the row's tokens."""
-        labels = batch[self.key][:, : logits.shape[1]]
-        losses = functional.cross_entropy(
-            logits.transpose(1, 2),
-            labels,
-            reduction="none",
-            label_smoothing=smoothing,
-            ignore_index=NO_LABEL,
-        )
-        return losses.sum(1) / (labels != NO_LABEL).sum(1).clamp_min(1)
+        return token_losses(logits, batch[self.key][:, : logits.shape[1]], smoothing)
+
+    def divergence(self, logits: Tensor, target: Tensor, batch: Batch) -> Tensor:
+        """Mean over the row's tokens."""
+        return token_divergences(logits, target, batch[self.key][:, : logits.shape[1]])
 
     def right(self, logits: Tensor, batch: Batch) -> Tensor:
         """Every token, each given the right ones before it: greedy decoding would write the text.
 
         The same as that decoding, for the first wrong token is wrong in both.
         """
-        labels = batch[self.key][:, : logits.shape[1]]
-        asked = labels != NO_LABEL
-        return ((logits.argmax(-1) == labels) | ~asked).all(1) & asked.any(1)
+        return all_right(logits, batch[self.key][:, : logits.shape[1]])
 
     def outputs(self, logits: Tensor, batch: Batch) -> Tensor:
         tokens = logits.argmax(-1)

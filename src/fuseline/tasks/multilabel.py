@@ -13,6 +13,7 @@ from torch.nn import functional
 from fuseline.dataset import MultimodalData
 from fuseline.errors import ContractError
 from fuseline.tasks.base import Batch, Cells, Facts, Task
+from fuseline.tasks.divergences import bernoulli
 
 
 class Multilabel(Task):
@@ -65,6 +66,11 @@ class Multilabel(Task):
         soft = labels.nan_to_num() * (1 - smoothing) + smoothing / 2
         losses = functional.binary_cross_entropy_with_logits(logits, soft, reduction="none")
         return losses.mean(-1) * labels[:, 0].isfinite()
+
+    def divergence(self, logits: Tensor, target: Tensor, batch: Batch) -> Tensor:
+        """Mean over the names, each a yes or no of its own."""
+        del batch
+        return bernoulli(logits, target).mean(-1)
 
     def right(self, logits: Tensor, batch: Batch) -> Tensor:
         """The very set."""

@@ -11,6 +11,7 @@ from torch.nn import functional
 
 from fuseline.dataset import MultimodalData
 from fuseline.tasks.base import Batch, Cells, Facts, Task
+from fuseline.tasks.divergences import bernoulli
 from fuseline.tasks.numbers import numbers, training_numbers
 
 TOP = 10
@@ -54,6 +55,11 @@ class Ranking(Task):
             logits.squeeze(-1), soft, reduction="none"
         )
         return losses * known
+
+    def divergence(self, logits: Tensor, target: Tensor, batch: Batch) -> Tensor:
+        """Of the place in the range, read as a probability."""
+        del batch
+        return bernoulli(logits, target).squeeze(-1)
 
     def right(self, logits: Tensor, batch: Batch) -> Tensor:
         """On the right side of the middle of the range."""

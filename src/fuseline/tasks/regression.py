@@ -49,6 +49,11 @@ class Regression(Task):
         errors = self._errors(logits, batch)
         return torch.where(batch[self.key].isfinite(), errors, 0.0).square()
 
+    def divergence(self, logits: Tensor, target: Tensor, batch: Batch) -> Tensor:
+        """Squared difference, in standard deviations."""
+        del batch
+        return (logits - target).squeeze(-1).square()
+
     def right(self, logits: Tensor, batch: Batch) -> Tensor:
         """Within half a standard deviation of the training rows."""
         return self._errors(logits, batch).abs() <= TOLERANCE

@@ -73,6 +73,13 @@ class Retrieval(Task):
                 pairs = pairs + whole
         return total / pairs.clamp_min(1)
 
+    def divergence(self, logits: Tensor, target: Tensor, batch: Batch) -> Tensor:
+        """Squared distance of the unit vectors, mean over the modalities that the row has."""
+        present = presence(batch)
+        here = torch.stack([present[name] for name in self.facts["modalities"]], 1)
+        apart = (logits - target).square().sum(-1) * here
+        return apart.sum(1) / here.sum(1).clamp_min(1)
+
     def right(self, logits: Tensor, batch: Batch) -> Tensor:
         """Every modality of the row is nearest to the row's own others, within the batch; a row
         without any negative there is not right."""

@@ -15,6 +15,7 @@ from torch.nn import functional
 from fuseline.dataset import NO_LABEL, MultimodalData
 from fuseline.errors import ContractError
 from fuseline.tasks.base import Batch, Cells, Facts, Task
+from fuseline.tasks.tokens import all_right, token_divergences, token_losses
 
 WORD = re.compile(r"\S+")
 # The tag of what is no entity.
@@ -93,21 +94,15 @@ class TokenClassification(Task):
 
     def losses(self, logits: Tensor, batch: Batch, *, smoothing: float = 0.0) -> Tensor:
         """Mean over the row's words."""
-        labels = _fitted(batch[self.key], logits.shape[1])
-        losses = functional.cross_entropy(
-            logits.transpose(1, 2),
-            labels,
-            reduction="none",
-            label_smoothing=smoothing,
-            ignore_index=NO_LABEL,
-        )
-        return losses.sum(1) / (labels != NO_LABEL).sum(1).clamp_min(1)
+        return token_losses(logits, _fitted(batch[self.key], logits.shape[1]), smoothing)
+
+    def divergence(self, logits: Tensor, target: Tensor, batch: Batch) -> Tensor:
+        """Mean over the row's words."""
+        return token_divergences(logits, target, _fitted(batch[self.key], logits.shape[1]))
 
     def right(self, logits: Tensor, batch: Batch) -> Tensor:
         """Every word's tag."""
-        labels = _fitted(batch[self.key], logits.shape[1])
-        asked = labels != NO_LABEL
-        return ((logits.argmax(-1) == labels) | ~asked).all(1) & asked.any(1)
+        return all_right(logits, _fitted(batch[self.key], logits.shape[1]))
 
     def outputs(self, logits: Tensor, batch: Batch) -> Tensor:
         """`NO_LABEL` beyond the batch's tokens, which counts as a wrong tag that is no entity."""

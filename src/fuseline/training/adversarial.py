@@ -9,12 +9,13 @@ import numpy as np
 import torch
 from transformers import TrainerCallback, TrainerState
 
-from fuseline.attacks import Attack, build_attack
+from fuseline.attacks import Attack
+from fuseline.attacks.pgd import PGD
 from fuseline.errors import ContractError
 from fuseline.model import FuselineForTasks, FuselineProcessor
 from fuseline.model.card import write_model_card
 from fuseline.model.prediction import with_labels_of
-from fuseline.objectives.adversarial import AdversarialObjective
+from fuseline.objectives.adversarial.methods import METHODS
 from fuseline.objectives.perturbation import Perturbable
 from fuseline.objectives.supervised import Supervised
 from fuseline.params.adversarial_finetune import AdversarialFinetuneParams
@@ -69,13 +70,15 @@ def adversarial_finetune(
     entries = model.config.tasks
     data, tasks = with_labels(rows, cells, entries), build_tasks(entries)
     check_splits(data, tasks, examples)
-    attack = build_attack(params.attack)
-    inner = Supervised(
-        tasks,
-        [entry["weight"] for entry in entries],
-        params.modality_dropout,
-        params.label_smoothing,
-        params.unimodal_weight,
+    inner, attacked = (
+        Supervised(
+            tasks,
+            [entry["weight"] for entry in entries],
+            params.modality_dropout,
+            params.label_smoothing,
+            unimodal_weight,
+        )
+        for unimodal_weight in (params.unimodal_weight, 0.0)
     )
     selection = Selection("clean_and_robust", greater_is_better=True)
     dev = data.select("dev")
@@ -84,7 +87,7 @@ def adversarial_finetune(
         apply_freezing(model, freezing)
         history = train(
             model,
-            AdversarialObjective(inner, attack, params.clean_weight, params.adversarial_weight),
+            METHODS[params.method](inner, attacked, inner.divergence, params),
             data.select("train"),
             _RobustDevelopment(Development(tasks, dev, base.precision), params, base),
             params=params.training,
@@ -115,7 +118,7 @@ class RefuseCollapse(TrainerCallback):
         if robust[-1] == 0.0 and max(robust) > COLLAPSE_FROM:
             raise ContractError(
                 "adversarial_finetune: robust collapse: development accuracy under PGD fell from"
-                f" {max(robust):.3f} to 0. Use `attack.kind: pgd` with several steps, or a"
+                f" {max(robust):.3f} to 0. Use `method: pgd` with several steps, or a"
                 " smaller epsilon."
             )
 
@@ -134,9 +137,7 @@ class _RobustDevelopment:
         self.data = clean.data.take(self.task.own_rows(clean.data))
         self.base = base
         steps = max(VALIDATION_STEPS, params.attack.num_steps)
-        self.attack_params = params.attack.model_copy(
-            update={"kind": "pgd", "num_steps": steps, "step_size": 2.0 / steps}
-        )
+        self.ball = params.attack.model_copy(update={"num_steps": steps, "step_size": 2.0 / steps})
 
     def __call__(self, model: Any) -> dict[str, float]:
         figures = self.clean(model)
@@ -147,7 +148,7 @@ class _RobustDevelopment:
         }
 
     def _robust_accuracy(self, model: Any) -> float:
-        attack = build_attack(self.attack_params)
+        attack = PGD(self.ball)
         order = np.argsort(self.data.lengths, kind="stable")
         right = 0
         for start in range(0, len(order), EVALUATION_BATCH):

@@ -14,6 +14,9 @@ from fuseline.modalities.text_encoder import special_token_ids
 from fuseline.modalities.word_pieces import continuing_pieces
 from fuseline.model.creation import create_model
 from fuseline.model.processing import create_processor
+from fuseline.objectives.adversarial.base import AdversarialObjective
+from fuseline.objectives.adversarial.freelb import FreeLB
+from fuseline.objectives.adversarial.standard import FGMTraining, PGDTraining
 from fuseline.objectives.base import Objective
 from fuseline.objectives.pretraining import Mixture, build_objectives
 from fuseline.params.base import BaseParams
@@ -23,6 +26,14 @@ from fuseline.training.freezing import freeze_image_encoder
 from fuseline.training.loop import Selection, train
 
 History = list[dict[str, float]]
+
+
+# Those of the methods that need no divergence, nor a loss that a row has in every epoch.
+ADVERSARIAL: dict[str, type[AdversarialObjective]] = {
+    "fgm": FGMTraining,
+    "pgd": PGDTraining,
+    "freelb": FreeLB,
+}
 
 
 def pretrain(
@@ -59,7 +70,7 @@ def pretrain(
     freeze_image_encoder(model)
     history = train(
         model,
-        Mixture(objectives, params.objectives.weights),
+        _objective(objectives, params),
         data.select("train"),
         _Development(objectives, params, base, dev),
         params=params.training,
@@ -72,6 +83,14 @@ def pretrain(
     create_processor(tokenizer, features, base.modalities).save_pretrained(model_folder)
     best = min(history, key=lambda figures: figures["eval_loss"])
     return _metrics(best, objectives), history
+
+
+def _objective(objectives: dict[str, Objective], params: PretrainParams) -> Objective:
+    mixture = Mixture(objectives, params.objectives.weights)
+    if params.adversarial.method == "none":
+        return mixture
+    # Objectives without labels have nothing by which outputs could be compared.
+    return ADVERSARIAL[params.adversarial.method](mixture, mixture, None, params.adversarial)
 
 
 class _Development:

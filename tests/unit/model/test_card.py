@@ -9,8 +9,9 @@ from ruamel.yaml import YAML
 
 from fuseline.contracts import EXAMPLES, TableWriter
 from fuseline.model.card import SENTENCES, escape_markdown, hub_license, write_model_card
+from fuseline.params.adversarial import SmartParams, VillaParams
 from fuseline.params.adversarial_finetune import AdversarialFinetuneParams
-from fuseline.params.attack import AttackParams
+from fuseline.params.attack import BallParams
 from fuseline.params.training import TrainingParams
 from fuseline.tasks import TASKS
 from tests import tiny
@@ -26,8 +27,10 @@ TRAINING = TrainingParams(
     early_stopping_patience=4,
 )  # fmt: skip
 PARAMS = AdversarialFinetuneParams(
-    attack=AttackParams(
-        kind="pgd", norm="l2", per="position", epsilon={"text_embedding": 0.1}, num_steps=3, step_size=0.5,
+    method="pgd", villa=VillaParams(divergence_weight=1.0),
+    smart=SmartParams(proximal_weight=1.0, momentum=0.9),
+    attack=BallParams(
+        norm="l2", per="position", epsilon={"text_embedding": 0.1}, num_steps=3, step_size=0.5,
         random_start=True,
     ),
     clean_weight=1.0, adversarial_weight=1.0, modality_dropout=0.1, label_smoothing=0.1,

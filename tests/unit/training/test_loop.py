@@ -9,6 +9,7 @@ import torch
 
 from fuseline.dataset import MultimodalData
 from fuseline.errors import ContractError
+from fuseline.objectives.adversarial.methods import METHODS
 from fuseline.objectives.contrastive import Contrastive
 from fuseline.objectives.pretraining import Mixture
 from fuseline.objectives.supervised import Supervised
@@ -16,6 +17,7 @@ from fuseline.tasks.classification import Classification
 from fuseline.training.checkpoint import OBJECTIVE, is_complete, latest_checkpoint
 from fuseline.training.development import Development
 from fuseline.training.loop import Selection, train
+from tests.adversarial import adversarial_params
 from tests.tiny import classifier, objective_params, pretrainer, rows, training
 
 TASK = Classification("label", {"labels": ["ant", "bee", "cat"]})
@@ -131,6 +133,50 @@ def test_a_killed_run_goes_on_with_its_queue(tmp_path, after_calls):
     found, history = contrasting(tmp_path / "killed", Dying(20), seed=9 if started else 0)
     assert same(expected, found)
     assert history == expected_history
+
+
+class DyingMethod:
+    """A method that remembers something from step to step, killed at a given call in training."""
+
+    def __init__(self, method: str, after_calls: int = 1000) -> None:
+        inner = Supervised([TASK], [1.0], 0.2, 0.1, 0.5)
+        self.inner = METHODS[method](inner, inner, inner.divergence, adversarial_params(method))
+        self.left = after_calls
+        self.state_dict = self.inner.state_dict
+        self.load_state_dict = self.inner.load_state_dict
+
+    def __call__(self, model, batch):
+        self.left -= 1
+        if self.left < 0:
+            raise Killed
+        return self.inner(model, batch)
+
+
+@pytest.mark.parametrize("method", ["free", "smart", "pgd", "freelb"])
+@pytest.mark.parametrize("after_calls", [7, 23])
+def test_a_killed_run_goes_on_under_attack(tmp_path, method, after_calls):
+    """Deltas by row and the average of weights are part of a checkpoint."""
+    whole = classifier()
+    history = run(tmp_path / "whole", whole, objective=DyingMethod(method))
+    with pytest.raises(Killed):
+        run(tmp_path / "killed", classifier(), objective=DyingMethod(method, after_calls))
+    model = classifier(seed=9)
+    assert run(tmp_path / "killed", model, objective=DyingMethod(method)) == history
+    assert same(weights(whole), weights(model))
+
+
+@pytest.mark.parametrize("method", ["free", "smart"])
+def test_without_what_a_method_remembers_a_resumed_run_would_end_elsewhere(
+    tmp_path, monkeypatch, method
+):
+    whole, model = classifier(), classifier(seed=9)
+    run(tmp_path / "whole", whole, objective=DyingMethod(method))
+    with pytest.raises(Killed):
+        run(tmp_path / "killed", classifier(), objective=DyingMethod(method, 7))
+    forgetful = DyingMethod(method)
+    forgetful.load_state_dict = lambda state: None
+    run(tmp_path / "killed", model, objective=forgetful)
+    assert not same(weights(whole), weights(model))
 
 
 def test_without_its_queue_a_resumed_run_would_end_elsewhere(tmp_path, monkeypatch):

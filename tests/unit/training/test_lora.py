@@ -8,8 +8,9 @@ import torch
 
 from fuseline.errors import ConfigError
 from fuseline.model import FuselineForTasks
+from fuseline.params.adversarial import SmartParams, VillaParams
 from fuseline.params.adversarial_finetune import AdversarialFinetuneParams
-from fuseline.params.attack import AttackParams
+from fuseline.params.attack import BallParams
 from fuseline.params.base import BaseParams
 from fuseline.params.finetune import DecoderParams, FinetuneParams, TaskParams
 from fuseline.training import adversarial, finetune
@@ -208,14 +209,16 @@ def test_both_stages_adapt_and_leave_a_plain_model(tmp_path, stages):
         ),
         base=BASE, work=tmp_path / "work",
     )  # fmt: skip
-    attack = AttackParams(
-        kind="fgm", norm="l2", per="position", epsilon={"text_embedding": 0.1}, num_steps=1, step_size=1.0,
+    attack = BallParams(
+        norm="l2", per="position", epsilon={"text_embedding": 0.1}, num_steps=1, step_size=1.0,
         random_start=False,
     )  # fmt: skip
     adversarial.adversarial_finetune(
         tmp_path / "finetuned", tmp_path, tmp_path, tmp_path, tmp_path / "adversarial",
         params=AdversarialFinetuneParams(
-            attack=attack, clean_weight=1.0, adversarial_weight=1.0, modality_dropout=0.0,
+            method="fgm", villa=VillaParams(divergence_weight=1.0),
+            smart=SmartParams(proximal_weight=1.0, momentum=0.9), attack=attack, clean_weight=1.0,
+            adversarial_weight=1.0, modality_dropout=0.0,
             label_smoothing=0.0, unimodal_weight=0.5, training=training(num_epochs=1),
         ),
         base=BASE, work=tmp_path / "more_work",

@@ -1,0 +1,68 @@
+"""Adversarial training in one pass a step, its deltas kept from epoch to epoch (after Shafahi et
+al. 2019, arXiv 1904.12843, and Zheng et al. 2020, arXiv 1912.11969)."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from fuseline.attacks import Deltas
+from fuseline.objectives.adversarial.base import AdversarialObjective
+from fuseline.objectives.adversarial.memory import DeltaMemory
+from fuseline.objectives.adversarial.trial import Trial
+from fuseline.objectives.base import Batch, ObjectiveOutput
+from fuseline.objectives.perturbation import Perturbable
+
+
+class Free(AdversarialObjective):
+    """Each row is seen clean or under its delta of an earlier epoch, by the weights' shares; the
+    one backward pass trains the parameters and moves the delta a step. One pass of each kind, as
+    without an attack, whatever the attack's steps; a random start has no meaning here.
+
+    The first epoch is clean, and deltas grow by a step an epoch: it takes several. They are kept
+    in memory and in checkpoints, two bytes a number of all tokens and positions that move.
+    """
+
+    def __init__(self, *args: Any) -> None:
+        super().__init__(*args)
+        self._memory = DeltaMemory()
+
+    def __call__(self, model: Any, batch: Batch) -> ObjectiveOutput:
+        rows = batch["row_numbers"]
+        moved = torch.rand(len(rows)) < self.adversarial_share
+
+        def start(perturbable: Perturbable) -> Deltas:
+            masks = perturbable.masks()
+            return {
+                space: self._memory.recall(space, rows, zero)
+                * (moved.view(-1, 1) & masks[space]).unsqueeze(-1)
+                for space, zero in perturbable.start().items()
+            }
+
+        trial = Trial(model, batch, self.attack.spaces, start)
+        mixed = trial.clean(self.inner)
+        return ObjectiveOutput(
+            self.loss(trial, mixed), mixed.correct, mixed.count, passes=trial.passes()
+        )
+
+    def loss(self, trial: Trial, clean: ObjectiveOutput) -> Tensor:
+        rows, masks = trial.batch["row_numbers"], trial.masks
+        for space, leaf in trial.perturbed.deltas.items():
+            radius = self.attack.epsilon[space]
+
+            def remember(gradient: Tensor, space: str = space, radius: float = radius) -> None:
+                delta = trial.perturbed.deltas[space].detach()
+                stepped = self.attack.step(delta, gradient, masks[space], radius)
+                self._memory.keep(space, rows, stepped, masks[space])
+
+            # The loop's backward pass tells the gradient.
+            leaf.register_hook(remember)  # type: ignore[no-untyped-call]
+        return clean.loss
+
+    def state_dict(self) -> dict[str, Tensor]:
+        return super().state_dict() | self._memory.state_dict()
+
+    def load_state_dict(self, state: dict[str, Tensor]) -> None:
+        super().load_state_dict(self._memory.load_state_dict(state))

@@ -1,0 +1,48 @@
+"""What adversarial training reads, whatever it wraps."""
+
+from __future__ import annotations
+
+from typing import Literal
+
+from pydantic import model_validator
+
+from fuseline.config import Section
+from fuseline.params.attack import BallParams
+from fuseline.params.base import NonNegative, Positive, Share
+
+
+class VillaParams(Section):
+    divergence_weight: NonNegative
+
+
+class SmartParams(Section):
+    """`momentum` is the share that an average of the weights keeps of itself at every step."""
+
+    proximal_weight: NonNegative
+    momentum: Share
+
+
+class AdversarialParams(Section):
+    """The method, by its paper's name, and the ball that its attack searches."""
+
+    method: str
+    attack: BallParams
+    clean_weight: NonNegative
+    adversarial_weight: Positive
+
+
+class MethodParams(AdversarialParams):
+    """With the settings that single methods have of their own."""
+
+    method: Literal["fgm", "pgd", "freelb", "free", "trades", "r3f", "smart", "villa"]
+    villa: VillaParams
+    smart: SmartParams
+
+    @model_validator(mode="after")
+    def _divergences_leave_the_label_to_the_clean_loss(self) -> MethodParams:
+        if self.method in ("trades", "r3f", "smart") and self.clean_weight == 0:
+            raise ValueError(
+                f"clean_weight must be above 0 with method '{self.method}': what it adds compares"
+                " outputs, and only the clean loss knows the labels"
+            )
+        return self

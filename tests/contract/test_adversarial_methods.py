@@ -1,0 +1,269 @@
+"""Every method of adversarial training keeps the same promises."""
+
+import pytest
+import torch
+
+from fuseline.attacks.geometry import norms
+from fuseline.objectives.adversarial.methods import METHODS
+from fuseline.objectives.adversarial.trial import Trial
+from fuseline.objectives.perturbation import Perturbable
+from fuseline.objectives.pretraining import Mixture, build_objectives
+from fuseline.objectives.supervised import Supervised
+from fuseline.tasks.classification import Classification
+from fuseline.training.pretrain import ADVERSARIAL
+from tests.adversarial import NUM_STEPS as K
+from tests.adversarial import RADII, adversarial_params
+from tests.tiny import CONTINUES_WORD, classifier, objective_params, pretrainer, rows
+
+TASK = Classification("label", {"labels": ["ant", "bee", "cat"]})
+# Of a step with two spaces and K steps without a random start: forward, and backward.
+COSTS = {
+    "fgm": (2, 2),
+    "pgd": (K + 1, K + 1),
+    "freelb": (K + 1, K + 1),
+    "free": (1, 1),
+    "trades": (K + 2, K + 2),
+    "r3f": (2, 2),
+    "smart": (K + 3, K + 2),
+    "villa": (2 * (K + 1) + 1, 2 * (K + 1) + 1),
+}
+COMPARE = ["trades", "r3f", "smart"]
+
+
+def build(method: str, unimodal_weight: float = 0.0, **changes: object):
+    inner, attacked = (Supervised([TASK], [1.0], 0.2, 0.1, w) for w in (unimodal_weight, 0.0))
+    return METHODS[method](inner, attacked, inner.divergence, adversarial_params(method, **changes))
+
+
+@pytest.fixture
+def seen(monkeypatch):
+    """The deltas of every pass, and the masks beside them."""
+    found, plain = [], Perturbable.inputs
+
+    def inputs(self, deltas):
+        kept = {space: delta.detach().clone() for space, delta in deltas.items()}
+        found.append((kept, self.masks()))
+        return plain(self, deltas)
+
+    monkeypatch.setattr(Perturbable, "inputs", inputs)
+    return found
+
+
+def step(method, model, batch, seed=3, **changes):
+    """The loss of a step, its gradients left on the model."""
+    torch.manual_seed(seed)
+    output = build(method, **changes)(model, batch)
+    output.loss.backward()
+    return output
+
+
+@pytest.mark.parametrize("per", ["position", "example"])
+@pytest.mark.parametrize("random_start", [False, True])
+@pytest.mark.parametrize("method", METHODS)
+def test_every_pass_stays_within_epsilon_and_what_may_not_move_stays(
+    method, random_start, per, seen
+):
+    objective = build(method, per=per, random_start=random_start)
+    model, batch = classifier().train(), rows().batch(range(12))
+    for _ in range(3):
+        objective(model, batch).loss.backward()
+    moved = 0.0
+    for deltas, masks in seen:
+        for space, delta in deltas.items():
+            whole = delta.flatten(1) if per == "example" else delta
+            assert norms(whole, "l2").max() <= RADII[space] * (1 + 1e-5)
+            assert (delta[~masks[space]] == 0).all()
+            moved += float(delta.abs().sum())
+    assert moved > 0
+
+
+@pytest.mark.parametrize("method", METHODS)
+def test_all_passes_share_what_they_draw(method):
+    """In training mode, with a radius of nothing: a loss under attack is the clean loss, and a
+    divergence is nothing. Dropout, or modalities dropped anew, would show."""
+    batch = rows().batch(range(12))
+    tiny = dict.fromkeys(RADII, 1e-12)
+    clean, both = (
+        step(method, classifier().train(), batch, epsilon=tiny, clean_weight=weight).loss
+        for weight in (1e9, 1.0)
+    )
+    share = 0.5 if method in COMPARE else 1.0
+    assert torch.allclose(both, share * clean, rtol=1e-4)
+
+
+@pytest.mark.parametrize("method", METHODS)
+def test_costs_are_counted(method, monkeypatch):
+    calls = {"forward": 0, "backward": 0}
+
+    def counting(name, plain):
+        def counted(*args, **kwargs):
+            calls[name] += 1
+            return plain(*args, **kwargs)
+
+        return counted
+
+    model = classifier().train()
+    monkeypatch.setattr(model, "forward", counting("forward", model.forward))
+    monkeypatch.setattr(torch.Tensor, "backward", counting("backward", torch.Tensor.backward))
+    monkeypatch.setattr(torch.autograd, "grad", counting("backward", torch.autograd.grad))
+    output = step(method, model, rows().batch(range(12)))
+    forward, backward = COSTS[method]
+    assert output.passes == {"forward": forward - 1, "backward": backward - 1}
+    assert calls["forward"] == forward
+    # One call of backward through several graphs is a pass over each.
+    together = {"r3f": 1, "smart": 1, "villa": 2}.get(method, 0)
+    assert calls["backward"] == backward - together
+
+
+@pytest.mark.parametrize("method", METHODS)
+@pytest.mark.parametrize("bf16", [False, True])
+def test_a_flat_loss_gives_finite_numbers(method, bf16):
+    """Zero gradients at zero deltas, where lengths are divided by."""
+    model = classifier().train()
+    with torch.no_grad():
+        for parameter in model.heads.parameters():
+            parameter.zero_()
+    with torch.autocast("cpu", dtype=torch.bfloat16, enabled=bf16):
+        output = build(method)(model, rows().batch(range(12)))
+    output.loss.backward()
+    assert torch.isfinite(output.loss)
+    assert all(torch.isfinite(p.grad).all() for p in model.parameters() if p.grad is not None)
+
+
+@pytest.mark.parametrize("method", METHODS)
+def test_a_batch_with_nothing_to_move_trains_as_without_an_attack(method):
+    batch = rows().batch(range(12))
+    batch["text_mask"] = torch.zeros_like(batch["text_mask"])
+    model = classifier().train()
+    output = step(method, model, batch, epsilon={"text_embedding": 1.0})
+    assert torch.isfinite(output.loss)
+    # Of rows with one modality its expert answers.
+    assert model.heads[0].experts.layers["image"].weight.grad.abs().sum() > 0
+
+
+@pytest.mark.parametrize("method", METHODS)
+def test_the_word_embeddings_learn_too(method):
+    model = classifier().train()
+    step(method, model, rows().batch(range(12)))
+    assert model.get_input_embeddings().weight.grad.abs().sum() > 0
+
+
+@pytest.mark.parametrize("method", ["fgm", "pgd", "freelb"])
+def test_gradients_are_those_of_the_weighted_loss_at_the_deltas(method, seen):
+    """Parts are passed back as they come; together they are what the loss says."""
+    batch, model = rows().batch(range(12)), classifier().eval()
+    inner = Supervised([TASK], [1.0], 0.0, 0.0, 0.0)
+    objective = METHODS[method](inner, inner, None, adversarial_params(method, clean_weight=3.0))
+    output = objective(model, batch)
+    output.loss.backward()
+    found = {name: p.grad.clone() for name, p in model.named_parameters() if p.grad is not None}
+    points = [deltas for deltas, _ in seen[1:]] if method == "freelb" else [seen[-1][0]]
+    model.zero_grad()
+    perturbable = Perturbable(model, batch, list(RADII))
+    attacked = [inner(model, perturbable.inputs(deltas)).loss for deltas in points]
+    expected = 0.75 * inner(model, batch).loss + 0.25 * sum(attacked) / len(attacked)
+    expected.backward()
+    assert torch.allclose(output.loss, expected)
+    assert set(found) == {n for n, p in model.named_parameters() if p.grad is not None}
+    for name, parameter in model.named_parameters():
+        if parameter.grad is not None:
+            torch.testing.assert_close(found[name], parameter.grad, rtol=1e-4, atol=1e-6)
+
+
+@pytest.mark.parametrize("method", COMPARE)
+def test_a_divergence_pulls_one_side_at_a_time(method, monkeypatch):
+    """Each side is pulled towards the other as it stands: no target has a graph."""
+    objective, plain = build(method), TASK.divergence
+    targets = []
+
+    def divergence(logits, target, batch):
+        targets.append(target)
+        return plain(logits, target, batch)
+
+    monkeypatch.setattr(TASK, "divergence", divergence)
+    objective(classifier().train(), rows().batch(range(12)))
+    assert targets
+    assert not any(target.requires_grad for target in targets)
+
+
+@pytest.mark.parametrize("method", ["pgd", "fgm", "freelb", "villa"])
+def test_the_loss_under_attack_is_above_the_clean_one(method):
+    batch = rows().batch(range(12))
+    losses = {
+        weight: step(method, classifier(), batch, clean_weight=weight).loss for weight in (0.0, 1e9)
+    }
+    assert losses[0.0] > losses[1e9]
+
+
+def test_pgd_of_one_full_step_is_fgm():
+    batch, models = rows().batch(range(12)), [classifier().train() for _ in range(2)]
+    pgd = step("pgd", models[0], batch, num_steps=1, step_size=1.0)
+    fgm = step("fgm", models[1], batch)
+    assert torch.equal(pgd.loss, fgm.loss)
+    for first, second in zip(*(model.parameters() for model in models), strict=True):
+        assert (first.grad is None and second.grad is None) or torch.equal(first.grad, second.grad)
+
+
+def test_what_each_modality_says_alone_counts_with_the_clean_loss():
+    model = classifier().train()
+    step("pgd", model, rows().batch(range(12)), unimodal_weight=0.5)
+    assert all(
+        layer.weight.grad.abs().sum() > 0 for layer in model.heads[0].experts.layers.values()
+    )
+
+
+@pytest.mark.parametrize("method", COMPARE)
+def test_methods_that_only_compare_need_the_clean_loss(method):
+    with pytest.raises(ValueError, match="clean_weight must be above 0"):
+        adversarial_params(method, clean_weight=0.0)
+
+
+def test_free_moves_a_rows_delta_a_step_each_time_it_is_seen(seen):
+    """Wherever the row stands in the batch, and however long its neighbours are."""
+    objective, model, data = build("free", clean_weight=0.0), classifier().eval(), rows()
+    objective(model, data.batch([0, 1, 2, 5])).loss.backward()
+    objective(model, data.batch([5, 0])).loss.backward()
+    (first, _), (second, masks) = seen
+    assert all((delta == 0).all() for delta in first.values())
+    for space, delta in second.items():
+        lengths = norms(delta, "l2")
+        expected = masks[space] * 0.5 * RADII[space]
+        assert torch.allclose(lengths, expected.float(), rtol=1e-2)
+
+
+def test_free_sees_rows_clean_by_the_weights_share(seen):
+    objective, model = build("free", clean_weight=3.0), classifier().eval()
+    batch = rows(120).batch(range(120))
+    torch.manual_seed(0)
+    for _ in range(2):
+        objective(model, batch).loss.backward()
+    deltas, masks = seen[1]
+    moves = masks["image_feature"].any(1)
+    moved = (deltas["image_feature"] != 0).flatten(1).any(1)[moves].float().mean()
+    assert 0.15 < moved < 0.35
+
+
+@pytest.mark.parametrize("method", ADVERSARIAL)
+def test_pre_training_objectives_are_attacked_as_they_draw(method, seen):
+    """Whichever is drawn is drawn in every pass, with the same masks and pairs."""
+    objectives = build_objectives(objective_params(), ["text", "image"], CONTINUES_WORD)
+    model, batch = pretrainer().train(), rows(24).batch(range(24))
+    mixture = Mixture(objectives, dict.fromkeys(objectives, 1.0))
+    objective = ADVERSARIAL[method](mixture, mixture, None, adversarial_params(method))
+    for seed in range(12):
+        torch.manual_seed(seed)
+        output = objective(model, batch)
+        output.loss.backward()
+        assert torch.isfinite(output.loss)
+    assert sum(float(d.abs().sum()) for deltas, _ in seen for d in deltas.values()) > 0
+
+
+def test_draws_of_a_random_start_are_not_those_of_the_next_step():
+    model, batch = classifier().train(), rows().batch(range(12))
+    torch.manual_seed(0)
+    build("pgd", random_start=True)(model, batch)
+    after = torch.get_rng_state()
+    torch.manual_seed(0)
+    trial = Trial(model, batch, list(RADII))
+    trial.clean(build("pgd").inner)
+    assert torch.equal(after, torch.get_rng_state())
