@@ -8,6 +8,8 @@ BENCHMARKS = {
     "pipeline": "wall time and memory of the whole pipeline, and of a run with nothing to do",
     "quality": "scores over split salts, beside the twin",
     "fusion": "the kinds of fusion beside each other",
+    "ablation": "what each pre-training objective buys",
+    "adversarial": "methods of adversarial training, what they buy and cost",
     "images": "feature extraction beside a one-by-one Transformers loop",
     "growth": "what one per cent more rows costs",
     "million": "ingest and tokenize of 100,000 and 1,000,000 rows",
@@ -22,7 +24,7 @@ def main() -> None:
     names = sys.argv[1:]
     unknown = [name for name in names if name not in BENCHMARKS]
     if unknown or not names:
-        table = "\n".join(f"  {name:<10}{what}" for name, what in BENCHMARKS.items())
+        table = "\n".join(f"  {name:<12}{what}" for name, what in BENCHMARKS.items())
         said = f"unknown benchmark {', '.join(unknown)}; there are" if unknown else "benchmarks:"
         sys.exit(f"{said}\n{table}")
     for name in names:

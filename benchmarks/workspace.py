@@ -33,16 +33,29 @@ def clean_clone() -> Iterator[Path]:
         yield clone
 
 
-def run(clone: Path, *command: str) -> None:
-    """Run a command of the environment in the clone, its output passed through.
-
-    The package is the clone's too, although the environment has that of this repository.
-    """
+def environment(clone: Path) -> dict[str, str]:
+    """The variables for commands in the clone: the package is the clone's too, although the
+    environment has that of this repository."""
     paths = {
         "PATH": os.pathsep.join([str(BIN), os.environ["PATH"]]),
         "PYTHONPATH": str(clone / "src"),
     }
-    subprocess.run(command, cwd=clone, check=True, env=os.environ | paths)
+    return os.environ | paths
+
+
+def run(clone: Path, *command: str) -> None:
+    """Run a command of the environment in the clone, its output passed through."""
+    subprocess.run(command, cwd=clone, check=True, env=environment(clone))
+
+
+def peak_memory(clone: Path, *command: str) -> float:
+    """Run a command as `run` does; GiB of the largest process that it started."""
+    process = subprocess.Popen(command, cwd=clone, env=environment(clone))
+    _, status, usage = os.wait4(process.pid, 0)
+    process.returncode = os.waitstatus_to_exitcode(status)
+    if process.returncode:
+        raise subprocess.CalledProcessError(process.returncode, command)
+    return usage.ru_maxrss / 2**20
 
 
 def change_params(clone: Path, values: dict[str, Any]) -> None:

@@ -79,9 +79,10 @@ def selection_of(task: Task) -> Selection:
 
 
 def training_metrics(history: History, selection: Selection) -> dict[str, Any]:
-    """The best epoch's figures, and passes of the whole run."""
+    """The best epoch's figures, and steps and passes of the whole run: what a step costs."""
     best_of = max if selection.greater_is_better else min
     best = best_of(history, key=lambda figures: figures[f"eval_{selection.metric}"])
+    steps = sum(figures["train_steps"] for figures in history)
     forward = sum(figures["train_forward_passes"] for figures in history)
     backward = sum(figures["train_backward_passes"] for figures in history)
     dev = {name.removeprefix("eval_"): best[name] for name in best if name.startswith("eval_")}
@@ -90,6 +91,7 @@ def training_metrics(history: History, selection: Selection) -> dict[str, Any]:
         "epochs": len(history),
         "dev": dev,
         "train": {"loss": best["train_loss"], "accuracy": best["train_accuracy"]},
+        "steps": int(steps),
         "forward_passes": int(forward),
         "backward_passes": int(backward),
     }

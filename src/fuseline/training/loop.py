@@ -46,6 +46,7 @@ class Totals:
 
     correct: float = 0.0
     count: float = 0.0
+    steps: int = 0
     forward_passes: int = 0
     backward_passes: int = 0
 
@@ -101,6 +102,7 @@ class FuselineTrainer(Trainer):
             )
         self.totals.correct += output.correct
         self.totals.count += output.count
+        self.totals.steps += 1
         self.totals.forward_passes += 1 + output.passes.get("forward", 0)
         self.totals.backward_passes += 1 + output.passes.get("backward", 0)
         return output.loss
@@ -139,6 +141,7 @@ class FuselineTrainer(Trainer):
         totals, self.totals = self.totals, Totals()
         return {
             "train_accuracy": totals.correct / totals.count if totals.count else 0.0,
+            "train_steps": totals.steps,
             "train_forward_passes": totals.forward_passes,
             "train_backward_passes": totals.backward_passes,
         }

@@ -174,7 +174,7 @@ def test_without_what_a_method_remembers_a_resumed_run_would_end_elsewhere(
     with pytest.raises(Killed):
         run(tmp_path / "killed", classifier(), objective=DyingMethod(method, 7))
     forgetful = DyingMethod(method)
-    forgetful.load_state_dict = lambda state: None
+    forgetful.load_state_dict = lambda _: None
     run(tmp_path / "killed", model, objective=forgetful)
     assert not same(weights(whole), weights(model))
 

@@ -1,0 +1,171 @@
+"""Methods of adversarial training: what each buys, and what it costs beside a clean step."""
+
+from __future__ import annotations
+
+import json
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import altair as alt
+import numpy as np
+import torch
+import vl_convert
+
+from benchmarks.workspace import ROOT, change_params, clean_clone, peak_memory, run
+from fuseline.config import load_section
+from fuseline.model import FuselineForTasks, FuselineProcessor
+from fuseline.objectives.adversarial.methods import METHODS
+from fuseline.objectives.base import Objective
+from fuseline.objectives.supervised import Supervised
+from fuseline.params.adversarial_finetune import AdversarialFinetuneParams
+from fuseline.params.base import BaseParams
+from fuseline.precision import autocast, make_deterministic
+from fuseline.tasks.labelled import build_tasks, with_labels
+from fuseline.training.development import load_rows
+
+SALT = 0
+ROUNDS = 7
+# PGD-20 with five restarts, at the headline epsilon alone.
+ATTACK = {"evaluate.robustness.num_restarts": 5, "evaluate.robustness.scales": [0.5, 1.0]}
+# Beside the params' own: a delta that grows by a step an epoch needs epochs.
+SETTINGS: dict[str, dict[str, Any]] = {"free": {"adversarial_finetune.training.num_epochs": 8}}
+COLUMNS = (
+    "clean",
+    "macro-F1",
+    "robust",
+    "forward a step",
+    "backward a step",
+    "step time, times clean",
+    "GiB",
+)
+CHART = ROOT / "docs/methods.svg"
+
+
+@dataclass(frozen=True)
+class Measured:
+    """A method's line, as in `COLUMNS`."""
+
+    method: str
+    clean: float
+    macro_f1: float
+    robust: float
+    forward: float
+    backward: float
+    ratio: float
+    memory: float
+
+    @property
+    def line(self) -> str:
+        """Of the Markdown table."""
+        shares = " | ".join(f"{x:.3f}" for x in (self.clean, self.macro_f1, self.robust))
+        costs = " | ".join(f"{x:.2f}" for x in (self.forward, self.backward))
+        return f"| {self.method} | {shares} | {costs} | {self.ratio:.2f} | {self.memory:.1f} |"
+
+
+def main() -> None:
+    """Train by every method from one fine-tuned model; print the table, and draw what robust
+    accuracy costs."""
+    print(f"| | {' | '.join(COLUMNS)} |\n|{'---|' * (len(COLUMNS) + 1)}")
+    found = []
+    with clean_clone() as clone:
+        change_params(clone, ATTACK | {"ingest.split.salt": SALT})
+        run(clone, "dvc", "repro", "--quiet", "evaluate@finetuned")
+        ratios = step_ratios(clone)
+        for method in METHODS:
+            found.append(measured(clone, method, ratios[method]))
+            print(found[-1].line, flush=True)
+        plain = json.loads((clone / "metrics/evaluate/finetuned.json").read_text())
+    start = (plain["accuracy"], plain["macro_f1"], plain["robust_accuracy"])
+    found.append(Measured("none", *start, forward=1.0, backward=1.0, ratio=1.0, memory=0.0))
+    print(found[-1].line)
+    CHART.write_text(chart(found), encoding="utf-8")
+
+
+def measured(clone: Path, method: str, ratio: float) -> Measured:
+    """Train by a method, and evaluate."""
+    before = (clone / "params.yaml").read_text()
+    change_params(clone, {"adversarial_finetune.method": method} | SETTINGS.get(method, {}))
+    memory = peak_memory(clone, "dvc", "repro", "--quiet", "adversarial_finetune")
+    run(clone, "dvc", "repro", "--quiet", "evaluate@adversarial")
+    (clone / "params.yaml").write_text(before)
+    scores = json.loads((clone / "metrics/evaluate/adversarial.json").read_text())
+    trained = json.loads((clone / "metrics/adversarial_finetune.json").read_text())
+    return Measured(
+        method,
+        scores["accuracy"],
+        scores["macro_f1"],
+        scores["robust_accuracy"],
+        trained["forward_passes"] / trained["steps"],
+        trained["backward_passes"] / trained["steps"],
+        ratio,
+        memory,
+    )
+
+
+def chart(found: list[Measured]) -> str:
+    """Robust accuracy against the time of a step, as SVG."""
+    rows = [{"method": m.method, "ratio": m.ratio, "robust": m.robust} for m in found]
+    points = alt.Chart(alt.Data(values=rows)).encode(
+        x=alt.X("ratio:Q", title="time of a step, times a clean one"),
+        y=alt.Y("robust:Q", title="robust accuracy", scale=alt.Scale(domain=[0, 1])),
+    )
+    names = points.mark_text(align="left", dx=7).encode(text="method:N")
+    drawn = (points.mark_point(filled=True, size=60) + names).properties(width=420, height=260)
+    svg: str = vl_convert.vegalite_to_svg(drawn.to_dict())
+    return svg
+
+
+def step_ratios(folder: Path) -> dict[str, float]:
+    """By method the time of a step over that of a clean one: medians of rounds in turn, so that
+    what else the machine does falls on all alike."""
+    base, params = (
+        load_section("base", BaseParams),
+        load_section("adversarial_finetune", AdversarialFinetuneParams),
+    )
+    make_deterministic(base.seed, base.num_threads)
+    model_folder = folder / "models/finetuned"
+    model = FuselineForTasks.from_pretrained(model_folder).train()
+    rows, cells = load_rows(
+        folder / "data/tokens",
+        folder / "data/features",
+        folder / "data/examples",
+        FuselineProcessor.from_pretrained(model_folder),
+        base,
+    )
+    data = with_labels(rows, cells, model.config.tasks).select("train")
+    inner = Supervised(build_tasks(model.config.tasks), [1.0], 0.1, 0.1, params.unimodal_weight)
+    objectives: dict[str, Objective] = {"clean": inner} | {
+        name: method(inner, inner, inner.divergence, params) for name, method in METHODS.items()
+    }
+    order = np.argsort(data.lengths, kind="stable")
+    size = params.training.batch_size
+    batches = [data.batch(order[start : start + size]) for start in range(0, len(order), size * 10)]
+    optimizer = torch.optim.AdamW(model.parameters(), lr=1e-6)
+    times: dict[str, list[float]] = {name: [] for name in objectives}
+    for _ in range(ROUNDS):
+        for name, objective in objectives.items():
+            times[name].append(seconds(model, objective, batches, optimizer, base))
+    clean = np.median(times.pop("clean"))
+    return {name: float(np.median(taken) / clean) for name, taken in times.items()}
+
+
+def seconds(
+    model: FuselineForTasks,
+    objective: Callable[..., Any],
+    batches: list[dict[str, torch.Tensor]],
+    optimizer: torch.optim.Optimizer,
+    base: BaseParams,
+) -> float:
+    """Of one step for each batch."""
+    start = time.perf_counter()
+    for batch in batches:
+        with autocast(base.precision):
+            loss = objective(model, dict(batch)).loss
+        loss.backward()
+        torch.nn.utils.clip_grad_norm_(model.parameters(), 1.0)
+        optimizer.step()
+        optimizer.zero_grad()
+    return time.perf_counter() - start
