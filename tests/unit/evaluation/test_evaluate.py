@@ -32,6 +32,7 @@ KEYS = {
     "accuracy", "macro_f1", "ece", "robust_accuracy", "attack_success_rate", "text_only",
     "image_only", "shuffled", "twin", "twin_text_only", "twin_image_only", "intervals",
     "per_class", "labels", "confusion_matrix", "robustness", "rows", "presence", "task",
+    "calibration", "selective", "slices",
 }  # fmt: skip
 # The rows have no video.
 EVERY = ["text", "image", "audio", "video", "tabular"]
@@ -104,9 +105,10 @@ def settings(content: dict, **changes: object) -> tuple[EvaluateParams, BasePara
     params = parse_section(content, "evaluate", EvaluateParams)
     attack = params.robustness.attack.model_copy(update={"num_steps": 2})
     robustness = params.robustness.model_copy(update={"attack": attack, "num_restarts": 1})
+    trust = params.trust.model_copy(update={"num_resamples": 40, "min_slice_rows": 2})
     base = parse_section(content, "base", BaseParams)
     return (
-        params.model_copy(update={"robustness": robustness}),
+        params.model_copy(update={"robustness": robustness, "trust": trust}),
         base.model_copy(update={"num_threads": 1, **changes}),
     )
 

@@ -58,7 +58,7 @@ def rewrite(inputs, data, metrics, spelt, probabilities) -> None:
             for path in folder.iterdir():
                 path.unlink()
         write_predictions(inputs.predictions / name, data, spelt, probabilities, name)
-        write_plots(inputs.plots / name, ([], []), [], [])
+        write_plots(inputs.plots / name, ([], []), [], [], [])
 
 
 @pytest.fixture
