@@ -33,7 +33,8 @@ class SliceTable:
     Attributes:
         column: its name.
         names: of the figures.
-        slices: the worst first, by the first figure of the first model.
+        judged_by: the figure of the first model that the slices are ordered by.
+        slices: the worst first.
         num_hidden: how many further ones there are.
         rows_left_out: test rows in slices too small to be scored.
         gaps: by model and figure, between the best and the worst slice.
@@ -41,6 +42,7 @@ class SliceTable:
 
     column: str
     names: list[str]
+    judged_by: str
     slices: list[Slice]
     num_hidden: int
     rows_left_out: int
@@ -119,9 +121,9 @@ def _tables(slices: dict[str, dict[str, Any]]) -> list[SliceTable]:
 def _table(column: str, by_model: dict[str, dict[str, Any]]) -> SliceTable:
     first = next(iter(by_model.values()))
     names = list(first["slices"][0]["intervals"])
-    order = sorted(
-        range(len(first["slices"])), key=lambda place: first["slices"][place][names[0]]
-    )
+    # Of a task's own figure a low value may be the better one, of a share of right rows never.
+    judged_by = next(name for name in ("accuracy", "right") if name in names)
+    order = sorted(range(len(first["slices"])), key=lambda place: first["slices"][place][judged_by])
     found = [
         Slice(
             first["slices"][place]["value"],
@@ -133,6 +135,7 @@ def _table(column: str, by_model: dict[str, dict[str, Any]]) -> SliceTable:
     return SliceTable(
         column,
         names,
+        judged_by,
         found,
         len(order) - len(found),
         first["rows_left_out"],
