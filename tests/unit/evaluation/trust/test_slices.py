@@ -17,7 +17,7 @@ IDS = ["row0", "row1", "row2"]
 @pytest.fixture
 def examples(tmp_path) -> Path:
     rows = [
-        {name: None for name in EXAMPLES.names}
+        dict.fromkeys(EXAMPLES.names)
         | {
             "example_id": f"row{row}", "source_row": row, "split": "test", "group": "g",
             "lang": lang, "provenance": "a shop", "sanitised": [], "findings": [],
