@@ -208,7 +208,9 @@ def selective_chart(rows: list[Row]) -> str:
         y=alt.Y("risk:Q", title="wrong among them", axis=alt.Axis(format="%")),
         color=alt.Color("model:N", title=None, sort=_in_order(rows, "model")),
         strokeDash=alt.StrokeDash(
-            "condition:N", legend=None, scale=alt.Scale(range=[[1, 0], [4, 3]])
+            "condition:N",
+            legend=None,
+            scale=alt.Scale(domain=["clean", "attack"], range=[[1, 0], [4, 3]]),
         ),
     )
     return _svg(_sized(chart.mark_line(strokeWidth=1.5)))

@@ -69,6 +69,12 @@ def test_text_takes_the_colour_of_the_page(draw):
     assert "currentColor" in draw()
 
 
+@pytest.mark.parametrize("condition", ["clean", "attack"])
+def test_only_what_is_under_attack_is_dashed(condition):
+    rows = [row for row in RISKS if row["condition"] == condition]
+    assert ('stroke-dasharray="4,3"' in selective_chart(rows)) == (condition == "attack")
+
+
 def test_cells_hold_counts_and_empty_ones_stay_empty():
     texts = [
         element.text
