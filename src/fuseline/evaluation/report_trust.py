@@ -105,7 +105,7 @@ def _part(metrics: Mapping[str, dict[str, Any]], name: str) -> dict[str, dict[st
 
 
 def _records(path: Path) -> list[dict[str, Any]]:
-    records: list[dict[str, Any]] = pd.read_csv(path).to_dict("records")
+    records: list[Any] = pd.read_csv(path).to_dict("records")
     return records
 
 
