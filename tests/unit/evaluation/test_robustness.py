@@ -45,6 +45,14 @@ class Saturated(Linear):
         return SimpleNamespace(logits=super().forward(**batch).logits * 1e4)
 
 
+class Folded(Linear):
+    """Moved on from where it is wrong, it is right again."""
+
+    def forward(self, image_features: Tensor, **rest: Tensor) -> SimpleNamespace:
+        logits = super().forward(image_features, **rest).logits
+        return SimpleNamespace(logits=(2 * logits).sin())
+
+
 class Rounded(Linear):
     """Its logits are steps: no gradient anywhere, as in a masked model."""
 
@@ -199,6 +207,16 @@ def test_logits_under_attack_are_of_what_broke_each_row(make_data, steps):
     assert (attacked.known_logits[~correct] == clean[~correct]).all(), "never attacked"
     standing = attacked.known_logits[attacked.standing] != clean[attacked.standing]
     assert standing.all(), "attacked, in vain"
+
+
+def test_a_row_that_fell_within_a_smaller_ball_keeps_the_logits_that_broke_it(make_data):
+    """FGM at half the radius turns the folded model, and at the whole one turns it back."""
+    model, data = Folded(), make_data(40, 2)
+    turn = 2 * np.pi / model.weight.detach().norm(dim=-1).sum().item()
+    params = settings(epsilon={"image_feature": turn}, num_steps=1, step_size=1e-4)
+    found, attacked = watched(model, data, params)
+    assert found["robust_accuracy"] == 0.0
+    assert (attacked.known_logits.argmax(-1) != data.labels).all()
 
 
 def test_logits_are_kept_only_where_they_are_asked_for(make_data):
