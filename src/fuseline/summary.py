@@ -52,7 +52,26 @@ def _scores(models: list[Path]) -> list[str]:
         for path in models
         for task, scores in sorted(_model(path).get("further_tasks", {}).items())
     ]
-    return [*_aligned(table), f"on the test split{meaning}", *further]
+    trust = [line for path in models for line in _trust(path)]
+    return [*_aligned(table), f"on the test split{meaning}", *further, *trust]
+
+
+def _trust(path: Path) -> list[str]:
+    """What temperature scaling and a threshold on the confidence give; nothing of a task whose
+    confidences are not measured."""
+    if not {"calibration", "selective"} <= _model(path).keys():
+        return []
+    keys = [
+        "calibration.temperature",
+        *(f"calibration.{condition}.ece" for condition in ("clean", "calibrated", "attack")),
+        *(f"selective.{name}" for name in ("target_risk", "clean.coverage", "clean.risk")),
+    ]
+    temperature, before, after, attack, target, coverage, risk = _figures(path, keys)
+    return [
+        f"{path.stem}: temperature {temperature:.3g} takes ece {before:.3f} to {after:.3f}"
+        f" ({attack:.3f} under attack); for a risk of {target:g} it answers {coverage:.3f} of the"
+        f" rows, at a risk of {risk:.3f}"
+    ]
 
 
 def _data(path: Path) -> list[str]:

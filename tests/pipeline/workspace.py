@@ -67,6 +67,8 @@ SMALL_PARAMS = {
     "evaluate.robustness.attack.num_steps": 2,
     "evaluate.robustness.num_restarts": 1,
     "evaluate.robustness.scales": [1.0, 16.0],
+    "evaluate.trust.num_resamples": 40,
+    "evaluate.trust.min_slice_rows": 5,
     "report.num_examples": 4,
 }
 

@@ -49,6 +49,7 @@ WRONG = {
         1,
         r"finetune\.generation\.max_length_tokens: .*greater than or equal to 2",
     ),
+    "evaluate.trust.target_risk": (0.0, r"evaluate\.trust\.target_risk: .*greater than 0"),
     "evaluate.generation.top_p": (0.0, r"evaluate\.generation\.top_p: .*greater than 0"),
     "adversarial_finetune.method": ("pgt", r"adversarial_finetune\.method"),
     "ingest.source": ("emojis", r"ingest\.source: .*'emoji'"),
@@ -113,6 +114,19 @@ def test_prompts_over_media_need_media():
     content["base"]["modalities"] = ["text"]
     with pytest.raises(ConfigError, match=r"prompt\.class_prompts\.over: 'media' .* only text\."):
         check(content)
+
+
+def test_rows_are_sliced_by_what_the_source_gives():
+    content = with_value("evaluate.trust.slices", ["lang", "shop"])
+    wrong = r"evaluate\.trust\.slices\[1\]: expected one of lang, provenance, .*found 'shop'"
+    with pytest.raises(ConfigError, match=wrong):
+        check(content)
+    content["ingest"]["source"] = "manifest"
+    content["ingest"]["manifest"]["columns"]["tabular"] = ["shops"]
+    with pytest.raises(ConfigError, match=r"Did you mean 'shops'"):
+        check(content)
+    content["ingest"]["manifest"]["columns"]["tabular"] = ["shop"]
+    check(content)
 
 
 def test_a_task_learns_what_the_source_gives():

@@ -24,7 +24,7 @@ def reliability_bins(probabilities: np.ndarray, labels: np.ndarray, num_bins: in
     confidence = probabilities.max(-1).astype(np.float64)
     right = (probabilities.argmax(-1) == labels).astype(np.float64)
     edges = np.linspace(0.0, 1.0, num_bins + 1)
-    index = np.clip(np.searchsorted(edges, confidence, side="left") - 1, 0, num_bins - 1)
+    index = bins_of(confidence, num_bins)
     count = np.bincount(index, minlength=num_bins)
     divisor = np.maximum(count, 1)
     mean_confidence = np.bincount(index, confidence, num_bins) / divisor
@@ -39,6 +39,12 @@ def reliability_bins(probabilities: np.ndarray, labels: np.ndarray, num_bins: in
         }
         for row in range(num_bins)
     ]
+
+
+def bins_of(confidence: np.ndarray, num_bins: int) -> np.ndarray:
+    """(N,) number of the bin, from 0, that each confidence (N,) float64 falls into."""
+    edges = np.linspace(0.0, 1.0, num_bins + 1)
+    return np.clip(np.searchsorted(edges, confidence, side="left") - 1, 0, num_bins - 1)
 
 
 def expected_calibration_error(bins: list[Bin]) -> float:

@@ -12,8 +12,6 @@ from typing import Any
 import altair as alt
 import vl_convert
 
-from fuseline.evaluation.calibration import Bin
-
 Row = dict[str, Any]
 
 # Eight hues that stay apart on white and on near-black.
@@ -167,14 +165,14 @@ def shots_chart(rows: list[Row], title: str) -> str:
     return _svg(_sized(bars + line))
 
 
-def reliability_chart(bins: dict[str, list[Bin]]) -> str:
-    """Accuracy over confidence, per model; a dot's area is the number of rows in its bin."""
-    rows = [
-        {"model": model, **item}
-        for model, items in bins.items()
-        for item in items
-        if item["count"] > 0
-    ]
+def reliability_chart(bins: list[Row]) -> str:
+    """Accuracy over confidence of one model, a line per condition; a dot's area is the number of
+    rows in its bin.
+
+    Args:
+        bins: `condition`, `count`, `confidence`, `accuracy`; empty ones are left out.
+    """
+    rows = [item for item in bins if item["count"] > 0]
     share = alt.Scale(domain=[0, 1])
     perfect = (
         alt.Chart(
@@ -186,12 +184,36 @@ def reliability_chart(bins: dict[str, list[Bin]]) -> str:
     dots = alt.Chart(_data(rows)).encode(
         x=alt.X("confidence:Q", scale=share, axis=alt.Axis(format="%")),
         y=alt.Y("accuracy:Q", scale=share, axis=alt.Axis(format="%")),
-        color=alt.Color("model:N", title=None, sort=list(bins)),
+        color=alt.Color("condition:N", title=None, sort=_in_order(rows, "condition")),
     )
     sized = dots.mark_circle(opacity=0.75).encode(
         size=alt.Size("count:Q", legend=None, scale=alt.Scale(range=[20, 300]))
     )
     return _svg(_sized(perfect + dots.mark_line(strokeWidth=1) + sized))
+
+
+def selective_chart(rows: list[Row]) -> str:
+    """Risk over coverage: one colour per model, dashed lines for what is under attack.
+
+    Args:
+        rows: `model`, `condition`, `coverage`, `risk`.
+    """
+    chart = alt.Chart(_data(rows)).encode(
+        x=alt.X(
+            "coverage:Q",
+            title="rows answered, the surest first",
+            scale=alt.Scale(domain=[0, 1]),
+            axis=alt.Axis(format="%"),
+        ),
+        y=alt.Y("risk:Q", title="wrong among them", axis=alt.Axis(format="%")),
+        color=alt.Color("model:N", title=None, sort=_in_order(rows, "model")),
+        strokeDash=alt.StrokeDash(
+            "condition:N",
+            legend=None,
+            scale=alt.Scale(domain=["clean", "attack"], range=[[1, 0], [4, 3]]),
+        ),
+    )
+    return _svg(_sized(chart.mark_line(strokeWidth=1.5)))
 
 
 def _in_order(rows: list[Row], name: str) -> list[str]:

@@ -11,12 +11,15 @@ import numpy as np
 from fuseline.dataset import MultimodalData, load_data
 from fuseline.errors import ConfigError, ContractError
 from fuseline.evaluation.ablation import modality_ablation, named, presence_scores
-from fuseline.evaluation.calibration import Bin, expected_calibration_error, reliability_bins
+from fuseline.evaluation.calibration import expected_calibration_error, reliability_bins
 from fuseline.evaluation.metrics import classification_metrics, scores
 from fuseline.evaluation.robustness import measure_robustness
 from fuseline.evaluation.tables import write_plots, write_predictions
 from fuseline.evaluation.target import goal_of
 from fuseline.evaluation.task_twins import task_twins
+from fuseline.evaluation.trust.attacked import Attacked
+from fuseline.evaluation.trust.measure import Judged, measure_trust
+from fuseline.evaluation.trust.slices import read_slice_columns
 from fuseline.evaluation.twin import Block, feature_blocks, twin_metrics
 from fuseline.modalities.text_encoder import embed_texts
 from fuseline.model import FuselineForTasks, FuselineProcessor
@@ -65,7 +68,8 @@ def evaluate_model(
 
     Raises:
         ContractError: no labelled test row, or tables that are not of one run.
-        ConfigError: the attack's spaces belong to no modality in use.
+        ConfigError: the attack's spaces belong to no modality in use, or a column to slice the
+            rows by is not there.
     """
     _check_spaces(params, base)
     make_deterministic(base.seed, base.num_threads)
@@ -80,28 +84,40 @@ def evaluate_model(
             f"{inputs.examples}: the test split has no labelled rows for the task"
             f" '{first.name}'. Raise `ingest.split.test` or add rows."
         )
+    slices = read_slice_columns(inputs.examples, test.example_ids, params.trust.slices)
     found = predict(model, tasks, whole_test, params.batch_size)
     clean = found[0]
     written = _written(model, tasks, examples, found, params, base)
     blocks = _blocks(inputs, own, params, base)
     if first.kind == "classification":
-        figures, bins = _classified(model, first, own, clean.outputs, blocks, params, base)
+        figures = _classified(model, first, own, clean.outputs, blocks, params, base)
     else:
-        figures, bins = _scored(model, first, own, clean.outputs, blocks, params, base), []
+        figures = _scored(model, first, own, clean.outputs, blocks, params, base)
+    classified = first.kind == "classification"
+    attacked = Attacked(clean.right, clean.outputs if classified else None)
+    robust = _robustness(model, first, test, clean.right, attacked, params, base)
+    dev = _development(model, first, own, clean, params)
+    trust = measure_trust(Judged(first, clean, dev, attacked), slices, params, base.seed)
     metrics = {
         "rows": len(test),
         "task": first.kind,
         **figures,
         **(written[0].scores if written[0] else {}),
         **_further(tasks[1:], found[1:], written[1:]),
-        **_robustness(model, first, test, clean.right, params, base),
+        **robust,
+        **trust.figures,
     }
     spelt = first.spelt(clean.outputs, test)
     if written[0]:
         spelt = (written[0].references, written[0].texts)
     write_predictions(predictions, test, spelt, first.probabilities(clean.outputs), name)
-    confused = spelt if first.kind == "classification" else ([], [])
-    write_plots(plots, confused, bins, metrics.get("robustness", {}).get("curve", []))
+    write_plots(
+        plots,
+        spelt if classified else ([], []),
+        robust.get("robustness", {}).get("curve", []),
+        trust.bins,
+        trust.risks,
+    )
     return metrics
 
 
@@ -113,8 +129,8 @@ def _classified(
     blocks: dict[str, Block],
     params: EvaluateParams,
     base: BaseParams,
-) -> tuple[dict[str, Any], list[Bin]]:
-    """All clean figures of a classification, and its bins of confidence."""
+) -> dict[str, Any]:
+    """All clean figures of a classification."""
     test, names = data.select("test"), [*map(str, base.modalities)]
     predicted = logits.argmax(-1)
     bins = reliability_bins(task.probabilities(logits), test.labels, params.num_calibration_bins)
@@ -123,14 +139,13 @@ def _classified(
         found = predict(model, [task], changed, params.batch_size)[0].outputs.argmax(-1)
         return scores(changed.labels, found, len(task.label_names))
 
-    figures = {
-        **classification_metrics(test.labels, predicted, task.label_names, seed=base.seed),
+    return {
+        **classification_metrics(test.labels, predicted, task.label_names),
         "ece": expected_calibration_error(bins),
         **modality_ablation(score, test, names, seed=base.seed),
         "presence": presence_scores(test, predicted, names),
         **twin_metrics(data, blocks, named(names)),
     }
-    return figures, bins
 
 
 def _scored(
@@ -194,6 +209,7 @@ def _robustness(
     task: Task,
     test: MultimodalData,
     right: np.ndarray,
+    attacked: Attacked,
     params: EvaluateParams,
     base: BaseParams,
 ) -> dict[str, Any]:
@@ -206,10 +222,21 @@ def _robustness(
         test,
         right,
         params.robustness,
+        attacked=attacked,
         batch_size=params.batch_size,
         seed=base.seed,
         precision=base.precision,
     )
+
+
+def _development(
+    model: Model, task: Task, data: MultimodalData, test: Predicted, params: EvaluateParams
+) -> Predicted:
+    """The development rows; none where nothing is to be fitted on them, or there are none."""
+    dev = data.select("dev")
+    if task.kind != "classification" or not len(dev):
+        return Predicted(dev.take(np.arange(0)), test.outputs[:0], test.losses[:0], test.right[:0])
+    return predict(model, [task], dev, params.batch_size)[0]
 
 
 def _check_spaces(params: EvaluateParams, base: BaseParams) -> None:

@@ -59,6 +59,7 @@ FIGURES = {
     "micro_f1": Figure("micro-F1", "F1 over all pairs of row and label."),
     "mean_average_precision": Figure("mAP", "mean average precision of the labels that occur."),
     "subset_accuracy": Figure("whole sets", "rows whose set of labels is right to the last."),
+    "right": Figure("right", "rows that count as right under attack."),
     "ece": Figure(
         "calibration error", "mean gap between confidence and accuracy over equally wide bins."
     ),

@@ -1,13 +1,10 @@
-"""Accuracy, F1 and their intervals, all from counts of (actual, predicted) pairs."""
+"""Accuracy and F1, all from counts of (actual, predicted) pairs."""
 
 from __future__ import annotations
 
 from typing import Any
 
 import numpy as np
-
-NUM_RESAMPLES = 2000
-INTERVAL = (2.5, 97.5)
 
 
 def confusion_matrix(labels: np.ndarray, predictions: np.ndarray, num_classes: int) -> np.ndarray:
@@ -51,36 +48,13 @@ def per_class(confusion: np.ndarray, names: list[str]) -> dict[str, dict[str, fl
     }
 
 
-def bootstrap_intervals(
-    labels: np.ndarray, predictions: np.ndarray, num_classes: int, *, seed: int
-) -> dict[str, dict[str, float]]:
-    """95 % percentile intervals of `accuracy` and `macro_f1` over resampled rows.
-
-    Resampling N rows with replacement is drawing the counts of (actual, predicted) pairs from
-    a multinomial, so no row is ever copied. A rare class may vanish from a resample and then
-    counts as F1 0, so the lower end of macro-F1 is on the safe side.
-    """
-    confusion = confusion_matrix(labels, predictions, num_classes)
-    total = max(int(confusion.sum()), 1)
-    generator = np.random.default_rng(seed)
-    # One resample at a time: all of them together grow with the square of the classes.
-    figures = []
-    for _ in range(NUM_RESAMPLES):
-        draw = generator.multinomial(total, confusion.ravel() / total)
-        resample = draw.reshape(num_classes, num_classes)
-        figures.append((accuracy(resample), macro_f1(resample)))
-    accuracies, f1s = np.array(figures, dtype=np.float64).T
-    return {"accuracy": _interval(accuracies), "macro_f1": _interval(f1s)}
-
-
 def classification_metrics(
-    labels: np.ndarray, predictions: np.ndarray, names: list[str], *, seed: int
+    labels: np.ndarray, predictions: np.ndarray, names: list[str]
 ) -> dict[str, Any]:
     """All figures that need only labels (N,) and predictions (N,), both int64 below C."""
     confusion = confusion_matrix(labels, predictions, len(names))
     return {
         **scores(labels, predictions, len(names)),
-        "intervals": bootstrap_intervals(labels, predictions, len(names), seed=seed),
         "per_class": per_class(confusion, names),
         "labels": names,
         "confusion_matrix": confusion.tolist(),
@@ -100,8 +74,3 @@ def _precision_recall_f1(confusion: np.ndarray) -> tuple[np.ndarray, np.ndarray,
 def _ratio(part: np.ndarray, whole: np.ndarray) -> np.ndarray:
     """`part / whole`, 0 where `whole` is 0 (and so `part` is)."""
     return np.asarray(part / np.maximum(whole, 1))
-
-
-def _interval(values: np.ndarray) -> dict[str, float]:
-    low, high = np.percentile(values, INTERVAL)
-    return {"low": float(low), "high": float(high)}

@@ -16,7 +16,6 @@ from fuseline.errors import ContractError
 from fuseline.evaluation.charts import (
     confusion_chart,
     history_chart,
-    reliability_chart,
     robustness_chart,
 )
 from fuseline.evaluation.figures import (
@@ -31,7 +30,7 @@ from fuseline.evaluation.report_data import read_data_section
 from fuseline.evaluation.report_examples import choose_examples, read_predictions
 from fuseline.evaluation.report_leakage import read_leakage_section
 from fuseline.evaluation.report_prompt import read_prompt_section
-from fuseline.evaluation.tables import RELIABILITY
+from fuseline.evaluation.report_trust import read_trust_section
 from fuseline.params.report import ReportParams
 
 TEMPLATE = "report.html.j2"
@@ -71,13 +70,11 @@ class ReportInputs:
 
 @dataclass(frozen=True)
 class Evaluated:
-    """One model's metrics and charts; `confusion` is None and `bins` empty where its task has no
-    such plot."""
+    """One model's metrics; `confusion` is None where its task has no such chart."""
 
     name: str
     title: str
     metrics: dict[str, Any]
-    bins: list[Any]
     confusion: Markup | None
 
     def only(self, prefix: str = "") -> list[tuple[str, dict[str, float]]]:
@@ -133,7 +130,10 @@ def write_report(inputs: ReportInputs, out: Path, params: ReportParams) -> None:
         ),
         prompt=read_prompt_section(_read_json(inputs.metrics / "prompt.json")),
         robustness=_robustness(models),
-        reliability=_reliability(models),
+        trust=read_trust_section(
+            {model.title: model.metrics for model in models},
+            {model.title: inputs.plots / model.name for model in models},
+        ),
         curves=_curves(inputs.history),
         examples=choose_examples(
             predictions,
@@ -155,21 +155,20 @@ def _read_models(inputs: ReportInputs) -> list[Evaluated]:
         raise ContractError(
             f"{inputs.metrics / 'evaluate'}: no metrics of any model. Run `dvc repro evaluate`."
         )
-    return [_read_model(inputs, path) for path in files]
+    return [_read_model(path) for path in files]
 
 
 def _plain_first(path: Path) -> tuple[bool, str]:
     return path.stem != "finetuned", path.stem
 
 
-def _read_model(inputs: ReportInputs, path: Path) -> Evaluated:
+def _read_model(path: Path) -> Evaluated:
     metrics = _read_json(path)
     confusion = None
     if "confusion_matrix" in metrics:
         # The charts escape their text; everything else is escaped by the template.
         confusion = Markup(confusion_chart(metrics["labels"], metrics["confusion_matrix"]))
-    bins: list[Any] = pd.read_csv(inputs.plots / path.stem / RELIABILITY).to_dict("records")
-    return Evaluated(path.stem, _title(path.stem), metrics, bins, confusion)
+    return Evaluated(path.stem, _title(path.stem), metrics, confusion)
 
 
 def _read_json(path: Path) -> dict[str, Any]:
@@ -178,11 +177,6 @@ def _read_json(path: Path) -> dict[str, Any]:
     except FileNotFoundError:
         raise ContractError(f"{path}: not found. Run `dvc repro` to make it.") from None
     return content
-
-
-def _reliability(models: list[Evaluated]) -> Markup | None:
-    bins = {model.title: model.bins for model in models if model.bins}
-    return Markup(reliability_chart(bins)) if bins else None
 
 
 def _robustness(models: list[Evaluated]) -> Markup | None:

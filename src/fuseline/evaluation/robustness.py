@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -15,7 +16,8 @@ from fuseline.attacks.fgm import FGM
 from fuseline.attacks.geometry import norms
 from fuseline.dataset import MultimodalData
 from fuseline.evaluation.standing import Standing
-from fuseline.evaluation.target import Audit, Deltas, Goal, Loss, Target
+from fuseline.evaluation.target import Audit, Deltas, Goal, Loss, Note, Target
+from fuseline.evaluation.trust.attacked import Attacked
 from fuseline.model.prediction import Model, length_batches
 from fuseline.params.evaluate import RobustnessParams
 from fuseline.precision import Precision
@@ -31,6 +33,7 @@ def measure_robustness(
     correct: np.ndarray,
     params: RobustnessParams,
     *,
+    attacked: Attacked,
     batch_size: int,
     seed: int,
     precision: Precision,
@@ -49,6 +52,7 @@ def measure_robustness(
         data: N labelled rows.
         correct: (N,) bool, right without an attack.
         params: attack, restarts and scales.
+        attacked: is told what becomes of each row at the headline scale.
         batch_size: rows of one attacked batch at most.
         seed: of the random starts.
         precision: of the gradients.
@@ -59,12 +63,13 @@ def measure_robustness(
     model.eval().requires_grad_(False)
     standing = Standing(correct, params.scales)
     generator = torch.Generator().manual_seed(seed)
-    siege = _Siege(model, goal, data, params, standing, batch_size, precision, generator)
     headline = params.scales.index(1.0)
+    siege = _Siege(model, goal, data, params, standing, attacked, batch_size, precision, generator)
     siege.fast_gradient()
     upwards = range(headline, len(params.scales))
     for index in tqdm([*upwards, *reversed(range(headline))], desc="attack", unit="scale"):
         siege.restarts(index, headline)
+    attacked.standing = standing.at(headline)
     return {
         **standing.headline(headline),
         "robustness": {
@@ -84,6 +89,7 @@ class _Siege:
     data: MultimodalData
     params: RobustnessParams
     standing: Standing
+    attacked: Attacked
     batch_size: int
     precision: Precision
     generator: torch.Generator
@@ -102,7 +108,8 @@ class _Siege:
             self._record(target, deltas, torch.ones(len(part), dtype=torch.bool))
             self.audit.zero_gradients += int(target.unmoved(deltas).sum())
             for index, scale in enumerate(self.params.scales):
-                fallen = target.fallen({space: scale * d for space, d in deltas.items()})
+                scaled = {space: scale * d for space, d in deltas.items()}
+                fallen = target.fallen(scaled, self._note(part, scale))
                 self.standing.break_rows(index, part[fallen.numpy()], by_fgm=True)
 
     def restarts(self, index: int, headline: int) -> None:
@@ -123,7 +130,7 @@ class _Siege:
         rounds = _rounds(self.params)
         for attack in rounds:
             deltas = target.climb(attack, loss, deltas, scale, self.generator)
-            fallen = target.fallen(deltas)
+            fallen = target.fallen(deltas, self._note(rows, scale))
             if index == headline:
                 last = attack is rounds[-1]
                 self._record(target, deltas, torch.ones_like(fallen) if last else fallen)
@@ -138,6 +145,10 @@ class _Siege:
         spaces = self.params.attack.epsilon
         batch = self.data.batch(rows)
         return Target(self.model, batch, self.goal, spaces, self.precision, self.audit)
+
+    def _note(self, rows: np.ndarray, scale: float) -> Note | None:
+        """What a row came to within the headline ball."""
+        return partial(self.attacked.note, rows) if scale <= 1.0 else None
 
     def _record(self, target: Target, deltas: Deltas, done: Tensor) -> None:
         """Keep the norms of the deltas on which the attack of the `done` rows ended."""

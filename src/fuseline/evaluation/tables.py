@@ -12,7 +12,6 @@ import pandas as pd
 import pyarrow as pa
 
 from fuseline.contracts import TableWriter, predictions_schema, shard_name
-from fuseline.evaluation.calibration import Bin
 
 if TYPE_CHECKING:
     # The report reads this module's file names: how models are fed is none of its business.
@@ -21,9 +20,11 @@ if TYPE_CHECKING:
 CONFUSION = "confusion.csv"
 RELIABILITY = "reliability.csv"
 ROBUSTNESS = "robustness.csv"
+SELECTIVE = "selective.csv"
 
-BIN_COLUMNS = ("low", "high", "count", "confidence", "accuracy")
+BIN_COLUMNS = ("condition", "low", "high", "count", "confidence", "accuracy")
 CURVE_COLUMNS = ("scale", "robust_accuracy", "fgm_robust_accuracy", "attacked_share")
+RISK_COLUMNS = ("condition", "coverage", "risk", "threshold")
 
 # With these a cell begins that a spreadsheet would run as a formula.
 LIVE = ("=", "+", "-", "@", "\t", "\r")
@@ -63,8 +64,9 @@ def write_predictions(
 def write_plots(
     folder: Path,
     confused: tuple[list[str], list[str]],
-    bins: list[Bin],
     curve: list[dict[str, Any]],
+    bins: list[dict[str, Any]],
+    risks: list[dict[str, Any]],
 ) -> None:
     """Write the CSV files that `dvc plots` and the report draw from; those of a task that has no
     such plot hold their heading alone.
@@ -72,8 +74,9 @@ def write_plots(
     Args:
         folder: of the files.
         confused: label and prediction of each row.
-        bins: of the confidence.
         curve: points of the robustness curve.
+        bins: of the confidence, each with its `condition`: clean, calibrated, attack.
+        risks: points of the risk–coverage curve, each with its `condition`: clean, attack.
     """
     folder.mkdir(parents=True, exist_ok=True)
     actual, predicted = ([_inert(name) for name in names] for names in confused)
@@ -81,8 +84,9 @@ def write_plots(
     confusion.sort_values(["actual", "predicted"]).to_csv(
         folder / CONFUSION, index=False, quoting=csv.QUOTE_ALL
     )
-    _write_rows(folder / RELIABILITY, list(bins), BIN_COLUMNS)
     _write_rows(folder / ROBUSTNESS, curve, CURVE_COLUMNS)
+    _write_rows(folder / RELIABILITY, bins, BIN_COLUMNS)
+    _write_rows(folder / SELECTIVE, risks, RISK_COLUMNS)
 
 
 def _inert(label: str) -> str:

@@ -20,6 +20,8 @@ from fuseline.tasks import Task
 Deltas = dict[str, Tensor]
 Batch = dict[str, Tensor]
 Loss = Callable[[Tensor, Batch], Tensor]
+# Told the logits (B, ...) of a check, and which rows (B,) fell.
+Note = Callable[[Tensor, Tensor], None]
 
 
 @dataclass(frozen=True)
@@ -117,12 +119,15 @@ class Target:
                 self._losses(loss), movable, self.masks, generator=generator, scale=scale
             )
 
-    def fallen(self, deltas: Deltas) -> Tensor:
-        """(B,) bool: wrong in a plain float32 pass over the perturbed batch."""
+    def fallen(self, deltas: Deltas, note: Note | None = None) -> Tensor:
+        """(B,) bool: wrong in a plain float32 pass over the perturbed batch; `note` is told."""
         self._audit.forward += self._rows
         with torch.no_grad():
             logits: Tensor = self._model(**self._perturbable.inputs(deltas)).logits.float()
-        return ~self._goal.right(logits, self._batch)
+        fallen = ~self._goal.right(logits, self._batch)
+        if note is not None:
+            note(logits, fallen)
+        return fallen
 
     def unmoved(self, deltas: Deltas) -> Tensor:
         """(B,) bool: no position of the row moved in any space."""

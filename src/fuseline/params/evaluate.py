@@ -1,5 +1,5 @@
-"""Section `evaluate`: calibration bins, how texts are written, and the attack that measures
-robustness."""
+"""Section `evaluate`: calibration bins, how texts are written, the attack that measures robustness,
+and how far figures and confidences are checked."""
 
 from __future__ import annotations
 
@@ -37,8 +37,18 @@ class GenerationParams(Section):
     top_p: Annotated[float, Field(gt=0.0, le=1.0)]
 
 
+class TrustParams(Section):
+    """Intervals by bootstrap, the risk that answers may bear, and parts of the test rows."""
+
+    num_resamples: Annotated[int, Field(ge=40)]
+    target_risk: Annotated[float, Field(gt=0.0, lt=1.0)]
+    slices: list[str]
+    min_slice_rows: Count
+
+
 class EvaluateParams(Section):
     batch_size: Count
     num_calibration_bins: Annotated[int, Field(ge=2, le=100)]
     generation: GenerationParams
     robustness: RobustnessParams
+    trust: TrustParams

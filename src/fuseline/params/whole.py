@@ -91,6 +91,23 @@ def _targets_of_no_column(content: dict[str, Any]) -> Iterator[str]:
             )
 
 
+def _slices_of_no_column(content: dict[str, Any]) -> Iterator[str]:
+    """Columns to slice the test rows by that the source lacks: else found after training."""
+    source = content["ingest"]["source"]
+    if source == "synthetic":
+        return
+    columns = content["ingest"][source].get("columns", {"tabular": [], "targets": {}})
+    known = ["lang", "provenance", *columns["tabular"], *columns["targets"]]
+    for place, name in enumerate(content["evaluate"]["trust"]["slices"]):
+        if name not in known:
+            yield (
+                f"{PARAMS_FILE}: evaluate.trust.slices[{place}]: expected one of"
+                f" {', '.join(known)}, which the source '{source}' gives; found '{name}'."
+                f"{suggestion(name, known)} Name further columns in its `columns.tabular` or"
+                " `columns.targets`."
+            )
+
+
 def check(content: dict[str, Any]) -> None:
     """Validate every section.
 
@@ -114,6 +131,7 @@ def check(content: dict[str, Any]) -> None:
             *_adapters_without_text(content),
             *_prompts_without_media(content),
             *_targets_of_no_column(content),
+            *_slices_of_no_column(content),
         ]
     if problems:
         raise ConfigError("\n".join(problems))

@@ -9,6 +9,7 @@ from fuseline.evaluation.charts import (
     history_chart,
     reliability_chart,
     robustness_chart,
+    selective_chart,
     shots_chart,
 )
 
@@ -24,8 +25,15 @@ CURVE = [
     for scale in (0.5, 1.0, 2.0)
 ]
 BINS = [
-    {"low": 0.0, "high": 0.5, "count": 3, "confidence": 0.4, "accuracy": 0.3},
-    {"low": 0.5, "high": 1.0, "count": 0, "confidence": 0.0, "accuracy": 0.0},
+    {"condition": condition, "count": count, "confidence": 0.4, "accuracy": 0.3}
+    for condition in ("clean", "attack", EVIL)
+    for count in (3, 0)
+]
+RISKS = [
+    {"model": model, "condition": condition, "coverage": coverage, "risk": 0.25}
+    for model in ("plain", EVIL)
+    for condition in ("clean", "attack")
+    for coverage in (0.5, 1.0)
 ]
 SHOTS = [
     {"method": method, "shots": shots, "mean": 0.5, "low": 0.4, "high": 0.6}
@@ -37,7 +45,8 @@ CHARTS = {
     "history": lambda: history_chart(HISTORY, "loss"),
     "robustness": lambda: robustness_chart(CURVE, "0.5 in text_embedding"),
     "shots": lambda: shots_chart(SHOTS, "accuracy"),
-    "reliability": lambda: reliability_chart({"plain": BINS, EVIL: BINS}),
+    "reliability": lambda: reliability_chart(BINS),
+    "selective": lambda: selective_chart(RISKS),
 }
 
 
@@ -58,6 +67,12 @@ def test_labels_are_escaped_and_nothing_is_linked(draw):
 @pytest.mark.parametrize("draw", CHARTS.values(), ids=CHARTS)
 def test_text_takes_the_colour_of_the_page(draw):
     assert "currentColor" in draw()
+
+
+@pytest.mark.parametrize("condition", ["clean", "attack"])
+def test_only_what_is_under_attack_is_dashed(condition):
+    rows = [row for row in RISKS if row["condition"] == condition]
+    assert ('stroke-dasharray="4,3"' in selective_chart(rows)) == (condition == "attack")
 
 
 def test_cells_hold_counts_and_empty_ones_stay_empty():

@@ -10,7 +10,7 @@ import pytest
 import torch
 
 from fuseline.config import parse_section, read_yaml
-from fuseline.contracts import hash_path, read_manifest
+from fuseline.contracts import EXAMPLES, hash_path, read_manifest, read_table
 from fuseline.errors import ConfigError
 from fuseline.evaluation.evaluate import EvaluationInputs, evaluate_model
 from fuseline.ingest import ingest_examples
@@ -32,6 +32,7 @@ KEYS = {
     "accuracy", "macro_f1", "ece", "robust_accuracy", "attack_success_rate", "text_only",
     "image_only", "shuffled", "twin", "twin_text_only", "twin_image_only", "intervals",
     "per_class", "labels", "confusion_matrix", "robustness", "rows", "presence", "task",
+    "calibration", "selective", "slices",
 }  # fmt: skip
 # The rows have no video.
 EVERY = ["text", "image", "audio", "video", "tabular"]
@@ -104,9 +105,10 @@ def settings(content: dict, **changes: object) -> tuple[EvaluateParams, BasePara
     params = parse_section(content, "evaluate", EvaluateParams)
     attack = params.robustness.attack.model_copy(update={"num_steps": 2})
     robustness = params.robustness.model_copy(update={"attack": attack, "num_restarts": 1})
+    trust = params.trust.model_copy(update={"num_resamples": 40, "min_slice_rows": 2})
     base = parse_section(content, "base", BaseParams)
     return (
-        params.model_copy(update={"robustness": robustness}),
+        params.model_copy(update={"robustness": robustness, "trust": trust}),
         base.model_copy(update={"num_threads": 1, **changes}),
     )
 
@@ -164,6 +166,28 @@ def test_sounds_and_cells_are_attacked_where_an_epsilon_names_them(inputs, tmp_p
     assert found["max_delta_norm"]["audio_feature"] == pytest.approx(0.5, rel=1e-3)
     assert found["max_delta_norm"]["tabular_feature"] == pytest.approx(0.5, rel=1e-3)
     assert found["max_delta_norm"]["video_feature"] == 0.0, "no row has a video"
+
+
+def test_rows_are_sliced_by_the_columns_that_params_name(inputs, tmp_path, content):
+    params, base = settings(content)
+    shop = read_table(inputs.examples, EXAMPLES, "examples")["tabular"].to_pylist()
+    name = sorted({name for row in shop for name, _ in row or ()})[0]
+    trust = params.trust.model_copy(update={"slices": [name]})
+    found = evaluate_model(
+        "finetuned",
+        inputs,
+        tmp_path / "predictions",
+        tmp_path / "plots",
+        params=params.model_copy(update={"trust": trust}),
+        base=base,
+    )
+    assert set(found["slices"]) == {"lang", "provenance", name}
+    for column in found["slices"].values():
+        rows = sum(one["rows"] for one in column["slices"])
+        assert rows + column["rows_left_out"] == found["rows"]
+    for figure in ("accuracy", "ece", "robust_accuracy", "attack_success_rate", "macro_f1"):
+        interval = found["intervals"][figure]
+        assert interval["low"] <= found[figure] <= interval["high"]
 
 
 def test_an_attack_without_a_space_in_use_is_refused(inputs, tmp_path, content):

@@ -5,7 +5,6 @@ import pytest
 from sklearn import metrics as reference
 
 from fuseline.evaluation.metrics import (
-    bootstrap_intervals,
     classification_metrics,
     confusion_matrix,
     scores,
@@ -25,7 +24,7 @@ def drawn(num_rows: int, seed: int) -> tuple[np.ndarray, np.ndarray]:
 @pytest.mark.parametrize("num_rows", [1, 7, 200])
 def test_agrees_with_scikit_learn(num_rows, seed):
     labels, predictions = drawn(num_rows, seed)
-    found = classification_metrics(labels, predictions, NAMES, seed=0)
+    found = classification_metrics(labels, predictions, NAMES)
     fixed = {"labels": range(4), "zero_division": 0}
     report = reference.classification_report(
         labels, predictions, target_names=NAMES, output_dict=True, **fixed
@@ -54,34 +53,3 @@ def test_rows_of_the_confusion_matrix_are_actual_classes():
         [0, 0, 0],
         [0, 0, 0],
     ]
-
-
-def test_the_interval_of_accuracy_is_the_binomial_one():
-    labels = np.zeros(400, dtype=np.int64)
-    predictions = (np.arange(400) >= 300).astype(np.int64)  # accuracy 0.75
-    found = bootstrap_intervals(labels, predictions, 2, seed=3)["accuracy"]
-    half = 1.96 * (0.75 * 0.25 / 400) ** 0.5
-    assert found["low"] == pytest.approx(0.75 - half, abs=0.006)
-    assert found["high"] == pytest.approx(0.75 + half, abs=0.006)
-
-
-def test_the_interval_of_macro_f1_agrees_with_resampled_rows():
-    labels, predictions = drawn(120, 1)
-    found = bootstrap_intervals(labels, predictions, 3, seed=0)["macro_f1"]
-    generator = np.random.default_rng(5)
-    values = []
-    for _ in range(1000):
-        rows = generator.integers(0, 120, 120)
-        values.append(scores(labels[rows], predictions[rows], 3)["macro_f1"])
-    low, high = np.percentile(values, [2.5, 97.5])
-    assert found == {
-        "low": pytest.approx(low, abs=0.02),
-        "high": pytest.approx(high, abs=0.02),
-    }
-
-
-def test_intervals_hang_on_the_seed_alone():
-    labels, predictions = drawn(50, 0)
-    first = bootstrap_intervals(labels, predictions, 3, seed=4)
-    assert first == bootstrap_intervals(labels, predictions, 3, seed=4)
-    assert first != bootstrap_intervals(labels, predictions, 3, seed=5)

@@ -22,6 +22,7 @@ from fuseline.evaluation.report import ReportInputs, write_report
 from fuseline.evaluation.report_examples import choose_examples, read_predictions
 from fuseline.evaluation.report_prompt import read_prompt_section
 from fuseline.evaluation.report_rows import read_contents, thumbnail, wave_path
+from fuseline.evaluation.report_trust import MAX_SLICES, read_trust_section
 from fuseline.evaluation.tables import write_plots, write_predictions
 from fuseline.media.audio import Waveform
 from fuseline.params.leakage import LeakageParams, NearParams, RuleParams
@@ -188,6 +189,43 @@ def robust(curve: list[dict[str, float]]) -> dict[str, object]:
     }
 
 
+def one_slice(value: str | None, accuracy: float) -> dict[str, object]:
+    ends = {"low": accuracy - 0.125, "high": accuracy + 0.0625}
+    scores = {"accuracy": accuracy, "macro_f1": 0.5}
+    return {"value": value, "rows": 9, **scores, "intervals": dict.fromkeys(scores, ends)}
+
+
+def trusted() -> dict[str, object]:
+    """What `measure_trust` gives."""
+    scored = {"ece": 0.25, "nll": 0.75, "brier": 0.375}
+    answered = {"coverage": 0.625, "risk": 0.046875}
+    slices = [one_slice(EVIL, 0.75), one_slice(None, 0.5), one_slice("de", 0.625)]
+    return {
+        "calibration": {
+            "temperature": 1.5,
+            "dev_rows": 7,
+            "clean": scored,
+            "calibrated": scored | {"ece": 0.125},
+            "attack": scored | {"ece": 0.5, "nll": 2.125},
+        },
+        "selective": {
+            "target_risk": 0.05,
+            "threshold": 0.875,
+            "dev": answered | {"risk": 0.03125},
+            "clean": answered | {"aurc": 0.015625},
+            "attack": answered | {"aurc": 0.5},
+        },
+        "slices": {
+            EVIL: {"slices": slices, "rows_left_out": 3, "gap": {"accuracy": 0.25, "macro_f1": 0}},
+            "provenance": {
+                "slices": slices[:1],
+                "rows_left_out": 0,
+                "gap": {"accuracy": 0, "macro_f1": 0},
+            },
+        },
+    }
+
+
 def write_model(inputs: ReportInputs, name: str, data, seed: int) -> None:
     noise = np.random.default_rng(seed).normal(size=(NUM_ROWS, 3))
     probabilities = np.exp(noise + 2 * np.eye(3)[data.labels])
@@ -202,7 +240,9 @@ def write_model(inputs: ReportInputs, name: str, data, seed: int) -> None:
     metrics = {
         "rows": NUM_ROWS,
         "task": "classification",
-        **classification_metrics(data.labels, predicted, NAMES, seed=0),
+        **classification_metrics(data.labels, predicted, NAMES),
+        "intervals": {"accuracy": {"low": 0.123, "high": 0.987}},
+        **trusted(),
         "ece": expected_calibration_error(bins),
         **dict.fromkeys(
             ["text_only", "image_only", "shuffled", "twin", "twin_text_only", "twin_image_only"],
@@ -222,7 +262,15 @@ def write_model(inputs: ReportInputs, name: str, data, seed: int) -> None:
     logits = np.log(probabilities)
     spelt = task.spelt(logits, data)
     write_predictions(inputs.predictions / name, data, spelt, probabilities, name)
-    write_plots(inputs.plots / name, spelt, bins, curve)
+    conditions = ("clean", "calibrated", "attack")
+    risks = [{"coverage": c, "risk": c / 2, "threshold": 1 - c} for c in (0.5, 1.0)]
+    write_plots(
+        inputs.plots / name,
+        spelt,
+        curve,
+        [{"condition": condition, **one} for condition in conditions for one in bins],
+        [{"condition": condition, **one} for condition in ("clean", "attack") for one in risks],
+    )
 
 
 @pytest.fixture
@@ -322,6 +370,53 @@ def test_both_models_and_the_twin_are_shown_with_intervals(inputs):
 def test_every_point_of_the_curve_is_in_its_own_row(inputs):
     text = " ".join(Reader(page_of(inputs)).text.split())
     assert "0.5 60.0 50.0 60.0 50.0 1 40.0 50.0 40.0 50.0 4 0.0 50.0 0.0 50.0" in text
+
+
+def test_confidence_is_told_before_and_after_and_under_attack(inputs):
+    page = page_of(inputs)
+    text = " ".join(Reader(page).text.split())
+    assert (
+        "Can it be trusted? confidence against accuracy calibration error log loss Brier score"
+        " Fine-tuned 25.0 0.750 0.375 temperature 1.5 12.5 0.750 0.375"
+        " under attack 50.0 2.125 0.375 Adversarial 25.0"
+    ) in text
+    assert "fitted on 7 development rows" in text
+    assert "Fine-tuned 87.5 62.5 3.1 62.5 4.7 62.5 4.7 1.6" in text
+    assert "with which at most 5.0" in text
+    assert "Reliability: Fine-tuned" in text and "Reliability: Adversarial" in text
+
+
+def test_slices_are_shown_worst_first_with_their_gap(inputs):
+    text = " ".join(Reader(page_of(inputs)).text.split())
+    interval = "50.0 37.5–56.2"
+    assert f"by {EVIL} rows Fine-tuned: accuracy macro-F1 Adversarial: accuracy" in text
+    assert f"not stated 9 {interval} {interval}" in text.replace("50.0 37.5–56.3", interval)
+    assert text.index("not stated 9") < text.index("de 9") < text.index(f"{EVIL} 9")
+    assert "gap, best to worst 25.0 0.0 25.0 0.0" in text
+    assert "3 test rows are in slices too small" in text
+    assert "by provenance" not in text, "a single slice has nothing beside it"
+
+
+def test_of_many_slices_the_worst_are_shown(inputs):
+    many = [one_slice(f"v{place}", 0.9 - place / 100) for place in range(20)]
+    column = {"slices": many, "rows_left_out": 0, "gap": {"accuracy": 0.19, "macro_f1": 0.0}}
+    section = read_trust_section({"A": {"slices": {"shop": column}}}, {})
+    (table,) = section.tables
+    assert [one.value for one in table.slices] == [f"v{19 - n}" for n in range(MAX_SLICES)]
+    assert table.num_hidden == 8
+    assert (section.calibration, section.reliability, section.risks) == ({}, {}, None)
+
+
+def test_without_anything_to_trust_the_section_is_left_out(inputs):
+    assert read_trust_section({"A": {}}, {}) is None
+
+
+def test_where_no_threshold_keeps_the_risk_the_page_says_so(inputs):
+    for path in (inputs.metrics / "evaluate").glob("*.json"):
+        metrics = json.loads(path.read_text())
+        metrics["selective"]["threshold"] = 1.0000001
+        path.write_text(json.dumps(metrics))
+    assert "Fine-tuned none 62.5" in " ".join(Reader(page_of(inputs)).text.split())
 
 
 def test_few_shots_are_shown_by_method_with_their_spread(inputs):

@@ -20,6 +20,7 @@ from tests.unit.evaluation.test_report import (
     inputs,
     page_of,
     robust,
+    trusted,
 )
 
 __all__ = ["inputs"]
@@ -48,6 +49,25 @@ RETRIEVAL = {
     "text_to_image_recall_at_5": 0.5,
 }
 CHARTS = ("By what a row holds", "Where it errs", "Reliability", "By label", "calibration")
+SLICES = {
+    "lang": {
+        "slices": [
+            {
+                "value": value,
+                "rows": 15,
+                "rmse": rmse,
+                "right": right,
+                "intervals": {
+                    "rmse": {"low": 1.0, "high": 2.0},
+                    "right": {"low": 0.25, "high": 0.75},
+                },
+            }
+            for value, rmse, right in [("de", 1.25, 0.625), ("en", 1.5, 0.5)]
+        ],
+        "rows_left_out": 0,
+        "gap": {"rmse": 0.25, "right": 0.0},
+    }
+}
 
 
 def rewrite(inputs, data, metrics, spelt, probabilities) -> None:
@@ -58,7 +78,7 @@ def rewrite(inputs, data, metrics, spelt, probabilities) -> None:
             for path in folder.iterdir():
                 path.unlink()
         write_predictions(inputs.predictions / name, data, spelt, probabilities, name)
-        write_plots(inputs.plots / name, ([], []), [], [])
+        write_plots(inputs.plots / name, ([], []), [], [], [])
 
 
 @pytest.fixture
@@ -102,6 +122,16 @@ def test_sections_without_figures_are_left_out(numbers):
     text = words_of(page_of(numbers))
     assert not [title for title in CHARTS if title in text]
     assert "accuracy macro-F1" not in text
+
+
+def test_slices_of_another_task_stand_in_its_units(numbers):
+    for path in (numbers.metrics / "evaluate").glob("*.json"):
+        path.write_text(json.dumps(json.loads(path.read_text()) | {"slices": SLICES}))
+    text = words_of(page_of(numbers))
+    assert "en 15 1.5 1–2 50.0 25.0–75.0 1.5 1–2" in text
+    assert text.index("en 15") < text.index("de 15"), "the larger error is the worse one"
+    assert "gap, best to worst 0.25 0.0 0.25 0.0" in text
+    assert not [title for title in CHARTS if title in text]
 
 
 def test_further_tasks_are_a_table_with_escaped_names(numbers):
@@ -208,6 +238,15 @@ def test_the_summary_takes_its_columns_from_the_metrics(tmp_path):
     assert row.split() == ["finetuned", "1.2500", "1.1250", "-0.5000", "0.4000", *["2.2500"] * 4]
     assert note == "on the test split; text_only to twin: rmse"
     assert further.endswith(": rows 7, macro_f1 0.625, chrf 31.5, newly_named 0.75")
+
+
+def test_the_summary_tells_of_confidence_in_one_line(tmp_path):
+    metrics = {"rows": 9, "task": "classification", "accuracy": 0.75, **trusted()}
+    line = summary_of(tmp_path, metrics)[-1]
+    assert line == (
+        "finetuned: temperature 1.5 takes ece 0.250 to 0.125 (0.500 under attack);"
+        " for a risk of 0.05 it answers 0.625 of the rows, at a risk of 0.047"
+    )
 
 
 def test_the_summary_of_a_retrieval_has_no_parts(tmp_path):

@@ -10,6 +10,7 @@ from torch import Tensor, nn
 from fuseline.evaluation.robustness import measure_robustness
 from fuseline.evaluation.standing import Standing
 from fuseline.evaluation.target import Goal, goal_of
+from fuseline.evaluation.trust.attacked import Attacked
 from fuseline.model.prediction import predict_logits
 from fuseline.params.evaluate import RobustnessParams
 from fuseline.tasks.classification import Classification
@@ -44,6 +45,14 @@ class Saturated(Linear):
         return SimpleNamespace(logits=super().forward(**batch).logits * 1e4)
 
 
+class Folded(Linear):
+    """Moved on from where it is wrong, it is right again."""
+
+    def forward(self, image_features: Tensor, **rest: Tensor) -> SimpleNamespace:
+        logits = super().forward(image_features, **rest).logits
+        return SimpleNamespace(logits=(2 * logits).sin())
+
+
 class Rounded(Linear):
     """Its logits are steps: no gradient anywhere, as in a masked model."""
 
@@ -74,9 +83,18 @@ GOAL = goal_of(Classification("label", {"labels": ["no", "yes"]}))
 
 
 def attack(model: nn.Module, data, params: RobustnessParams, goal: Goal = GOAL, **options) -> dict:
-    correct = predict_logits(model, data, 8).argmax(-1) == data.labels
-    fixed = {"batch_size": 8, "seed": 1, "precision": "fp32"}
-    return measure_robustness(model, goal, data, correct, params, **(fixed | options))
+    return watched(model, data, params, goal, **options)[0]
+
+
+def watched(
+    model: nn.Module, data, params: RobustnessParams, goal: Goal = GOAL, **options
+) -> tuple[dict, Attacked]:
+    """The figures, and what became of each row."""
+    logits = predict_logits(model, data, 8)
+    correct = logits.argmax(-1) == data.labels
+    attacked = Attacked(correct, logits)
+    fixed = {"batch_size": 8, "seed": 1, "precision": "fp32", "attacked": attacked}
+    return measure_robustness(model, goal, data, correct, params, **(fixed | options)), attacked
 
 
 @pytest.mark.parametrize("norm", ["l2", "linf"])
@@ -173,6 +191,43 @@ def test_a_row_falls_only_on_a_plain_float32_pass(make_data):
     found = attack(Linear(), data, settings(epsilon={"image_feature": 1e-6}), goal)
     clean = (predict_logits(Linear(), data, 8).argmax(-1) == data.labels).mean()
     assert found["robust_accuracy"] == pytest.approx(clean)
+
+
+@pytest.mark.parametrize("steps", [{"num_steps": 12}, {"num_steps": 1, "step_size": 0.01}])
+def test_logits_under_attack_are_of_what_broke_each_row(make_data, steps):
+    """The second attack is weaker than FGM, which breaks rows at smaller scales too."""
+    model, data = Linear(), make_data(60, 2)
+    clean = predict_logits(model, data, 8)
+    correct = clean.argmax(-1) == data.labels
+    found, attacked = watched(model, data, settings(**steps))
+    fallen = correct & ~attacked.standing
+    assert 0 < fallen.sum() < correct.sum()
+    assert attacked.standing.mean() == found["robust_accuracy"]
+    right = attacked.known_logits.argmax(-1) == data.labels
+    assert (right == attacked.standing).all()
+    assert (attacked.known_logits[~correct] == clean[~correct]).all(), "never attacked"
+    standing = attacked.known_logits[attacked.standing] != clean[attacked.standing]
+    assert standing.all(), "attacked, in vain"
+
+
+def test_a_row_that_fell_within_a_smaller_ball_keeps_the_logits_that_broke_it(make_data):
+    """FGM at half the radius turns the folded model, and at the whole one turns it back."""
+    model, data = Folded(), make_data(40, 2)
+    turn = 2 * np.pi / model.weight.detach().norm(dim=-1).sum().item()
+    params = settings(epsilon={"image_feature": turn}, num_steps=1, step_size=1e-4)
+    found, attacked = watched(model, data, params)
+    assert found["robust_accuracy"] == 0.0
+    assert (attacked.known_logits.argmax(-1) != data.labels).all()
+
+
+def test_logits_are_kept_only_where_they_are_asked_for(make_data):
+    data = make_data(20, 2)
+    correct = predict_logits(Linear(), data, 8).argmax(-1) == data.labels
+    attacked = Attacked(correct, None)
+    found = attack(Linear(), data, settings(), attacked=attacked)
+    assert attacked.standing.mean() == found["robust_accuracy"]
+    with pytest.raises(AssertionError, match="not kept"):
+        attacked.known_logits  # noqa: B018
 
 
 def test_the_same_seed_gives_the_same_figures(make_data):

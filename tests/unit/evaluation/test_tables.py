@@ -8,7 +8,6 @@ import pandas as pd
 import pytest
 
 from fuseline.contracts import hash_path, predictions_schema, read_manifest, read_table
-from fuseline.evaluation.calibration import reliability_bins
 from fuseline.evaluation.tables import write_plots, write_predictions
 from fuseline.model.prediction import softmax
 from fuseline.tasks.classification import Classification
@@ -20,6 +19,14 @@ CURVE = [
         "fgm_robust_accuracy": 0.5,
         "attacked_share": 1.0,
     }
+]
+
+BINS = [
+    {"condition": c, "low": 0.0, "high": 1.0, "count": 3, "confidence": 0.75, "accuracy": 0.5}
+    for c in ("clean", "calibrated", "attack")
+]
+RISKS = [
+    {"condition": c, "coverage": 0.5, "risk": 0.25, "threshold": 0.75} for c in ("clean", "attack")
 ]
 
 
@@ -56,9 +63,8 @@ def test_the_same_predictions_give_the_same_bytes(tmp_path, rows):
 
 def test_plots_hold_one_confusion_row_per_example(tmp_path, rows):
     data, task, logits = rows
-    probabilities, predicted = softmax(logits), logits.argmax(-1)
-    bins = reliability_bins(probabilities, data.labels, 4)
-    write_plots(tmp_path, task.spelt(logits, data), bins, CURVE)
+    predicted = logits.argmax(-1)
+    write_plots(tmp_path, task.spelt(logits, data), CURVE, BINS, RISKS)
     confusion = pd.read_csv(tmp_path / "confusion.csv")
     assert list(confusion.columns) == ["actual", "predicted"]
     assert len(confusion) == 10
@@ -67,13 +73,20 @@ def test_plots_hold_one_confusion_row_per_example(tmp_path, rows):
     assert pd.read_csv(tmp_path / "robustness.csv").to_dict("records") == [
         CURVE[0] | {"robust_accuracy": 0.333333}
     ]
-    assert len(pd.read_csv(tmp_path / "reliability.csv")) == 4
+    assert pd.read_csv(tmp_path / "reliability.csv").to_dict("records") == BINS
+    assert pd.read_csv(tmp_path / "selective.csv").to_dict("records") == RISKS
+
+
+def test_a_task_without_such_plots_leaves_their_headings(tmp_path):
+    write_plots(tmp_path, ([], []), [], [], [])
+    assert (tmp_path / "selective.csv").read_text() == "condition,coverage,risk,threshold\n"
+    assert len(pd.read_csv(tmp_path / "reliability.csv")) == 0
 
 
 @pytest.mark.parametrize("label", ["=1+1", "+1", "-1", "@SUM(A1)", "\t=1", "\r=1"])
 def test_a_label_is_no_formula_in_a_spreadsheet(tmp_path, label):
     names = [label, "plain=1"]
-    write_plots(tmp_path, (names, names), [], CURVE)
+    write_plots(tmp_path, (names, names), CURVE, [], [])
     with (tmp_path / "confusion.csv").open(newline="") as file:
         cells = {cell for row in list(csv.reader(file))[1:] for cell in row}
     assert cells == {f"'{label}", "plain=1"}

@@ -70,6 +70,12 @@ def how(**changes: object) -> EvaluateParams:
             "num_calibration_bins": 4,
             "generation": values | changes,
             "robustness": {"attack": attack, "num_restarts": 1, "scales": [1.0, 2.0]},
+            "trust": {
+                "num_resamples": 40,
+                "target_risk": 0.1,
+                "slices": [],
+                "min_slice_rows": 2,
+            },
         }
     )
 

@@ -1,0 +1,142 @@
+"""Intervals of figures, by resampling rows."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import replace
+
+import numpy as np
+
+from fuseline.dataset import MultimodalData
+from fuseline.evaluation.calibration import bins_of
+from fuseline.tasks.base import Task
+
+# Figures of some rows, given by their numbers; a row may come several times.
+Score = Callable[[np.ndarray], dict[str, float]]
+Interval = dict[str, float]
+
+PERCENTILES = (2.5, 97.5)
+# Resamples of scores that take milliseconds each.
+MAX_COSTLY_RESAMPLES = 200
+# Figures over users: a row drawn twice would be ranked against itself.
+OF_USERS = ("user_auc", "ndcg_at_10", "num_users")
+
+
+def bootstrap(score: Score, num_rows: int, *, num_resamples: int, seed: int) -> dict[str, Interval]:
+    """95 % percentile intervals of every figure that `score` gives (Efron 1979).
+
+    An interval is widened to hold the figure of the rows as they are. Two figures need it: noise
+    adds to the gaps of a calibration error, so its resamples lie higher, and a rare class may
+    vanish from a resample, where its F1 is 0.
+
+    Args:
+        score: of rows by number.
+        num_rows: N, at least 1.
+        num_resamples: N rows each, drawn with replacement.
+        seed: of the draws.
+    """
+    generator = np.random.default_rng(seed)
+    found = score(np.arange(num_rows))
+    draws = [score(generator.integers(0, num_rows, num_rows)) for _ in range(num_resamples)]
+    return {
+        name: _interval(np.array([draw[name] for draw in draws]), value)
+        for name, value in found.items()
+    }
+
+
+def _interval(values: np.ndarray, value: float) -> Interval:
+    low, high = np.percentile(values, PERCENTILES)
+    return {"low": min(float(low), value), "high": max(float(high), value)}
+
+
+def class_scores(
+    labels: np.ndarray, predictions: np.ndarray, num_classes: int, *, absent_too: bool
+) -> Score:
+    """`accuracy` and `macro_f1`.
+
+    Args:
+        labels, predictions: (N,) int64 below C.
+        num_classes: C.
+        absent_too: whether a class that neither occurs nor is predicted counts as 0, as in
+            `metrics.scores`, or is left out of the mean: a slice may lack some.
+    """
+    right = labels == predictions
+
+    def score(rows: np.ndarray) -> dict[str, float]:
+        f1, named = _f1(labels[rows], predictions[rows], num_classes)
+        return {
+            "accuracy": float(right[rows].mean()),
+            "macro_f1": float(f1.mean() if absent_too else f1[named].mean()),
+        }
+
+    return score
+
+
+def _f1(labels: np.ndarray, found: np.ndarray, num_classes: int) -> tuple[np.ndarray, np.ndarray]:
+    """F1 (C,) by class, 0 where it neither occurs nor is predicted, and (C,) bool where it does.
+
+    Counts by class, not by pair of classes: thousands of resamples of many classes are needed.
+    """
+    hits = np.bincount(labels[labels == found], minlength=num_classes)
+    named = np.bincount(labels, minlength=num_classes) + np.bincount(found, minlength=num_classes)
+    return 2 * hits / np.maximum(named, 1), named > 0
+
+
+def ece_score(probabilities: np.ndarray, labels: np.ndarray, num_bins: int) -> Score:
+    """`ece` over `num_bins` bins, as `expected_calibration_error` gives it.
+
+    Args:
+        probabilities: (N, C), rows sum to 1.
+        labels: (N,) int64.
+        num_bins: at least 2.
+    """
+    confidence = probabilities.max(-1).astype(np.float64)
+    gaps = confidence - (probabilities.argmax(-1) == labels)
+    bins = bins_of(confidence, num_bins)
+
+    def score(rows: np.ndarray) -> dict[str, float]:
+        by_bin = np.bincount(bins[rows], gaps[rows], num_bins)
+        return {"ece": float(np.abs(by_bin).sum() / len(rows))}
+
+    return score
+
+
+def robust_scores(correct: np.ndarray, standing: np.ndarray) -> Score:
+    """`robust_accuracy` and `attack_success_rate` of (N,) bool: right without an attack, and
+    under it."""
+    fallen = correct & ~standing
+
+    def score(rows: np.ndarray) -> dict[str, float]:
+        return {
+            "robust_accuracy": float(standing[rows].mean()),
+            "attack_success_rate": float(fallen[rows].sum() / max(int(correct[rows].sum()), 1)),
+        }
+
+    return score
+
+
+def task_scores(task: Task, outputs: np.ndarray, data: MultimodalData) -> Score:
+    """A task's own scores, but for those over users.
+
+    Args:
+        task: whose rows stand alone.
+        outputs: (N, ...) of the task.
+        data: the N rows.
+    """
+    # Scores read labels; to copy features and tokens for every resample would take long.
+    light = replace(data, features={}, input_ids=[np.zeros(0, dtype=np.int64)] * len(data))
+
+    def score(rows: np.ndarray) -> dict[str, float]:
+        found = task.scores(outputs[rows], light.take(rows))
+        return {name: value for name, value in found.items() if name not in OF_USERS}
+
+    return score
+
+
+def together(*scores: Score) -> Score:
+    """All figures of the same rows."""
+
+    def score(rows: np.ndarray) -> dict[str, float]:
+        return {name: value for one in scores for name, value in one(rows).items()}
+
+    return score
