@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 from pathlib import Path
 from typing import Any
@@ -20,6 +20,7 @@ from fuseline.params.base import BaseParams
 from fuseline.params.extract_features import ExtractFeaturesParams
 from fuseline.params.stress import StressParams
 from fuseline.tasks import Task
+from fuseline.tasks.base import Cells
 from fuseline.tasks.prediction import Predicted, predict
 
 
@@ -54,13 +55,46 @@ class Context:
         """Those that take part."""
         return [str(name) for name in self.base.modalities]
 
+    def with_texts(self, texts: Sequence[str | None]) -> MultimodalData:
+        """The rows with other texts, tokenised as the pipeline did.
+
+        Where every word has a label of its own, labels follow their words.
+
+        Args:
+            texts: N, None where a row has none.
+        """
+        changed = replace(self.test, input_ids=self.tokenised(texts))
+        if "tags" not in self.task.target_kinds:
+            return changed
+        cells = Cells(self._tags, texts, changed, self.processor.tokenizer, str(self.examples))
+        return replace(changed, labels=self.task.labels(cells))
+
+    def tokenised(self, texts: Sequence[str | None]) -> list[np.ndarray]:
+        """Token ids of texts, special ones alone where there is none."""
+        encoded = self.processor.tokenizer(
+            [text or "" for text in texts],
+            truncation=True,
+            max_length=self.processor.max_length_tokens,
+        )
+        return [np.array(ids, dtype=np.int64) for ids in encoded["input_ids"]]
+
+    @cached_property
+    def _tags(self) -> list[str | None]:
+        """N cells of the task's target."""
+        rows = self._column("targets")
+        return [dict(row or ()).get(self.task.name) for row in rows]
+
+    def _column(self, name: str) -> list[Any]:
+        """N cells of a column of the examples table."""
+        table = read_table(self.examples, EXAMPLES, "examples", ["example_id", name])
+        columns = (table.column(one).to_pylist() for one in ("example_id", name))
+        by_id = dict(zip(*columns, strict=True))
+        return [by_id[example_id] for example_id in self.test.example_ids]
+
     @cached_property
     def texts(self) -> list[str | None]:
         """N texts, None where a row has none."""
-        table = read_table(self.examples, EXAMPLES, "examples", ["example_id", "text"])
-        columns = (table.column(name).to_pylist() for name in ("example_id", "text"))
-        by_id = dict(zip(*columns, strict=True))
-        return [by_id[example_id] for example_id in self.test.example_ids]
+        return self._column("text")
 
     @cached_property
     def clean(self) -> dict[str, Predicted]:
