@@ -58,7 +58,7 @@ def stress_models(
             one run.
     """
     make_deterministic(base.seed, base.num_threads)
-    context = _context(inputs, params, base, extract_features)
+    context = make_context(inputs, params, base, extract_features)
     found: dict[str, Any] = {
         name: SUITES[name](context) for name in tqdm(params.suites, desc="stress", unit="suite")
     }
@@ -66,12 +66,17 @@ def stress_models(
     return {"rows": len(context.test), "task": context.task.kind, **found}
 
 
-def _context(
+def make_context(
     inputs: StressInputs,
     params: StressParams,
     base: BaseParams,
     extract_features: ExtractFeaturesParams,
 ) -> Context:
+    """Load the models and a sample of the test rows.
+
+    Raises:
+        ContractError: as `stress_models`.
+    """
     models = {
         name: FuselineForTasks.from_pretrained(folder).eval()
         for name, folder in inputs.models.items()
