@@ -67,6 +67,9 @@ SMALL_PARAMS = {
     "evaluate.robustness.attack.num_steps": 2,
     "evaluate.robustness.num_restarts": 1,
     "evaluate.robustness.scales": [1.0, 16.0],
+    "stress.out_of_distribution.max_rows": 8,
+    "stress.text.noises": ["insert", "synonyms"],
+    "stress.transfer.attack.num_steps": 1,
     "report.num_examples": 4,
 }
 

@@ -50,6 +50,13 @@ WRONG = {
         r"finetune\.generation\.max_length_tokens: .*greater than or equal to 2",
     ),
     "evaluate.generation.top_p": (0.0, r"evaluate\.generation\.top_p: .*greater than 0"),
+    "stress.suites": (["txt"], r"stress\.suites\.0: .*'text'.*found 'txt'"),
+    "stress.text.noises": (["swap", "swap"], r"stress\.text\.noises: .*each noise may stand once"),
+    "stress.text.strengths": ([0.3, 0.1], r"stress\.text\.strengths: .*strengths must rise"),
+    "stress.transfer.attack.epsilon": (
+        {"audio_feature": 1.0},
+        r"stress\.transfer\.attack\.epsilon: expected a radius for .*only audio_feature",
+    ),
     "adversarial_finetune.attack.kind": ("pgt", r"adversarial_finetune\.attack\.kind"),
     "ingest.source": ("emojis", r"ingest\.source: .*'emoji'"),
     "tokenize.scratch.num_heads": (3, r"tokenize\.scratch: .*must divide hidden_size"),
@@ -140,6 +147,7 @@ def test_any_modality_has_a_space_to_attack(modality):
     for attack in (
         content["adversarial_finetune"]["attack"],
         content["evaluate"]["robustness"]["attack"],
+        content["stress"]["transfer"]["attack"],
     ):
         attack["epsilon"] = {f"{modality}_feature": 1.0}
     check(content)

@@ -11,6 +11,7 @@ import numpy as np
 from fuseline.dataset import MultimodalData
 from fuseline.evaluation.ablation import keep, shuffle
 from fuseline.evaluation.stress.base import Context
+from fuseline.tasks.prediction import Predicted
 
 
 def modalities_suite(context: Context) -> dict[str, Any]:
@@ -38,10 +39,18 @@ def _one(context: Context, name: str, modality: str) -> dict[str, Any]:
     others = set(context.modalities) - {modality}
     return {
         "rows": len(rows),
-        "present": context.score(name, data),
+        "present": _of_rows(context, context.clean[name], rows),
         "missing": context.score(name, keep(data, others)),
         "swapped": context.score(name, shuffle(data, [modality], context.seed)),
     }
+
+
+def _of_rows(context: Context, found: Predicted, rows: np.ndarray) -> dict[str, float]:
+    """Figures of some rows of a prediction; zeros without any."""
+    if not len(rows):
+        return dict.fromkeys(context.figures(found), 0.0)
+    columns = (values[rows] for values in (found.outputs, found.losses, found.right))
+    return context.figures(Predicted(found.data.take(rows), *columns))
 
 
 def _contradictory(context: Context, name: str, first: str, second: str) -> dict[str, Any]:
