@@ -63,6 +63,7 @@ PARAMS: dict[str, Any] = {
     "evaluate.robustness.attack.epsilon": EPSILON,
     # Not run, but checked: every set of modalities needs a radius.
     "adversarial_finetune.attack.epsilon": EPSILON,
+    "stress.transfer.attack.epsilon": EPSILON,
 }
 for name in ("id", "text", "image", "audio", "label", "group"):
     PARAMS["ingest.manifest.columns"][name] = name

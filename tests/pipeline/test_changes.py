@@ -24,10 +24,11 @@ EXTRACT = IMAGE | AUDIO | VIDEO | TABULAR
 PRETRAIN, FINETUNE, ADVERSARIAL = {"pretrain"}, {"finetune"}, {"adversarial_finetune"}
 PROMPT = {"prompt"}
 EVALUATE, REPORT = {"evaluate@finetuned", "evaluate@adversarial"}, {"report"}
+STRESS = {"stress"}
 TRAINING = PRETRAIN | FINETUNE | ADVERSARIAL
-MODELS = TRAINING | PROMPT | EVALUATE
+MODELS = TRAINING | PROMPT | EVALUATE | STRESS
 # Those that read labels: all tasks come with them.
-LABELLED = FINETUNE | ADVERSARIAL | PROMPT | EVALUATE
+LABELLED = FINETUNE | ADVERSARIAL | PROMPT | EVALUATE | STRESS
 ALL = INGEST | TOKENIZE | EXTRACT | LEAKAGE | MODELS | REPORT
 NOTHING: set[str] = set()
 
@@ -46,11 +47,11 @@ PARAMS: dict[str, tuple[object, set[str]]] = {
     "ingest.manifest.columns.targets": ({"price": "number"}, INGEST),
     "tokenize.encoder": ("minilm", TOKENIZE),
     "tokenize.max_length_tokens": (24, TOKENIZE),
-    "extract_features.image.encoder": ("efficientnet_lite0", IMAGE),
-    "extract_features.image.grid": (1, IMAGE),
-    "extract_features.audio.num_mels": (16, AUDIO),
-    "extract_features.video.num_frames": (3, VIDEO),
-    "extract_features.tabular.num_bins": (4, TABULAR),
+    "extract_features.image.encoder": ("efficientnet_lite0", IMAGE | STRESS),
+    "extract_features.image.grid": (1, IMAGE | STRESS),
+    "extract_features.audio.num_mels": (16, AUDIO | STRESS),
+    "extract_features.video.num_frames": (3, VIDEO | STRESS),
+    "extract_features.tabular.num_bins": (4, TABULAR | STRESS),
     "pretrain.objectives.weights.mlm": (0.25, PRETRAIN),
     "pretrain.objectives.contrastive_queue_size": (64, PRETRAIN),
     "pretrain.model.fusion.kind": ("concat", PRETRAIN),
@@ -76,6 +77,8 @@ PARAMS: dict[str, tuple[object, set[str]]] = {
     "evaluate.num_calibration_bins": (10, EVALUATE),
     "evaluate.trust.target_risk": (0.1, EVALUATE),
     "evaluate.generation.num_beams": (3, EVALUATE),
+    "stress.max_rows": (100, STRESS),
+    "stress.text.strengths": ([0.2], STRESS),
     "leakage.max_rows": (100, LEAKAGE),
     "report.num_examples": (5, REPORT),
 }
@@ -86,15 +89,15 @@ MODULES: dict[str, set[str]] = {
     "src/fuseline/contracts.py": ALL,
     "src/fuseline/stage.py": ALL,
     "src/fuseline/dataset.py": MODELS,
-    "src/fuseline/params/ingest.py": INGEST,
-    "src/fuseline/params/finetune.py": TRAINING | PROMPT | EVALUATE,
+    "src/fuseline/params/ingest.py": INGEST | STRESS,
+    "src/fuseline/params/finetune.py": MODELS,
     "src/fuseline/params/evaluate.py": EVALUATE,
     "src/fuseline/params/whole.py": NOTHING,
-    "src/fuseline/sources/emoji.py": INGEST,
+    "src/fuseline/sources/emoji.py": INGEST | STRESS,
     "src/fuseline/ingest/duplicates/texts.py": INGEST,
     "src/fuseline/ingest/safety/personal.py": INGEST,
-    "src/fuseline/modalities/feature_cache.py": EXTRACT,
-    "src/fuseline/modalities/folding.py": EXTRACT,
+    "src/fuseline/modalities/feature_cache.py": EXTRACT | STRESS,
+    "src/fuseline/modalities/folding.py": EXTRACT | STRESS,
     "src/fuseline/modalities/log_mel.py": EXTRACT | MODELS,
     "src/fuseline/model/card.py": FINETUNE | ADVERSARIAL,
     "src/fuseline/evaluation/leakage/shortcuts.py": LEAKAGE | REPORT,
@@ -110,7 +113,7 @@ MODULES: dict[str, set[str]] = {
     "src/fuseline/objectives/supervised.py": FINETUNE | ADVERSARIAL | PROMPT,
     "src/fuseline/objectives/adversarial/trades.py": ADVERSARIAL,
     "src/fuseline/objectives/adversarial/freelb.py": ADVERSARIAL | PRETRAIN,
-    "src/fuseline/attacks/pgd.py": ADVERSARIAL | EVALUATE | PRETRAIN,
+    "src/fuseline/attacks/pgd.py": PRETRAIN | ADVERSARIAL | EVALUATE | STRESS,
     "src/fuseline/tasks/classification.py": LABELLED,
     "src/fuseline/tasks/generation.py": LABELLED,
     "src/fuseline/tasks/labelled.py": LABELLED,
@@ -119,7 +122,9 @@ MODULES: dict[str, set[str]] = {
     "src/fuseline/training/groups.py": TRAINING | PROMPT,
     "src/fuseline/prompting/cloze.py": PROMPT,
     "src/fuseline/evaluation/trust/selective.py": EVALUATE,
-    "src/fuseline/evaluation/metrics.py": PROMPT | EVALUATE,
+    "src/fuseline/evaluation/metrics.py": PROMPT | EVALUATE | STRESS,
+    "src/fuseline/evaluation/ablation.py": EVALUATE | STRESS,
+    "src/fuseline/evaluation/stress/noises.py": STRESS,
     "src/fuseline/training/lora.py": FINETUNE | ADVERSARIAL,
     "src/fuseline/training/adversarial.py": ADVERSARIAL,
     "src/fuseline/evaluation/twin.py": EVALUATE,
@@ -248,7 +253,7 @@ def test_new_data_of_yours_re_runs_ingest(shared: Workspace, change: Callable[[s
     ("name", "expected"),
     [
         ("data/examples/manifest.json", ALL - PRETRAIN),
-        ("models/finetuned/config.json", FINETUNE | ADVERSARIAL | {"evaluate@finetuned"}),
+        ("models/finetuned/config.json", FINETUNE | ADVERSARIAL | {"evaluate@finetuned"} | STRESS),
         ("reports/index.html", REPORT),
     ],
 )
@@ -281,13 +286,13 @@ def test_a_change_of_the_report_leaves_all_else_alone(workspace: Workspace) -> N
 
 
 def test_equal_outputs_stop_a_change_from_spreading(workspace: Workspace) -> None:
-    """A source that is not in use changes `ingest`'s hash, not what it writes."""
+    """A source that is not in use changes hashes, but not what their stages write."""
     path = workspace.root / "src/fuseline/sources/emoji.py"
     path.write_text(path.read_text() + "\nUNUSED_CONSTANT = 1\n")
-    assert workspace.repro() == ["code", "ingest"]
+    assert workspace.repro() == ["code", "ingest", "stress"]
 
 
 def test_a_changed_output_runs_what_reads_it(workspace: Workspace) -> None:
     workspace.set_params({"adversarial_finetune.clean_weight": 0.5})
     ran = workspace.repro()
-    assert ran == ["adversarial_finetune", "evaluate@adversarial", "report"]
+    assert set(ran) == {"adversarial_finetune", "evaluate@adversarial", "report", "stress"}

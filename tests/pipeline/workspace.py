@@ -69,6 +69,9 @@ SMALL_PARAMS = {
     "evaluate.robustness.scales": [1.0, 16.0],
     "evaluate.trust.num_resamples": 40,
     "evaluate.trust.min_slice_rows": 5,
+    "stress.out_of_distribution.max_rows": 8,
+    "stress.text.noises": ["insert", "synonyms"],
+    "stress.transfer.attack.num_steps": 1,
     "report.num_examples": 4,
 }
 

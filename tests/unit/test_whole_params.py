@@ -52,6 +52,13 @@ WRONG = {
     "evaluate.trust.target_risk": (0.0, r"evaluate\.trust\.target_risk: .*greater than 0"),
     "evaluate.generation.top_p": (0.0, r"evaluate\.generation\.top_p: .*greater than 0"),
     "adversarial_finetune.method": ("pgt", r"adversarial_finetune\.method"),
+    "stress.suites": (["txt"], r"stress\.suites\.0: .*'text'.*found 'txt'"),
+    "stress.text.noises": (["swap", "swap"], r"stress\.text\.noises: .*each noise may stand once"),
+    "stress.text.strengths": ([0.3, 0.1], r"stress\.text\.strengths: .*strengths must rise"),
+    "stress.transfer.attack.epsilon": (
+        {"audio_feature": 1.0},
+        r"stress\.transfer\.attack\.epsilon: expected a radius for .*only audio_feature",
+    ),
     "ingest.source": ("emojis", r"ingest\.source: .*'emoji'"),
     "tokenize.scratch.num_heads": (3, r"tokenize\.scratch: .*must divide hidden_size"),
     "base.modalities": (["text", "text"], r"base\.modalities: .*each modality may stand once"),
@@ -154,6 +161,7 @@ def test_any_modality_has_a_space_to_attack(modality):
     for attack in (
         content["adversarial_finetune"]["attack"],
         content["evaluate"]["robustness"]["attack"],
+        content["stress"]["transfer"]["attack"],
     ):
         attack["epsilon"] = {f"{modality}_feature": 1.0}
     check(content)

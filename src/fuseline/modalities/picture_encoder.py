@@ -100,7 +100,7 @@ def ahead(work: Callable[[S], T], items: Iterable[S], depth: int) -> Iterator[T]
     other processes, and round alike whatever their number.
     """
     threads = torch.get_num_threads()
-    with ThreadPoolExecutor(threads, initializer=torch.set_num_threads, initargs=(1,)) as pool:
+    with ThreadPoolExecutor(threads, initializer=_compute_alone) as pool:
         waiting: deque[Future[T]] = deque()
         try:
             for item in items:
@@ -114,3 +114,10 @@ def ahead(work: Callable[[S], T], items: Iterable[S], depth: int) -> Iterator[T]
                 future.cancel()
             # The number is partly the thread's own, partly the whole process's.
             torch.set_num_threads(threads)
+
+
+def _compute_alone() -> None:
+    # A thread takes the process's number when it first asks, which would undo its own if it asked
+    # after: `ahead` within `ahead` ends by setting that number while the outer threads begin.
+    torch.get_num_threads()
+    torch.set_num_threads(1)

@@ -18,6 +18,7 @@ from fuseline.params.leakage import LeakageParams
 from fuseline.params.pretrain import PretrainParams
 from fuseline.params.prompt import PromptParams
 from fuseline.params.report import ReportParams
+from fuseline.params.stress import StressParams
 from fuseline.params.tokenize import TokenizeParams
 from fuseline.registry import suggestion
 
@@ -31,6 +32,7 @@ SECTIONS: dict[str, type[Section]] = {
     "finetune": FinetuneParams,
     "adversarial_finetune": AdversarialFinetuneParams,
     "evaluate": EvaluateParams,
+    "stress": StressParams,
     "leakage": LeakageParams,
     "report": ReportParams,
 }
@@ -42,6 +44,7 @@ def _unreachable_spaces(content: dict[str, Any]) -> Iterator[str]:
     attacks = {
         "adversarial_finetune.attack.epsilon": content["adversarial_finetune"]["attack"],
         "evaluate.robustness.attack.epsilon": content["evaluate"]["robustness"]["attack"],
+        "stress.transfer.attack.epsilon": content["stress"]["transfer"]["attack"],
     }
     if content["pretrain"]["adversarial"]["method"] != "none":
         attacks["pretrain.adversarial.attack.epsilon"] = content["pretrain"]["adversarial"][

@@ -1,0 +1,20 @@
+"""Suites of inputs that go wrong, each measured on all models side by side."""
+
+from __future__ import annotations
+
+from fuseline.evaluation.stress.base import Context, Suite
+from fuseline.evaluation.stress.modalities import modalities_suite
+from fuseline.evaluation.stress.out_of_distribution import out_of_distribution_suite
+from fuseline.evaluation.stress.paired import paired_suite
+from fuseline.evaluation.stress.text import text_suite
+from fuseline.evaluation.stress.transfer import transfer_suite
+
+SUITES: dict[str, Suite] = {
+    "text": text_suite,
+    "modalities": modalities_suite,
+    "out_of_distribution": out_of_distribution_suite,
+    "transfer": transfer_suite,
+    "paired": paired_suite,
+}
+
+__all__ = ["SUITES", "Context", "Suite"]
