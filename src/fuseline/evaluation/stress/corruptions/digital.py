@@ -61,9 +61,7 @@ def jpeg_compression(
         return np.array(image)
 
 
-def _smooth_field(
-    shape: tuple[int, int], sigma: float, random: np.random.Generator
-) -> np.ndarray:
+def _smooth_field(shape: tuple[int, int], sigma: float, random: np.random.Generator) -> np.ndarray:
     """(H, W) float32 of deviation 1 whose neighbours are alike; zeros where it has no spread."""
     draws = random.uniform(-1.0, 1.0, shape).astype(np.float32)
     field: np.ndarray = gaussian_filter(draws, sigma, mode="reflect", truncate=3.0)

@@ -35,9 +35,11 @@ def checked(picture: np.ndarray) -> np.ndarray:
 
 def picture_of(shares: np.ndarray) -> np.ndarray:
     """(H, W, 3) uint8 of shares, those outside [0, 1] cut off; rounded to the nearest."""
-    return np.rint(np.clip(shares, 0.0, 1.0) * 255).astype(np.uint8)
+    picture: np.ndarray = np.rint(np.clip(shares, 0.0, 1.0) * 255).astype(np.uint8)
+    return picture
 
 
 def scale(picture: np.ndarray) -> float:
     """What to multiply lengths in pixels by: the paper's are of pictures of 224 pixels a side."""
-    return min(picture.shape[:2]) / REFERENCE_SIDE
+    height, width = picture.shape[:2]
+    return min(height, width) / REFERENCE_SIDE

@@ -19,7 +19,8 @@ def white_noise(samples: np.ndarray, severity: int, random: np.random.Generator)
     clean = _checked(samples)
     noise = random.standard_normal(len(clean), dtype=np.float32)
     loudness = _loudness(clean) / _loudness(noise) * 10.0 ** (-ratio / 20.0)
-    return np.clip(clean + np.float32(loudness) * noise, -1.0, 1.0)
+    noisy: np.ndarray = np.clip(clean + np.float32(loudness) * noise, -1.0, 1.0)
+    return noisy
 
 
 def gain(samples: np.ndarray, severity: int, _random: np.random.Generator) -> np.ndarray:
@@ -32,7 +33,8 @@ def clipping(samples: np.ndarray, severity: int, _random: np.random.Generator) -
     """Cut off at a share of the peak: overdriven."""
     share = graded((0.5, 0.35, 0.2, 0.1, 0.05), severity)
     limit = np.float32(share) * np.abs(_checked(samples)).max()
-    return np.clip(samples, -limit, limit)
+    clipped: np.ndarray = np.clip(samples, -limit, limit)
+    return clipped
 
 
 def time_shift(samples: np.ndarray, severity: int, random: np.random.Generator) -> np.ndarray:
