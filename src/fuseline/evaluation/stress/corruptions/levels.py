@@ -41,5 +41,5 @@ def picture_of(shares: np.ndarray) -> np.ndarray:
 
 def scale(picture: np.ndarray) -> float:
     """What to multiply lengths in pixels by: the paper's are of pictures of 224 pixels a side."""
-    height, width = picture.shape[:2]
-    return min(height, width) / REFERENCE_SIDE
+    side: int = min(picture.shape[:2])
+    return side / REFERENCE_SIDE
