@@ -41,20 +41,19 @@ def damage(corrupt, medium, seed):
     ]
 
 
-# What is drawn at one severity and at the next differs, so that single pictures may fall a little.
-LOOSE = {"shot_noise": 0.05, "motion_blur": 0.05, "fog": 0.25, "pixelate": 0.3}
-LOOSE |= {"jpeg_compression": 0.1, "zoom_blur": 0.02, "defocus_blur": 0.02}
-LOOSE |= {"elastic_transform": 0.05}
+# By how much of it the damage to a single picture may fall from one severity to the next: from 3 to
+# 4 fog gets finer, not thicker, blocks fall on other places than larger ones, and counts are drawn.
+FALL = {"fog": 0.25, "pixelate": 0.15, "shot_noise": 0.02}
 
 
 @pytest.mark.parametrize("name", IMAGE_CORRUPTIONS)
-@settings(max_examples=15, deadline=None)
+@settings(max_examples=15, deadline=None, derandomize=True)
 @given(st.integers(0, 2**32), st.integers(40, 100), st.integers(40, 100))
 def test_damage_to_a_picture_does_not_fall_with_severity(name, seed, height, width):
     found = damage(IMAGE_CORRUPTIONS[name], picture(seed, height, width), seed)
-    least = [value * (1 - LOOSE.get(name, 0.0)) for value in found]
+    least = [value * (1 - FALL.get(name, 0.0)) for value in found]
     assert all(a <= b for a, b in zip(least, found[1:], strict=False)), found
-    assert found[0] > 0 and found[-1] > 1.5 * found[0], found
+    assert 0 < found[0] < found[-1], found
 
 
 @pytest.mark.parametrize("name", IMAGE_CORRUPTIONS)
