@@ -8,7 +8,7 @@ from abc import abstractmethod
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from functools import partial
 from pathlib import Path
-from typing import Protocol
+from typing import TYPE_CHECKING, Protocol
 
 import numpy as np
 import pyarrow as pa
@@ -23,7 +23,6 @@ from fuseline.evaluation.stress.corruptions import (
 )
 from fuseline.media.audio import Waveform
 from fuseline.modalities.audio import LogMelEncoder, sound_of
-from fuseline.modalities.audio_encoder import AudioEncoder
 from fuseline.modalities.extraction import Medium, row_media
 from fuseline.modalities.log_mel import LOG_MEL
 from fuseline.modalities.picture_encoder import PictureEncoder, ahead, encode_pixels
@@ -32,7 +31,10 @@ from fuseline.params.extract_features import AudioFeatureParams, ImageFeaturePar
 from fuseline.precision import Precision
 from fuseline.registry import lookup
 
-# Draws what one medium is corrupted with, from its row's id.
+if TYPE_CHECKING:
+    from fuseline.modalities.audio_encoder import AudioEncoder
+
+# A picture (H, W, 3) or samples (N,), and the row's id, which decides what is drawn.
 Change = Callable[[np.ndarray, str], np.ndarray]
 
 
@@ -151,7 +153,7 @@ class Pictures(_Media):
 class Recordings(_Media):
     """Recordings, corrupted at the rate that they are stored at.
 
-    They are decoded each time: a minute of sound is 11 MB.
+    They are decoded each time: a minute of sound is 11 MB at 48 kHz.
 
     Args:
         media: N, None where a row has none; of a video, its sound.
@@ -170,9 +172,7 @@ class Recordings(_Media):
         precision: Precision,
         seed: int,
     ) -> None:
-        self.encoder: LogMelEncoder | AudioEncoder = (
-            LogMelEncoder(params) if params.encoder == LOG_MEL else AudioEncoder(params, precision)
-        )
+        self.encoder = _audio_encoder(params, precision)
         super().__init__(media, self.encoder.shape, AUDIO_CORRUPTIONS, seed)
 
     def _encoded(self, change: Change) -> Iterator[np.ndarray | None]:
@@ -183,6 +183,16 @@ class Recordings(_Media):
                 continue
             samples = change(waveform.samples, medium.example_id)
             yield self.encoder.features(Waveform(samples, waveform.sampling_rate))
+
+
+def _audio_encoder(
+    params: AudioFeatureParams, precision: Precision
+) -> LogMelEncoder | AudioEncoder:
+    if params.encoder == LOG_MEL:
+        return LogMelEncoder(params)
+    from fuseline.modalities.audio_encoder import AudioEncoder
+
+    return AudioEncoder(params, precision)
 
 
 def media_of(
