@@ -1,0 +1,28 @@
+"""Common corruptions of pictures (Hendrycks & Dietterich 2019, arXiv 1903.12261).
+
+Deviation: scores are plain means over corruptions and severities, and shares of the clean score;
+the paper weighs each corruption by another network's errors under it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+from fuseline.evaluation.stress.base import Context
+from fuseline.evaluation.stress.corruption_scores import corruption_scores
+from fuseline.evaluation.stress.media import Pictures, media_of
+from fuseline.params.stress_media import ImageStressParams
+
+
+def image_suite(context: Context, params: ImageStressParams) -> dict[str, Any]:
+    """Figures of corrupted pictures; see `corruption_scores`."""
+
+    def load(example_ids: Sequence[str]) -> Pictures:
+        media = media_of(context.examples, example_ids, ["image"])
+        precision = context.base.precision
+        return Pictures(media, context.extract_features.image, precision, context.seed)
+
+    return corruption_scores(
+        context, "image", params.corruptions, params.severities, params.max_rows, load
+    )
