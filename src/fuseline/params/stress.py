@@ -9,9 +9,12 @@ from pydantic import Field, field_validator
 from fuseline.config import Section
 from fuseline.params.attack import AttackParams
 from fuseline.params.base import Count, Share
+from fuseline.params.stress_media import AudioStressParams, ImageStressParams
 
 # The keys of `fuseline.evaluation.stress.SUITES`.
-SuiteName = Literal["text", "modalities", "out_of_distribution", "transfer", "paired"]
+SuiteName = Literal[
+    "text", "image", "audio", "modalities", "out_of_distribution", "transfer", "paired"
+]
 NoiseName = Literal[
     "insert",
     "delete",
@@ -90,6 +93,8 @@ class StressParams(Section):
     max_rows: Annotated[int, Field(ge=2)]
     batch_size: Count
     text: TextStressParams
+    image: ImageStressParams
+    audio: AudioStressParams
     out_of_distribution: OutOfDistributionParams
     transfer: TransferParams
     paired: PairedParams

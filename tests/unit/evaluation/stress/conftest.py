@@ -42,6 +42,8 @@ def content() -> dict[str, Any]:
     content["extract_features"]["audio"] |= {"num_mels": 8, "positions": 4, "sampling_rate": 8000}
     content["pretrain"]["model"]["hidden_size"] = 16
     content["pretrain"]["model"]["fusion"] |= {"num_layers": 1, "num_heads": 2}
+    for name in ("image", "audio"):
+        content["stress"][name] |= {"severities": [3], "max_rows": 6}
     content["stress"]["out_of_distribution"]["max_rows"] = 12
     content["stress"]["transfer"]["attack"]["num_steps"] = 2
     return content
