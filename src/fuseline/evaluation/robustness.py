@@ -10,7 +10,7 @@ import torch
 from torch import Tensor
 from tqdm import tqdm
 
-from fuseline.attacks import Attack, build_attack
+from fuseline.attacks import build_attack
 from fuseline.attacks.fgm import FGM
 from fuseline.attacks.geometry import norms
 from fuseline.dataset import MultimodalData
@@ -98,7 +98,7 @@ class _Siege:
         attack = FGM(self.params.attack)
         for part in length_batches(self.data, rows, self.batch_size):
             target = self._target(part)
-            deltas = target.climb(attack, self.goal.losses[-1], target.start, 1.0, self.generator)
+            deltas = target.climb(attack, self.goal.losses[-1], 1.0, self.generator)
             self._record(target, deltas, torch.ones(len(part), dtype=torch.bool))
             self.audit.zero_gradients += int(target.unmoved(deltas).sum())
             for index, scale in enumerate(self.params.scales):
@@ -117,22 +117,20 @@ class _Siege:
 
     def _attack(self, rows: np.ndarray, loss: Loss, index: int, headline: int) -> None:
         """One restart on one batch; rows that fall leave it between rounds of steps."""
-        scale = self.params.scales[index]
+        attack = build_attack(self.params.attack)
         target = self._target(rows)
-        deltas = target.start
-        rounds = _rounds(self.params)
-        for attack in rounds:
-            deltas = target.climb(attack, loss, deltas, scale, self.generator)
-            fallen = target.fallen(deltas)
+        search = target.begin(attack, self.params.scales[index], self.generator)
+        while search.num_done < attack.num_steps:
+            target.advance(attack, search, loss, STEPS_BETWEEN_CHECKS)
+            fallen = target.fallen(search.found)
             if index == headline:
-                last = attack is rounds[-1]
-                self._record(target, deltas, torch.ones_like(fallen) if last else fallen)
+                last = search.num_done == attack.num_steps
+                self._record(target, search.found, torch.ones_like(fallen) if last else fallen)
             self.standing.break_rows(index, rows[fallen.numpy()])
             if fallen.all():
                 return
             rows = rows[~fallen.numpy()]
-            deltas = {space: delta[~fallen] for space, delta in deltas.items()}
-            target = target.take(~fallen)
+            search, target = search.take(~fallen), target.take(~fallen)
 
     def _target(self, rows: np.ndarray) -> Target:
         spaces = self.params.attack.epsilon
@@ -144,19 +142,6 @@ class _Siege:
         for space, delta in deltas.items():
             moved = norms(delta, self.params.attack.norm)[target.masks[space] & done[:, None]]
             self.audit.delta_norms.setdefault(space, []).append(moved)
-
-
-def _rounds(params: RobustnessParams) -> list[Attack]:
-    """The attack cut into rounds of a few steps: only the first starts at random, so that
-    together they take the steps that the uncut attack takes."""
-    attack = build_attack(params.attack)
-    rounds = []
-    for first in range(0, attack.num_steps, STEPS_BETWEEN_CHECKS):
-        part = build_attack(params.attack)
-        part.num_steps = min(STEPS_BETWEEN_CHECKS, attack.num_steps - first)
-        part.random_start = attack.random_start and first == 0
-        rounds.append(part)
-    return rounds
 
 
 def _figures(audit: Audit, spaces: list[str], num_correct: int) -> dict[str, Any]:

@@ -11,6 +11,7 @@ from torch.nn import functional
 from torch.nn.attention import SDPBackend, sdpa_kernel
 
 from fuseline.attacks import Attack
+from fuseline.attacks.base import Search
 from fuseline.dataset import LABELS
 from fuseline.model.prediction import Model, with_labels_of
 from fuseline.objectives.perturbation import Perturbable
@@ -104,18 +105,24 @@ class Target:
         batch = {name: value[keep] for name, value in self._batch.items()}
         return Target(self._model, batch, self._goal, self._spaces, self._precision, self._audit)
 
-    def climb(
-        self, attack: Attack, loss: Loss, start: Deltas, scale: float, generator: torch.Generator
-    ) -> Deltas:
-        """Run an attack from `start`; a space without a movable position is left out."""
-        movable = {space: start[space] for space in self.start}
-        if not movable:
-            return {}
+    def begin(self, attack: Attack, scale: float, generator: torch.Generator) -> Search:
+        """A search that has taken no step yet."""
+        bounds = self._perturbable.bounds()
+        return attack.begin(
+            self.start, self.masks, generator=generator, scale=scale, bounds=bounds
+        )
+
+    def advance(self, attack: Attack, search: Search, loss: Loss, num_steps: int) -> None:
+        """Go on with a search for at most `num_steps` steps."""
         # On a processor the fused attention's backward pass is slower than the plain products.
         with sdpa_kernel(SDPBackend.MATH):
-            return attack.perturb(
-                self._losses(loss), movable, self.masks, generator=generator, scale=scale
-            )
+            attack.advance(search, self._losses(loss), num_steps)
+
+    def climb(self, attack: Attack, loss: Loss, scale: float, generator: torch.Generator) -> Deltas:
+        """Run an attack from its start to its last step."""
+        search = self.begin(attack, scale, generator)
+        self.advance(attack, search, loss, attack.num_steps)
+        return search.found
 
     def fallen(self, deltas: Deltas) -> Tensor:
         """(B,) bool: wrong in a plain float32 pass over the perturbed batch."""
@@ -135,7 +142,8 @@ class Target:
 
         def losses(deltas: Deltas) -> Tensor:
             self._audit.forward += self._rows
-            self._audit.backward += self._rows
+            # A black-box attack asks for losses alone.
+            self._audit.backward += self._rows * torch.is_grad_enabled()
             with autocast(self._precision):
                 logits = self._model(**self._perturbable.inputs(deltas)).logits
             return loss(logits.float(), self._batch)
