@@ -180,9 +180,7 @@ def test_apgd_climbs_a_ridge_higher_than_pgd():
     masks = {"text_embedding": torch.ones(3, 1, dtype=torch.bool)}
     fixed = {"epsilon": {"text_embedding": 0.5}, "num_steps": 40, "random_start": False}
     found = {
-        kind: crooked(
-            build_attack(params(kind, "linf", **fixed)).perturb(crooked, start, masks)
-        )
+        kind: crooked(build_attack(params(kind, "linf", **fixed)).perturb(crooked, start, masks))
         for kind in ("pgd", "apgd")
     }
     assert (found["apgd"] > found["pgd"]).all()
@@ -252,5 +250,7 @@ def test_an_epsilon_of_zero_is_refused():
 
 def test_an_unknown_attack_lists_the_known_ones():
     unknown = params("pgd").model_copy(update={"kind": "pgt"})
-    with pytest.raises(ConfigError, match=r"unknown name 'pgt'\. Valid names: apgd, fgm, pgd, random_search\."):
+    with pytest.raises(
+        ConfigError, match=r"unknown name 'pgt'\. Valid names: apgd, fgm, pgd, random_search\."
+    ):
         build_attack(unknown)

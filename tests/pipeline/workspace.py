@@ -67,6 +67,10 @@ SMALL_PARAMS = {
     "evaluate.robustness.attack.num_steps": 2,
     "evaluate.robustness.num_restarts": 1,
     "evaluate.robustness.scales": [1.0, 16.0],
+    "evaluate.robustness.audit.max_rows": 4,
+    "evaluate.robustness.audit.black_box_queries": 2,
+    "evaluate.robustness.image_pixel.max_rows": 4,
+    "evaluate.robustness.image_pixel.attack.num_steps": 1,
     "report.num_examples": 4,
 }
 

@@ -50,6 +50,17 @@ WRONG = {
         r"finetune\.generation\.max_length_tokens: .*greater than or equal to 2",
     ),
     "evaluate.generation.top_p": (0.0, r"evaluate\.generation\.top_p: .*greater than 0"),
+    "evaluate.robustness.audit.gate": ("warn", r"audit\.gate: .*'report' or 'fail'; found 'warn'"),
+    "evaluate.robustness.audit.max_rows": (0, r"audit\.max_rows: .*greater than or equal to 1"),
+    "evaluate.robustness.attack.kind": ("autopgd", r"attack\.kind: .*'apgd'"),
+    "evaluate.robustness.attack.epsilon": (
+        {"text_embedding": 0.1, "image_pixel": 2.0},
+        r"evaluate\.robustness\.attack\.epsilon\.image_pixel",
+    ),
+    "evaluate.robustness.image_pixel.attack.epsilon": (
+        {"image_pixel": 0.0},
+        r"image_pixel\.attack\.epsilon\.image_pixel: .*greater than 0",
+    ),
     "adversarial_finetune.attack.kind": ("pgt", r"adversarial_finetune\.attack\.kind"),
     "ingest.source": ("emojis", r"ingest\.source: .*'emoji'"),
     "tokenize.scratch.num_heads": (3, r"tokenize\.scratch: .*must divide hidden_size"),

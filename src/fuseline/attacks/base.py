@@ -9,7 +9,7 @@ from typing import Any, Self
 import torch
 from torch import Tensor
 
-from fuseline.attacks.geometry import project, random_in_ball, steepest
+from fuseline.attacks.geometry import norms, project, random_in_ball, steepest
 from fuseline.errors import ConfigError
 from fuseline.params.attack import BallParams, PixelAttackParams
 
@@ -226,6 +226,12 @@ class Attack:
         """Nearest point of the ball, (B, T, D)."""
         return project(self._units(delta), radius, self.norm).view_as(delta)
 
+    def lengths(self, delta: Tensor, mask: Tensor) -> tuple[Tensor, Tensor]:
+        """Norms that the ball bounds, (B, T) or, per example, (B, 1), and which of them belong to
+        anything that may move, bool of the same shape."""
+        moves = mask if self.per == "position" else mask.any(1, keepdim=True)
+        return norms(self._units(delta), self.norm), moves
+
     def _units(self, values: Tensor) -> Tensor:
         """(B, T, D) with what one norm is taken over in the last dimension."""
         return values if self.per == "position" else values.reshape(len(values), 1, -1)
@@ -245,7 +251,9 @@ def _taken(value: Any, keep: Tensor, spaces: set[str]) -> Any:
     if isinstance(value, Tensor):
         return value[keep]
     if isinstance(value, dict):
-        return {space: _taken(item, keep, spaces) for space, item in value.items() if space in spaces}
+        return {
+            space: _taken(item, keep, spaces) for space, item in value.items() if space in spaces
+        }
     if isinstance(value, tuple):
         return tuple(_taken(item, keep, spaces) for item in value)
     return value

@@ -67,9 +67,8 @@ class RandomSearch(Attack):
         """A neighbour of the delta on the surface of the ball, (B, T, D)."""
         delta, radius = search.deltas[space], search.radius[space]
         here = search.masks[space].unsqueeze(-1)
-        options = {"generator": search.generator, "dtype": torch.float32}
-        fresh = torch.randn(delta.shape, **options).to(delta.dtype)
-        redrawn = torch.rand(delta.shape, **options) < share
+        fresh = torch.randn(delta.shape, generator=search.generator).to(delta.dtype)
+        redrawn = torch.rand(delta.shape, generator=search.generator) < share
         spread = self._spread(delta, here)
         mixed = torch.where(redrawn, fresh, delta * (spread / radius)) * here
         direction = steepest(self._units(mixed), self.norm).view_as(delta)

@@ -13,6 +13,7 @@ from fuseline.errors import ConfigError, ContractError
 from fuseline.evaluation.ablation import modality_ablation, named, presence_scores
 from fuseline.evaluation.calibration import Bin, expected_calibration_error, reliability_bins
 from fuseline.evaluation.metrics import classification_metrics, scores
+from fuseline.evaluation.pixels import measure_pixel_robustness
 from fuseline.evaluation.robustness import measure_robustness
 from fuseline.evaluation.tables import write_plots, write_predictions
 from fuseline.evaluation.target import goal_of
@@ -94,7 +95,7 @@ def evaluate_model(
         **figures,
         **(written[0].scores if written[0] else {}),
         **_further(tasks[1:], found[1:], written[1:]),
-        **_robustness(model, first, test, clean.right, params, base),
+        **_robustness(model, first, test, clean.right, inputs.examples, params, base),
     }
     spelt = first.spelt(clean.outputs, test)
     if written[0]:
@@ -190,19 +191,21 @@ def _further(
 
 
 def _robustness(
-    model: Model,
+    model: FuselineForTasks,
     task: Task,
     test: MultimodalData,
     right: np.ndarray,
+    examples: Path,
     params: EvaluateParams,
     base: BaseParams,
 ) -> dict[str, Any]:
     """Nothing for a task whose losses are not a row's own: rows that fall leave their batch."""
     if not task.rows_stand_alone:
         return {}
-    return measure_robustness(
+    goal = goal_of(task)
+    found = measure_robustness(
         model,
-        goal_of(task),
+        goal,
         test,
         right,
         params.robustness,
@@ -210,6 +213,12 @@ def _robustness(
         seed=base.seed,
         precision=base.precision,
     )
+    pixels = params.robustness.image_pixel
+    if pixels.max_rows and model.config.image_encoder and test.present("image").any():
+        found["robustness"]["image_pixel"] = measure_pixel_robustness(
+            model, goal, test, examples, pixels, seed=base.seed, precision=base.precision
+        )
+    return found
 
 
 def _check_spaces(params: EvaluateParams, base: BaseParams) -> None:

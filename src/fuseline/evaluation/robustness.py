@@ -12,12 +12,12 @@ from tqdm import tqdm
 
 from fuseline.attacks import build_attack
 from fuseline.attacks.fgm import FGM
-from fuseline.attacks.geometry import norms
 from fuseline.dataset import MultimodalData
+from fuseline.evaluation.attack_audit import Probe, audit_attack
 from fuseline.evaluation.standing import Standing
 from fuseline.evaluation.target import Audit, Deltas, Goal, Loss, Target
 from fuseline.model.prediction import Model, length_batches
-from fuseline.params.evaluate import RobustnessParams
+from fuseline.params.evaluate import HEADLINE, RobustnessParams
 from fuseline.precision import Precision
 
 # After so many steps the rows that fell leave the batch.
@@ -54,23 +54,28 @@ def measure_robustness(
         precision: of the gradients.
 
     Returns:
-        `robust_accuracy`, `attack_success_rate`, and `robustness` with the curve and the audit.
+        `robust_accuracy`, `attack_success_rate`, and `robustness` with the curve, what the attack
+        cost and how far it moved, and the audit of it.
+
+    Raises:
+        ContractError: the audit found against the attack, and its gate is to fail.
     """
     model.eval().requires_grad_(False)
     standing = Standing(correct, params.scales)
-    generator = torch.Generator().manual_seed(seed)
-    siege = _Siege(model, goal, data, params, standing, batch_size, precision, generator)
-    headline = params.scales.index(1.0)
+    siege = _Siege(model, goal, data, params, standing, batch_size, precision, seed)
+    headline = params.scales.index(HEADLINE)
     siege.fast_gradient()
     upwards = range(headline, len(params.scales))
     for index in tqdm([*upwards, *reversed(range(headline))], desc="attack", unit="scale"):
         siege.restarts(index, headline)
+    figures = _figures(siege.audit, list(params.attack.epsilon), int(correct.sum()))
+    figures["audit"] = audit_attack(siege.probe(), standing, params, figures["zero_gradient_share"])
     return {
         **standing.headline(headline),
         "robustness": {
             "epsilon": dict(params.attack.epsilon),
             "curve": standing.curve(),
-            **_figures(siege.audit, list(params.attack.epsilon), int(correct.sum())),
+            **figures,
         },
     }
 
@@ -86,8 +91,12 @@ class _Siege:
     standing: Standing
     batch_size: int
     precision: Precision
-    generator: torch.Generator
+    seed: int
+    generator: torch.Generator = field(init=False)
     audit: Audit = field(default_factory=Audit)
+
+    def __post_init__(self) -> None:
+        self.generator = torch.Generator().manual_seed(self.seed)
 
     def fast_gradient(self) -> None:
         """FGM at every scale, whose delta grows in proportion; one gradient serves them all.
@@ -132,6 +141,10 @@ class _Siege:
             rows = rows[~fallen.numpy()]
             search, target = search.take(~fallen), target.take(~fallen)
 
+    def probe(self) -> Probe:
+        """What the audit runs its own attacks with."""
+        return Probe(self.model, self.goal, self.data, self.batch_size, self.precision, self.seed)
+
     def _target(self, rows: np.ndarray) -> Target:
         spaces = self.params.attack.epsilon
         batch = self.data.batch(rows)
@@ -139,9 +152,10 @@ class _Siege:
 
     def _record(self, target: Target, deltas: Deltas, done: Tensor) -> None:
         """Keep the norms of the deltas on which the attack of the `done` rows ended."""
+        attack = build_attack(self.params.attack)
         for space, delta in deltas.items():
-            moved = norms(delta, self.params.attack.norm)[target.masks[space] & done[:, None]]
-            self.audit.delta_norms.setdefault(space, []).append(moved)
+            lengths, moves = attack.lengths(delta, target.masks[space])
+            self.audit.delta_norms.setdefault(space, []).append(lengths[moves & done[:, None]])
 
 
 def _figures(audit: Audit, spaces: list[str], num_correct: int) -> dict[str, Any]:

@@ -108,9 +108,7 @@ class Target:
     def begin(self, attack: Attack, scale: float, generator: torch.Generator) -> Search:
         """A search that has taken no step yet."""
         bounds = self._perturbable.bounds()
-        return attack.begin(
-            self.start, self.masks, generator=generator, scale=scale, bounds=bounds
-        )
+        return attack.begin(self.start, self.masks, generator=generator, scale=scale, bounds=bounds)
 
     def advance(self, attack: Attack, search: Search, loss: Loss, num_steps: int) -> None:
         """Go on with a search for at most `num_steps` steps."""
@@ -130,6 +128,16 @@ class Target:
         with torch.no_grad():
             logits: Tensor = self._model(**self._perturbable.inputs(deltas)).logits.float()
         return ~self._goal.right(logits, self._batch)
+
+    def shift(self, deltas: Deltas) -> Tensor:
+        """L2 lengths (B, P) by which perturbed pixels moved the features."""
+        self._audit.forward += 2 * self._rows
+        with torch.no_grad():
+            before, after = (
+                self._perturbable.inputs(moved)["image_features"] for moved in (self.start, deltas)
+            )
+        length: Tensor = torch.linalg.vector_norm(after - before, dim=-1)
+        return length
 
     def unmoved(self, deltas: Deltas) -> Tensor:
         """(B,) bool: no position of the row moved in any space."""
