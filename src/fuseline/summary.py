@@ -52,7 +52,20 @@ def _scores(models: list[Path]) -> list[str]:
         for path in models
         for task, scores in sorted(_model(path).get("further_tasks", {}).items())
     ]
-    return [*_aligned(table), f"on the test split{meaning}", *further]
+    return [*_aligned(table), f"on the test split{meaning}", *further, *_audits(models)]
+
+
+def _audits(models: list[Path]) -> list[str]:
+    """Models whose attack failed its audit, with the checks."""
+    found = []
+    for path in models:
+        checks = _model(path).get("robustness", {}).get("audit", {}).get("checks", {})
+        failed = [name for name, check in sorted(checks.items()) if not check["passed"]]
+        if failed:
+            found.append(
+                f"{path.stem}, audit of the attack failed: {', '.join(failed)}; see the report"
+            )
+    return found
 
 
 def _data(path: Path) -> list[str]:

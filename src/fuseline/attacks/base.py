@@ -171,7 +171,9 @@ class Attack:
         leaves = {space: delta.detach().requires_grad_() for space, delta in deltas.items()}
         with torch.enable_grad():
             losses = loss_fn(leaves)
-            gradients = torch.autograd.grad(losses.sum(), list(leaves.values()))
+            gradients = torch.autograd.grad(
+                losses.sum(), list(leaves.values()), allow_unused=True, materialize_grads=True
+            )
         self.passes.forward += 1
         self.passes.backward += 1
         return losses.detach(), dict(zip(leaves, gradients, strict=True))

@@ -213,6 +213,7 @@ def _robustness(
         seed=base.seed,
         precision=base.precision,
     )
+    found["robustness"]["training_epsilon"] = model.config.training_attack.get("epsilon", {})
     pixels = params.robustness.image_pixel
     if pixels.max_rows and model.config.image_encoder and test.present("image").any():
         found["robustness"]["image_pixel"] = measure_pixel_robustness(

@@ -133,6 +133,8 @@ def write_report(inputs: ReportInputs, out: Path, params: ReportParams) -> None:
         ),
         prompt=read_prompt_section(_read_json(inputs.metrics / "prompt.json")),
         robustness=_robustness(models),
+        pixels=all("image_pixel" in model.metrics.get("robustness", {}) for model in models),
+        audited=all(_passed_audit(model) for model in models),
         reliability=_reliability(models),
         curves=_curves(inputs.history),
         examples=choose_examples(
@@ -196,6 +198,10 @@ def _robustness(models: list[Evaluated]) -> Markup | None:
     epsilon = models[0].metrics["robustness"]["epsilon"]
     named = ", ".join(f"{space} {value:g}" for space, value in sorted(epsilon.items()))
     return Markup(robustness_chart(rows, named))
+
+
+def _passed_audit(model: Evaluated) -> bool:
+    return bool(model.metrics.get("robustness", {}).get("audit", {}).get("passed", True))
 
 
 def _curves(folder: Path) -> list[Curve]:
