@@ -23,7 +23,9 @@ def test_zero_delta_reproduces_the_plain_forward(kind, bf16):
 
 
 @pytest.mark.parametrize("model_type", ["bert", "roberta", "mpnet"])
-def test_zero_delta_reproduces_the_forward_of_encoders_that_count_positions_from_padding(model_type):
+def test_zero_delta_reproduces_the_forward_of_encoders_that_count_positions_from_padding(
+    model_type,
+):
     """Some derive positions from the ids of padding, which word embeddings do not show."""
     text = config().text_config | {"model_type": model_type, "pad_token_id": 0}
     model, batch = classifier(text_config=text), rows().batch(range(8))
@@ -48,7 +50,9 @@ def test_padding_special_tokens_and_absent_modalities_never_move():
     assert masks["text_embedding"].any()
 
 
-@pytest.mark.parametrize(("model_type", "padding"), [("bert", "left"), ("roberta", "left"), ("roberta", "right")])
+@pytest.mark.parametrize(
+    ("model_type", "padding"), [("bert", "left"), ("roberta", "left"), ("roberta", "right")]
+)
 def test_word_embeddings_reproduce_input_ids_in_the_library_models(model_type, padding):
     """What the perturbation rests on, where positions come from the padding too."""
     torch.manual_seed(0)

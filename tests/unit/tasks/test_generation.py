@@ -62,8 +62,8 @@ def how(**changes: object) -> EvaluateParams:
         "num_beams": 3, "length_penalty": 1.0, "sample": False, "temperature": 1.0, "top_p": 0.9,
     }  # fmt: skip
     attack = {
-        "kind": "pgd", "norm": "l2", "per": "position", "epsilon": {"image_feature": 1.0}, "num_steps": 1,
-        "step_size": 0.5, "random_start": False,
+        "kind": "pgd", "norm": "l2", "per": "position", "epsilon": {"image_feature": 1.0},
+        "num_steps": 1, "step_size": 0.5, "random_start": False,
     }  # fmt: skip
     return EvaluateParams.model_validate(
         {

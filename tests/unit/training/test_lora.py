@@ -209,8 +209,8 @@ def test_both_stages_adapt_and_leave_a_plain_model(tmp_path, stages):
         base=BASE, work=tmp_path / "work",
     )  # fmt: skip
     attack = AttackParams(
-        kind="fgm", norm="l2", per="position", epsilon={"text_embedding": 0.1}, num_steps=1, step_size=1.0,
-        random_start=False,
+        kind="fgm", norm="l2", per="position", epsilon={"text_embedding": 0.1},
+        num_steps=1, step_size=1.0, random_start=False,
     )  # fmt: skip
     adversarial.adversarial_finetune(
         tmp_path / "finetuned", tmp_path, tmp_path, tmp_path, tmp_path / "adversarial",
