@@ -59,6 +59,9 @@ PARAMS: dict[str, Any] = {
     "finetune.training": {**TRAINING, "num_epochs": 12},
     "evaluate.robustness.num_restarts": 1,
     "evaluate.robustness.scales": [1.0, 2.0],
+    "evaluate.robustness.audit.max_rows": 1,
+    "evaluate.robustness.audit.black_box_queries": 1,
+    "evaluate.robustness.image_pixel.max_rows": 0,
     "evaluate.robustness.attack.num_steps": 1,
     "evaluate.robustness.attack.epsilon": EPSILON,
     # Not run, but checked: every set of modalities needs a radius.

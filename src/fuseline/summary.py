@@ -53,7 +53,7 @@ def _scores(models: list[Path]) -> list[str]:
         for task, scores in sorted(_model(path).get("further_tasks", {}).items())
     ]
     trust = [line for path in models for line in _trust(path)]
-    return [*_aligned(table), f"on the test split{meaning}", *further, *trust]
+    return [*_aligned(table), f"on the test split{meaning}", *further, *trust, *_audits(models)]
 
 
 def _trust(path: Path) -> list[str]:
@@ -72,6 +72,19 @@ def _trust(path: Path) -> list[str]:
         f" ({attack:.3f} under attack); for a risk of {target:g} it answers {coverage:.3f} of the"
         f" rows, at a risk of {risk:.3f}"
     ]
+
+
+def _audits(models: list[Path]) -> list[str]:
+    """Models whose attack failed its audit, with the checks."""
+    found = []
+    for path in models:
+        checks = _model(path).get("robustness", {}).get("audit", {}).get("checks", {})
+        failed = [name for name, check in sorted(checks.items()) if not check["passed"]]
+        if failed:
+            found.append(
+                f"{path.stem}, audit of the attack failed: {', '.join(failed)}; see the report"
+            )
+    return found
 
 
 def _data(path: Path) -> list[str]:

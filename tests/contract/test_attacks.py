@@ -4,12 +4,14 @@ import pytest
 import torch
 
 from fuseline.attacks import ATTACKS, build_attack
+from fuseline.attacks.apgd import checkpoints
 from fuseline.attacks.geometry import norms
 from fuseline.errors import ConfigError
 from fuseline.params.attack import AttackParams
 
 NORMS = ["l2", "linf"]
 PER = ["position", "example"]
+WITHOUT_GRADIENTS = ["random_search"]
 DTYPES = [torch.float32, torch.bfloat16, torch.float16]
 
 
@@ -95,16 +97,115 @@ def test_parameters_and_their_gradients_are_untouched(kind):
 @pytest.mark.parametrize("kind", ATTACKS)
 def test_passes_are_counted(kind):
     loss_fn, start, masks = problem()
-    calls = 0
+    calls = {"forward": 0, "backward": 0}
+
+    def backward(gradient):
+        calls["backward"] += 1
 
     def counted(deltas):
-        nonlocal calls
-        calls += 1
-        return loss_fn(deltas)
+        calls["forward"] += 1
+        losses = loss_fn(deltas)
+        if losses.requires_grad:
+            losses.register_hook(backward)
+        return losses
 
     attack = build_attack(params(kind))
     attack.perturb(counted, start, masks)
-    assert attack.passes.forward == attack.passes.backward == calls > 0
+    assert vars(attack.passes) == calls
+    assert calls["forward"] > 0
+    assert (calls["backward"] == 0) == (kind in WITHOUT_GRADIENTS)
+
+
+@pytest.mark.parametrize("kind", ATTACKS)
+@pytest.mark.parametrize("norm", NORMS)
+def test_bounds_hold_beside_the_ball(kind, norm):
+    """What has bounds, as pixels have, keeps them, and the loss is not below clean."""
+    loss_fn, start, masks = problem()
+    bounds = {"image_feature": (torch.tensor(-0.1), torch.tensor(0.3))}
+    attack = build_attack(params(kind, norm))
+    deltas = attack.perturb(loss_fn, start, masks, bounds=bounds)
+    assert deltas["image_feature"].min() >= -0.1
+    assert deltas["image_feature"].max() <= 0.3
+    assert norms(deltas["image_feature"], norm).max() <= 2.0 * (1 + 1e-6)
+    assert (loss_fn(deltas) >= loss_fn(start)).all()
+
+
+@pytest.mark.parametrize("kind", ATTACKS)
+def test_a_search_cut_in_two_ends_where_the_whole_one_does(kind):
+    loss_fn, start, masks = problem()
+
+    def generator():
+        return torch.Generator().manual_seed(5)
+
+    attack = build_attack(params(kind, num_steps=9))
+    whole = attack.perturb(loss_fn, start, masks, generator=generator())
+    search = attack.begin(start, masks, generator=generator())
+    for steps in (2, 5, 100):
+        attack.advance(search, loss_fn, steps)
+    for space in start:
+        assert torch.equal(search.found[space], whole[space])
+
+
+@pytest.mark.parametrize("kind", sorted(set(ATTACKS) - set(WITHOUT_GRADIENTS)))
+def test_rows_that_leave_a_search_change_nothing_for_the_others(kind):
+    """A gradient attack draws nothing after its start."""
+    loss_fn, start, masks = problem()
+    attack = build_attack(params(kind, num_steps=9, random_start=False))
+    whole = attack.perturb(loss_fn, start, masks)
+    search = attack.begin(start, masks)
+    attack.advance(search, loss_fn, 3)
+    keep = torch.tensor([True, False, True])
+    search = search.take(keep)
+
+    def without(deltas):
+        filled = {k: torch.zeros_like(v) for k, v in start.items()}
+        for k, delta in deltas.items():
+            filled[k] = filled[k].index_put((keep.nonzero()[:, 0],), delta)
+        return loss_fn(filled)[keep]
+
+    attack.advance(search, without, 9)
+    for space in start:
+        assert torch.allclose(search.found[space], whole[space][keep], atol=1e-6)
+
+
+def crooked(deltas):
+    """A loss with a narrow ridge, on which one step size for all steps and rows does badly."""
+    x = deltas["text_embedding"].flatten(1)
+    scale = torch.tensor([1.0, 5.0, 40.0])[: len(x)]
+    return x[:, 0] - scale * (x[:, 1] - x[:, 0] ** 2).abs()
+
+
+def test_apgd_climbs_a_ridge_higher_than_pgd():
+    start = {"text_embedding": torch.zeros(3, 1, 2)}
+    masks = {"text_embedding": torch.ones(3, 1, dtype=torch.bool)}
+    fixed = {"epsilon": {"text_embedding": 0.5}, "num_steps": 40, "random_start": False}
+    found = {
+        kind: crooked(build_attack(params(kind, "linf", **fixed)).perturb(crooked, start, masks))
+        for kind in ("pgd", "apgd")
+    }
+    assert (found["apgd"] > found["pgd"]).all()
+
+
+def test_apgd_checks_where_the_paper_does():
+    """Steps of Croce & Hein's schedule for 100: 22, then 19, 16 ... but never under 6 apart."""
+    found = checkpoints(100)
+    assert list(found)[:6] == [22, 41, 57, 70, 80, 87]
+    assert list(found.values())[-1] == 6
+
+
+@pytest.mark.parametrize("norm", NORMS)
+def test_random_search_keeps_what_it_found_and_asks_once_per_step(norm):
+    loss_fn, start, masks = problem()
+    attack = build_attack(params("random_search", norm, num_steps=60))
+    search = attack.begin(start, masks, generator=torch.Generator().manual_seed(0))
+    losses = [loss_fn(start)]
+    for _ in range(60):
+        attack.advance(search, loss_fn, 1)
+        losses.append(loss_fn(search.found))
+    rises = torch.stack(losses).diff(dim=0)
+    assert (rises >= 0).all()
+    assert (rises > 0).sum(0).min() > 5
+    assert attack.passes.forward == 61
 
 
 @pytest.mark.parametrize("norm", NORMS)
@@ -149,5 +250,7 @@ def test_an_epsilon_of_zero_is_refused():
 
 def test_an_unknown_attack_lists_the_known_ones():
     unknown = params("pgd").model_copy(update={"kind": "pgt"})
-    with pytest.raises(ConfigError, match=r"unknown name 'pgt'\. Valid names: fgm, pgd"):
+    with pytest.raises(
+        ConfigError, match=r"unknown name 'pgt'\. Valid names: apgd, fgm, pgd, random_search\."
+    ):
         build_attack(unknown)

@@ -347,7 +347,7 @@ def test_tasks_side_by_side():
 def attacked_target(tasks, data, model):
     batch = data.batch(tasks[0].own_rows(data))
     target = Target(model, batch, goal_of(tasks[0]), ["text_embedding"], "fp32", Audit())
-    climb = target.climb(build_attack(FGM), tasks[0].losses, target.start, 1.0, torch.Generator())
+    climb = target.climb(build_attack(FGM), tasks[0].losses, 1.0, torch.Generator())
     return target.fallen(climb).tolist()
 
 

@@ -6,7 +6,7 @@ from transformers import AutoConfig, AutoModel
 
 from fuseline.model.fusion import FUSIONS
 from fuseline.objectives.perturbation import Perturbable
-from tests.tiny import SPECIAL, classifier, rows
+from tests.tiny import SPECIAL, classifier, config, rows
 
 SPACES = ["image_feature", "text_embedding"]
 
@@ -17,6 +17,21 @@ def test_zero_delta_reproduces_the_plain_forward(kind, bf16):
     model, batch = classifier(kind), rows().batch(range(8))
     perturbable = Perturbable(model, batch, SPACES)
     with torch.autocast("cpu", dtype=torch.bfloat16, enabled=bf16), torch.no_grad():
+        plain = model(**batch).logits
+        perturbed = model(**perturbable.inputs(perturbable.start())).logits
+    assert torch.equal(plain, perturbed)
+
+
+@pytest.mark.parametrize("model_type", ["bert", "roberta", "mpnet"])
+def test_zero_delta_reproduces_the_forward_of_encoders_that_count_positions_from_padding(
+    model_type,
+):
+    """Some derive positions from the ids of padding, which word embeddings do not show."""
+    text = config().text_config | {"model_type": model_type, "pad_token_id": 0}
+    model, batch = classifier(text_config=text), rows().batch(range(8))
+    assert not batch["attention_mask"].all(), "some row is padded"
+    perturbable = Perturbable(model, batch, SPACES)
+    with torch.no_grad():
         plain = model(**batch).logits
         perturbed = model(**perturbable.inputs(perturbable.start())).logits
     assert torch.equal(plain, perturbed)
@@ -35,7 +50,9 @@ def test_padding_special_tokens_and_absent_modalities_never_move():
     assert masks["text_embedding"].any()
 
 
-@pytest.mark.parametrize(("model_type", "padding"), [("bert", "left"), ("roberta", "right")])
+@pytest.mark.parametrize(
+    ("model_type", "padding"), [("bert", "left"), ("roberta", "left"), ("roberta", "right")]
+)
 def test_word_embeddings_reproduce_input_ids_in_the_library_models(model_type, padding):
     """What the perturbation rests on, where positions come from the padding too."""
     torch.manual_seed(0)

@@ -72,6 +72,10 @@ SMALL_PARAMS = {
     "stress.out_of_distribution.max_rows": 8,
     "stress.text.noises": ["insert", "synonyms"],
     "stress.transfer.attack.num_steps": 1,
+    "evaluate.robustness.audit.max_rows": 4,
+    "evaluate.robustness.audit.black_box_queries": 2,
+    "evaluate.robustness.image_pixel.max_rows": 4,
+    "evaluate.robustness.image_pixel.attack.num_steps": 1,
     "report.num_examples": 4,
 }
 

@@ -135,6 +135,15 @@ def test_summary_prints_rows_and_figures_by_model(root: Path) -> None:
     assert "leakage" not in result.output
 
 
+def test_summary_names_the_checks_of_an_attack_that_failed(root: Path) -> None:
+    write_metrics(root)
+    path = root / "metrics" / "evaluate" / "finetuned.json"
+    checks = {"black_box": {"passed": False}, "monotone": {"passed": True}}
+    audited = json.loads(path.read_text()) | {"robustness": {"audit": {"checks": checks}}}
+    path.write_text(json.dumps(audited))
+    assert "finetuned, audit of the attack failed: black_box; see" in run("summary").output
+
+
 def test_summary_tells_of_few_shots(root: Path) -> None:
     write_metrics(root)
 

@@ -59,6 +59,17 @@ WRONG = {
         {"audio_feature": 1.0},
         r"stress\.transfer\.attack\.epsilon: expected a radius for .*only audio_feature",
     ),
+    "evaluate.robustness.audit.gate": ("warn", r"audit\.gate: .*'report' or 'fail'; found 'warn'"),
+    "evaluate.robustness.audit.max_rows": (0, r"audit\.max_rows: .*greater than or equal to 1"),
+    "evaluate.robustness.attack.kind": ("autopgd", r"attack\.kind: .*'apgd'"),
+    "evaluate.robustness.attack.epsilon": (
+        {"text_embedding": 0.1, "image_pixel": 2.0},
+        r"evaluate\.robustness\.attack\.epsilon\.image_pixel",
+    ),
+    "evaluate.robustness.image_pixel.attack.epsilon": (
+        {"image_pixel": 0.0},
+        r"image_pixel\.attack\.epsilon\.image_pixel: .*greater than 0",
+    ),
     "ingest.source": ("emojis", r"ingest\.source: .*'emoji'"),
     "tokenize.scratch.num_heads": (3, r"tokenize\.scratch: .*must divide hidden_size"),
     "base.modalities": (["text", "text"], r"base\.modalities: .*each modality may stand once"),

@@ -2,19 +2,23 @@
 
 from __future__ import annotations
 
+from fuseline.attacks.apgd import APGD
 from fuseline.attacks.base import Attack, Deltas, LossFunction
 from fuseline.attacks.fgm import FGM
 from fuseline.attacks.pgd import PGD
-from fuseline.params.attack import AttackParams
+from fuseline.attacks.random_search import RandomSearch
+from fuseline.params.attack import AttackParams, PixelAttackParams
 from fuseline.registry import lookup
 
 ATTACKS: dict[str, type[Attack]] = {
+    "apgd": APGD,
     "fgm": FGM,
     "pgd": PGD,
+    "random_search": RandomSearch,
 }
 
 
-def build_attack(params: AttackParams) -> Attack:
+def build_attack(params: AttackParams | PixelAttackParams) -> Attack:
     """Build the attack that `params.kind` names.
 
     Raises:

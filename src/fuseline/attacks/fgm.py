@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from fuseline.attacks.base import Attack
-from fuseline.params.attack import BallParams
+from fuseline.params.attack import BallParams, PixelAttackParams
 
 
 class FGM(Attack):
     """One full step from the clean input: PGD with one step and no random start."""
 
-    def __init__(self, params: BallParams) -> None:
+    def __init__(self, params: BallParams | PixelAttackParams) -> None:
         super().__init__(params)
         self.num_steps = 1
         self.step_size = 1.0

@@ -13,6 +13,7 @@ from fuseline.errors import ConfigError, ContractError
 from fuseline.evaluation.ablation import modality_ablation, named, presence_scores
 from fuseline.evaluation.calibration import expected_calibration_error, reliability_bins
 from fuseline.evaluation.metrics import classification_metrics, scores
+from fuseline.evaluation.pixels import measure_pixel_robustness
 from fuseline.evaluation.robustness import measure_robustness
 from fuseline.evaluation.tables import write_plots, write_predictions
 from fuseline.evaluation.target import goal_of
@@ -95,7 +96,7 @@ def evaluate_model(
         figures = _scored(model, first, own, clean.outputs, blocks, params, base)
     classified = first.kind == "classification"
     attacked = Attacked(clean.right, clean.outputs if classified else None)
-    robust = _robustness(model, first, test, clean.right, attacked, params, base)
+    robust = _robustness(model, first, test, clean.right, attacked, inputs.examples, params, base)
     dev = _development(model, first, own, clean, params)
     trust = measure_trust(Judged(first, clean, dev, attacked), slices, params, base.seed)
     metrics = {
@@ -205,20 +206,22 @@ def _further(
 
 
 def _robustness(
-    model: Model,
+    model: FuselineForTasks,
     task: Task,
     test: MultimodalData,
     right: np.ndarray,
     attacked: Attacked,
+    examples: Path,
     params: EvaluateParams,
     base: BaseParams,
 ) -> dict[str, Any]:
     """Nothing for a task whose losses are not a row's own: rows that fall leave their batch."""
     if not task.rows_stand_alone:
         return {}
-    return measure_robustness(
+    goal = goal_of(task)
+    found = measure_robustness(
         model,
-        goal_of(task),
+        goal,
         test,
         right,
         params.robustness,
@@ -227,6 +230,13 @@ def _robustness(
         seed=base.seed,
         precision=base.precision,
     )
+    found["robustness"]["training_epsilon"] = model.config.training_attack.get("epsilon", {})
+    pixels = params.robustness.image_pixel
+    if pixels.max_rows and model.config.image_encoder and test.present("image").any():
+        found["robustness"]["image_pixel"] = measure_pixel_robustness(
+            model, goal, test, examples, pixels, seed=base.seed, precision=base.precision
+        )
+    return found
 
 
 def _development(

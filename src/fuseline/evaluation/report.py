@@ -134,6 +134,8 @@ def write_report(inputs: ReportInputs, out: Path, params: ReportParams) -> None:
             {model.title: model.metrics for model in models},
             {model.title: inputs.plots / model.name for model in models},
         ),
+        pixels=all("image_pixel" in model.metrics.get("robustness", {}) for model in models),
+        audited=all(_passed_audit(model) for model in models),
         curves=_curves(inputs.history),
         examples=choose_examples(
             predictions,
@@ -190,6 +192,10 @@ def _robustness(models: list[Evaluated]) -> Markup | None:
     epsilon = models[0].metrics["robustness"]["epsilon"]
     named = ", ".join(f"{space} {value:g}" for space, value in sorted(epsilon.items()))
     return Markup(robustness_chart(rows, named))
+
+
+def _passed_audit(model: Evaluated) -> bool:
+    return bool(model.metrics.get("robustness", {}).get("audit", {}).get("passed", True))
 
 
 def _curves(folder: Path) -> list[Curve]:

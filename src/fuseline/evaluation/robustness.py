@@ -11,15 +11,15 @@ import torch
 from torch import Tensor
 from tqdm import tqdm
 
-from fuseline.attacks import Attack, build_attack
+from fuseline.attacks import build_attack
 from fuseline.attacks.fgm import FGM
-from fuseline.attacks.geometry import norms
 from fuseline.dataset import MultimodalData
+from fuseline.evaluation.attack_audit import Probe, audit_attack
 from fuseline.evaluation.standing import Standing
 from fuseline.evaluation.target import Audit, Deltas, Goal, Loss, Note, Target
 from fuseline.evaluation.trust.attacked import Attacked
 from fuseline.model.prediction import Model, length_batches
-from fuseline.params.evaluate import RobustnessParams
+from fuseline.params.evaluate import HEADLINE, RobustnessParams
 from fuseline.precision import Precision
 
 # After so many steps the rows that fell leave the batch.
@@ -58,24 +58,29 @@ def measure_robustness(
         precision: of the gradients.
 
     Returns:
-        `robust_accuracy`, `attack_success_rate`, and `robustness` with the curve and the audit.
+        `robust_accuracy`, `attack_success_rate`, and `robustness` with the curve, what the attack
+        cost and how far it moved, and the audit of it.
+
+    Raises:
+        ContractError: the audit found against the attack, and its gate is to fail.
     """
     model.eval().requires_grad_(False)
     standing = Standing(correct, params.scales)
-    generator = torch.Generator().manual_seed(seed)
-    headline = params.scales.index(1.0)
-    siege = _Siege(model, goal, data, params, standing, attacked, batch_size, precision, generator)
+    siege = _Siege(model, goal, data, params, standing, attacked, batch_size, precision, seed)
+    headline = params.scales.index(HEADLINE)
     siege.fast_gradient()
     upwards = range(headline, len(params.scales))
     for index in tqdm([*upwards, *reversed(range(headline))], desc="attack", unit="scale"):
         siege.restarts(index, headline)
     attacked.standing = standing.at(headline)
+    figures = _figures(siege.audit, list(params.attack.epsilon), int(correct.sum()))
+    figures["audit"] = audit_attack(siege.probe(), standing, params, figures["zero_gradient_share"])
     return {
         **standing.headline(headline),
         "robustness": {
             "epsilon": dict(params.attack.epsilon),
             "curve": standing.curve(),
-            **_figures(siege.audit, list(params.attack.epsilon), int(correct.sum())),
+            **figures,
         },
     }
 
@@ -92,8 +97,12 @@ class _Siege:
     attacked: Attacked
     batch_size: int
     precision: Precision
-    generator: torch.Generator
+    seed: int
+    generator: torch.Generator = field(init=False)
     audit: Audit = field(default_factory=Audit)
+
+    def __post_init__(self) -> None:
+        self.generator = torch.Generator().manual_seed(self.seed)
 
     def fast_gradient(self) -> None:
         """FGM at every scale, whose delta grows in proportion; one gradient serves them all.
@@ -104,7 +113,7 @@ class _Siege:
         attack = FGM(self.params.attack)
         for part in length_batches(self.data, rows, self.batch_size):
             target = self._target(part)
-            deltas = target.climb(attack, self.goal.losses[-1], target.start, 1.0, self.generator)
+            deltas = target.climb(attack, self.goal.losses[-1], 1.0, self.generator)
             self._record(target, deltas, torch.ones(len(part), dtype=torch.bool))
             self.audit.zero_gradients += int(target.unmoved(deltas).sum())
             for index, scale in enumerate(self.params.scales):
@@ -124,22 +133,25 @@ class _Siege:
 
     def _attack(self, rows: np.ndarray, loss: Loss, index: int, headline: int) -> None:
         """One restart on one batch; rows that fall leave it between rounds of steps."""
-        scale = self.params.scales[index]
+        attack = build_attack(self.params.attack)
         target = self._target(rows)
-        deltas = target.start
-        rounds = _rounds(self.params)
-        for attack in rounds:
-            deltas = target.climb(attack, loss, deltas, scale, self.generator)
-            fallen = target.fallen(deltas, self._note(rows, scale))
+        scale = self.params.scales[index]
+        search = target.begin(attack, scale, self.generator)
+        while search.num_done < attack.num_steps:
+            target.advance(attack, search, loss, STEPS_BETWEEN_CHECKS)
+            fallen = target.fallen(search.found, self._note(rows, scale))
             if index == headline:
-                last = attack is rounds[-1]
-                self._record(target, deltas, torch.ones_like(fallen) if last else fallen)
+                last = search.num_done == attack.num_steps
+                self._record(target, search.found, torch.ones_like(fallen) if last else fallen)
             self.standing.break_rows(index, rows[fallen.numpy()])
             if fallen.all():
                 return
             rows = rows[~fallen.numpy()]
-            deltas = {space: delta[~fallen] for space, delta in deltas.items()}
-            target = target.take(~fallen)
+            search, target = search.take(~fallen), target.take(~fallen)
+
+    def probe(self) -> Probe:
+        """What the audit runs its own attacks with."""
+        return Probe(self.model, self.goal, self.data, self.batch_size, self.precision, self.seed)
 
     def _target(self, rows: np.ndarray) -> Target:
         spaces = self.params.attack.epsilon
@@ -148,26 +160,14 @@ class _Siege:
 
     def _note(self, rows: np.ndarray, scale: float) -> Note | None:
         """What a row came to within the headline ball."""
-        return partial(self.attacked.note, rows) if scale <= 1.0 else None
+        return partial(self.attacked.note, rows) if scale <= HEADLINE else None
 
     def _record(self, target: Target, deltas: Deltas, done: Tensor) -> None:
         """Keep the norms of the deltas on which the attack of the `done` rows ended."""
+        attack = build_attack(self.params.attack)
         for space, delta in deltas.items():
-            moved = norms(delta, self.params.attack.norm)[target.masks[space] & done[:, None]]
-            self.audit.delta_norms.setdefault(space, []).append(moved)
-
-
-def _rounds(params: RobustnessParams) -> list[Attack]:
-    """The attack cut into rounds of a few steps: only the first starts at random, so that
-    together they take the steps that the uncut attack takes."""
-    attack = build_attack(params.attack)
-    rounds = []
-    for first in range(0, attack.num_steps, STEPS_BETWEEN_CHECKS):
-        part = build_attack(params.attack)
-        part.num_steps = min(STEPS_BETWEEN_CHECKS, attack.num_steps - first)
-        part.random_start = attack.random_start and first == 0
-        rounds.append(part)
-    return rounds
+            lengths, moves = attack.lengths(delta, target.masks[space])
+            self.audit.delta_norms.setdefault(space, []).append(lengths[moves & done[:, None]])
 
 
 def _figures(audit: Audit, spaces: list[str], num_correct: int) -> dict[str, Any]:

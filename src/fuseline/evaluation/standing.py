@@ -36,6 +36,10 @@ class Standing:
         """(N,) bool: right, and not broken at this scale or a smaller one."""
         return np.asarray(self.correct & ~self._broken[: index + 1].any(0))
 
+    def under_fgm(self, index: int) -> np.ndarray:
+        """(N,) bool: right, and not broken by FGM at this scale."""
+        return np.asarray(self.correct & ~self._broken_by_fgm[index])
+
     def worth_attacking(self, index: int, headline: int) -> np.ndarray:
         """Rows to attack at scale `index`, once the scales between it and the headline are done.
 
@@ -55,7 +59,7 @@ class Standing:
             {
                 "scale": scale,
                 "robust_accuracy": float(self.at(index).mean()),
-                "fgm_robust_accuracy": float((self.correct & ~self._broken_by_fgm[index]).mean()),
+                "fgm_robust_accuracy": float(self.under_fgm(index).mean()),
                 "attacked_share": float(self.attacked[index].mean()),
             }
             for index, scale in enumerate(self.scales)

@@ -11,6 +11,7 @@ from torch.nn import functional
 from torch.nn.attention import SDPBackend, sdpa_kernel
 
 from fuseline.attacks import Attack
+from fuseline.attacks.base import Search
 from fuseline.dataset import LABELS
 from fuseline.model.prediction import Model, with_labels_of
 from fuseline.objectives.perturbation import Perturbable
@@ -106,18 +107,22 @@ class Target:
         batch = {name: value[keep] for name, value in self._batch.items()}
         return Target(self._model, batch, self._goal, self._spaces, self._precision, self._audit)
 
-    def climb(
-        self, attack: Attack, loss: Loss, start: Deltas, scale: float, generator: torch.Generator
-    ) -> Deltas:
-        """Run an attack from `start`; a space without a movable position is left out."""
-        movable = {space: start[space] for space in self.start}
-        if not movable:
-            return {}
+    def begin(self, attack: Attack, scale: float, generator: torch.Generator) -> Search:
+        """A search that has taken no step yet."""
+        bounds = self._perturbable.bounds()
+        return attack.begin(self.start, self.masks, generator=generator, scale=scale, bounds=bounds)
+
+    def advance(self, attack: Attack, search: Search, loss: Loss, num_steps: int) -> None:
+        """Go on with a search for at most `num_steps` steps."""
         # On a processor the fused attention's backward pass is slower than the plain products.
         with sdpa_kernel(SDPBackend.MATH):
-            return attack.perturb(
-                self._losses(loss), movable, self.masks, generator=generator, scale=scale
-            )
+            attack.advance(search, self._losses(loss), num_steps)
+
+    def climb(self, attack: Attack, loss: Loss, scale: float, generator: torch.Generator) -> Deltas:
+        """Run an attack from its start to its last step."""
+        search = self.begin(attack, scale, generator)
+        self.advance(attack, search, loss, attack.num_steps)
+        return search.found
 
     def fallen(self, deltas: Deltas, note: Note | None = None) -> Tensor:
         """(B,) bool: wrong in a plain float32 pass over the perturbed batch; `note` is told."""
@@ -128,6 +133,16 @@ class Target:
         if note is not None:
             note(logits, fallen)
         return fallen
+
+    def shift(self, deltas: Deltas) -> Tensor:
+        """L2 lengths (B, P) by which perturbed pixels moved the features."""
+        self._audit.forward += 2 * self._rows
+        with torch.no_grad():
+            before, after = (
+                self._perturbable.inputs(moved)["image_features"] for moved in (self.start, deltas)
+            )
+        length: Tensor = torch.linalg.vector_norm(after - before, dim=-1)
+        return length
 
     def unmoved(self, deltas: Deltas) -> Tensor:
         """(B,) bool: no position of the row moved in any space."""
@@ -140,7 +155,8 @@ class Target:
 
         def losses(deltas: Deltas) -> Tensor:
             self._audit.forward += self._rows
-            self._audit.backward += self._rows
+            # A black-box attack asks for losses alone.
+            self._audit.backward += self._rows * torch.is_grad_enabled()
             with autocast(self._precision):
                 logits = self._model(**self._perturbable.inputs(deltas)).logits
             return loss(logits.float(), self._batch)

@@ -24,6 +24,8 @@ class FuselineConfig(PretrainedConfig):
             "head", "facts"}`, the last two what its head needs and what it learnt of its target;
             empty before.
         freezing: which parameters fine-tuning trained, as the section's params say it.
+        training_attack: what the model was trained against, as the section's params say it; empty
+            for one that was not.
         special_tokens: ids of `pad`, `cls`, `sep` and `mask`.
     """
 
@@ -41,6 +43,7 @@ class FuselineConfig(PretrainedConfig):
         special_tokens: dict[str, int] | None = None,
         tasks: list[dict[str, Any]] | None = None,
         freezing: dict[str, Any] | None = None,
+        training_attack: dict[str, Any] | None = None,
         **kwargs: Any,
     ) -> None:
         self.text_config = text_config or {}
@@ -52,6 +55,7 @@ class FuselineConfig(PretrainedConfig):
         self.classifier_dropout = classifier_dropout
         self.tasks = tasks or []
         self.freezing = freezing or {}
+        self.training_attack = training_attack or {}
         self.special_tokens = special_tokens or {}
         super().__init__(**kwargs)
 

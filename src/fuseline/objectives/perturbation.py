@@ -1,7 +1,8 @@
-"""Where a batch can be perturbed: word embeddings and cached features.
+"""Where a batch can be perturbed: word embeddings, cached features, and pixels.
 
 Word embeddings are perturbed before position and token-type embeddings are added, so that a
-zero delta reproduces the `input_ids` forward to the last bit.
+zero delta reproduces the `input_ids` forward to the last bit. Pixels are perturbed in front of
+the frozen image encoder.
 """
 
 from __future__ import annotations
@@ -14,6 +15,10 @@ from torch import Tensor
 Batch = dict[str, Tensor]
 
 TEXT_SPACE = "text_embedding"
+PIXEL_SPACE = "image_pixel"
+# The batch's pictures (B, 3, S, S) in [0, 255]; no input of the model bears that name.
+PIXELS = "image_pixels"
+MAX_PIXEL = 255.0
 FEATURE_SUFFIX = "_feature"
 
 
@@ -23,14 +28,15 @@ class Perturbable:
     Args:
         model: a Fuseline model (for its word embeddings and special token ids).
         batch: `input_ids` (B, T), `attention_mask`, `text_mask` (B,), `<modality>_features`
-            (B, P, D), `<modality>_mask` (B,).
-        spaces: names among `text_embedding` and `<modality>_feature`; a space in which no
-            position of the batch can move is left out.
+            (B, P, D), `<modality>_mask` (B,); for pixels also `image_pixels` (B, 3, S, S).
+        spaces: names among `text_embedding`, `<modality>_feature` and `image_pixel`, the latter
+            not beside `image_feature`; a space in which no position of the batch can move is left
+            out. A picture is one position of 3 * S * S values.
     """
 
     def __init__(self, model: Any, batch: Batch, spaces: list[str]) -> None:
-        self._batch = batch
         self._model = model
+        self._batch = batch
         self._masks: dict[str, Tensor] = {}
         for space in spaces:
             movable = self._movable(space, model, batch)
@@ -45,6 +51,13 @@ class Perturbable:
         """(B, T) bool by space: padding, special tokens and absent modalities never move."""
         return self._masks
 
+    def bounds(self) -> dict[str, tuple[Tensor, Tensor]]:
+        """Least and greatest delta of each entry, for spaces whose values have bounds."""
+        if PIXEL_SPACE not in self._masks:
+            return {}
+        clean = self._clean(PIXEL_SPACE)
+        return {PIXEL_SPACE: (-clean, MAX_PIXEL - clean)}
+
     def inputs(self, deltas: dict[str, Tensor]) -> Batch:
         """Keyword arguments for the model, perturbed by `deltas`."""
         inputs = dict(self._batch)
@@ -52,9 +65,20 @@ class Perturbable:
             perturbed = self._clean(space) + delta
             if space == TEXT_SPACE:
                 inputs["inputs_embeds"] = perturbed
+            elif space == PIXEL_SPACE:
+                inputs["image_features"] = self._encoded(perturbed)
             else:
                 inputs[_features_key(space)] = perturbed
         return inputs
+
+    def _encoded(self, pixels: Tensor) -> Tensor:
+        """Features (B, P, D) of flat pixels, as `encode_image` gives them. The rounding to
+        float16 is passed straight through by the gradient, whose small values float16 would
+        round to zero."""
+        pictures = pixels.view_as(self._batch[PIXELS])
+        features: Tensor = self._model.fuseline.image_encoder(pictures)
+        # Exact: the difference to a rounded number has few enough bits.
+        return features + (features.half().float() - features).detach()
 
     def _movable(self, space: str, model: Any, batch: Batch) -> Tensor | None:
         """(B, T) bool; None where the batch lacks the modality."""
@@ -65,6 +89,8 @@ class Perturbable:
             words = batch["attention_mask"].bool() & ~torch.isin(batch["input_ids"], special)
             # Pairs of texts come without a mask: all are there.
             return words & batch["text_mask"].unsqueeze(-1) if "text_mask" in batch else words
+        if space == PIXEL_SPACE:
+            return batch["image_mask"].unsqueeze(-1) if PIXELS in batch else None
         key = _features_key(space)
         if key not in batch:
             return None
@@ -72,6 +98,8 @@ class Perturbable:
         return batch[f"{modality}_mask"].unsqueeze(-1).expand(-1, batch[key].shape[1])
 
     def _clean(self, space: str) -> Tensor:
+        if space == PIXEL_SPACE:
+            return self._batch[PIXELS].flatten(1).unsqueeze(1)
         if space != TEXT_SPACE:
             return self._batch[_features_key(space)]
         # Looked up anew in every pass: each has a graph of its own, and trains the embeddings.

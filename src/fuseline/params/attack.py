@@ -22,23 +22,38 @@ SPACE_OF: dict[Modality, Space] = {
 }
 
 
-class BallParams(Section):
-    """A ball around the clean input, and how it is searched.
+AttackKind = Literal["apgd", "fgm", "pgd", "random_search"]
 
-    `epsilon` is the ball's radius by space, in the units of that space; the norm is taken of each
-    token or position, or over all that may move of an example in that space. `step_size` is a
-    fraction of epsilon.
+
+class StepParams(Section):
+    """How a ball around the clean input is searched.
+
+    The norm is taken of each token or position, or over all that may move of an example in a
+    space. `step_size` is a fraction of epsilon; `apgd` and `random_search` choose their own.
     """
 
     norm: Literal["l2", "linf"]
     per: Literal["position", "example"]
-    epsilon: Annotated[dict[Space, Positive], Field(min_length=1)]
     num_steps: Count
     step_size: Positive
     random_start: bool
 
 
+class BallParams(StepParams):
+    """A ball in embeddings and features: its radius by space, in the units of that space."""
+
+    epsilon: Annotated[dict[Space, Positive], Field(min_length=1)]
+
+
 class AttackParams(BallParams):
     """An attack, by its paper's name."""
 
-    kind: Literal["fgm", "pgd"]
+    kind: AttackKind
+
+
+class PixelAttackParams(StepParams):
+    """An attack on pictures, through the frozen encoder; epsilon in steps of an 8-bit pixel, so
+    that 2 is the budget that papers write as 2/255."""
+
+    kind: AttackKind
+    epsilon: Annotated[dict[Literal["image_pixel"], Positive], Field(min_length=1)]

@@ -1,15 +1,38 @@
-"""Section `evaluate`: calibration bins, how texts are written, the attack that measures robustness,
-and how far figures and confidences are checked."""
+"""Section `evaluate`: calibration bins, how texts are written, the attacks that measure
+robustness, the audit of them, and how far figures and confidences are checked."""
 
 from __future__ import annotations
 
-from typing import Annotated
+from typing import Annotated, Literal
 
 from pydantic import Field, model_validator
 
 from fuseline.config import Section
-from fuseline.params.attack import AttackParams
-from fuseline.params.base import Count, Positive
+from fuseline.params.attack import AttackParams, PixelAttackParams
+from fuseline.params.base import Count, Positive, Share
+
+# The scale whose figures are a model's robust accuracy.
+HEADLINE = 1.0
+
+
+class AuditParams(Section):
+    """Checks that the attack is not weak for a reason of its own; shares are of the rows that it
+    attacks anew."""
+
+    gate: Literal["report", "fail"]
+    max_rows: Count
+    black_box_queries: Count
+    tolerance: Share
+    max_robust_accuracy: Share
+    max_zero_gradients: Share
+
+
+class PixelRobustnessParams(Section):
+    """An attack on the pictures of a sample of rows; none where `max_rows` is 0."""
+
+    max_rows: Annotated[int, Field(ge=0)]
+    batch_size: Count
+    attack: PixelAttackParams
 
 
 class RobustnessParams(Section):
@@ -18,10 +41,12 @@ class RobustnessParams(Section):
     attack: AttackParams
     num_restarts: Count
     scales: Annotated[list[Positive], Field(min_length=2)]
+    audit: AuditParams
+    image_pixel: PixelRobustnessParams
 
     @model_validator(mode="after")
     def _rising_with_headline(self) -> RobustnessParams:
-        if self.scales != sorted(set(self.scales)) or 1.0 not in self.scales:
+        if self.scales != sorted(set(self.scales)) or HEADLINE not in self.scales:
             raise ValueError("scales must rise and contain 1.0, the headline")
         return self
 

@@ -97,6 +97,7 @@ def adversarial_finetune(
             work=work,
             callbacks=[RefuseCollapse()],
         )
+    model.config.training_attack = params.attack.model_dump()
     model.save_pretrained(model_folder)
     processor.save_pretrained(model_folder)
     metrics = training_metrics(history, selection)

@@ -11,7 +11,7 @@ import torch
 
 from fuseline.config import parse_section, read_yaml
 from fuseline.contracts import EXAMPLES, hash_path, read_manifest, read_table
-from fuseline.errors import ConfigError
+from fuseline.errors import ConfigError, ContractError
 from fuseline.evaluation.evaluate import EvaluationInputs, evaluate_model
 from fuseline.ingest import ingest_examples
 from fuseline.modalities.extractors import EXTRACTORS
@@ -104,7 +104,10 @@ def write_model(root: Path, content: dict) -> Path:
 def settings(content: dict, **changes: object) -> tuple[EvaluateParams, BaseParams]:
     params = parse_section(content, "evaluate", EvaluateParams)
     attack = params.robustness.attack.model_copy(update={"num_steps": 2})
-    robustness = params.robustness.model_copy(update={"attack": attack, "num_restarts": 1})
+    audit = params.robustness.audit.model_copy(update={"max_rows": 4, "black_box_queries": 3})
+    pixels = params.robustness.image_pixel.model_copy(update={"max_rows": 5})
+    cut = {"attack": attack, "num_restarts": 1, "audit": audit, "image_pixel": pixels}
+    robustness = params.robustness.model_copy(update=cut)
     trust = params.trust.model_copy(update={"num_resamples": 40, "min_slice_rows": 2})
     base = parse_section(content, "base", BaseParams)
     return (
@@ -142,6 +145,36 @@ def test_keys_are_fixed_and_numbers_finite(inputs, tmp_path, content, modalities
         assert {"accuracy", "macro_f1"} <= set(found[name])
     assert all(math.isfinite(number) for number in numbers(found))
     assert json.loads(json.dumps(found, allow_nan=False)) == found
+
+
+def test_pictures_are_attacked_where_rows_have_any(inputs, tmp_path, content):
+    found = run(inputs, tmp_path, content)["robustness"]["image_pixel"]
+    assert found["rows"] == 5
+    assert found["epsilon"] == {"image_pixel": 2.0}
+    assert found["max_delta_norm"] == pytest.approx(2.0)
+    without = run(inputs, tmp_path, content, modalities=["text"])["robustness"]
+    assert "image_pixel" not in without
+
+
+def test_a_gate_that_fails_leaves_nothing_half_written(inputs, tmp_path, content):
+    """Nothing stands after three tiny steps, but FGM is stronger: some check fails."""
+    params, base = settings(content)
+    strict = {"gate": "fail", "max_robust_accuracy": 0.0, "tolerance": 0.0}
+    audit = params.robustness.audit.model_copy(update=strict)
+    attack = params.robustness.attack.model_copy(
+        update={"epsilon": {"image_feature": 1e-6, "text_embedding": 1e-6}}
+    )
+    robustness = params.robustness.model_copy(update={"audit": audit, "attack": attack})
+    with pytest.raises(ContractError, match=r"falls_to_chance: Robust accuracy at 8 times"):
+        evaluate_model(
+            "finetuned",
+            inputs,
+            tmp_path / "predictions",
+            tmp_path / "plots",
+            params=params.model_copy(update={"robustness": robustness}),
+            base=base,
+        )
+    assert list(tmp_path.iterdir()) == []
 
 
 def test_twice_the_same_inputs_give_the_same_outputs(inputs, tmp_path, content):

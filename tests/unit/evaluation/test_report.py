@@ -185,6 +185,21 @@ def robust(curve: list[dict[str, float]]) -> dict[str, object]:
             "zero_gradient_share": 0.0,
             "forward_passes": 100,
             "backward_passes": 80,
+            "training_epsilon": {"text_embedding": 0.125},
+            "image_pixel": {
+                "rows": 12,
+                "epsilon": {"image_pixel": 2.0},
+                "accuracy": 0.75,
+                "robust_accuracy": 0.123,
+                "mean_feature_shift": 0.456,
+            },
+            "audit": {
+                "passed": True,
+                "rows": 21,
+                "checks": {
+                    "black_box": {"passed": True, "says": "Success of a random search: fine."},
+                },
+            },
         },
     }
 
@@ -417,6 +432,43 @@ def test_where_no_threshold_keeps_the_risk_the_page_says_so(inputs):
         metrics["selective"]["threshold"] = 1.0000001
         path.write_text(json.dumps(metrics))
     assert "Fine-tuned none 62.5" in " ".join(Reader(page_of(inputs)).text.split())
+
+
+def test_epsilon_of_training_stands_beside_that_of_evaluation(inputs):
+    text = " ".join(Reader(page_of(inputs)).text.split())
+    assert "epsilon, text_embedding 0.5 0.5 epsilon in training 0.125 0.125" in text
+    change_robustness(inputs, training_epsilon={})
+    text = " ".join(Reader(page_of(inputs)).text.split())
+    assert "epsilon in training none 0.125" in text
+
+
+def test_a_failed_audit_is_said_before_its_checks(inputs):
+    text = " ".join(Reader(page_of(inputs)).text.split())
+    assert "black box passed: Success of a random search: fine." in text
+    assert "A check failed" not in text
+    check = {"passed": False, "says": "It found more."}
+    change_robustness(inputs, audit={"passed": False, "rows": 21, "checks": {"black_box": check}})
+    text = " ".join(Reader(page_of(inputs)).text.split())
+    assert "A check failed: the robust accuracy of that model may be too high." in text
+    assert "black box failed: It found more. passed:" in text
+
+
+def test_the_attack_on_pictures_has_a_table_where_both_models_were_attacked(inputs):
+    text = " ".join(Reader(page_of(inputs)).text.split())
+    assert "right on them, % 75.0 75.0 right under attack, % 12.3 12.3" in text
+    path = inputs.metrics / "evaluate" / "finetuned.json"
+    metrics = json.loads(path.read_text())
+    del metrics["robustness"]["image_pixel"]
+    path.write_text(json.dumps(metrics))
+    assert "right on them" not in page_of(inputs)
+
+
+def change_robustness(inputs: ReportInputs, **changes: object) -> None:
+    """Of the plain model."""
+    path = inputs.metrics / "evaluate" / "finetuned.json"
+    metrics = json.loads(path.read_text())
+    metrics["robustness"] |= changes
+    path.write_text(json.dumps(metrics))
 
 
 def test_few_shots_are_shown_by_method_with_their_spread(inputs):

@@ -7,6 +7,7 @@ import pytest
 import torch
 from torch import Tensor, nn
 
+from fuseline.errors import ContractError
 from fuseline.evaluation.robustness import measure_robustness
 from fuseline.evaluation.standing import Standing
 from fuseline.evaluation.target import Goal, goal_of
@@ -14,6 +15,7 @@ from fuseline.evaluation.trust.attacked import Attacked
 from fuseline.model.prediction import predict_logits
 from fuseline.params.evaluate import RobustnessParams
 from fuseline.tasks.classification import Classification
+from tests.attacked import AUDIT, PIXELS
 
 SCALES = [0.25, 0.5, 1.0, 2.0, 4.0, 64.0]
 
@@ -61,7 +63,7 @@ class Rounded(Linear):
         return SimpleNamespace(logits=logits.round() + 0.0 * logits)
 
 
-def settings(**attack: object) -> RobustnessParams:
+def settings(audit: dict | None = None, **attack: object) -> RobustnessParams:
     content = {
         "attack": {
             "kind": "pgd",
@@ -75,6 +77,8 @@ def settings(**attack: object) -> RobustnessParams:
         },
         "num_restarts": 2,
         "scales": SCALES,
+        "audit": AUDIT | (audit or {}),
+        "image_pixel": PIXELS,
     }
     return RobustnessParams.model_validate(content)
 
@@ -174,6 +178,98 @@ def test_a_masked_model_shows_in_the_audit(make_data):
     found = attack(Rounded(), make_data(30, 2), settings(random_start=False))
     assert found["robustness"]["zero_gradient_share"] == 1.0
     assert found["robustness"]["curve"][-1]["robust_accuracy"] > 0.3
+
+
+def failed(found: dict) -> set[str]:
+    checks = found["robustness"]["audit"]["checks"]
+    return {name for name, check in checks.items() if not check["passed"]}
+
+
+CHECKS = {
+    "monotone", "falls_to_chance", "black_box", "more_steps_not_weaker", "not_weaker_than_fgm",
+    "zero_gradients",
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("kind", ["pgd", "apgd"])
+@pytest.mark.parametrize("norm", ["l2", "linf"])
+def test_an_honest_attack_passes_its_audit(make_data, kind, norm):
+    found = attack(Linear(), make_data(60, 2), settings(kind=kind, norm=norm))
+    audit = found["robustness"]["audit"]
+    assert audit["passed"]
+    assert set(audit["checks"]) == CHECKS
+    assert audit["rows"] == 20
+    assert [point["scale"] for point in audit["curve"]] == [1.0, 2.0, 4.0, 64.0]
+    assert all(check["found"] <= check["bound"] for check in audit["checks"].values())
+    assert "at most 0.100 expected" in audit["checks"]["falls_to_chance"]["says"]
+
+
+def test_a_masked_model_fails_the_audit(make_data):
+    """No step leads anywhere from an input without gradient; a random search needs none."""
+    model = Rounded()
+    found = attack(model, make_data(60, 2), settings(epsilon={"image_feature": 0.8}))
+    assert {"zero_gradients", "falls_to_chance", "black_box"} <= failed(found)
+    assert not found["robustness"]["audit"]["passed"]
+    assert (
+        "Gradients mislead the attack"
+        in (found["robustness"]["audit"]["checks"]["black_box"]["says"])
+    )
+
+
+def test_an_attack_with_too_small_steps_is_weaker_than_one_step(make_data):
+    found = attack(Linear(), make_data(60, 2), settings(num_steps=1, step_size=0.001))
+    assert "not_weaker_than_fgm" in failed(found)
+
+
+class Bent(Linear):
+    """Beyond a little way the loss falls again, for a gradient that does not tell."""
+
+    def forward(self, image_features: Tensor, **rest: Tensor) -> SimpleNamespace:
+        length = image_features.flatten(1).norm(dim=-1).detach()
+        logits = super().forward(image_features, **rest).logits
+        return SimpleNamespace(logits=logits * torch.where(length < 9.0, 1.0, -1.0)[:, None])
+
+
+def test_robust_accuracy_that_rises_with_epsilon_is_found(make_data):
+    """The curve itself cannot rise: the audit's separate runs can."""
+    data = make_data(60, 2)
+    found = attack(Bent(), data, settings(random_start=False))
+    curve = [point["robust_accuracy"] for point in found["robustness"]["curve"]]
+    assert curve == sorted(curve, reverse=True)
+    assert {"monotone", "falls_to_chance"} <= failed(found)
+
+
+def test_a_gate_that_is_to_fail_names_the_check_and_what_was_found(make_data):
+    params = settings(audit={"gate": "fail"}, epsilon={"image_feature": 0.8})
+    with pytest.raises(ContractError) as caught:
+        attack(Rounded(), make_data(60, 2), params)
+    told = str(caught.value)
+    assert told.startswith("evaluate.robustness.audit: ")
+    assert "zero_gradients: Share of rows whose loss has no gradient" in told
+    assert "1.000, at most 0.100 expected" in told
+    assert "gate 'report'" in told
+    attack(Linear(), make_data(60, 2), settings(audit={"gate": "fail"}))
+
+
+def test_the_audit_of_a_model_without_right_rows_is_empty(make_data):
+    wrong = predict_logits(Linear(), make_data(12, 2), 8).argmin(-1)
+    audit = attack(Linear(), make_data(12, 2, labels=wrong), settings())["robustness"]["audit"]
+    assert audit["passed"]
+    assert audit["rows"] == audit["forward_passes"] == audit["backward_passes"] == 0
+
+
+def test_a_black_box_attack_costs_no_backward_pass(make_data):
+    params = settings(kind="random_search", num_steps=20)
+    found = attack(Linear(), make_data(30, 2), params)["robustness"]
+    data = make_data(30, 2)
+    right = int((predict_logits(Linear(), data, 8).argmax(-1) == data.labels).sum())
+    assert found["backward_passes"] == right, "FGM's alone"
+    assert found["curve"][-1]["robust_accuracy"] < 0.2
+
+
+def test_norms_per_example_are_those_of_the_whole_example(make_data):
+    audit = attack(Linear(), make_data(30, 2), settings(per="example"))["robustness"]
+    assert audit["max_delta_norm"]["image_feature"] == pytest.approx(0.2, rel=1e-4)
 
 
 def test_absent_modalities_are_not_attacked(make_data):

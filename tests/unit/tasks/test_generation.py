@@ -18,6 +18,7 @@ from fuseline.params.tokenize import ScratchTextParams
 from fuseline.tasks.base import Cells
 from fuseline.tasks.generation import Generation, text_scores
 from fuseline.tasks.prediction import predict
+from tests.attacked import AUDIT, PIXELS
 from tests.tiny import SPECIAL, config, rows
 
 TEXTS = ["a red ant", "two bees fly", "a cat", "the old ant naps", "bees", "a red cat naps"]
@@ -69,7 +70,13 @@ def how(**changes: object) -> EvaluateParams:
             "batch_size": 4,
             "num_calibration_bins": 4,
             "generation": values | changes,
-            "robustness": {"attack": attack, "num_restarts": 1, "scales": [1.0, 2.0]},
+            "robustness": {
+                "attack": attack,
+                "num_restarts": 1,
+                "scales": [1.0, 2.0],
+                "audit": AUDIT,
+                "image_pixel": PIXELS,
+            },
             "trust": {
                 "num_resamples": 40,
                 "target_risk": 0.1,

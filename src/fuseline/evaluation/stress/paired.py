@@ -8,8 +8,8 @@ from typing import Any
 import numpy as np
 from scipy.stats import binomtest
 
-from fuseline.evaluation.metrics import INTERVAL
 from fuseline.evaluation.stress.base import Context
+from fuseline.evaluation.trust.intervals import PERCENTILES
 
 
 def paired_suite(context: Context) -> dict[str, Any]:
@@ -47,7 +47,7 @@ def paired_figures(
     # Drawing N rows with replacement is drawing how many of each kind: no row is copied.
     shares = np.append(counts, rows - alone) / max(rows, 1)
     draws = np.random.default_rng(seed).multinomial(rows, shares, size=num_resamples)
-    low, high = np.percentile((draws[:, 1] - draws[:, 0]) / max(rows, 1), INTERVAL)
+    low, high = np.percentile((draws[:, 1] - draws[:, 0]) / max(rows, 1), PERCENTILES)
     return {
         "rows": rows,
         f"right_by_{first}_only": int(counts[0]),

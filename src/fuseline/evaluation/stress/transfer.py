@@ -43,7 +43,7 @@ def _direction(context: Context, source: str, other: str) -> dict[str, Any]:
     rows = np.arange(len(context.test))
     for part in length_batches(context.test, rows, context.params.batch_size):
         target = _target(context, context.models[source], part)
-        deltas = target.climb(attack, goal.losses[0], target.start, 1.0, generator)
+        deltas = target.climb(attack, goal.losses[0], 1.0, generator)
         for name in (source, other):
             fallen[name][part] = _fallen(context, name, part, deltas)
     return {

@@ -1,0 +1,239 @@
+"""Is a model robust, or only the attack on it weak? Checks for masked gradients (Athalye et al.
+2018, arXiv 1802.00420; Carlini et al. 2019, arXiv 1902.06705)."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+import torch
+
+from fuseline.attacks import Attack, build_attack
+from fuseline.dataset import MultimodalData
+from fuseline.errors import ContractError
+from fuseline.evaluation.standing import Standing
+from fuseline.evaluation.target import Audit, Goal, Target
+from fuseline.model.prediction import Model, length_batches
+from fuseline.params.attack import AttackParams
+from fuseline.params.evaluate import HEADLINE, AuditParams, RobustnessParams
+from fuseline.precision import Precision
+
+MORE_STEPS = 2
+
+
+@dataclass
+class Probe:
+    """Attacks that run from their start to their last step, each by itself.
+
+    The curve of `measure_robustness` never rises and never lies above FGM by the way its rows are
+    counted; these runs have nothing of one another, so that they can.
+    """
+
+    model: Model
+    goal: Goal
+    data: MultimodalData
+    batch_size: int
+    precision: Precision
+    seed: int
+    spent: Audit = field(default_factory=Audit)
+
+    def standing(self, params: AttackParams, rows: np.ndarray, scale: float) -> np.ndarray:
+        """(n,) bool: which of the `rows` are right after one run at that scale. All runs begin at
+        the same random point, scaled."""
+        attack = build_attack(params)
+        generator = torch.Generator().manual_seed(self.seed)
+        stands = np.zeros(len(self.data), dtype=bool)
+        for part in length_batches(self.data, rows, self.batch_size):
+            target = self._target(attack, part)
+            deltas = target.climb(attack, self.goal.losses[0], scale, generator)
+            stands[part] = ~target.fallen(deltas).numpy()
+        return np.asarray(stands[rows])
+
+    def _target(self, attack: Attack, rows: np.ndarray) -> Target:
+        batch = self.data.batch(rows)
+        return Target(self.model, batch, self.goal, attack.spaces, self.precision, self.spent)
+
+
+@dataclass(frozen=True)
+class Check:
+    """One finding: it passes if what was found is at most its bound.
+
+    Attributes:
+        says: what `found` is, in words.
+        remedy: what to do where it fails.
+    """
+
+    name: str
+    found: float
+    bound: float
+    says: str
+    remedy: str
+
+    @property
+    def passed(self) -> bool:
+        # Shares of few rows: sums of them are a little off.
+        return self.found <= self.bound + 1e-9
+
+    @property
+    def sentence(self) -> str:
+        """All of it, for a reader."""
+        told = f"{self.says}: {self.found:.3f}, at most {self.bound:.3f} expected."
+        return told if self.passed else f"{told} {self.remedy}"
+
+
+@dataclass(frozen=True)
+class Shares:
+    """Of the audited rows, those that stand at the headline scale.
+
+    Attributes:
+        once: under one run of the attack.
+        more_steps: under one with more steps.
+        black_box: under a random search.
+        whole: under the whole attack: FGM, and every restart.
+        fgm: under FGM.
+    """
+
+    once: float
+    more_steps: float
+    black_box: float
+    whole: float
+    fgm: float
+
+
+def audit_attack(
+    probe: Probe, standing: Standing, params: RobustnessParams, zero_gradients: float
+) -> dict[str, Any]:
+    """Attack a sample of the rows that are right without an attack anew, and compare.
+
+    Args:
+        probe: runs the attacks.
+        standing: of all rows under the attack that is audited.
+        params: that attack, its scales, and the bounds of the audit.
+        zero_gradients: share of rows whose loss has no gradient at the clean input.
+
+    Returns:
+        `passed`, `rows`, the passes it cost, `curve` of the separate runs, and `checks` by name.
+
+    Raises:
+        ContractError: a check failed and the gate is to fail.
+    """
+    right = np.flatnonzero(standing.correct)
+    drawn = np.random.default_rng(probe.seed).permutation(right)[: params.audit.max_rows]
+    rows, headline = np.sort(drawn), params.scales.index(HEADLINE)
+    # Masked gradients show as epsilon grows; below the headline runs would only cost.
+    scales = params.scales[headline:]
+
+    def stand(scale: float, **changes: Any) -> float:
+        """Share of the rows that stand under a run of their own."""
+        return _share(probe.standing(params.attack.model_copy(update=changes), rows, scale))
+
+    curve = [stand(scale) for scale in scales]
+    shares = Shares(
+        once=curve[0],
+        more_steps=stand(HEADLINE, num_steps=MORE_STEPS * params.attack.num_steps),
+        black_box=stand(HEADLINE, kind="random_search", num_steps=params.audit.black_box_queries),
+        whole=_share(standing.at(headline)[rows]),
+        fgm=_share(standing.under_fgm(headline)[rows]),
+    )
+    checks = [
+        *_of_the_curve(curve, params),
+        *_of_the_headline(shares, params.audit),
+        _of_the_gradients(zero_gradients, params.audit),
+    ]
+    _let_through(checks, params.audit)
+    return {
+        "passed": all(check.passed for check in checks),
+        "rows": len(rows),
+        "forward_passes": probe.spent.forward,
+        "backward_passes": probe.spent.backward,
+        "curve": [
+            {"scale": scale, "robust_accuracy": share}
+            for scale, share in zip(scales, curve, strict=True)
+        ],
+        "checks": {
+            check.name: {
+                "passed": check.passed,
+                "found": check.found,
+                "bound": check.bound,
+                "says": check.sentence,
+            }
+            for check in checks
+        },
+    }
+
+
+def _of_the_curve(curve: list[float], params: RobustnessParams) -> list[Check]:
+    rises = np.diff([*curve[:1], *curve])
+    return [
+        Check(
+            "monotone",
+            float(rises.max()),
+            params.audit.tolerance,
+            "Largest rise of robust accuracy from one scale to the next, in separate runs",
+            "A larger ball holds the smaller one, so that the attack fails where it should not:"
+            " raise num_steps, or try kind apgd.",
+        ),
+        Check(
+            "falls_to_chance",
+            curve[-1],
+            params.audit.max_robust_accuracy,
+            f"Robust accuracy at {params.scales[-1]:g} times epsilon",
+            "Nothing should stand there: either the scale is too small to say, or gradients are"
+            " masked. Add a larger scale first.",
+        ),
+    ]
+
+
+def _of_the_headline(shares: Shares, params: AuditParams) -> list[Check]:
+    return [
+        Check(
+            "black_box",
+            shares.whole - shares.black_box,
+            0.0,
+            "Success of a random search without gradients, less that of the attack",
+            "Gradients mislead the attack: the robust accuracy is too high. Trust the random"
+            " search, with more queries.",
+        ),
+        Check(
+            "more_steps_not_weaker",
+            shares.more_steps - shares.once,
+            params.tolerance,
+            f"Robust accuracy gained by {MORE_STEPS} times the steps",
+            "The attack leaves good points again: lower step_size, or try kind apgd.",
+        ),
+        Check(
+            "not_weaker_than_fgm",
+            shares.once - shares.fgm,
+            params.tolerance,
+            "Robust accuracy in one run, less that under a single gradient step",
+            "Steps mislead where one does not, a sign of masked gradients: lower step_size, raise"
+            " num_steps, or try kind apgd.",
+        ),
+    ]
+
+
+def _of_the_gradients(zero_gradients: float, params: AuditParams) -> Check:
+    return Check(
+        "zero_gradients",
+        zero_gradients,
+        params.max_zero_gradients,
+        "Share of rows whose loss has no gradient at the clean input",
+        "From there no step leads anywhere: trust no figure that a random search does not bear"
+        " out.",
+    )
+
+
+def _let_through(checks: list[Check], params: AuditParams) -> None:
+    failed = [check for check in checks if not check.passed]
+    if failed and params.gate == "fail":
+        told = "\n".join(f"  {check.name}: {check.sentence}" for check in failed)
+        raise ContractError(
+            f"evaluate.robustness.audit: {len(failed)} of {len(checks)} checks of the attack"
+            f" failed:\n{told}\nNothing was written. With evaluate.robustness.audit.gate 'report'"
+            " the stage goes on, and the report shows these lines."
+        )
+
+
+def _share(stands: np.ndarray) -> float:
+    return float(stands.mean()) if len(stands) else 0.0

@@ -1,0 +1,144 @@
+"""Accuracy under an attack on the pictures themselves, through the frozen image encoder."""
+
+from __future__ import annotations
+
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from fuseline.attacks import build_attack
+from fuseline.contracts import EXAMPLES, read_manifest, read_shard
+from fuseline.dataset import MultimodalData
+from fuseline.evaluation.target import Audit, Goal, Target
+from fuseline.modalities.extraction import ID_COLUMNS, row_media
+from fuseline.modalities.pixels import decode_pixels, stack_pixels
+from fuseline.model import FuselineForTasks
+from fuseline.objectives.perturbation import PIXEL_SPACE, PIXELS
+from fuseline.params.evaluate import PixelRobustnessParams
+from fuseline.precision import Precision
+
+
+def measure_pixel_robustness(
+    model: FuselineForTasks,
+    goal: Goal,
+    data: MultimodalData,
+    examples: Path,
+    params: PixelRobustnessParams,
+    *,
+    seed: int,
+    precision: Precision,
+) -> dict[str, Any]:
+    """Attack the pixels of a sample of rows that have a picture; the rest of a row stays clean.
+
+    One run of the attack, checked at its end in a plain float32 pass. Right and wrong are those
+    of the features that the model's own encoder gives, which may round other than stored ones.
+
+    Args:
+        model: fine-tuned, with a frozen image encoder.
+        goal: what the attack climbs, and what counts as right.
+        data: N labelled rows.
+        examples: the examples table, with their pictures.
+        params: the attack and the size of the sample.
+        seed: of the sample and the random start.
+        precision: of the gradients.
+
+    Returns:
+        `rows`, `epsilon`, clean and robust accuracy, success among those right before, mean and
+        max norm of the deltas, and the mean L2 length, per position, by which features moved.
+
+    Raises:
+        ContractError: a picture that cannot be decoded.
+    """
+    model.eval().requires_grad_(False)
+    with_picture = np.flatnonzero(data.present("image"))
+    drawn = np.random.default_rng(seed).permutation(with_picture)[: params.max_rows]
+    run = _PixelRun(model, goal, params, precision, torch.Generator().manual_seed(seed))
+    rows = np.sort(drawn)
+    pictures = _pictures(examples, [data.example_ids[row] for row in rows], _side(model))
+    for start in range(0, len(rows), params.batch_size):
+        part = slice(start, start + params.batch_size)
+        run.attack(data.batch(rows[part]) | {PIXELS: stack_pixels(pictures[part])})
+    return run.figures()
+
+
+class _PixelRun:
+    """The attack, batch after batch, and what it adds up to."""
+
+    def __init__(
+        self,
+        model: FuselineForTasks,
+        goal: Goal,
+        params: PixelRobustnessParams,
+        precision: Precision,
+        generator: torch.Generator,
+    ) -> None:
+        self.model, self.goal = model, goal
+        self.params, self.precision, self.generator = params, precision, generator
+        self.spent = Audit()
+        self.right: list[Tensor] = []
+        self.standing: list[Tensor] = []
+        self.lengths: list[Tensor] = []
+        self.shifts: list[Tensor] = []
+
+    def attack(self, batch: dict[str, Tensor]) -> None:
+        """Attack one batch."""
+        attack = build_attack(self.params.attack)
+        spaces = [PIXEL_SPACE]
+        target = Target(self.model, batch, self.goal, spaces, self.precision, self.spent)
+        right = ~target.fallen(target.start)
+        deltas = target.climb(attack, self.goal.losses[0], 1.0, self.generator)
+        self.right.append(right)
+        self.standing.append(right & ~target.fallen(deltas))
+        for space, delta in deltas.items():
+            lengths, moves = attack.lengths(delta, target.masks[space])
+            self.lengths.append(lengths[moves])
+            self.shifts.append(target.shift(deltas))
+
+    def figures(self) -> dict[str, Any]:
+        """See `measure_pixel_robustness`."""
+        right, standing = _joined(self.right).bool(), _joined(self.standing).bool()
+        lengths, shifts = _joined(self.lengths), _joined(self.shifts)
+        return {
+            "rows": len(right),
+            "epsilon": dict(self.params.attack.epsilon),
+            "accuracy": _mean(right),
+            "robust_accuracy": _mean(standing),
+            "attack_success_rate": _mean(~standing[right]),
+            "mean_delta_norm": _mean(lengths),
+            "max_delta_norm": float(lengths.max()) if len(lengths) else 0.0,
+            "mean_feature_shift": _mean(shifts),
+            "forward_passes": self.spent.forward,
+            "backward_passes": self.spent.backward,
+        }
+
+
+def _side(model: FuselineForTasks) -> int:
+    image: dict[str, Any] = model.config.image_encoder
+    return int(image["image_size"])
+
+
+def _pictures(examples: Path, example_ids: list[str], image_size: int) -> list[np.ndarray]:
+    """The rows' pictures, (3, S, S) uint8, decoded as for extraction."""
+    decode = partial(decode_pixels, image_size=image_size)
+    wanted, found = set(example_ids), {}
+    for name in read_manifest(examples, "examples")["shards"]:
+        ids = read_shard(examples, name, EXAMPLES, ["example_id"]).column("example_id")
+        if wanted.isdisjoint(ids.to_pylist()):
+            continue
+        table = read_shard(examples, name, EXAMPLES, [*ID_COLUMNS, "image"])
+        for medium in row_media(table, ["image"]):
+            if medium is not None and medium.example_id in wanted:
+                found[medium.example_id] = medium.decoded(decode)
+    return [found[example_id] for example_id in example_ids]
+
+
+def _joined(parts: list[Tensor]) -> Tensor:
+    return torch.cat([torch.zeros(0), *parts])
+
+
+def _mean(values: Tensor) -> float:
+    return float(values.float().mean()) if len(values) else 0.0

@@ -1,0 +1,140 @@
+"""Attacks on pixels reach the model through its frozen encoder."""
+
+from __future__ import annotations
+
+import dataclasses
+
+import numpy as np
+import pytest
+import torch
+from PIL import Image
+
+from fuseline.attacks import build_attack
+from fuseline.evaluation.pixels import measure_pixel_robustness
+from fuseline.evaluation.target import goal_of
+from fuseline.modalities.pixels import decode_pixels, stack_pixels
+from fuseline.objectives.perturbation import PIXEL_SPACE, PIXELS, Perturbable
+from fuseline.params.attack import PixelAttackParams
+from fuseline.params.evaluate import PixelRobustnessParams
+from fuseline.tasks.classification import Classification
+from tests.made_media import encoded
+from tests.tiny import classifier, rows
+from tests.unit.modalities.tables import write_examples
+
+SIDE, GRID = 16, 2
+IMAGE = {"name": "patches", "grid": GRID, "image_size": SIDE, "config": None}
+
+
+def model(seed: int = 0):
+    features = {"image": {"positions": GRID**2, "dim": 192}}
+    built = classifier(seed=seed, image_encoder=IMAGE, features=features)
+    return built.requires_grad_(False)
+
+
+def attack(**changes: object) -> PixelAttackParams:
+    values: dict[str, object] = {
+        "kind": "pgd",
+        "norm": "linf",
+        "per": "example",
+        "epsilon": {PIXEL_SPACE: 8.0},
+        "num_steps": 4,
+        "step_size": 0.5,
+        "random_start": True,
+    }
+    return PixelAttackParams.model_validate(values | changes)
+
+
+def pictured(count: int = 6):
+    """A batch with drawn pictures, whose features are stored as extraction stores them."""
+    generator = torch.Generator().manual_seed(1)
+    pixels = torch.randint(0, 256, (count, 3, SIDE, SIDE), generator=generator).float()
+    batch = rows(count).batch(range(count))
+    with torch.no_grad():
+        batch["image_features"] = model().fuseline.encode_image(pixels)
+    return batch | {PIXELS: pixels}
+
+
+def test_a_zero_delta_gives_the_logits_of_pictures_and_of_stored_features():
+    """The encoder computes the same in both, so that not even rounding differs."""
+    net, batch = model(), pictured()
+    perturbable = Perturbable(net, batch, [PIXEL_SPACE])
+    stored = {name: value for name, value in batch.items() if name != PIXELS}
+    with torch.no_grad():
+        found = net(**perturbable.inputs(perturbable.start())).logits
+        assert torch.equal(found, net(**stored).logits)
+        assert torch.equal(found, net(**stored, pixel_values=batch[PIXELS]).logits)
+
+
+def test_small_gradients_pass_the_rounding_to_float16():
+    """Through `half` they would come out as zero."""
+    batch = pictured()
+    perturbable = Perturbable(model(), batch, [PIXEL_SPACE])
+    delta = perturbable.start()[PIXEL_SPACE].requires_grad_()
+    features = perturbable.inputs({PIXEL_SPACE: delta})["image_features"]
+    (1e-9 * features).sum().backward()
+    moves = batch["image_mask"]
+    assert (delta.grad[moves] != 0).any(-1).all()
+
+
+@pytest.mark.parametrize("norm", ["l2", "linf"])
+@pytest.mark.parametrize("kind", ["pgd", "apgd", "random_search"])
+def test_pixels_stay_pixels(kind, norm):
+    net, batch = model(), pictured()
+    perturbable = Perturbable(net, batch, [PIXEL_SPACE])
+    built = build_attack(attack(kind=kind, norm=norm, epsilon={PIXEL_SPACE: 100.0}))
+    deltas = built.perturb(
+        lambda d: net(**perturbable.inputs(d)).logits.var(-1),
+        perturbable.start(),
+        perturbable.masks(),
+        bounds=perturbable.bounds(),
+        generator=torch.Generator().manual_seed(0),
+    )
+    pixels = batch[PIXELS].flatten(1).unsqueeze(1) + deltas[PIXEL_SPACE]
+    assert pixels.min() >= 0.0
+    assert pixels.max() <= 255.0
+    lengths, moves = built.lengths(deltas[PIXEL_SPACE], perturbable.masks()[PIXEL_SPACE])
+    assert lengths.max() <= 100.0 * (1 + 1e-6)
+    assert (deltas[PIXEL_SPACE][~batch["image_mask"]] == 0).all()
+    assert moves[:, 0].equal(batch["image_mask"])
+
+
+@pytest.fixture
+def pictures(tmp_path):
+    """A table of pictures in two shards, and rows whose features its pictures give; every fourth
+    has none."""
+    data = rows(12)
+    random = np.random.default_rng(0)
+    contents = [
+        encoded(Image.fromarray(random.integers(0, 256, (20, 20, 3), dtype=np.uint8)))
+        if present
+        else None
+        for present in data.feature_mask["image"]
+    ]
+    written = [
+        {"example_id": example_id, "image": content}
+        for example_id, content in zip(data.example_ids, contents, strict=True)
+    ]
+    features = np.zeros((12, GRID**2, 192), dtype=np.float16)
+    for row, content in enumerate(contents):
+        if content is not None:
+            pixels = stack_pixels([decode_pixels(content, SIDE)])
+            features[row] = model().fuseline.encode_image(pixels)[0].numpy()
+    folder = write_examples(tmp_path / "examples", written, shard_rows=8)
+    return folder, dataclasses.replace(data, features={"image": features})
+
+
+def test_the_attack_on_pictures_is_measured(pictures):
+    folder, data = pictures
+    net, task = model(), Classification("label", {"labels": ["ant", "bee", "cat"]})
+    params = PixelRobustnessParams(max_rows=7, batch_size=4, attack=attack())
+    found = measure_pixel_robustness(
+        net, goal_of(task), data, folder, params, seed=0, precision="fp32"
+    )
+    assert found["rows"] == 7
+    assert found["max_delta_norm"] == pytest.approx(8.0)
+    assert 0.0 <= found["robust_accuracy"] <= found["accuracy"] <= 1.0
+    assert found["mean_feature_shift"] > 0.0
+    again = measure_pixel_robustness(
+        net, goal_of(task), data, folder, params, seed=0, precision="fp32"
+    )
+    assert again == found
