@@ -144,9 +144,12 @@ def step_ratios(folder: Path) -> dict[str, float]:
         base,
     )
     data = with_labels(rows, cells, model.config.tasks).select("train")
-    inner = Supervised(build_tasks(model.config.tasks), [1.0], 0.1, 0.1, params.unimodal_weight)
+    tasks = build_tasks(model.config.tasks)
+    inner, attacked = (
+        Supervised(tasks, [1.0], 0.1, 0.1, weight) for weight in (params.unimodal_weight, 0.0)
+    )
     objectives: dict[str, Objective] = {"clean": inner} | {
-        name: method(inner, inner, inner.divergence, params) for name, method in METHODS.items()
+        name: method(inner, attacked, inner.divergence, params) for name, method in METHODS.items()
     }
     tokens = load_section("tokenize", TokenizeParams).max_length_tokens
     objectives[LOOP] = PaddedLoop(inner, params.attack, tokens)

@@ -1,5 +1,8 @@
 """Every method of adversarial training keeps the same promises."""
 
+import gc
+import weakref
+
 import pytest
 import torch
 
@@ -65,7 +68,7 @@ def test_every_pass_stays_within_epsilon_and_what_may_not_move_stays(
 ):
     objective = build(method, per=per, random_start=random_start)
     model, batch = classifier().train(), rows().batch(range(12))
-    for _ in range(3):
+    for _ in range(6):
         objective(model, batch).loss.backward()
     moved = 0.0
     for deltas, masks in seen:
@@ -87,6 +90,7 @@ def test_all_passes_share_what_they_draw(method):
         step(method, classifier().train(), batch, epsilon=tiny, clean_weight=weight).loss
         for weight in (1e9, 1.0)
     )
+    # At a radius of nothing villa's divergence is nothing beside its loss.
     share = 0.5 if method in COMPARE else 1.0
     assert torch.allclose(both, share * clean, rtol=1e-4)
 
@@ -229,6 +233,65 @@ def test_free_moves_a_rows_delta_a_step_each_time_it_is_seen(seen):
         lengths = norms(delta, "l2")
         expected = masks[space] * 0.5 * RADII[space]
         assert torch.allclose(lengths, expected.float(), rtol=1e-2)
+
+
+def test_free_keeps_a_rows_delta_when_it_sees_it_clean():
+    """At equal weights half the visits are clean: they too move the delta on, none starts it anew."""
+    objective, model, batch = build("free"), classifier().eval(), rows(40).batch(range(40))
+    torch.manual_seed(0)
+    for _ in range(6):
+        objective(model, batch).loss.backward()
+    zero = torch.zeros(40, 4, 12)
+    kept = objective._memory.recall("image_feature", batch["row_numbers"], zero)
+    lengths = norms(kept, "l2")[batch["image_mask"]]
+    assert (lengths > 0.9 * RADII["image_feature"]).float().mean() > 0.9
+
+
+@pytest.mark.parametrize("method", METHODS)
+def test_nothing_of_a_step_outlives_it(method, monkeypatch):
+    """A graph that a hook holds in a circle is never freed."""
+    kept, plain = [], Trial.__init__
+
+    def remembered(self, *args, **kwargs):
+        plain(self, *args, **kwargs)
+        kept.append(weakref.ref(self.perturbed))
+
+    monkeypatch.setattr(Trial, "__init__", remembered)
+    step(method, classifier().train(), rows().batch(range(12)))
+    gc.collect()
+    assert [reference() for reference in kept] == [None]
+
+
+def test_the_proximal_term_holds_the_word_embeddings_too():
+    """What the average gives is its own, to the last weight, and a target."""
+    objective, model = build("smart"), classifier().eval()
+    batch = rows().batch(range(12))
+    objective(model, batch).loss.backward()
+    with torch.no_grad():
+        model.get_input_embeddings().weight.add_(torch.randn(50, 16))
+    trial = Trial(model, batch, list(RADII))
+    trial.clean(objective.inner)
+    proximal = objective._proximal(trial, trial.perturbed.output)
+    assert proximal > 1e-6
+
+
+def test_a_random_start_per_example_fills_the_ball_whatever_may_not_move():
+    attack = build("r3f", per="example").attack
+    mask = torch.zeros(400, 64, dtype=torch.bool)
+    mask[:, :2] = True
+    drawn = attack.random_delta(
+        torch.zeros(400, 64, 16), mask, 1.0, torch.Generator().manual_seed(0)
+    )
+    lengths = norms(drawn.flatten(1), "l2")
+    assert lengths.max() <= 1.0 + 1e-5
+    assert 0.45 < lengths.mean() < 0.55
+
+
+@pytest.mark.parametrize("clean_weight", [0.0, 1.0])
+def test_freelb_starts_one_step_from_the_clean_input(clean_weight, seen):
+    step("freelb", classifier().eval(), rows().batch(range(12)), clean_weight=clean_weight)
+    points = [norms(deltas["image_feature"], "l2").max() for deltas, _ in seen]
+    assert torch.allclose(points[-K], torch.tensor(0.5 * RADII["image_feature"]), rtol=1e-4)
 
 
 def test_free_sees_rows_clean_by_the_weights_share(seen):

@@ -202,8 +202,9 @@ class Attack:
     ) -> Tensor:
         """A random point of the ball, of the shape of `like` (B, T, D), zero where the mask is
         False."""
-        drawn = random_in_ball(self._units(like), radius, self.norm, generator)
-        return drawn.view_as(like) * mask.unsqueeze(-1)
+        moves = self._units(mask.unsqueeze(-1).expand_as(like))
+        drawn = random_in_ball(self._units(like), radius, self.norm, generator, moves)
+        return drawn.view_as(like)
 
     def step(
         self,

@@ -42,11 +42,20 @@ def project(delta: Tensor, epsilon: float, norm: Norm) -> Tensor:
 
 
 def random_in_ball(
-    shape_like: Tensor, epsilon: float, norm: Norm, generator: torch.Generator | None
+    shape_like: Tensor,
+    epsilon: float,
+    norm: Norm,
+    generator: torch.Generator | None,
+    moves: Tensor | None = None,
 ) -> Tensor:
-    """A random point of the ball: uniform for L∞; for L2 a uniform direction and radius."""
+    """A random point of the ball: uniform for L∞; for L2 a uniform direction and radius.
+
+    Entries that `moves`, of the same shape, has False are zero and take nothing of the radius.
+    """
     shape, dtype = shape_like.shape, shape_like.dtype
     if norm == "linf":
-        return (torch.rand(shape, generator=generator, dtype=dtype) * 2 - 1) * epsilon
-    direction = steepest(torch.randn(shape, generator=generator, dtype=dtype), norm)
+        drawn = (torch.rand(shape, generator=generator, dtype=dtype) * 2 - 1) * epsilon
+        return drawn if moves is None else drawn * moves
+    drawn = torch.randn(shape, generator=generator, dtype=dtype)
+    direction = steepest(drawn if moves is None else drawn * moves, norm)
     return direction * epsilon * torch.rand((*shape[:-1], 1), generator=generator, dtype=dtype)

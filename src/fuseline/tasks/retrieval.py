@@ -7,6 +7,7 @@ from itertools import combinations, permutations
 import numpy as np
 import torch
 from torch import Tensor
+from torch.nn import functional
 
 from fuseline.dataset import MultimodalData
 from fuseline.errors import ContractError
@@ -77,7 +78,9 @@ class Retrieval(Task):
         """Squared distance of the unit vectors, mean over the modalities that the row has."""
         present = presence(batch)
         here = torch.stack([present[name] for name in self.facts["modalities"]], 1)
-        apart = (logits - target).square().sum(-1) * here
+        # Logits are unit vectors times the root of a temperature, which must not fall for this.
+        unit, wanted = functional.normalize(logits, dim=-1), functional.normalize(target, dim=-1)
+        apart = (unit - wanted).square().sum(-1) * here
         return apart.sum(1) / here.sum(1).clamp_min(1)
 
     def right(self, logits: Tensor, batch: Batch) -> Tensor:

@@ -97,7 +97,7 @@ def adversarial_finetune(
             work=work,
             callbacks=[RefuseCollapse()],
         )
-    model.config.training_attack = params.attack.model_dump()
+    model.config.training_attack = {"method": params.method} | params.attack.model_dump()
     model.save_pretrained(model_folder)
     processor.save_pretrained(model_folder)
     metrics = training_metrics(history, selection)
@@ -119,8 +119,8 @@ class RefuseCollapse(TrainerCallback):
         if robust[-1] == 0.0 and max(robust) > COLLAPSE_FROM:
             raise ContractError(
                 "adversarial_finetune: robust collapse: development accuracy under PGD fell from"
-                f" {max(robust):.3f} to 0. Use `method: pgd` with several steps, or a"
-                " smaller epsilon."
+                f" {max(robust):.3f} to 0. Use a method of several steps, a smaller epsilon or a"
+                " lower learning rate."
             )
 
 

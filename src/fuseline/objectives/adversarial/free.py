@@ -18,8 +18,9 @@ from fuseline.objectives.perturbation import Perturbable
 
 class Free(AdversarialObjective):
     """Each row is seen clean or under its delta of an earlier epoch, by the weights' shares; the
-    one backward pass trains the parameters and moves the delta a step. One pass of each kind, as
-    without an attack, whatever the attack's steps; a random start has no meaning here.
+    one backward pass trains the parameters and moves the delta a step up its gradient, be it at
+    the delta or at the clean input. One pass of each kind, as without an attack, whatever the
+    attack's steps; a random start has no meaning here.
 
     The first epoch is clean, and deltas grow by a step an epoch: it takes several. They are kept
     in memory and in checkpoints, two bytes a number of all tokens and positions that move.
@@ -36,8 +37,7 @@ class Free(AdversarialObjective):
         def start(perturbable: Perturbable) -> Deltas:
             masks = perturbable.masks()
             return {
-                space: self._memory.recall(space, rows, zero)
-                * (moved.view(-1, 1) & masks[space]).unsqueeze(-1)
+                space: self._kept(space, rows, zero, masks[space]) * moved.view(-1, 1, 1)
                 for space, zero in perturbable.start().items()
             }
 
@@ -50,16 +50,29 @@ class Free(AdversarialObjective):
     def loss(self, trial: Trial, clean: ObjectiveOutput) -> Tensor:
         rows, masks = trial.batch["row_numbers"], trial.masks
         for space, leaf in trial.perturbed.deltas.items():
-            radius = self.attack.epsilon[space]
+            # Where the row's delta stood, whether or not this pass showed it. The hook may hold
+            # nothing of the trial, whose graph holds the leaf: such a circle is never freed.
+            here = self._kept(space, rows, torch.zeros_like(leaf), masks[space])
 
-            def remember(gradient: Tensor, space: str = space, radius: float = radius) -> None:
-                delta = trial.perturbed.deltas[space].detach()
-                stepped = self.attack.step(delta, gradient, masks[space], radius)
-                self._memory.keep(space, rows, stepped, masks[space])
+            def remember(
+                gradient: Tensor,
+                space: str = space,
+                here: Tensor = here,
+                mask: Tensor = masks[space],
+            ) -> None:
+                stepped = self.attack.step(here, gradient, mask, self.attack.epsilon[space])
+                self._memory.keep(space, rows, stepped, mask)
 
             # The loop's backward pass tells the gradient.
             leaf.register_hook(remember)  # type: ignore[no-untyped-call]
         return clean.loss
+
+    def _kept(self, space: str, rows: Tensor, zero: Tensor, mask: Tensor) -> Tensor:
+        """The rows' deltas, within the ball: bfloat16 may have rounded them out of it."""
+        kept = self.attack.within(
+            self._memory.recall(space, rows, zero), self.attack.epsilon[space]
+        )
+        return kept * mask.unsqueeze(-1)
 
     def state_dict(self) -> dict[str, Tensor]:
         return super().state_dict() | self._memory.state_dict()

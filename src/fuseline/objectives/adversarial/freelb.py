@@ -15,19 +15,28 @@ class FreeLB(AdversarialObjective):
     The backward pass at each point serves the next step and the parameters: K + 1 forward and
     backward passes, all of them whole. Deviations: the paper has no clean pass and starts at
     random; here the clean loss has its weight, and without a random start the first point is one
-    step from the clean input.
+    step up the clean loss, with what each modality says alone. At a clean weight of 0 that step
+    costs a pass.
     """
 
     def loss(self, trial: Trial, clean: ObjectiveOutput) -> Tensor:
         trial.accumulate(self.clean_share * clean.loss)
         total = (self.clean_share * clean.loss).detach()
-        deltas = self.random_start(trial) if self.attack.random_start else self._step(trial)
+        deltas = self._first(trial)
         for _ in range(self.attack.num_steps - 1):
             part = self._part(trial, deltas)
             trial.accumulate(part)
             total = total + part.detach()
             deltas = self._step(trial)
         return total + self._part(trial, deltas)
+
+    def _first(self, trial: Trial) -> dict[str, Tensor]:
+        if self.attack.random_start:
+            return self.random_start(trial)
+        if self.clean_share:
+            return self._step(trial)
+        # The clean pass has no gradient.
+        return self.climb(trial, self.loss_under_attack(trial), trial.zeros, 1)
 
     def _part(self, trial: Trial, deltas: dict[str, Tensor]) -> Tensor:
         attacked = trial.attacked(self.objective_under_attack, leaves(deltas)).loss

@@ -13,7 +13,8 @@ class R3F(AdversarialObjective):
     """Clean loss, and how far outputs under random noise and clean ones lie apart, both ways. No
     gradient of the input is taken: two passes of each kind whatever the attack's steps.
 
-    Deviation: noise is drawn from the ball of the params, not by element.
+    Deviations: noise is drawn from the ball of the params, not by element; no target has a graph,
+    so that each side is pulled towards the other as it stands.
     """
 
     def loss(self, trial: Trial, clean: ObjectiveOutput) -> Tensor:

@@ -17,11 +17,12 @@ AVERAGE = "average."
 
 class Smart(AdversarialObjective):
     """Clean loss; how far outputs under attack and clean ones lie apart, both ways, the attack
-    climbing that; and, by `smart.proximal_weight`, how far outputs and those of a moving average
-    of the weights lie apart (the paper's Bregman proximal point). K + 3 forward and K + 2 backward
+    climbing the divergence from the clean ones; and, by `smart.proximal_weight`, how far outputs
+    lie from those of a moving average of the weights (the paper's Bregman proximal point). K + 3 forward and K + 2 backward
     passes; one forward pass less without the proximal term, and the average is kept in memory.
 
-    Deviation: epsilon is the radius of a ball, where the paper's only guards a division.
+    Deviations: epsilon is the radius of a ball, where the paper's only guards a division; no
+    target has a graph, so that each side is pulled towards the other as it stands.
     """
 
     params: MethodParams
@@ -32,21 +33,16 @@ class Smart(AdversarialObjective):
 
     def loss(self, trial: Trial, clean: ObjectiveOutput) -> Tensor:
         output, inputs = trial.perturbed.output, trial.perturbed.inputs
-        target = detached(output)
-
-        def mutual(deltas: dict[str, Tensor]) -> Tensor:
-            trial.attacked(self.objective_under_attack, deltas)
-            return self.mutual(trial.perturbed.output, target, inputs)
-
-        deltas = self.climb(trial, mutual, self.random_start(trial))
+        apart = self.divergence(trial, detached(output))
+        deltas = self.climb(trial, apart, self.random_start(trial))
         trial.attacked(self.objective_under_attack, deltas)
         # The loop's one backward pass goes through the clean graph and this one.
         trial.backward += 1
         total = self.clean_share * clean.loss
-        apart = self.mutual(trial.perturbed.output, output, inputs)
+        added = self.mutual(trial.perturbed.output, output, inputs)
         if weight := self.params.smart.proximal_weight:
-            apart = apart + weight * self._proximal(trial, output)
-        return total + self.adversarial_share * apart
+            added = added + weight * self._proximal(trial, output)
+        return total + self.adversarial_share * added
 
     def _proximal(self, trial: Trial, output: Any) -> Tensor:
         """Divergence from the average's outputs; the average then takes in the weights."""
@@ -62,7 +58,8 @@ class Smart(AdversarialObjective):
             return functional_call(model, self._average, (), inputs)
 
         target = trial.elsewhere(averaged, self.objective_under_attack)
-        return self.mutual(output, target, trial.perturbed.inputs)
+        # One way only: the average is a constant.
+        return self.apart(output, target, trial.perturbed.inputs)
 
     def state_dict(self) -> dict[str, Tensor]:
         return super().state_dict() | {AVERAGE + name: w for name, w in self._average.items()}

@@ -13,8 +13,8 @@ class Trades(AdversarialObjective):
     """Clean loss, and how far outputs under attack lie from the clean ones; the attack climbs that
     divergence from a random start, since it is flat at the clean input. K + 2 passes of each kind.
 
-    Deviation: the clean output is a target that is not pulled towards the attacked one; its own
-    loss moves it.
+    Deviations: the clean output is a target that is not pulled towards the attacked one, its own
+    loss moves it; the random start is drawn from the whole ball.
     """
 
     def loss(self, trial: Trial, clean: ObjectiveOutput) -> Tensor:

@@ -131,11 +131,20 @@ class Trial:
         return {"forward": self.forward - 1, "backward": self.backward}
 
     def elsewhere(self, model: Callable[..., Any], objective: Objective) -> Any:
-        """The output of another model for the clean inputs, with the same draws."""
-        own, self.perturbed.model = self.perturbed.model, model
-        self.attacked(objective, self.zeros)
+        """The output of another model for the clean inputs, with the same draws and no graph: a
+        target. What is known of the last pass stays."""
+        found: list[Any] = []
+
+        def kept(**inputs: Any) -> Any:
+            found.append(model(**inputs))
+            return found[-1]
+
+        own, self.perturbed.model = self.perturbed.model, kept
+        # Without gradients nothing is moved, so that words are looked up in that model too.
+        with torch.no_grad():
+            self._run(objective)
         self.perturbed.model = own
-        return self.perturbed.output
+        return found[-1]
 
 
 def leaves(deltas: Deltas) -> Deltas:

@@ -15,7 +15,8 @@ class Villa(AdversarialObjective):
     `villa.divergence_weight` of how far its outputs and the clean ones lie apart, both ways; mean
     over spaces. With S of them S (K + 1) + 1 passes of each kind.
 
-    Deviation: gradients are taken where the attack ends, not at every point that it visits.
+    Deviations: gradients are taken where the attack ends, not at every point that it visits; no
+    target has a graph, so that each side is pulled towards the other as it stands.
     """
 
     params: MethodParams
@@ -24,12 +25,11 @@ class Villa(AdversarialObjective):
         output = trial.perturbed.output
         starts = self.random_start(trial) if self.attack.random_start else trial.zeros
         parts = [self._part(trial, output, space, starts[space]) for space in sorted(starts)]
-        total = self.clean_share * clean.loss
-        if parts:
-            # The loop's one backward pass goes through the clean graph and these.
-            trial.backward += len(parts)
-            total = total + self.adversarial_share * sum(parts) / len(parts)
-        return total
+        if not parts:
+            return clean.loss
+        # The loop's one backward pass goes through the clean graph and these.
+        trial.backward += len(parts)
+        return self.clean_share * clean.loss + self.adversarial_share * sum(parts) / len(parts)
 
     def _part(self, trial: Trial, output: object, space: str, start: Tensor) -> Tensor:
         deltas = self.climb(trial, self.loss_under_attack(trial), {space: start})
