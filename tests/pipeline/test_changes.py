@@ -129,6 +129,7 @@ MODULES: dict[str, set[str]] = {
     "src/fuseline/training/adversarial.py": ADVERSARIAL,
     "src/fuseline/evaluation/twin.py": EVALUATE,
     "src/fuseline/evaluation/charts.py": REPORT,
+    "src/fuseline/evaluation/report_stress.py": REPORT,
     "src/fuseline/cli.py": NOTHING,
     "stages/tokenize.py": TOKENIZE,
 }
@@ -254,6 +255,7 @@ def test_new_data_of_yours_re_runs_ingest(shared: Workspace, change: Callable[[s
     [
         ("data/examples/manifest.json", ALL - PRETRAIN),
         ("models/finetuned/config.json", FINETUNE | ADVERSARIAL | {"evaluate@finetuned"} | STRESS),
+        ("metrics/stress.json", STRESS | REPORT),
         ("reports/index.html", REPORT),
     ],
 )

@@ -19,6 +19,7 @@ STATES = {
     "missing": "missing",
     "swapped": "that of another row",
 }
+ALONE = " alone"
 SCORES = {"max_softmax": "largest probability", "energy": "energy"}
 
 
@@ -55,6 +56,11 @@ class StressTable:
     columns: list[str]
     groups: list[Group]
     rows: int | None
+
+    @property
+    def has_alone(self) -> bool:
+        """Whether it has scores of its modality alone."""
+        return any(column.endswith(ALONE) for column in self.columns)
 
 
 @dataclass(frozen=True)
@@ -161,7 +167,7 @@ def _score_columns(by_model: Mapping[str, Figures], alone: str) -> list[str]:
     """Heads of what `_scores` gives."""
     has_alone = "alone" in _first(by_model)["clean"]
     return [
-        head for title in by_model for head in (title, *([f"{alone} alone"] if has_alone else []))
+        head for title in by_model for head in (title, *([f"{alone}{ALONE}"] if has_alone else []))
     ]
 
 
