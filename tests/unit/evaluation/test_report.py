@@ -218,7 +218,7 @@ def stressed() -> dict[str, object]:
         "task": "classification",
         "text": {name: text(0.9375 - 0.0625 * n) for n, name in enumerate(models)},
         "image": {name: media(0.5 + 0.25 * n) for n, name in enumerate(models)},
-        "audio": dict.fromkeys(models, {}),
+        "audio": {key: {} for key in models},
         "modalities": dict.fromkeys(models, modalities),
         "out_of_distribution": dict.fromkeys(models, elsewhere),
         "transfer": {

@@ -96,7 +96,7 @@ def test_another_task_shows_what_it_has(inputs):
     has no answers at odds and no classes to tell other rows by."""
     curve = [{"strength": 0.25, "changed_share": 1.0, "right": 0.375}]
     state = {"right": 0.625}
-    models = dict.fromkeys(TITLES, {"clean": {"right": 0.75}, "insert": curve})
+    models = {key: {"clean": {"right": 0.75}, "insert": curve} for key in TITLES}
     parts = {"rows": 9, "present": state, "missing": state, "swapped": state}
     write_stress(
         inputs,
@@ -104,8 +104,8 @@ def test_another_task_shows_what_it_has(inputs):
             "rows": 9,
             "task": "regression",
             "text": models,
-            "modalities": dict.fromkeys(TITLES, {"text": parts}),
-            "out_of_distribution": dict.fromkeys(TITLES, {}),
+            "modalities": {key: {"text": parts} for key in TITLES},
+            "out_of_distribution": {key: {} for key in TITLES},
             "transfer": {},
         },
     )
