@@ -255,7 +255,6 @@ def test_new_data_of_yours_re_runs_ingest(shared: Workspace, change: Callable[[s
     [
         ("data/examples/manifest.json", ALL - PRETRAIN),
         ("models/finetuned/config.json", FINETUNE | ADVERSARIAL | {"evaluate@finetuned"} | STRESS),
-        ("metrics/stress.json", STRESS | REPORT),
         ("reports/index.html", REPORT),
     ],
 )
@@ -294,7 +293,18 @@ def test_equal_outputs_stop_a_change_from_spreading(workspace: Workspace) -> Non
     assert workspace.repro() == ["code", "ingest", "stress"]
 
 
-def test_a_changed_output_runs_what_reads_it(workspace: Workspace) -> None:
-    workspace.set_params({"adversarial_finetune.clean_weight": 0.5})
-    ran = workspace.repro()
-    assert set(ran) == {"adversarial_finetune", "evaluate@adversarial", "report", "stress"}
+@pytest.mark.parametrize(
+    ("params", "expected"),
+    [
+        (
+            {"adversarial_finetune.clean_weight": 0.5},
+            ADVERSARIAL | {"evaluate@adversarial"} | STRESS | REPORT,
+        ),
+        ({"stress.text.noises": ["insert"]}, STRESS | REPORT),
+    ],
+)
+def test_a_changed_output_runs_what_reads_it(
+    workspace: Workspace, params: dict[str, object], expected: set[str]
+) -> None:
+    workspace.set_params(params)
+    assert set(workspace.repro()) == expected
