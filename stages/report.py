@@ -29,6 +29,7 @@ def main(
             metrics / "ingest.json",
             metrics / "leakage.json",
             metrics / "prompt.json",
+            metrics / "stress.json",
             metrics / "evaluate",
             predictions,
             examples,

@@ -23,7 +23,7 @@ def summarise(metrics: Path) -> str:
 
     Args:
         metrics: the folder that holds `ingest.json`, `evaluate/<model>.json` and, once their
-            stages have run, `prompt.json` and `leakage.json`.
+            stages have run, `prompt.json`, `stress.json` and `leakage.json`.
 
     Raises:
         ContractError: nothing has been evaluated yet, or a file is not JSON or lacks a figure.
@@ -33,7 +33,8 @@ def summarise(metrics: Path) -> str:
     if not models:
         raise ContractError(f"{metrics / 'evaluate'}: no metrics found. Run `make repro` first.")
     prompts, leaks = _prompts(metrics / "prompt.json"), _leakage(metrics / "leakage.json")
-    return "\n".join([*data, *_scores(models), *prompts, *leaks])
+    stress = _stress(metrics / "stress.json")
+    return "\n".join([*data, *_scores(models), *prompts, *stress, *leaks])
 
 
 def _scores(models: list[Path]) -> list[str]:
@@ -115,6 +116,49 @@ def _prompts(path: Path) -> list[str]:
     ]
 
 
+def _stress(path: Path) -> list[str]:
+    """The noise on the text that costs each model most; how well rows of another set are told, and
+    whether the models differ. Nothing before the stage has run, or of suites that it left out."""
+    if not path.exists():
+        return []
+    content = _read(path)
+    try:
+        noises = [_worst(name, of) for name, of in content.get("text", {}).items() if of]
+        told = [
+            f"{name} {of['max_softmax']['auroc']:.3f}"
+            for name, of in content.get("out_of_distribution", {}).items()
+            if of
+        ]
+        pairs = [_paired(name, of) for name, of in content.get("paired", {}).items()]
+    except KeyError as error:
+        raise _lacking(path, error) from None
+    rest = [*([f"auroc of rows of another set: {', '.join(told)}"] if told else []), *pairs]
+    return [
+        *([f"worst noise on the text: {', '.join(noises)}"] if noises else []),
+        *(["; ".join(rest)] if rest else []),
+    ]
+
+
+def _worst(model: str, figures: dict[str, Any]) -> str:
+    """What a model's score falls to under the noise that costs it most."""
+    clean = figures["clean"]
+    score = "accuracy" if "accuracy" in clean else "right"
+    points = [
+        (point[score], noise)
+        for noise, curve in figures.items()
+        if noise != "clean"
+        for point in curve
+    ]
+    low, noise = min(points)
+    return f"{model} {noise} ({score} {clean[score]:.3f} to {low:.3f})"
+
+
+def _paired(pair: str, figures: dict[str, Any]) -> str:
+    """On how many rows two models differ, and whether by more than chance."""
+    differ = sum(value for key, value in figures.items() if key.startswith("right_by_"))
+    return f"{pair.replace('_', ' ')} differ on {differ} rows, p {figures['p_value']:.2g}"
+
+
 def _leakage(path: Path) -> list[str]:
     """How many findings ask for a look; nothing before the stage has run."""
     if not path.exists():
@@ -132,9 +176,13 @@ def _figures(path: Path, keys: list[str]) -> list[Any]:
     try:
         return [leaf(content, key) for key in keys]
     except (KeyError, TypeError) as error:
-        raise ContractError(
-            f"{path}: expected the figure {error}, found none. Run `dvc repro` to make it again."
-        ) from None
+        raise _lacking(path, error) from None
+
+
+def _lacking(path: Path, error: Exception) -> ContractError:
+    return ContractError(
+        f"{path}: expected the figure {error}, found none. Run `dvc repro` to make it again."
+    )
 
 
 def _model(path: Path) -> dict[str, Any]:

@@ -129,6 +129,7 @@ MODULES: dict[str, set[str]] = {
     "src/fuseline/training/adversarial.py": ADVERSARIAL,
     "src/fuseline/evaluation/twin.py": EVALUATE,
     "src/fuseline/evaluation/charts.py": REPORT,
+    "src/fuseline/evaluation/report_stress.py": REPORT,
     "src/fuseline/cli.py": NOTHING,
     "stages/tokenize.py": TOKENIZE,
 }
@@ -292,7 +293,18 @@ def test_equal_outputs_stop_a_change_from_spreading(workspace: Workspace) -> Non
     assert workspace.repro() == ["code", "ingest", "stress"]
 
 
-def test_a_changed_output_runs_what_reads_it(workspace: Workspace) -> None:
-    workspace.set_params({"adversarial_finetune.clean_weight": 0.5})
-    ran = workspace.repro()
-    assert set(ran) == {"adversarial_finetune", "evaluate@adversarial", "report", "stress"}
+@pytest.mark.parametrize(
+    ("params", "expected"),
+    [
+        (
+            {"adversarial_finetune.clean_weight": 0.5},
+            ADVERSARIAL | {"evaluate@adversarial"} | STRESS | REPORT,
+        ),
+        ({"stress.text.noises": ["insert"]}, STRESS | REPORT),
+    ],
+)
+def test_a_changed_output_runs_what_reads_it(
+    workspace: Workspace, params: dict[str, object], expected: set[str]
+) -> None:
+    workspace.set_params(params)
+    assert set(workspace.repro()) == expected

@@ -163,6 +163,59 @@ def test_summary_tells_of_few_shots(root: Path) -> None:
     ]
 
 
+STRESS = {
+    "text": {
+        name: {
+            "clean": {"accuracy": 0.9},
+            "insert": [{"accuracy": 0.8}, {"accuracy": 0.7}],
+            "swap": [{"accuracy": 0.75}],
+        }
+        for name in ("adversarial", "finetuned")
+    },
+    "out_of_distribution": {
+        "adversarial": {"max_softmax": {"auroc": 0.87}},
+        "finetuned": {"max_softmax": {"auroc": 0.88}},
+    },
+    "paired": {
+        "finetuned_and_adversarial": {
+            **{"rows": 30, "right_by_finetuned_only": 5, "right_by_adversarial_only": 3},
+            "p_value": 0.7265625,
+        }
+    },
+}
+
+
+def test_summary_tells_of_inputs_that_go_wrong(root: Path) -> None:
+    write_metrics(root)
+    path = root / "metrics" / "stress.json"
+    path.write_text(json.dumps({"rows": 30, "task": "classification"} | STRESS))
+    assert run("summary").output.splitlines()[-2:] == [
+        "worst noise on the text: adversarial insert (accuracy 0.900 to 0.700),"
+        " finetuned insert (accuracy 0.900 to 0.700)",
+        "auroc of rows of another set: adversarial 0.870, finetuned 0.880;"
+        " finetuned and adversarial differ on 8 rows, p 0.73",
+    ]
+
+
+def test_summary_of_another_task_tells_what_stress_found(root: Path) -> None:
+    write_metrics(root)
+    text = {"finetuned": {"clean": {"right": 0.5}, "swap": [{"right": 0.25}]}}
+    found = {"text": text, "out_of_distribution": {"finetuned": {}}}
+    (root / "metrics" / "stress.json").write_text(json.dumps(found))
+    assert run("summary").output.splitlines()[-1] == (
+        "worst noise on the text: finetuned swap (right 0.500 to 0.250)"
+    )
+
+
+def test_summary_names_a_figure_that_stress_lacks(root: Path) -> None:
+    write_metrics(root)
+    found = {"text": {"finetuned": {"swap": []}}}
+    (root / "metrics" / "stress.json").write_text(json.dumps(found))
+    result = run("summary")
+    assert result.exit_code == 2
+    assert "stress.json: expected the figure 'clean', found none" in result.output
+
+
 @pytest.mark.parametrize(
     ("suspicions", "line"),
     [

@@ -216,6 +216,21 @@ def selective_chart(rows: list[Row]) -> str:
     return _svg(_sized(chart.mark_line(strokeWidth=1.5)))
 
 
+def noise_chart(rows: list[Row], title: str) -> str:
+    """Score of every model under each noise, a dot each.
+
+    Args:
+        rows: `model`, `noise`, `score`, a share; noises in the order of lines.
+        title: of the score.
+    """
+    chart = alt.Chart(_data(rows)).encode(
+        x=alt.X("score:Q", title=title, scale=alt.Scale(zero=False), axis=alt.Axis(format="%")),
+        y=alt.Y("noise:N", title=None, sort=_in_order(rows, "noise"), axis=alt.Axis(grid=True)),
+        color=alt.Color("model:N", title=None, sort=_in_order(rows, "model")),
+    )
+    return _svg(_sized(chart.mark_circle(size=60, opacity=0.85)))
+
+
 def _in_order(rows: list[Row], name: str) -> list[str]:
     return list(dict.fromkeys(row[name] for row in rows))
 

@@ -30,6 +30,7 @@ from fuseline.evaluation.report_data import read_data_section
 from fuseline.evaluation.report_examples import choose_examples, read_predictions
 from fuseline.evaluation.report_leakage import read_leakage_section
 from fuseline.evaluation.report_prompt import read_prompt_section
+from fuseline.evaluation.report_stress import read_stress_section
 from fuseline.evaluation.report_trust import read_trust_section
 from fuseline.params.report import ReportParams
 
@@ -130,6 +131,10 @@ def write_report(inputs: ReportInputs, out: Path, params: ReportParams) -> None:
         ),
         prompt=read_prompt_section(_read_json(inputs.metrics / "prompt.json")),
         robustness=_robustness(models),
+        stress=read_stress_section(
+            _read_json(inputs.metrics / "stress.json"),
+            {model.name: model.title for model in models},
+        ),
         trust=read_trust_section(
             {model.title: model.metrics for model in models},
             {model.title: inputs.plots / model.name for model in models},

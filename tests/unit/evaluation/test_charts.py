@@ -7,6 +7,7 @@ import pytest
 from fuseline.evaluation.charts import (
     confusion_chart,
     history_chart,
+    noise_chart,
     reliability_chart,
     robustness_chart,
     selective_chart,
@@ -40,12 +41,18 @@ SHOTS = [
     for method in ("plain", EVIL)
     for shots in (0, 1, 16)
 ]
+NOISES = [
+    {"model": model, "noise": noise, "score": 0.5}
+    for model in ("plain", EVIL)
+    for noise in ("clean", EVIL)
+]
 CHARTS = {
     "confusion": lambda: confusion_chart(["a", EVIL], [[3, 1], [0, 0]]),
     "history": lambda: history_chart(HISTORY, "loss"),
     "robustness": lambda: robustness_chart(CURVE, "0.5 in text_embedding"),
     "shots": lambda: shots_chart(SHOTS, "accuracy"),
     "reliability": lambda: reliability_chart(BINS),
+    "noise": lambda: noise_chart(NOISES, "accuracy"),
     "selective": lambda: selective_chart(RISKS),
 }
 

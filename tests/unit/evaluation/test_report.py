@@ -163,6 +163,81 @@ def write_prompt(inputs: ReportInputs, changes: dict[str, object] | None = None)
     (inputs.metrics / "prompt.json").write_text(json.dumps(metrics | (changes or {})))
 
 
+def stressed() -> dict[str, object]:
+    """What the stage `stress` gives of a classification, by all its suites."""
+
+    def scored(accuracy: float, alone: float) -> dict[str, object]:
+        return {
+            "accuracy": accuracy,
+            "macro_f1": 0.5,
+            "alone": {"accuracy": alone, "macro_f1": 0.5},
+        }
+
+    def media(accuracy: float) -> dict[str, object]:
+        points = [{"severity": n, **scored(accuracy - n / 100, 0.25)} for n in (1, 5)]
+        return {
+            "rows": 12,
+            "clean": scored(accuracy, 0.75),
+            "mean": scored(accuracy - 0.03, 0.25),
+            "relative": scored(0.9, 0.3),
+            "corruptions": {EVIL: points},
+        }
+
+    def text(accuracy: float) -> dict[str, object]:
+        points = [
+            {"strength": s, "changed_share": 0.96875, **scored(accuracy - s, 0.375)}
+            for s in (0.125, 0.25)
+        ]
+        return {"look_alikes": points, EVIL: points, "clean": scored(accuracy, 0.8125)}
+
+    state = {"accuracy": 0.5, "macro_f1": 0.5}
+    contradictory = {
+        "rows": 27, "follows_text": 0.625, "follows_image": 0.25, "follows_neither": 0.125,
+        "right_when_they_agree": 0.875,
+    }  # fmt: skip
+    modalities = {
+        "text": {
+            "rows": 29,
+            "present": state | {"accuracy": 0.875},
+            "missing": state | {"accuracy": 0.6875},
+            "swapped": state | {"accuracy": 0.3125},
+        },
+        "audio": {"rows": 0, "present": state, "missing": state, "swapped": state},
+        "contradictory": {
+            "text_against_image": contradictory,
+            "text_against_audio": contradictory | {"rows": 0},
+        },
+    }
+    told = {"auroc": 0.84375, "fpr_at_95_tpr": 0.59375}
+    elsewhere = {"rows": 30, "other_rows": 25, "max_softmax": told, "energy": told}
+    fell = {"rows": 30, "fallen_at_source": 0.71875, "fallen_at_other": 0.21875}
+    # As JSON with sorted keys has them.
+    models = ("adversarial", "finetuned")
+    return {
+        "rows": 30,
+        "task": "classification",
+        "text": {name: text(0.9375 - 0.0625 * n) for n, name in enumerate(models)},
+        "image": {name: media(0.5 + 0.25 * n) for n, name in enumerate(models)},
+        "audio": {key: {} for key in models},
+        "modalities": dict.fromkeys(models, modalities),
+        "out_of_distribution": dict.fromkeys(models, elsewhere),
+        "transfer": {
+            "adversarial_to_finetuned": fell,
+            "finetuned_to_adversarial": fell | {"fallen_at_other": 0.15625},
+        },
+        "paired": {
+            "finetuned_and_adversarial": {
+                "rows": 30, "right_by_finetuned_only": 2, "right_by_adversarial_only": 5,
+                "p_value": 0.453125, "difference": 0.1, "interval": {"low": -0.0625, "high": 0.25},
+            }
+        },
+    }  # fmt: skip
+
+
+def write_stress(inputs: ReportInputs, metrics: dict[str, object]) -> None:
+    (inputs.metrics / "stress.json").write_text(json.dumps(metrics))
+
+
 def write_quarantine(folder: Path) -> None:
     rows = [
         {"source_row": row, "example_id": None, "reason": reason, "detail": EVIL, "raw": "{}"}
@@ -307,6 +382,7 @@ def inputs(tmp_path, make_data) -> ReportInputs:
     (inputs.metrics / "ingest.json").write_text(json.dumps(INGEST))
     write_leakage(inputs, data)
     write_prompt(inputs)
+    write_stress(inputs, stressed())
     inputs.history.mkdir()
     for stage in ("pretrain", "finetune"):
         lines = ["epoch,split,metric,value"]
