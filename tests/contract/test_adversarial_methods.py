@@ -236,7 +236,7 @@ def test_free_moves_a_rows_delta_a_step_each_time_it_is_seen(seen):
 
 
 def test_free_keeps_a_rows_delta_when_it_sees_it_clean():
-    """At equal weights half the visits are clean: they too move the delta on, none starts it anew."""
+    """At equal weights half the visits are clean: they too move the delta on."""
     objective, model, batch = build("free"), classifier().eval(), rows(40).batch(range(40))
     torch.manual_seed(0)
     for _ in range(6):

@@ -242,6 +242,14 @@ def test_l2_step_on_a_linear_loss_reaches_the_closed_form_optimum():
     assert torch.allclose(deltas["text_embedding"][0, 0], expected, atol=1e-4)
 
 
+@pytest.mark.parametrize("kind", ATTACKS)
+def test_a_batch_in_which_nothing_can_move_is_left_as_it_is(kind):
+    attack = build_attack(params(kind))
+    search = attack.begin({}, {})
+    attack.advance(search, lambda deltas: torch.zeros(3), 2)
+    assert search.take(torch.tensor([True, False, True])).found == {}
+
+
 def test_an_epsilon_of_zero_is_refused():
     zero = params("pgd").model_copy(update={"epsilon": {"text_embedding": 0.0}})
     with pytest.raises(ConfigError, match=r"attack\.epsilon\.text_embedding: must be above 0"):

@@ -81,7 +81,7 @@ class APGD(Attack):
     """
 
     def prepared(self, search: Search) -> AdaptiveSearch:
-        some = next(iter(search.deltas.values()), torch.zeros(0))
+        some = next(iter(search.deltas.values()))
         unknown = torch.full((len(some),), -torch.inf)
         never = torch.zeros(len(some), dtype=torch.bool)
         return AdaptiveSearch(

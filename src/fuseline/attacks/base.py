@@ -139,6 +139,9 @@ class Attack:
             bounds=bounds or {},
             generator=generator,
         )
+        if not search.deltas:
+            # Nothing can move, and nothing tells how many rows there are.
+            return search
         if self.random_start:
             self.scatter(search)
         return self.prepared(search)

@@ -102,25 +102,34 @@ class Shares:
 
 
 def audit_attack(
-    probe: Probe, standing: Standing, params: RobustnessParams, zero_gradients: float
+    probe: Probe,
+    standing: Standing,
+    movable: np.ndarray,
+    params: RobustnessParams,
+    zero_gradients: float,
 ) -> dict[str, Any]:
-    """Attack a sample of the rows that are right without an attack anew, and compare.
+    """Attack a sample of the rows that are right without an attack anew, and compare. Rows with
+    nothing to perturb would stand whatever the attack, and are left out.
 
     Args:
         probe: runs the attacks.
-        standing: of all rows under the attack that is audited.
+        standing: of all N rows under the attack that is audited.
+        movable: (N,) bool, right without an attack and with anything that may move.
         params: that attack, its scales, and the bounds of the audit.
         zero_gradients: share of rows whose loss has no gradient at the clean input.
 
     Returns:
-        `passed`, `rows`, the passes it cost, `curve` of the separate runs, and `checks` by name.
+        `passed`, `rows`, the passes it cost, `curve` of the separate runs, and `checks` by name;
+        without a row to attack none of them, and nothing has passed.
 
     Raises:
         ContractError: a check failed and the gate is to fail.
     """
-    right = np.flatnonzero(standing.correct)
+    right = np.flatnonzero(movable)
     drawn = np.random.default_rng(probe.seed).permutation(right)[: params.audit.max_rows]
     rows, headline = np.sort(drawn), params.scales.index(HEADLINE)
+    if not len(rows):
+        return {"passed": False, "rows": 0, "checks": {}}
     # Masked gradients show as epsilon grows; below the headline runs would only cost.
     scales = params.scales[headline:]
 

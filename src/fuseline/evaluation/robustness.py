@@ -73,8 +73,11 @@ def measure_robustness(
     for index in tqdm([*upwards, *reversed(range(headline))], desc="attack", unit="scale"):
         siege.restarts(index, headline)
     attacked.standing = standing.at(headline)
-    figures = _figures(siege.audit, list(params.attack.epsilon), int(correct.sum()))
-    figures["audit"] = audit_attack(siege.probe(), standing, params, figures["zero_gradient_share"])
+    figures = _figures(siege.audit, list(params.attack.epsilon), int(siege.movable.sum()))
+    figures["unmovable_rows"] = int(correct.sum() - siege.movable.sum())
+    figures["audit"] = audit_attack(
+        siege.probe(), standing, siege.movable, params, figures["zero_gradient_share"]
+    )
     return {
         **standing.headline(headline),
         "robustness": {
@@ -99,10 +102,13 @@ class _Siege:
     precision: Precision
     seed: int
     generator: torch.Generator = field(init=False)
+    movable: np.ndarray = field(init=False)
     audit: Audit = field(default_factory=Audit)
 
     def __post_init__(self) -> None:
         self.generator = torch.Generator().manual_seed(self.seed)
+        # Among the rows that are right without an attack, those that any delta can reach.
+        self.movable = np.zeros(len(self.data), dtype=bool)
 
     def fast_gradient(self) -> None:
         """FGM at every scale, whose delta grows in proportion; one gradient serves them all.
@@ -115,7 +121,9 @@ class _Siege:
             target = self._target(part)
             deltas = target.climb(attack, self.goal.losses[-1], 1.0, self.generator)
             self._record(target, deltas, torch.ones(len(part), dtype=torch.bool))
-            self.audit.zero_gradients += int(target.unmoved(deltas).sum())
+            movable = target.movable()
+            self.movable[part] = movable.numpy()
+            self.audit.zero_gradients += int((target.unmoved(deltas) & movable).sum())
             for index, scale in enumerate(self.params.scales):
                 scaled = {space: scale * d for space, d in deltas.items()}
                 fallen = target.fallen(scaled, self._note(part, scale))
@@ -170,14 +178,14 @@ class _Siege:
             self.audit.delta_norms.setdefault(space, []).append(lengths[moves & done[:, None]])
 
 
-def _figures(audit: Audit, spaces: list[str], num_correct: int) -> dict[str, Any]:
+def _figures(audit: Audit, spaces: list[str], num_movable: int) -> dict[str, Any]:
     lengths = {
         space: torch.cat([*audit.delta_norms.get(space, []), torch.zeros(0)]) for space in spaces
     }
     return {
         "mean_delta_norm": {s: float(x.mean()) if len(x) else 0.0 for s, x in lengths.items()},
         "max_delta_norm": {s: float(x.max()) if len(x) else 0.0 for s, x in lengths.items()},
-        "zero_gradient_share": audit.zero_gradients / max(num_correct, 1),
+        "zero_gradient_share": audit.zero_gradients / max(num_movable, 1),
         "forward_passes": audit.forward,
         "backward_passes": audit.backward,
     }

@@ -144,6 +144,13 @@ class Target:
         length: Tensor = torch.linalg.vector_norm(after - before, dim=-1)
         return length
 
+    def movable(self) -> Tensor:
+        """(B,) bool: rows with a position that may move, in any space."""
+        found = torch.zeros(self._rows, dtype=torch.bool)
+        for mask in self.masks.values():
+            found |= mask.any(1)
+        return found
+
     def unmoved(self, deltas: Deltas) -> Tensor:
         """(B,) bool: no position of the row moved in any space."""
         moved = torch.zeros(self._rows, dtype=torch.bool)

@@ -48,6 +48,10 @@ class RobustnessParams(Section):
     def _rising_with_headline(self) -> RobustnessParams:
         if self.scales != sorted(set(self.scales)) or HEADLINE not in self.scales:
             raise ValueError("scales must rise and contain 1.0, the headline")
+        if self.scales[-1] == HEADLINE:
+            raise ValueError(
+                "scales must go beyond 1.0: the audit looks whether anything stands there"
+            )
         return self
 
 

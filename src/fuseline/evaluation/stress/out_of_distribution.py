@@ -17,6 +17,8 @@ from fuseline.model.prediction import predict_logits, softmax
 
 # Share of the test rows that the threshold of the false positive rate lets through.
 TRUE_POSITIVE_RATE = 0.95
+# As of a coin.
+NO_ANSWER = {"auroc": 0.5, "fpr_at_95_tpr": TRUE_POSITIVE_RATE}
 
 
 def max_softmax(logits: np.ndarray) -> np.ndarray:
@@ -43,17 +45,21 @@ def out_of_distribution_suite(context: Context) -> dict[str, Any]:
     another set: `auroc`, and `fpr_at_95_tpr`, the share of the others that pass a threshold that
     95 % of the test rows pass.
 
-    Both sides have only those modalities that the other set's rows can be given: one that a side
-    alone has would tell them apart by itself.
+    Both sides have only those modalities that rows of both sets have: one that a side alone has
+    would tell them apart by itself.
 
     Returns:
         `rows` of the test split, `other_rows`, and the figures; nothing for a task without
-        classes, zeros where a side has no row left.
+        classes, the figures of chance where a side has no row left.
     """
     if context.task.kind != "classification":
         return {name: {} for name in context.models}
     elsewhere = read_elsewhere(context)
-    shared = [name for name in context.modalities if name in ("text", *elsewhere.features)]
+    shared = [
+        name
+        for name in context.modalities
+        if elsewhere.present(name).any() and context.test.present(name).any()
+    ]
     own = _with_any(keep(context.test, shared), shared)
     others = _with_any(elsewhere, shared)
     return {name: _of_model(context, name, own, others) for name in context.models}
@@ -72,7 +78,7 @@ def _of_model(
 ) -> dict[str, Any]:
     counts = {"rows": len(own), "other_rows": len(others)}
     if not len(own) or not len(others):
-        return counts | {score: dict.fromkeys(("auroc", "fpr_at_95_tpr"), 0.0) for score in SCORES}
+        return counts | {score: dict(NO_ANSWER) for score in SCORES}
     logits, other_logits = (
         predict_logits(context.models[name], data, context.params.batch_size)
         for data in (own, others)

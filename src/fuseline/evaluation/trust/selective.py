@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 
 import numpy as np
 
+# Metrics are written with so many digits, and whoever applies a threshold reads it there.
+DIGITS = 6
 # No confidence reaches it: nothing is answered.
-NEVER = float(np.nextafter(np.float32(1.0), np.float32(2.0)))
+NEVER = 1.0 + 10.0**-DIGITS
 # Of the curve that is drawn; a small split has fewer.
 MAX_POINTS = 200
 
@@ -75,7 +78,10 @@ def choose_threshold(confidence: np.ndarray, right: np.ndarray, target_risk: flo
         return NEVER
     curve = risk_coverage(confidence, right)
     allowed = np.flatnonzero(curve.risk <= target_risk)
-    return float(curve.thresholds[allowed[-1]]) if len(allowed) else NEVER
+    if not len(allowed):
+        return NEVER
+    # Rounded down, so that the rows it was chosen for pass it as it is written.
+    return math.floor(float(curve.thresholds[allowed[-1]]) * 10**DIGITS) / 10**DIGITS
 
 
 def at_threshold(confidence: np.ndarray, right: np.ndarray, threshold: float) -> dict[str, float]:

@@ -7,8 +7,6 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-import pyarrow as pa
-import pyarrow.compute as pc
 
 from fuseline.contracts import EXAMPLES, iter_shards
 from fuseline.errors import ConfigError
@@ -32,20 +30,24 @@ def read_slice_columns(
         names: of further columns.
 
     Raises:
-        ConfigError: none of the rows has a column of that name.
+        ConfigError: no row of the table has a column of that name.
     """
-    wanted, rows = pa.array(example_ids, pa.string()), {}
+    wanted, rows = set(example_ids), {}
     columns = ["example_id", *ALWAYS, "tabular", "targets"]
+    # Of all rows: those of a small split may all lack a cell.
+    names_of_all = set(ALWAYS)
     for _, table in iter_shards(examples, EXAMPLES, "examples", columns):
-        for row in table.filter(pc.is_in(table["example_id"], wanted)).to_pylist():
+        for row in table.to_pylist():
             cells = dict(row["targets"] or ()) | dict(row["tabular"] or ())
-            rows[row["example_id"]] = cells | {name: row[name] for name in ALWAYS}
+            names_of_all |= cells.keys()
+            if row["example_id"] in wanted:
+                rows[row["example_id"]] = cells | {name: row[name] for name in ALWAYS}
     found = [rows[example_id] for example_id in example_ids]
-    known = sorted({name for row in found for name in row})
+    known = sorted(names_of_all)
     for place, name in enumerate(names):
         if name not in known:
             raise ConfigError(
-                f"evaluate.trust.slices[{place}]: expected a column of the test rows"
+                f"evaluate.trust.slices[{place}]: expected a column of the examples"
                 f" ({', '.join(known)}); found '{name}'.{suggestion(name, known)} Name columns"
                 " that the source maps under `columns.tabular` or `columns.targets`."
             )

@@ -47,8 +47,9 @@ def negative_log_likelihood(logits: np.ndarray, labels: np.ndarray) -> float:
 def brier_score(probabilities: np.ndarray, labels: np.ndarray) -> float:
     """Mean squared distance between probabilities (N, C) and the right class, from 0 to 2 (Brier
     1950)."""
-    wanted = np.eye(probabilities.shape[-1])[labels]
-    return float(((probabilities - wanted) ** 2).sum(-1).mean())
+    own = probabilities[np.arange(len(labels)), labels].astype(np.float64)
+    squares = np.einsum("nc,nc->n", probabilities, probabilities, dtype=np.float64)
+    return float((squares - 2 * own + 1).mean())
 
 
 def calibration(

@@ -3,6 +3,7 @@ al. 2019, arXiv 1904.12843, and Zheng et al. 2020, arXiv 1912.11969)."""
 
 from __future__ import annotations
 
+from functools import partial
 from typing import Any
 
 import torch
@@ -53,26 +54,22 @@ class Free(AdversarialObjective):
             # Where the row's delta stood, whether or not this pass showed it. The hook may hold
             # nothing of the trial, whose graph holds the leaf: such a circle is never freed.
             here = self._kept(space, rows, torch.zeros_like(leaf), masks[space])
-
-            def remember(
-                gradient: Tensor,
-                space: str = space,
-                here: Tensor = here,
-                mask: Tensor = masks[space],
-            ) -> None:
-                stepped = self.attack.step(here, gradient, mask, self.attack.epsilon[space])
-                self._memory.keep(space, rows, stepped, mask)
-
             # The loop's backward pass tells the gradient.
-            leaf.register_hook(remember)  # type: ignore[no-untyped-call]
+            leaf.register_hook(  # type: ignore[no-untyped-call]
+                partial(self._remember, space, rows, here, masks[space])
+            )
         return clean.loss
+
+    def _remember(
+        self, space: str, rows: Tensor, here: Tensor, mask: Tensor, gradient: Tensor
+    ) -> None:
+        stepped = self.attack.step(here, gradient, mask, self.attack.epsilon[space])
+        self._memory.keep(space, rows, stepped, mask)
 
     def _kept(self, space: str, rows: Tensor, zero: Tensor, mask: Tensor) -> Tensor:
         """The rows' deltas, within the ball: bfloat16 may have rounded them out of it."""
-        kept = self.attack.within(
-            self._memory.recall(space, rows, zero), self.attack.epsilon[space]
-        )
-        return kept * mask.unsqueeze(-1)
+        recalled = self._memory.recall(space, rows, zero)
+        return self.attack.within(recalled, self.attack.epsilon[space]) * mask.unsqueeze(-1)
 
     def state_dict(self) -> dict[str, Tensor]:
         return super().state_dict() | self._memory.state_dict()

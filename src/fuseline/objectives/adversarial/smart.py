@@ -18,8 +18,9 @@ AVERAGE = "average."
 class Smart(AdversarialObjective):
     """Clean loss; how far outputs under attack and clean ones lie apart, both ways, the attack
     climbing the divergence from the clean ones; and, by `smart.proximal_weight`, how far outputs
-    lie from those of a moving average of the weights (the paper's Bregman proximal point). K + 3 forward and K + 2 backward
-    passes; one forward pass less without the proximal term, and the average is kept in memory.
+    lie from those of a moving average of the weights (the paper's Bregman proximal point). K + 3
+    forward and K + 2 backward passes; one forward pass less without the proximal term, and the
+    average is kept in memory.
 
     Deviations: epsilon is the radius of a ball, where the paper's only guards a division; no
     target has a graph, so that each side is pulled towards the other as it stands.

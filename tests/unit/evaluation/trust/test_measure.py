@@ -16,6 +16,7 @@ from fuseline.tasks.classification import Classification
 from fuseline.tasks.prediction import Predicted
 from fuseline.tasks.regression import Regression
 from fuseline.tasks.retrieval import Retrieval
+from tests.attacked import AUDIT, PIXELS
 
 PARAMS = EvaluateParams.model_validate(
     {
@@ -27,11 +28,13 @@ PARAMS = EvaluateParams.model_validate(
         },
         "robustness": {
             "attack": {
-                "kind": "pgd", "norm": "l2", "epsilon": {"image_feature": 1.0}, "num_steps": 1,
-                "step_size": 0.5, "random_start": False,
+                "kind": "pgd", "norm": "l2", "per": "position", "epsilon": {"image_feature": 1.0},
+                "num_steps": 1, "step_size": 0.5, "random_start": False,
             },
             "num_restarts": 1,
             "scales": [1.0, 2.0],
+            "audit": AUDIT,
+            "image_pixel": PIXELS,
         },
         "trust": {"num_resamples": 40, "target_risk": 0.1, "slices": [], "min_slice_rows": 3},
     }
