@@ -246,7 +246,7 @@ def test_l2_step_on_a_linear_loss_reaches_the_closed_form_optimum():
 def test_a_batch_in_which_nothing_can_move_is_left_as_it_is(kind):
     attack = build_attack(params(kind))
     search = attack.begin({}, {})
-    attack.advance(search, lambda deltas: torch.zeros(3), 2)
+    attack.advance(search, lambda _: torch.zeros(3), 2)
     assert search.take(torch.tensor([True, False, True])).found == {}
 
 

@@ -119,8 +119,7 @@ def audit_attack(
         zero_gradients: share of rows whose loss has no gradient at the clean input.
 
     Returns:
-        `passed`, `rows`, the passes it cost, `curve` of the separate runs, and `checks` by name;
-        without a row to attack none of them, and nothing has passed.
+        `passed`, `rows`, the passes it cost, `curve` of the separate runs, and `checks` by name.
 
     Raises:
         ContractError: a check failed and the gate is to fail.
@@ -128,8 +127,6 @@ def audit_attack(
     right = np.flatnonzero(movable)
     drawn = np.random.default_rng(probe.seed).permutation(right)[: params.audit.max_rows]
     rows, headline = np.sort(drawn), params.scales.index(HEADLINE)
-    if not len(rows):
-        return {"passed": False, "rows": 0, "checks": {}}
     # Masked gradients show as epsilon grows; below the headline runs would only cost.
     scales = params.scales[headline:]
 
@@ -146,6 +143,7 @@ def audit_attack(
         fgm=_share(standing.under_fgm(headline)[rows]),
     )
     checks = [
+        _of_the_rows(rows),
         *_of_the_curve(curve, params),
         *_of_the_headline(shares, params.audit),
         _of_the_gradients(zero_gradients, params.audit),
@@ -170,6 +168,17 @@ def audit_attack(
             for check in checks
         },
     }
+
+
+def _of_the_rows(rows: np.ndarray) -> Check:
+    return Check(
+        "nothing_to_attack",
+        float(not len(rows)),
+        0.0,
+        "Without a row to attack, 1",
+        "No row is right without an attack, or none has anything to perturb: the other checks say"
+        " nothing.",
+    )
 
 
 def _of_the_curve(curve: list[float], params: RobustnessParams) -> list[Check]:

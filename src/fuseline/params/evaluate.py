@@ -49,9 +49,7 @@ class RobustnessParams(Section):
         if self.scales != sorted(set(self.scales)) or HEADLINE not in self.scales:
             raise ValueError("scales must rise and contain 1.0, the headline")
         if self.scales[-1] == HEADLINE:
-            raise ValueError(
-                "scales must go beyond 1.0: the audit looks whether anything stands there"
-            )
+            raise ValueError("scales must go beyond 1.0, where the audit expects all rows to fall")
         return self
 
 

@@ -186,6 +186,7 @@ def failed(found: dict) -> set[str]:
 
 
 CHECKS = {
+    "nothing_to_attack",
     "monotone", "falls_to_chance", "black_box", "more_steps_not_weaker", "not_weaker_than_fgm",
     "zero_gradients",
 }  # fmt: skip
@@ -251,11 +252,29 @@ def test_a_gate_that_is_to_fail_names_the_check_and_what_was_found(make_data):
     attack(Linear(), make_data(60, 2), settings(audit={"gate": "fail"}))
 
 
-def test_the_audit_of_a_model_without_right_rows_is_empty(make_data):
+def test_the_audit_of_a_model_without_right_rows_does_not_pass(make_data):
     wrong = predict_logits(Linear(), make_data(12, 2), 8).argmin(-1)
     audit = attack(Linear(), make_data(12, 2, labels=wrong), settings())["robustness"]["audit"]
-    assert audit["passed"]
+    failed = [name for name, check in audit["checks"].items() if not check["passed"]]
+    assert not audit["passed"]
+    assert failed == ["nothing_to_attack"]
     assert audit["rows"] == audit["forward_passes"] == audit["backward_passes"] == 0
+
+
+@pytest.mark.parametrize("kind", ["pgd", "apgd", "random_search"])
+def test_rows_without_anything_to_perturb_are_no_fault_of_the_attack(make_data, kind):
+    """They stand, and are told apart; a batch of them alone stops nothing."""
+    data = make_data(40, 2)
+    data.feature_mask["image"][:10] = False
+    data.features["image"][:10] = 0
+    params = settings(kind=kind, num_steps=30)
+    found = attack(Linear(), data, params)["robustness"]
+    right = predict_logits(Linear(), data, 8).argmax(-1) == data.labels
+    assert found["unmovable_rows"] == right[:10].sum() > 0
+    assert found["zero_gradient_share"] == 0.0
+    assert found["audit"]["checks"]["zero_gradients"]["passed"]
+    if kind != "random_search":
+        assert found["audit"]["checks"]["falls_to_chance"]["passed"]
 
 
 def test_a_black_box_attack_costs_no_backward_pass(make_data):

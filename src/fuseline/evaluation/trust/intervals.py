@@ -16,8 +16,10 @@ Score = Callable[[np.ndarray], dict[str, float]]
 Interval = dict[str, float]
 
 PERCENTILES = (2.5, 97.5)
-# Resamples of scores that take milliseconds each.
+# Of scores that take a task a part of a second: draws at most and at least, and rows in all.
 MAX_COSTLY_RESAMPLES = 200
+MIN_COSTLY_RESAMPLES = 40
+COSTLY_ROWS = 400_000
 # Figures over users: a row drawn twice would be ranked against itself.
 OF_USERS = ("user_auc", "ndcg_at_10", "num_users")
 
@@ -42,6 +44,12 @@ def bootstrap(score: Score, num_rows: int, *, num_resamples: int, seed: int) -> 
         name: _interval(np.array([draw[name] for draw in draws]), value)
         for name, value in found.items()
     }
+
+
+def costly_resamples(num_resamples: int, num_rows: int) -> int:
+    """Draws of a task's own scores, fewer where each is of many rows."""
+    affordable = max(MIN_COSTLY_RESAMPLES, COSTLY_ROWS // max(num_rows, 1))
+    return min(num_resamples, MAX_COSTLY_RESAMPLES, affordable)
 
 
 def _interval(values: np.ndarray, value: float) -> Interval:

@@ -9,10 +9,10 @@ import numpy as np
 
 from fuseline.evaluation.trust.attacked import Attacked
 from fuseline.evaluation.trust.intervals import (
-    MAX_COSTLY_RESAMPLES,
     Score,
     bootstrap,
     class_scores,
+    costly_resamples,
     ece_score,
     robust_scores,
     task_scores,
@@ -98,7 +98,7 @@ def _intervals(judged: Judged, params: EvaluateParams, seed: int) -> dict[str, A
         ]
     else:
         own = task_scores(task, test.outputs, test.data)
-        few = min(resamples, MAX_COSTLY_RESAMPLES)
+        few = costly_resamples(resamples, len(test.data))
         found = bootstrap(own, len(test.data), num_resamples=few, seed=seed)
     whole = together(*scores)
     return found | bootstrap(whole, len(test.data), num_resamples=resamples, seed=seed)
@@ -115,7 +115,9 @@ def _slices(
         if classified
         else (lambda rows: _task_slice(judged, rows)),
         min_rows=params.trust.min_slice_rows,
-        num_resamples=resamples if classified else min(resamples, MAX_COSTLY_RESAMPLES),
+        num_resamples=resamples
+        if classified
+        else costly_resamples(resamples, len(judged.test.data)),
         seed=seed,
     )
 

@@ -81,7 +81,8 @@ def choose_threshold(confidence: np.ndarray, right: np.ndarray, target_risk: flo
     if not len(allowed):
         return NEVER
     # Rounded down, so that the rows it was chosen for pass it as it is written.
-    return math.floor(float(curve.thresholds[allowed[-1]]) * 10**DIGITS) / 10**DIGITS
+    scale = 10.0**DIGITS
+    return math.floor(float(curve.thresholds[allowed[-1]]) * scale) / scale
 
 
 def at_threshold(confidence: np.ndarray, right: np.ndarray, threshold: float) -> dict[str, float]:

@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+import json
+
 import numpy as np
 import pytest
 
@@ -10,6 +12,7 @@ from fuseline.evaluation.trust.selective import (
     choose_threshold,
     risk_coverage,
 )
+from fuseline.stage import write_metrics
 
 
 def test_the_area_of_a_perfect_ranking_is_the_closed_one():
@@ -73,6 +76,18 @@ def test_where_no_threshold_keeps_the_target_nothing_is_answered():
     assert choose_threshold(confidence, wrong, 0.05) == NEVER
     assert at_threshold(confidence, wrong, NEVER) == {"coverage": 0.0, "risk": 0.0}
     assert choose_threshold(np.zeros(0), np.zeros(0, dtype=bool), 0.05) == NEVER
+
+
+def test_thresholds_are_the_same_once_written(tmp_path):
+    """Whoever applies one reads it in the metrics, rounded."""
+    confidence = np.array([0.91234559, 0.95, 0.99])
+    right = np.ones(3, dtype=bool)
+    chosen = choose_threshold(confidence, right, 0.05)
+    write_metrics(tmp_path / "m.json", {"chosen": chosen, "never": NEVER})
+    written = json.loads((tmp_path / "m.json").read_text())
+    assert written == {"chosen": chosen, "never": NEVER}
+    assert at_threshold(confidence, right, written["chosen"])["coverage"] == 1.0
+    assert written["never"] > 1.0
 
 
 def test_a_long_curve_is_drawn_by_some_of_its_points():
