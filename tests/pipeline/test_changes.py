@@ -78,7 +78,7 @@ PARAMS: dict[str, tuple[object, set[str]]] = {
     "evaluate.trust.target_risk": (0.1, EVALUATE),
     "evaluate.generation.num_beams": (3, EVALUATE),
     "stress.max_rows": (100, STRESS),
-    "stress.text.strengths": ([0.2], STRESS),
+    "stress.text.strengths": ([0.3], STRESS),
     "leakage.max_rows": (100, LEAKAGE),
     "report.num_examples": (5, REPORT),
 }
@@ -96,7 +96,7 @@ MODULES: dict[str, set[str]] = {
     "src/fuseline/sources/emoji.py": INGEST | STRESS,
     "src/fuseline/ingest/duplicates/texts.py": INGEST,
     "src/fuseline/ingest/safety/personal.py": INGEST,
-    "src/fuseline/modalities/feature_cache.py": EXTRACT | STRESS,
+    "src/fuseline/modalities/feature_cache.py": EXTRACT | EVALUATE | STRESS,
     "src/fuseline/modalities/folding.py": EXTRACT | STRESS,
     "src/fuseline/modalities/log_mel.py": EXTRACT | MODELS,
     "src/fuseline/model/card.py": FINETUNE | ADVERSARIAL,
