@@ -4,7 +4,7 @@ import pytest
 import torch
 
 from fuseline.attacks import ATTACKS, build_attack
-from fuseline.attacks.apgd import checkpoints
+from fuseline.attacks.apgd import APGD, checkpoints
 from fuseline.attacks.geometry import norms
 from fuseline.errors import ConfigError
 from fuseline.params.attack import AttackParams
@@ -248,6 +248,26 @@ def test_a_batch_in_which_nothing_can_move_is_left_as_it_is(kind):
     search = attack.begin({}, {})
     attack.advance(search, lambda _: torch.zeros(3), 2)
     assert search.take(torch.tensor([True, False, True])).found == {}
+
+
+def test_every_step_of_apgd_goes_up_the_gradient_of_where_it_begins(monkeypatch):
+    """After a restart that is the gradient of the best point, not of the one that was left."""
+    _, start, masks = problem()
+    begun, plain = [], APGD._with_momentum
+
+    def noted(self, search, gradients):
+        leaves = {space: d.detach().requires_grad_() for space, d in search.deltas.items()}
+        torch.autograd.backward(falling(leaves).sum())
+        begun.append(all(torch.allclose(gradients[s], leaf.grad) for s, leaf in leaves.items()))
+        return plain(self, search, gradients)
+
+    def falling(deltas):
+        """Highest within the ball, so that long steps overshoot and searches restart."""
+        return -sum(((d - 0.05) ** 2).flatten(1).sum(1) for d in deltas.values())
+
+    monkeypatch.setattr(APGD, "_with_momentum", noted)
+    build_attack(params("apgd", num_steps=30)).perturb(falling, start, masks)
+    assert begun == [True] * 30
 
 
 def test_an_epsilon_of_zero_is_refused():

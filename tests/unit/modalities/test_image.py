@@ -1,4 +1,5 @@
 import io
+from concurrent.futures import ThreadPoolExecutor
 
 import numpy as np
 import pytest
@@ -9,7 +10,7 @@ from fuseline.contracts import features_schema, read_manifest, read_table
 from fuseline.errors import ConfigError
 from fuseline.modalities.image import extract_image_features
 from fuseline.modalities.image_encoder import build_image_encoder
-from fuseline.modalities.picture_encoder import ahead, encode_pixels
+from fuseline.modalities.picture_encoder import _compute_alone, ahead, encode_pixels
 from fuseline.modalities.pixels import decode_pixels, stack_pixels
 from fuseline.params.extract_features import ImageFeatureParams
 from tests.unit.modalities.tables import png, write_examples
@@ -99,6 +100,16 @@ def test_the_number_of_threads_changes_no_bit():
         assert torch.get_num_threads() == number
     torch.set_num_threads(threads)
     assert found[0].tobytes() == found[1].tobytes() == found[2].tobytes()
+
+
+def test_a_worker_computes_alone_whatever_number_others_set():
+    """A thread that never asked takes the process's number at its first product, and rounds
+    otherwise."""
+    torch.set_num_threads(2)
+    with ThreadPoolExecutor(1, initializer=_compute_alone) as pool:
+        pool.submit(int).result()
+        torch.set_num_threads(2)
+        assert pool.submit(torch.get_num_threads).result() == 1
 
 
 def test_work_ahead_keeps_the_order_and_reads_no_further():

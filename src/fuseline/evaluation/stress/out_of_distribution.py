@@ -61,7 +61,7 @@ def out_of_distribution_suite(context: Context) -> dict[str, Any]:
         if elsewhere.present(name).any() and context.test.present(name).any()
     ]
     own = _with_any(keep(context.test, shared), shared)
-    others = _with_any(elsewhere, shared)
+    others = _with_any(keep(elsewhere, shared), shared)
     return {name: _of_model(context, name, own, others) for name in context.models}
 
 

@@ -9,6 +9,7 @@ import pytest
 from sklearn.metrics import roc_curve
 
 from fuseline.errors import ConfigError, ContractError
+from fuseline.evaluation.ablation import keep
 from fuseline.evaluation.stress.elsewhere import read_elsewhere
 from fuseline.evaluation.stress.out_of_distribution import (
     detection,
@@ -84,6 +85,18 @@ def test_neither_side_has_a_modality_that_the_other_lacks(context, monkeypatch):
     monkeypatch.setattr("fuseline.evaluation.stress.out_of_distribution.predict_logits", note)
     out_of_distribution_suite(context)
     assert seen == [{"text", "image", "audio"}] * 4
+
+
+def test_a_modality_that_no_test_row_has_is_taken_from_the_others_too(context, monkeypatch):
+    seen = []
+
+    def note(model, data, batch_size):
+        seen.append({name for name in context.modalities if data.present(name).any()})
+        return np.random.default_rng(0).normal(size=(len(data), 4)).astype(np.float32)
+
+    monkeypatch.setattr("fuseline.evaluation.stress.out_of_distribution.predict_logits", note)
+    out_of_distribution_suite(replace(context, test=keep(context.test, ["text"])))
+    assert seen == [{"text"}] * 4
 
 
 def test_a_folder_that_is_not_there_is_named(context):
