@@ -11,7 +11,7 @@ from PIL import Image
 
 from fuseline.attacks import build_attack
 from fuseline.evaluation.pixels import measure_pixel_robustness
-from fuseline.evaluation.target import goal_of
+from fuseline.evaluation.target import Target, goal_of
 from fuseline.modalities.pixels import decode_pixels, stack_pixels
 from fuseline.objectives.perturbation import PIXEL_SPACE, PIXELS, Perturbable
 from fuseline.params.attack import PixelAttackParams
@@ -121,6 +121,20 @@ def pictures(tmp_path):
             features[row] = model().fuseline.encode_image(pixels)[0].numpy()
     folder = write_examples(tmp_path / "examples", written, shard_rows=8)
     return folder, dataclasses.replace(data, features={"image": features})
+
+
+def test_a_row_that_was_wrong_before_is_not_robust(pictures, monkeypatch):
+    """Though the attack may happen to put it right."""
+    folder, data = pictures
+    net, task = model(), Classification("label", {"labels": ["ant", "bee", "cat"]})
+    params = PixelRobustnessParams(max_rows=4, batch_size=4, attack=attack())
+    answers = iter([torch.tensor([True, True, False, False]), torch.tensor([False] * 3 + [True])])
+    monkeypatch.setattr(Target, "fallen", lambda self, deltas: next(answers))
+    found = measure_pixel_robustness(
+        net, goal_of(task), data, folder, params, seed=0, precision="fp32"
+    )
+    assert (found["accuracy"], found["robust_accuracy"]) == (0.5, 0.25)
+    assert found["attack_success_rate"] == 0.5
 
 
 def test_the_attack_on_pictures_is_measured(pictures):
