@@ -90,11 +90,9 @@ def evaluate_model(
     clean = found[0]
     written = _written(model, tasks, examples, found, params, base)
     blocks = _blocks(inputs, own, params, base)
-    if first.kind == "classification":
-        figures = _classified(model, first, own, clean.outputs, blocks, params, base)
-    else:
-        figures = _scored(model, first, own, clean.outputs, blocks, params, base)
     classified = first.kind == "classification"
+    measure = _classified if classified else _scored
+    figures = measure(model, first, own, clean.outputs, blocks, params, base)
     attacked = Attacked(clean.right, clean.outputs if classified else None)
     robust = _robustness(model, first, test, clean.right, attacked, inputs.examples, params, base)
     dev = _development(model, first, own, clean, params)

@@ -11,11 +11,10 @@ import torch
 from torch import Tensor
 
 from fuseline.attacks import build_attack
-from fuseline.contracts import EXAMPLES, read_manifest, read_shard
 from fuseline.dataset import MultimodalData
 from fuseline.evaluation.target import Audit, Goal, Target
-from fuseline.modalities.extraction import ID_COLUMNS, row_media
 from fuseline.modalities.pixels import decode_pixels, stack_pixels
+from fuseline.modalities.stored_media import media_of
 from fuseline.model import FuselineForTasks
 from fuseline.objectives.perturbation import PIXEL_SPACE, PIXELS
 from fuseline.params.evaluate import PixelRobustnessParams
@@ -122,18 +121,10 @@ def _side(model: FuselineForTasks) -> int:
 
 
 def _pictures(examples: Path, example_ids: list[str], image_size: int) -> list[np.ndarray]:
-    """The rows' pictures, (3, S, S) uint8, decoded as for extraction."""
+    """The rows' pictures, (3, S, S) uint8, decoded as for extraction; every row has one."""
     decode = partial(decode_pixels, image_size=image_size)
-    wanted, found = set(example_ids), {}
-    for name in read_manifest(examples, "examples")["shards"]:
-        ids = read_shard(examples, name, EXAMPLES, ["example_id"]).column("example_id")
-        if wanted.isdisjoint(ids.to_pylist()):
-            continue
-        table = read_shard(examples, name, EXAMPLES, [*ID_COLUMNS, "image"])
-        for medium in row_media(table, ["image"]):
-            if medium is not None and medium.example_id in wanted:
-                found[medium.example_id] = medium.decoded(decode)
-    return [found[example_id] for example_id in example_ids]
+    media = media_of(examples, example_ids, ["image"])
+    return [medium.decoded(decode) for medium in media if medium is not None]
 
 
 def _joined(parts: list[Tensor]) -> Tensor:

@@ -3,18 +3,21 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from fuseline.modalities.checkpoints import checkpoint_identity
-from fuseline.modalities.extraction import Encoder, Extractor, Medium, Runtime, extract
+from fuseline.modalities.extraction import Extractor, Runtime, extract
 from fuseline.modalities.log_mel import LOG_MEL, LogMel
+from fuseline.modalities.stored_media import Medium
 from fuseline.params.extract_features import AudioFeatureParams
 
 if TYPE_CHECKING:
     from fuseline.media.audio import Waveform
+    from fuseline.modalities.audio_encoder import AudioEncoder
     from fuseline.precision import Precision
 
 
@@ -41,21 +44,25 @@ def extract_audio_features(
         ConfigError: no such encoder, or one of another sampling rate.
         ContractError: a sound that cannot be decoded.
     """
-
-    def load() -> Encoder:
-        if params.encoder == LOG_MEL:
-            return LogMelEncoder(params)
-        from fuseline.modalities.audio_encoder import AudioEncoder
-
-        return AudioEncoder(params, precision)
-
     identity: dict[str, Any] = {"audio": params.model_dump()}
     if params.encoder != LOG_MEL:
         where = "extract_features.audio.encoder"
         identity |= {"precision": precision}
         identity |= checkpoint_identity(params.encoder, where=where, names=(LOG_MEL,))
-    extractor = Extractor("audio", __name__, ("audio", "video"), identity, load)
+    extractor = Extractor(
+        "audio", __name__, ("audio", "video"), identity, partial(load_encoder, params, precision)
+    )
     return extract(examples, features, extractor, runtime or Runtime())
+
+
+def load_encoder(params: AudioFeatureParams, precision: Precision) -> LogMelEncoder | AudioEncoder:
+    """The encoder that the section names."""
+    if params.encoder == LOG_MEL:
+        return LogMelEncoder(params)
+    # Transformers takes seconds to import, and spectra do without it.
+    from fuseline.modalities.audio_encoder import AudioEncoder
+
+    return AudioEncoder(params, precision)
 
 
 class LogMelEncoder(LogMel):

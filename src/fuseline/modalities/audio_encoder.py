@@ -15,8 +15,8 @@ from fuseline.media.audio import Waveform, resample
 from fuseline.modalities.audio import sound_of
 from fuseline.modalities.checkpoints import checkpoint_folder, weights_hash
 from fuseline.modalities.configs import portable
-from fuseline.modalities.extraction import Medium
 from fuseline.modalities.log_mel import HOP_SECONDS, LOG_MEL, pool
+from fuseline.modalities.stored_media import Medium
 from fuseline.params.extract_features import AudioFeatureParams
 from fuseline.precision import Precision, autocast
 

@@ -31,6 +31,7 @@ from fuseline.contracts import (
 )
 from fuseline.errors import ContractError
 from fuseline.modalities.feature_cache import FeatureCache
+from fuseline.modalities.stored_media import Medium, row_media
 from fuseline.modalities.surroundings import code_hash
 
 T = TypeVar("T")
@@ -38,33 +39,6 @@ T = TypeVar("T")
 ID_COLUMNS = ["example_id", "split", "group"]
 # What a table holds where no row has the modality, whatever the params say.
 ABSENT_SHAPE = (1, 1)
-
-
-@dataclass(frozen=True)
-class Medium:
-    """One stored medium: its bytes, the column of `examples` they stand in, and their row's id."""
-
-    example_id: str
-    column: str
-    content: bytes
-
-    def digest(self) -> bytes:
-        """SHA-256 of what it is and holds."""
-        return hashlib.sha256(self.column.encode() + b"\0" + self.content).digest()
-
-    def decoded(self, decode: Callable[[bytes], T]) -> T:
-        """What `decode` makes of the bytes.
-
-        Raises:
-            ContractError: they cannot be decoded; it names the row.
-        """
-        try:
-            return decode(self.content)
-        except (OSError, ValueError, RuntimeError, SyntaxError) as error:
-            raise ContractError(
-                f"row '{self.example_id}': its {self.column} cannot be decoded ({error}). Ingest"
-                " refuses such rows: run `dvc repro --force ingest`."
-            ) from error
 
 
 class Encoder(Protocol):
@@ -291,17 +265,6 @@ class _Extraction:
                 " cannot hold. Choose another encoder."
             )
         return vector.astype("<f2").tobytes()
-
-
-def row_media(table: pa.Table, columns: Sequence[str]) -> list[Medium | None]:
-    """Each row's medium: that of the first column that is not null."""
-    media: list[Medium | None] = [None] * table.num_rows
-    ids = table.column("example_id").to_pylist()
-    for name in columns:
-        for row, cell in enumerate(table.column(name).to_pylist()):
-            if media[row] is None and cell is not None and cell["bytes"] is not None:
-                media[row] = Medium(ids[row], name, cell["bytes"])
-    return media
 
 
 def any_present(examples: Path, columns: Sequence[str]) -> bool:

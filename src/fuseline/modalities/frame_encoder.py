@@ -9,9 +9,9 @@ from typing import Any
 import numpy as np
 
 from fuseline.media.video import sample_frames
-from fuseline.modalities.extraction import Medium
 from fuseline.modalities.picture_encoder import ahead, encode_pixels, frozen_network
 from fuseline.modalities.pixels import picture_to_pixels
+from fuseline.modalities.stored_media import Medium
 from fuseline.modalities.video import WHERE
 from fuseline.params.extract_features import VideoFeatureParams
 from fuseline.precision import Precision

@@ -12,10 +12,10 @@ from typing import Any, TypeVar
 import numpy as np
 import torch
 
-from fuseline.modalities.extraction import Medium
 from fuseline.modalities.folding import fold
 from fuseline.modalities.image_encoder import ImageEncoder, build_image_encoder
 from fuseline.modalities.pixels import decode_pixels, stack_pixels
+from fuseline.modalities.stored_media import Medium
 from fuseline.params.extract_features import ImageFeatureParams
 from fuseline.precision import Precision, autocast, use_bf16
 

@@ -15,9 +15,10 @@ from fuseline.dataset import NO_LABEL, MultimodalData
 from fuseline.errors import ConfigError, ContractError
 from fuseline.evaluation.stress.base import Context, sample
 from fuseline.modalities.audio import LogMelEncoder
-from fuseline.modalities.extraction import ABSENT_SHAPE, Encoder, row_media
+from fuseline.modalities.extraction import ABSENT_SHAPE, Encoder
 from fuseline.modalities.log_mel import LOG_MEL
 from fuseline.modalities.picture_encoder import PictureEncoder
+from fuseline.modalities.stored_media import row_media
 from fuseline.params.ingest import IngestParams, SyntheticParams
 from fuseline.sources.synthetic import SyntheticSource
 

@@ -11,7 +11,8 @@ from typing import Any
 
 from fuseline.evaluation.stress.base import Context
 from fuseline.evaluation.stress.corruption_scores import corruption_scores
-from fuseline.evaluation.stress.media import Pictures, media_of
+from fuseline.evaluation.stress.media import Pictures
+from fuseline.modalities.stored_media import media_of
 from fuseline.params.stress_media import ImageStressParams
 
 

@@ -7,14 +7,10 @@ import json
 from abc import abstractmethod
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from functools import partial
-from pathlib import Path
 from typing import TYPE_CHECKING, Protocol
 
 import numpy as np
-import pyarrow as pa
-import pyarrow.compute as pc
 
-from fuseline.contracts import EXAMPLES, iter_shards
 from fuseline.errors import ContractError
 from fuseline.evaluation.stress.corruptions import (
     AUDIO_CORRUPTIONS,
@@ -22,17 +18,16 @@ from fuseline.evaluation.stress.corruptions import (
     Corruption,
 )
 from fuseline.media.audio import Waveform
-from fuseline.modalities.audio import LogMelEncoder, sound_of
-from fuseline.modalities.extraction import Medium, row_media
-from fuseline.modalities.log_mel import LOG_MEL
+from fuseline.modalities.audio import load_encoder, sound_of
 from fuseline.modalities.picture_encoder import PictureEncoder, ahead, encode_pixels
 from fuseline.modalities.pixels import decode_pixels
+from fuseline.modalities.stored_media import Medium
 from fuseline.params.extract_features import AudioFeatureParams, ImageFeatureParams
 from fuseline.precision import Precision
 from fuseline.registry import lookup
 
 if TYPE_CHECKING:
-    from fuseline.modalities.audio_encoder import AudioEncoder
+    pass
 
 # A picture (H, W, 3) or samples (N,), and the row's id, which decides what is drawn.
 Change = Callable[[np.ndarray, str], np.ndarray]
@@ -172,7 +167,7 @@ class Recordings(_Media):
         precision: Precision,
         seed: int,
     ) -> None:
-        self.encoder = _audio_encoder(params, precision)
+        self.encoder = load_encoder(params, precision)
         super().__init__(media, self.encoder.shape, AUDIO_CORRUPTIONS, seed)
 
     def _encoded(self, change: Change) -> Iterator[np.ndarray | None]:
@@ -183,47 +178,6 @@ class Recordings(_Media):
                 continue
             samples = change(waveform.samples, medium.example_id)
             yield self.encoder.features(Waveform(samples, waveform.sampling_rate))
-
-
-def _audio_encoder(
-    params: AudioFeatureParams, precision: Precision
-) -> LogMelEncoder | AudioEncoder:
-    if params.encoder == LOG_MEL:
-        return LogMelEncoder(params)
-    from fuseline.modalities.audio_encoder import AudioEncoder
-
-    return AudioEncoder(params, precision)
-
-
-def media_of(
-    examples: Path, example_ids: Sequence[str], columns: Sequence[str]
-) -> list[Medium | None]:
-    """Stored media of rows, in the order asked for.
-
-    Args:
-        examples: the examples table.
-        example_ids: N ids.
-        columns: of the table; a row's first that is not null is taken.
-
-    Returns:
-        N media, None where a row has none.
-
-    Raises:
-        ContractError: the table lacks a row.
-    """
-    wanted = pa.array(example_ids, pa.string())
-    found: dict[str, Medium | None] = {}
-    for _, table in iter_shards(examples, EXAMPLES, "examples", ["example_id", *columns]):
-        rows = table.filter(pc.is_in(table.column("example_id"), wanted))
-        ids = rows.column("example_id").to_pylist()
-        found |= dict(zip(ids, row_media(rows, columns), strict=True))
-    missing = [example_id for example_id in example_ids if example_id not in found]
-    if missing:
-        raise ContractError(
-            f"{examples}: expected a row '{missing[0]}', found none. Run `dvc repro` to make the"
-            " tables of one run."
-        )
-    return [found[example_id] for example_id in example_ids]
 
 
 def random_state(seed: int, example_id: str, corruption: str, severity: int) -> np.random.Generator:

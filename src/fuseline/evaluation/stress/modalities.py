@@ -84,12 +84,14 @@ def partners_of_another_label(labels: np.ndarray, seed: int) -> tuple[np.ndarray
         seed: of the order in which partners are tried.
     """
     cycle = np.random.default_rng(seed).permutation(len(labels))
-    pairs = []
-    for place, row in enumerate(cycle):
-        following = np.roll(cycle, -place)[1:]
-        different = following[labels[following] != labels[row]]
-        if len(different):
-            pairs.append((row, different[0]))
+    # Twice around and from the end, so that each row takes over what the next one found.
+    twice, pairs, partner = np.tile(cycle, 2), [], -1
+    for place in range(len(twice) - 2, -1, -1):
+        row, following = twice[place], twice[place + 1]
+        if labels[following] != labels[row]:
+            partner = following
+        if place < len(cycle) and partner >= 0:
+            pairs.append((row, partner))
     found = np.array(sorted(pairs), dtype=np.int64).reshape(-1, 2)
     return found[:, 0], found[:, 1]
 

@@ -9,8 +9,9 @@ import torch
 from fuseline.config import load_section
 from fuseline.contracts import features_schema, read_manifest, read_table
 from fuseline.errors import ConfigError, ContractError
-from fuseline.evaluation.stress.media import Pictures, Recordings, media_of, random_state
+from fuseline.evaluation.stress.media import Pictures, Recordings, random_state
 from fuseline.modalities.extractors import EXTRACTORS
+from fuseline.modalities.stored_media import media_of
 from fuseline.params.extract_features import ExtractFeaturesParams
 from tests.declared import REPOSITORY
 from tests.made_media import picture, sound, video

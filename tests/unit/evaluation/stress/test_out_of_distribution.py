@@ -75,26 +75,25 @@ def test_of_many_rows_a_sample_is_taken(context):
     assert len(read_elsewhere(elsewhere(context, examples=str(context.examples), max_rows=7))) == 7
 
 
-def test_neither_side_has_a_modality_that_the_other_lacks(context, monkeypatch):
-    seen = []
+@pytest.fixture
+def seen(context, monkeypatch):
+    """The modalities of every set of rows that a model is asked about."""
+    found = []
 
     def note(model, data, batch_size):
-        seen.append({name for name in context.modalities if data.present(name).any()})
+        found.append({name for name in context.modalities if data.present(name).any()})
         return np.random.default_rng(0).normal(size=(len(data), 4)).astype(np.float32)
 
     monkeypatch.setattr("fuseline.evaluation.stress.out_of_distribution.predict_logits", note)
+    return found
+
+
+def test_neither_side_has_a_modality_that_the_other_lacks(context, seen):
     out_of_distribution_suite(context)
     assert seen == [{"text", "image", "audio"}] * 4
 
 
-def test_a_modality_that_no_test_row_has_is_taken_from_the_others_too(context, monkeypatch):
-    seen = []
-
-    def note(model, data, batch_size):
-        seen.append({name for name in context.modalities if data.present(name).any()})
-        return np.random.default_rng(0).normal(size=(len(data), 4)).astype(np.float32)
-
-    monkeypatch.setattr("fuseline.evaluation.stress.out_of_distribution.predict_logits", note)
+def test_a_modality_that_no_test_row_has_is_taken_from_the_others_too(context, seen):
     out_of_distribution_suite(replace(context, test=keep(context.test, ["text"])))
     assert seen == [{"text"}] * 4
 
