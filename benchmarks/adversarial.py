@@ -34,7 +34,7 @@ from fuseline.training.development import load_rows
 SALT = 0
 ROUNDS = 7
 # PGD-20 with five restarts, at the headline epsilon alone.
-ATTACK = {"evaluate.robustness.num_restarts": 5, "evaluate.robustness.scales": [0.5, 1.0]}
+ATTACK = {"evaluate.robustness.num_restarts": 5, "evaluate.robustness.scales": [1.0, 8.0]}
 # Beside the params' own: a delta that grows by a step an epoch needs epochs.
 SETTINGS: dict[str, dict[str, Any]] = {"free": {"adversarial_finetune.training.num_epochs": 8}}
 COLUMNS = (

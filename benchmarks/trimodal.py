@@ -15,7 +15,7 @@ from typing import Any
 import numpy as np
 
 from benchmarks.spoken_numbers import write_rows
-from benchmarks.workspace import change_params, clean_clone, run
+from benchmarks.workspace import FEW_ATTACKS, change_params, clean_clone, run
 
 MODALITIES = ("text", "image", "audio")
 SETS = [list(chosen) for size in (3, 2, 1) for chosen in combinations(MODALITIES, size)]
@@ -57,12 +57,7 @@ PARAMS: dict[str, Any] = {
     "pretrain.training": {**TRAINING, "num_epochs": 6},
     "finetune.modality_dropout": 0.3,
     "finetune.training": {**TRAINING, "num_epochs": 12},
-    "evaluate.robustness.num_restarts": 1,
-    "evaluate.robustness.scales": [1.0, 2.0],
-    "evaluate.robustness.audit.max_rows": 1,
-    "evaluate.robustness.audit.black_box_queries": 1,
-    "evaluate.robustness.image_pixel.max_rows": 0,
-    "evaluate.robustness.attack.num_steps": 1,
+    **FEW_ATTACKS,
     "evaluate.robustness.attack.epsilon": EPSILON,
     # Not run, but checked: every set of modalities needs a radius.
     "adversarial_finetune.attack.epsilon": EPSILON,
