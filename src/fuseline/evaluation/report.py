@@ -233,7 +233,8 @@ def _rows(history: pd.DataFrame) -> list[dict[str, Any]]:
 def _patterns(models: list[Evaluated]) -> list[str]:
     """Which modalities test rows hold together, the most frequent pattern first."""
     presence = models[0].metrics.get("presence", {})
-    return sorted(presence, key=lambda pattern: (-presence[pattern]["rows"], pattern))
+    held = [pattern for pattern in presence if presence[pattern]["rows"]]
+    return sorted(held, key=lambda pattern: (-presence[pattern]["rows"], pattern))
 
 
 def _all_figures(scores: dict[str, float]) -> list[str]:

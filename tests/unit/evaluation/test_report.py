@@ -342,6 +342,7 @@ def write_model(inputs: ReportInputs, name: str, data, seed: int) -> None:
         "presence": {
             "text+image": {"rows": 27, "accuracy": 0.77, "macro_f1": 0.66},
             "text": {"rows": 3, "accuracy": 0.5, "macro_f1": 0.4},
+            "image": {"rows": 0, "accuracy": 0.0, "macro_f1": 0.0},
         },
         **robust(curve),
     }
@@ -586,9 +587,10 @@ def test_what_was_changed_found_and_licensed_is_counted(inputs):
     assert f"class0, {EVIL} row000, row001" in text
 
 
-def test_accuracy_is_told_by_what_rows_hold(inputs):
+def test_accuracy_is_told_by_what_rows_hold_and_not_by_what_none_holds(inputs):
     text = " ".join(Reader(page_of(inputs)).text.split())
     assert "text + image 27 77.0 66.0 77.0 66.0 text 3 50.0 40.0 50.0 40.0" in text
+    assert "image 0 " not in text
     assert "audio only 12.3" in text
 
 
