@@ -15,6 +15,7 @@ BENCHMARKS = {
     "million": "ingest and tokenize of 100,000 and 1,000,000 rows",
     "fuzz": "20,000 mutated files and rows through the checks",
     "banking77": "full fine-tuning beside low-rank adapters, on a published test file",
+    "banking77_robust": "the same rows under attack, before and after adversarial fine-tuning",
     "trimodal": "three modalities beside each pair and each alone",
 }
 
@@ -24,7 +25,7 @@ def main() -> None:
     names = sys.argv[1:]
     unknown = [name for name in names if name not in BENCHMARKS]
     if unknown or not names:
-        table = "\n".join(f"  {name:<12}{what}" for name, what in BENCHMARKS.items())
+        table = "\n".join(f"  {name:<18}{what}" for name, what in BENCHMARKS.items())
         said = f"unknown benchmark {', '.join(unknown)}; there are" if unknown else "benchmarks:"
         sys.exit(f"{said}\n{table}")
     for name in names:

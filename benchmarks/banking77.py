@@ -23,7 +23,9 @@ from fuseline.dataset import MultimodalData
 from fuseline.ingest import ingest_examples
 from fuseline.modalities.text import tokenize_examples
 from fuseline.model import FuselineForTasks, FuselineProcessor
+from fuseline.params.adversarial_finetune import AdversarialFinetuneParams
 from fuseline.params.base import BaseParams
+from fuseline.params.evaluate import EvaluateParams
 from fuseline.params.finetune import FinetuneParams
 from fuseline.params.ingest import IngestParams
 from fuseline.params.pretrain import PretrainParams
@@ -73,6 +75,8 @@ SECTIONS = {
     "tokenize": TokenizeParams,
     "pretrain": PretrainParams,
     "finetune": FinetuneParams,
+    "adversarial_finetune": AdversarialFinetuneParams,
+    "evaluate": EvaluateParams,
 }
 
 
@@ -139,7 +143,7 @@ def run_arm(folder: Path, seed: int, changes: dict[str, Any]) -> dict[str, Any]:
             params["base"],
         )
     tasks = build_tasks(model.config.tasks)
-    tested = _tested(with_labels(rows, examples, model.config.tasks))
+    tested = tested(with_labels(rows, examples, model.config.tasks))
     scores = tasks[0].scores(predict(model, tasks, tested, BATCH_SIZE)[0].outputs, tested)
     return {
         "test_rows": len(tested),
@@ -201,7 +205,7 @@ def _data() -> Path:
     return Path(data) / "banking77"
 
 
-def _tested(rows: MultimodalData) -> MultimodalData:
+def tested(rows: MultimodalData) -> MultimodalData:
     """The rows of the authors' test file; copies of them among their training rows are none."""
     return rows.take(np.flatnonzero([name.startswith(TEST) for name in rows.example_ids]))
 
