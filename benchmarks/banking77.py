@@ -143,10 +143,10 @@ def run_arm(folder: Path, seed: int, changes: dict[str, Any]) -> dict[str, Any]:
             params["base"],
         )
     tasks = build_tasks(model.config.tasks)
-    tested = tested(with_labels(rows, examples, model.config.tasks))
-    scores = tasks[0].scores(predict(model, tasks, tested, BATCH_SIZE)[0].outputs, tested)
+    rows = tested(with_labels(rows, examples, model.config.tasks))
+    scores = tasks[0].scores(predict(model, tasks, rows, BATCH_SIZE)[0].outputs, rows)
     return {
-        "test_rows": len(tested),
+        "test_rows": len(rows),
         "test_accuracy": scores["accuracy"],
         "dev_accuracy": metrics["dev"]["accuracy"],
         "best_epoch": metrics["best_epoch"],

@@ -1,7 +1,7 @@
 """BANKING77 under attack: full fine-tuning, then adversarial fine-tuning from that model.
 
-One seed. Both are attacked by PGD-20 with five restarts on every fifth row of the authors' test file,
-in the word embeddings, per token. Needs `$FUSELINE_TEST_DATA/banking77`.
+One seed. Both are attacked by PGD-20 with five restarts on every fifth row of the authors' test
+file, in the word embeddings, per token. Needs `$FUSELINE_TEST_DATA/banking77`.
 """
 
 from __future__ import annotations
