@@ -10,6 +10,7 @@ BENCHMARKS = {
     "fusion": "the kinds of fusion beside each other",
     "ablation": "what each pre-training objective buys",
     "adversarial": "methods of adversarial training, what they buy and cost",
+    "foolbox_parity": "our PGD beside Foolbox's on the OpenMoji models",
     "images": "feature extraction beside a one-by-one Transformers loop",
     "growth": "what one per cent more rows costs",
     "million": "ingest and tokenize of 100,000 and 1,000,000 rows",

@@ -28,7 +28,8 @@ class Vectors:
 
     Attributes:
         rows: (N,) index of each vector's row in its split.
-        values: (N, D) float32, dense or sparse.
+        values: (N, D) float64, dense or sparse: in float32 the last digit of a rounded similarity
+            would differ between processors.
         exact: N keys, equal where the rows are equal in this modality.
     """
 
@@ -58,9 +59,7 @@ def text_vectors(
 ) -> tuple[Vectors, Vectors]:
     """TF-IDF of runs of 3 to 5 characters within words, fitted on the training texts."""
     splits = [_with_text(texts) for texts in (train, test)]
-    vectorizer = TfidfVectorizer(
-        analyzer="char_wb", ngram_range=(3, 5), max_features=MAX_NGRAMS, dtype=np.float32
-    )
+    vectorizer = TfidfVectorizer(analyzer="char_wb", ngram_range=(3, 5), max_features=MAX_NGRAMS)
     if splits[0][1]:
         vectorizer.fit(splits[0][1])
     found = []
@@ -88,19 +87,19 @@ def feature_vectors(
 
 
 def _read_means(features: Path, ids: Sequence[str]) -> tuple[np.ndarray, np.ndarray]:
-    """`(rows, means (N, D) float32)` of the ids that have the modality."""
+    """`(rows, means (N, D) float64)` of the ids that have the modality."""
     positions, dim = read_manifest(features, "features")["shape"]
     place = {example_id: row for row, example_id in enumerate(ids)}
     wanted = pa.array(list(ids))
     rows: list[int] = []
-    means = [np.zeros((0, dim), dtype=np.float32)]
+    means = [np.zeros((0, dim))]
     for _, table in iter_shards(features, features_schema(positions, dim), "features"):
         found = table.filter(
             pc.and_(pc.is_in(table["example_id"], wanted), pc.is_valid(table["features"]))
         )
         rows += [place[example_id] for example_id in found["example_id"].to_pylist()]
         flat = found["features"].combine_chunks().flatten().to_numpy(zero_copy_only=False)
-        means.append(flat.reshape(-1, positions, dim).mean(1, dtype=np.float32))
+        means.append(flat.reshape(-1, positions, dim).mean(1, dtype=np.float64))
     order = np.argsort(np.array(rows, dtype=np.int64))
     return np.array(rows, dtype=np.int64)[order], np.concatenate(means)[order]
 
@@ -109,7 +108,7 @@ def _unit(rows: np.ndarray, means: np.ndarray, centre: Any) -> Vectors:
     centred = means - centre
     norms = np.linalg.norm(centred, axis=1, keepdims=True)
     values = centred / np.where(norms > 0, norms, 1.0)
-    return Vectors(rows, values.astype(np.float32), [row.tobytes() for row in means])
+    return Vectors(rows, values, [row.tobytes() for row in means])
 
 
 def find_nearest(train: Vectors, test: Vectors) -> Nearest:
@@ -128,7 +127,7 @@ def find_nearest(train: Vectors, test: Vectors) -> Nearest:
     return Nearest(
         test=test.rows,
         train=train.rows[np.concatenate(best)],
-        similarity=np.clip(np.concatenate(similarity).astype(np.float64), -1.0, 1.0),
+        similarity=np.clip(np.concatenate(similarity), -1.0, 1.0),
         equal=np.array([key in known for key in test.exact]),
     )
 
