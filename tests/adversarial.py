@@ -19,6 +19,7 @@ def adversarial_params(method: str, **changes: object) -> MethodParams:
     values: dict[str, object] = {
         "method": method,
         "attack": ball | {name: value for name, value in changes.items() if name in names},
+        "attacked_share": 1.0,
         "clean_weight": 1.0,
         "adversarial_weight": 1.0,
         "villa": {"divergence_weight": 1.0},

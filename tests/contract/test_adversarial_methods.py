@@ -199,6 +199,25 @@ def test_the_loss_under_attack_is_above_the_clean_one(method):
     assert losses[0.0] > losses[1e9]
 
 
+def test_only_a_share_of_the_steps_is_under_attack():
+    """And the others are the clean objective's own."""
+    objective, model = build("pgd", attacked_share=0.25), classifier().eval()
+    batch = rows().batch(range(12))
+    clean = objective.inner(model, batch).loss
+    torch.manual_seed(5)
+    outputs = [objective(model, batch) for _ in range(200)]
+    attacked = [bool(output.passes) for output in outputs]
+    assert 30 <= sum(attacked) <= 70
+    assert all(
+        output.loss == clean for output, hit in zip(outputs, attacked, strict=True) if not hit
+    )
+
+
+def test_steps_without_an_attack_need_the_clean_loss():
+    with pytest.raises(ValueError, match="clean_weight must be above 0 with an attacked_share"):
+        adversarial_params("pgd", attacked_share=0.5, clean_weight=0.0)
+
+
 def test_pgd_of_one_full_step_is_fgm():
     batch, models = rows().batch(range(12)), [classifier().train() for _ in range(2)]
     pgd = step("pgd", models[0], batch, num_steps=1, step_size=1.0)

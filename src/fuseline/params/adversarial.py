@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from typing import Literal
+from typing import Annotated, Literal
 
-from pydantic import model_validator
+from pydantic import Field, model_validator
 
 from fuseline.config import Section
 from fuseline.params.attack import BallParams
@@ -23,12 +23,23 @@ class SmartParams(Section):
 
 
 class AdversarialParams(Section):
-    """The method, by its paper's name, and the ball that its attack searches."""
+    """The method, by its paper's name, the ball that its attack searches, and the share of steps
+    under attack."""
 
     method: str
     attack: BallParams
+    attacked_share: Annotated[float, Field(gt=0.0, le=1.0)]
     clean_weight: NonNegative
     adversarial_weight: Positive
+
+    @model_validator(mode="after")
+    def _steps_without_attack_are_clean(self) -> AdversarialParams:
+        if self.attacked_share < 1 and self.clean_weight == 0:
+            raise ValueError(
+                "clean_weight must be above 0 with an attacked_share below 1: the other steps"
+                " train on the clean loss"
+            )
+        return self
 
 
 class MethodParams(AdversarialParams):

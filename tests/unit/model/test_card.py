@@ -33,7 +33,8 @@ PARAMS = AdversarialFinetuneParams(
         norm="l2", per="position", epsilon={"text_embedding": 0.1}, num_steps=3, step_size=0.5,
         random_start=True,
     ),
-    clean_weight=1.0, adversarial_weight=1.0, modality_dropout=0.1, label_smoothing=0.1,
+    attacked_share=1.0, clean_weight=1.0, adversarial_weight=1.0, modality_dropout=0.1,
+    label_smoothing=0.1,
     unimodal_weight=0.5,
     training=TRAINING,
 )  # fmt: skip

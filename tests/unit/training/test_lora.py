@@ -218,7 +218,7 @@ def test_both_stages_adapt_and_leave_a_plain_model(tmp_path, stages):
         params=AdversarialFinetuneParams(
             method="fgm", villa=VillaParams(divergence_weight=1.0),
             smart=SmartParams(proximal_weight=1.0, momentum=0.9), attack=attack, clean_weight=1.0,
-            adversarial_weight=1.0, modality_dropout=0.0,
+            adversarial_weight=1.0, attacked_share=1.0, modality_dropout=0.0,
             label_smoothing=0.0, unimodal_weight=0.5, training=training(num_epochs=1),
         ),
         base=BASE, work=tmp_path / "more_work",

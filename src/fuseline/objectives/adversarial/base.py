@@ -7,6 +7,7 @@ from abc import ABC, abstractmethod
 from collections.abc import Callable
 from typing import Any
 
+import torch
 from torch import Tensor
 
 from fuseline.attacks import Attack, Deltas
@@ -25,7 +26,8 @@ class AdversarialObjective(ABC):
     adds, over their sum.
 
     Cost is counted in passes over a batch. A clean step takes one forward and one backward pass;
-    each method's docstring says what it takes for K steps of its attack.
+    each method's docstring says what a step under attack takes for K steps of its attack. Only
+    `attacked_share` of the steps, drawn at random, are; the others train on the clean loss.
 
     Args:
         inner: the objective on clean rows.
@@ -55,6 +57,13 @@ class AdversarialObjective(ABC):
         return PGD(ball)
 
     def __call__(self, model: Any, batch: Batch) -> ObjectiveOutput:
+        share = self.params.attacked_share
+        if share < 1 and torch.rand(()) >= share:
+            return self.inner(model, batch)
+        return self.step_under_attack(model, batch)
+
+    def step_under_attack(self, model: Any, batch: Batch) -> ObjectiveOutput:
+        """One step's loss, its passes counted."""
         trial = Trial(model, batch, self.attack.spaces)
         clean = trial.clean(self.inner)
         # What is returned is for the loop to pass back; parts passed back before are detached.

@@ -31,7 +31,7 @@ class Free(AdversarialObjective):
         super().__init__(*args)
         self._memory = DeltaMemory()
 
-    def __call__(self, model: Any, batch: Batch) -> ObjectiveOutput:
+    def step_under_attack(self, model: Any, batch: Batch) -> ObjectiveOutput:
         rows = batch["row_numbers"]
         moved = torch.rand(len(rows)) < self.adversarial_share
 
