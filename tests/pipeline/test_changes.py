@@ -1,22 +1,23 @@
 """The change table: for every kind of change, exactly the expected stages run.
 
-`dvc repro --dry` lists what a change invalidates at once; what lies downstream of those stages
-runs only if their outputs turn out different. So the sets are of first order.
+A dry run of `dvc repro` lists what a change invalidates at once; what lies downstream of those
+stages runs only if their outputs turn out different. So the sets are of first order.
 """
 
 from __future__ import annotations
 
 import os
 import shutil
-import sys
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
 
+from fuseline.config import read_yaml
+from tests.declared import DeclaredStage
 from tests.pipeline.workspace import Workspace
 
-INGEST, TOKENIZE, LEAKAGE = {"ingest"}, {"tokenize"}, {"leakage"}
+CODE, INGEST, TOKENIZE, LEAKAGE = {"code"}, {"ingest"}, {"tokenize"}, {"leakage"}
 IMAGE, AUDIO, VIDEO, TABULAR = (
     {f"extract_features@{modality}"} for modality in ("image", "audio", "video", "tabular")
 )
@@ -39,14 +40,21 @@ PARAMS: dict[str, tuple[object, set[str]]] = {
     "base.modalities": (["text"], MODELS),
     "ingest.source": ("emoji", INGEST),
     "ingest.synthetic.num_rows": (121, INGEST),
+    "ingest.emoji.languages": (["de"], INGEST),
     "ingest.split.salt": (1, INGEST),
     "ingest.duplicates.text_similarity": (0.9, INGEST),
     "ingest.safety.personal_data": ("keep", INGEST),
     "ingest.manifest.columns.text": ("caption", INGEST),
     "ingest.manifest.columns.split": ("part", INGEST),
     "ingest.manifest.columns.targets": ({"price": "number"}, INGEST),
+    "ingest.image_folder.path": ("data/raw/pictures", INGEST),
+    "ingest.datasets.split": ("dev", INGEST),
+    "ingest.webdataset.columns.text": ("caption", INGEST),
+    "ingest.limits.max_video_frames": (9, INGEST),
+    "ingest.shard_rows": (32, INGEST),
     "tokenize.encoder": ("minilm", TOKENIZE),
     "tokenize.max_length_tokens": (24, TOKENIZE),
+    "tokenize.scratch.vocab_size": (64, TOKENIZE),
     "extract_features.image.encoder": ("efficientnet_lite0", IMAGE | STRESS),
     "extract_features.image.grid": (1, IMAGE | STRESS),
     "extract_features.audio.num_mels": (16, AUDIO | STRESS),
@@ -60,6 +68,11 @@ PARAMS: dict[str, tuple[object, set[str]]] = {
     "prompt.shots": ([0, 1], PROMPT),
     "prompt.cloze.template": ("about {label}: {text}", PROMPT),
     "prompt.label_words": ({"red circle": ["ball"]}, PROMPT),
+    "prompt.class_prompts.over": ("text", PROMPT),
+    "prompt.contrastive.prompt_weight": (2.0, PROMPT),
+    "prompt.residual.pull": (0.2, PROMPT),
+    "prompt.soft_prompt.class_specific": (True, PROMPT),
+    "prompt.training.batch_size": (8, PROMPT),
     "finetune.tasks": (
         [{"kind": "regression", "target": "total", "weight": 1.0}],
         FINETUNE | PROMPT,
@@ -72,6 +85,7 @@ PARAMS: dict[str, tuple[object, set[str]]] = {
     "adversarial_finetune.clean_weight": (0.5, ADVERSARIAL),
     "adversarial_finetune.method": ("trades", ADVERSARIAL),
     "adversarial_finetune.smart.momentum": (0.9, ADVERSARIAL),
+    "adversarial_finetune.villa.divergence_weight": (0.5, ADVERSARIAL),
     "pretrain.adversarial.method": ("fgm", PRETRAIN),
     "evaluate.robustness.num_restarts": (2, EVALUATE),
     "evaluate.num_calibration_bins": (10, EVALUATE),
@@ -79,7 +93,14 @@ PARAMS: dict[str, tuple[object, set[str]]] = {
     "evaluate.generation.num_beams": (3, EVALUATE),
     "stress.max_rows": (100, STRESS),
     "stress.text.strengths": ([0.3], STRESS),
+    "stress.image.severities": ([2], STRESS),
+    "stress.audio.corruptions": (["gain"], STRESS),
+    "stress.out_of_distribution.max_rows": (7, STRESS),
+    "stress.transfer.attack.step_size": (0.3, STRESS),
+    "stress.paired.num_resamples": (50, STRESS),
     "leakage.max_rows": (100, LEAKAGE),
+    "leakage.near.text": (0.9, LEAKAGE),
+    "leakage.rule.precision": (0.9, LEAKAGE),
     "report.num_examples": (5, REPORT),
 }
 
@@ -133,13 +154,53 @@ MODULES: dict[str, set[str]] = {
     "src/fuseline/evaluation/report_stress.py": REPORT,
     "src/fuseline/cli.py": NOTHING,
     "stages/tokenize.py": TOKENIZE,
+    "stages/ingest.py": INGEST,
+    "stages/extract_features.py": EXTRACT,
+    "stages/leakage.py": LEAKAGE,
+    "stages/pretrain.py": PRETRAIN,
+    "stages/prompt.py": PROMPT,
+    "stages/finetune.py": FINETUNE,
+    "stages/adversarial_finetune.py": ADVERSARIAL,
+    "stages/evaluate.py": EVALUATE,
+    "stages/stress.py": STRESS,
+    "stages/report.py": REPORT,
+    "stages/code.py": NOTHING,
+}
+
+# Output, or a file of it, to the stage that writes it and those that read it.
+OUTPUTS: dict[str, set[str]] = {
+    "code.json": CODE | ALL,
+    "data/examples/manifest.json": ALL - PRETRAIN,
+    "data/quarantine": INGEST | REPORT,
+    "data/tokens": TOKENIZE | MODELS,
+    "data/tokenizer": TOKENIZE | PRETRAIN | PROMPT | EVALUATE,
+    "data/features/image": IMAGE | LEAKAGE | MODELS,
+    "data/features/audio": AUDIO | LEAKAGE | MODELS,
+    "data/features/video": VIDEO | LEAKAGE | MODELS,
+    "data/features/tabular": TABULAR | MODELS,
+    "data/leakage": LEAKAGE | REPORT,
+    "models/pretrained": PRETRAIN | PROMPT | FINETUNE,
+    "models/finetuned/config.json": FINETUNE | ADVERSARIAL | {"evaluate@finetuned"} | STRESS,
+    "models/adversarial": ADVERSARIAL | {"evaluate@adversarial"} | STRESS,
+    "data/predictions/finetuned": {"evaluate@finetuned"} | REPORT,
+    "data/predictions/adversarial": {"evaluate@adversarial"} | REPORT,
+    "metrics/ingest.json": INGEST | REPORT,
+    "metrics/tokenize.json": TOKENIZE,
+    "metrics/extract_features/audio.json": AUDIO,
+    "metrics/prompt.json": PROMPT | REPORT,
+    "metrics/stress.json": STRESS | REPORT,
+    "metrics/evaluate/adversarial.json": {"evaluate@adversarial"} | REPORT,
+    "metrics/history/pretrain.csv": PRETRAIN | REPORT,
+    "reports/plots/finetuned/confusion.csv": {"evaluate@finetuned"} | REPORT,
+    "reports/plots/stress/text.csv": STRESS,
+    "reports/index.html": REPORT,
 }
 
 
 @pytest.fixture(scope="module")
 def shared(finished: Workspace, tmp_path_factory: pytest.TempPathFactory) -> Workspace:
     copy = finished.copy(tmp_path_factory.mktemp("changes") / "shared")
-    assert copy.repro("--dry") == []
+    assert copy.would_run() == NOTHING
     return copy
 
 
@@ -165,13 +226,6 @@ def change(shared: Workspace) -> Iterator[Callable[[str], Path]]:
             backup.rename(path)
 
 
-def hash_code(workspace: Workspace) -> None:
-    """Run the stage `code` by itself: the dry run then sees what it found."""
-    options = ("--sources", "src", "--stages", "stages", "--out", "code.json")
-    result = workspace.run(sys.executable, "-m", "stages.code", *options)
-    assert result.returncode == 0, result.stdout
-
-
 @pytest.mark.parametrize("key", PARAMS)
 def test_a_param_re_runs_the_stages_that_declare_it(
     shared: Workspace, change: Callable[[str], Path], key: str
@@ -179,7 +233,7 @@ def test_a_param_re_runs_the_stages_that_declare_it(
     value, expected = PARAMS[key]
     change("params.yaml")
     shared.set_params({key: value})
-    assert set(shared.repro("--dry")) == expected
+    assert shared.would_run() == expected
 
 
 @pytest.mark.parametrize("module", MODULES)
@@ -189,8 +243,8 @@ def test_a_module_re_runs_the_stages_that_import_it(
     change("code.json")
     path = change(module)
     path.write_text(path.read_text() + "\nUNUSED_CONSTANT = 1\n")
-    hash_code(shared)
-    assert set(shared.repro("--dry")) == {"code"} | MODULES[module]
+    shared.hash_code()
+    assert shared.would_run() == CODE | MODULES[module]
 
 
 def add_comment(text: str) -> str:
@@ -214,8 +268,8 @@ def test_words_and_formatting_re_run_only_the_hashing(
     text = path.read_text()
     path.write_text(edit(text))
     assert path.read_text() != text
-    hash_code(shared)
-    assert shared.repro("--dry") == ["code"]
+    shared.hash_code()
+    assert shared.would_run() == CODE
 
 
 def test_the_page_template_re_runs_the_report(
@@ -224,8 +278,8 @@ def test_the_page_template_re_runs_the_report(
     change("code.json")
     path = change("src/fuseline/evaluation/report.html.j2")
     path.write_text(path.read_text() + "\n<!-- another line -->\n")
-    hash_code(shared)
-    assert set(shared.repro("--dry")) == {"code"} | REPORT
+    shared.hash_code()
+    assert shared.would_run() == CODE | REPORT
 
 
 @pytest.mark.parametrize(
@@ -235,7 +289,7 @@ def test_a_touched_file_re_runs_nothing(
     shared: Workspace, change: Callable[[str], Path], name: str
 ) -> None:
     os.utime(change(name), (1, 1))
-    assert shared.repro("--dry") == []
+    assert shared.would_run() == NOTHING
 
 
 def test_a_comment_in_params_re_runs_nothing(
@@ -243,27 +297,100 @@ def test_a_comment_in_params_re_runs_nothing(
 ) -> None:
     path = change("params.yaml")
     path.write_text("# A note.\n" + path.read_text())
-    assert shared.repro("--dry") == []
+    assert shared.would_run() == NOTHING
 
 
-def test_new_data_of_yours_re_runs_ingest(shared: Workspace, change: Callable[[str], Path]) -> None:
-    change("data/raw/rows.csv").write_text("text,label\none,a\n")
-    assert set(shared.repro("--dry")) == INGEST
+@pytest.mark.parametrize("name", OUTPUTS)
+def test_a_removed_output_re_runs_its_stage_and_its_readers(
+    shared: Workspace, change: Callable[[str], Path], name: str
+) -> None:
+    path = change(name)
+    shutil.rmtree(path) if path.is_dir() else path.unlink()
+    assert shared.would_run() == OUTPUTS[name]
+
+
+def test_an_output_changed_by_hand_re_runs_its_stage_and_its_readers(
+    shared: Workspace, change: Callable[[str], Path]
+) -> None:
+    change("data/quarantine/note.txt").write_text("mine\n")
+    assert shared.would_run() == OUTPUTS["data/quarantine"]
+
+
+@pytest.mark.parametrize(
+    ("before", "after", "expected"),
+    [
+        ("desc: Text to token ids", "desc: Words to numbers", NOTHING),
+        ("template: history", "template: shots", NOTHING),
+        ("--out reports/index.html", "--out ./reports/index.html", REPORT),
+        ("deps: [data/raw]", "deps: [data/raw, README.md]", INGEST),
+        ("params: [tokenize,", "params: [tokenize, base.seed,", TOKENIZE),
+        ("outs: [data/leakage]", "outs: [data/leakage, data/more]", LEAKAGE),
+    ],
+)
+def test_a_stage_declared_otherwise_re_runs(
+    shared: Workspace,
+    change: Callable[[str], Path],
+    before: str,
+    after: str,
+    expected: set[str],
+) -> None:
+    path = change("dvc.yaml")
+    text = path.read_text()
+    assert before in text
+    path.write_text(text.replace(before, after))
+    assert shared.would_run() == expected
 
 
 @pytest.mark.parametrize(
     ("name", "expected"),
     [
-        ("data/examples/manifest.json", ALL - PRETRAIN),
-        ("models/finetuned/config.json", FINETUNE | ADVERSARIAL | {"evaluate@finetuned"} | STRESS),
-        ("reports/index.html", REPORT),
+        ("src/fuseline/evaluation/more.py", CODE),
+        ("src/fuseline/evaluation/trust/table.txt", CODE | EVALUATE),
+        ("tests/more.py", NOTHING),
+        ("docs/more.md", NOTHING),
+        ("data/raw/rows.csv", INGEST),
     ],
 )
-def test_a_removed_file_re_runs_its_stage_and_its_readers(
+def test_a_new_file_re_runs_what_reads_it(
     shared: Workspace, change: Callable[[str], Path], name: str, expected: set[str]
 ) -> None:
-    change(name).unlink()
-    assert set(shared.repro("--dry")) == expected
+    change("code.json")
+    path = change(name)
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_text("text,label\n")
+    shared.hash_code()
+    assert shared.would_run() == expected
+
+
+def test_the_table_has_every_stage_and_every_group_of_params(
+    shared: Workspace, stages: dict[str, DeclaredStage]
+) -> None:
+    content = read_yaml(shared.root / "params.yaml")
+    groups = {
+        f"{section}.{key}"
+        for section, keys in content.items()
+        for key, value in keys.items()
+        if isinstance(value, dict) and value
+    }
+    assert {group for group in groups if not any(key.startswith(group) for key in PARAMS)} == set()
+    assert set(content) == {key.split(".")[0] for key in PARAMS}
+    assert set(stages) == CODE | ALL
+    scripts = {f"stages/{stage.name}.py" for stage in stages.values()}
+    assert scripts - set(MODULES) == set()
+    cached = {path for stage in stages.values() for path, kept in stage.outs.items() if kept}
+    named = {str(parent) for name in OUTPUTS for parent in [Path(name), *Path(name).parents]}
+    assert cached - named == set()
+
+
+def test_the_command_gives_the_same_answer(
+    shared: Workspace, change: Callable[[str], Path]
+) -> None:
+    change("params.yaml")
+    change("code.json")
+    module = change("src/fuseline/evaluation/charts.py")
+    module.write_text(module.read_text() + "\nUNUSED_CONSTANT = 1\n")
+    shared.set_params({"stress.max_rows": 100})
+    assert set(shared.repro("--dry")) == shared.would_run() == CODE | STRESS
 
 
 def test_removed_outputs_come_back_without_any_work(workspace: Workspace) -> None:
