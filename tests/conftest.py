@@ -1,4 +1,10 @@
-"""What a test changes of torch's process-wide state is gone when the next test begins."""
+"""Tests compute on one thread each, and what one changes of torch's state is gone for the next."""
+
+import os
+
+# Read when the libraries load. The test processes share the cores: more threads than cores would
+# wait for each other, and the last bits of a result would depend on the machine.
+os.environ["OMP_NUM_THREADS"] = "1"
 
 import pytest
 import torch

@@ -2,21 +2,36 @@
 
 from __future__ import annotations
 
+import shutil
 from pathlib import Path
 
 import pytest
+from filelock import FileLock
 
 from tests.declared import DeclaredStage, declared_stages
 from tests.pipeline.workspace import OBSERVER, Workspace
 
 
 @pytest.fixture(scope="session")
-def finished(tmp_path_factory: pytest.TempPathFactory) -> Workspace:
-    """A workspace after its first `dvc repro`, observed. Tests change copies of it only."""
-    workspace = Workspace.create(tmp_path_factory.mktemp("pipeline") / "finished")
-    workspace.observations.mkdir()
-    workspace.repro(PYTHONPATH=str(OBSERVER), STAGE_OBSERVATIONS=str(workspace.observations))
-    return workspace
+def finished(tmp_path_factory: pytest.TempPathFactory, worker_id: str) -> Workspace:
+    """A workspace after its first `dvc repro`, observed. Tests change copies of it only.
+
+    The first test process that needs it makes it; the others wait and share it.
+    """
+    base = tmp_path_factory.getbasetemp()
+    home = (base if worker_id == "master" else base.parent) / "pipeline"
+    home.mkdir(exist_ok=True)
+    complete = home / "complete"
+    with FileLock(home / "lock"):
+        if not complete.exists():
+            shutil.rmtree(home / "finished", ignore_errors=True)
+            workspace = Workspace.create(home / "finished")
+            workspace.observations.mkdir()
+            workspace.repro(
+                PYTHONPATH=str(OBSERVER), STAGE_OBSERVATIONS=str(workspace.observations)
+            )
+            complete.touch()
+    return Workspace(home / "finished")
 
 
 @pytest.fixture(scope="session")

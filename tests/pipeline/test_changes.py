@@ -1,146 +1,42 @@
 """The change table: for every kind of change, exactly the expected stages run.
 
-`dvc repro --dry` lists what a change invalidates at once; what lies downstream of those stages
-runs only if their outputs turn out different. So the sets are of first order.
+A dry run of `dvc repro` lists what a change invalidates at once; what lies downstream of those
+stages runs only if their outputs turn out different. So the sets are of first order.
 """
 
 from __future__ import annotations
 
 import os
 import shutil
-import sys
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
 
-from tests.pipeline.workspace import Workspace
-
-INGEST, TOKENIZE, LEAKAGE = {"ingest"}, {"tokenize"}, {"leakage"}
-IMAGE, AUDIO, VIDEO, TABULAR = (
-    {f"extract_features@{modality}"} for modality in ("image", "audio", "video", "tabular")
+from fuseline.config import read_yaml
+from tests.declared import DeclaredStage
+from tests.pipeline.change_table import (
+    ADVERSARIAL,
+    ALL,
+    CODE,
+    EVALUATE,
+    INGEST,
+    LEAKAGE,
+    MODULES,
+    NOTHING,
+    OUTPUTS,
+    PARAMS,
+    REPORT,
+    STRESS,
+    TOKENIZE,
 )
-EXTRACT = IMAGE | AUDIO | VIDEO | TABULAR
-PRETRAIN, FINETUNE, ADVERSARIAL = {"pretrain"}, {"finetune"}, {"adversarial_finetune"}
-PROMPT = {"prompt"}
-EVALUATE, REPORT = {"evaluate@finetuned", "evaluate@adversarial"}, {"report"}
-STRESS = {"stress"}
-TRAINING = PRETRAIN | FINETUNE | ADVERSARIAL
-MODELS = TRAINING | PROMPT | EVALUATE | STRESS
-# Those that read labels: all tasks come with them.
-LABELLED = FINETUNE | ADVERSARIAL | PROMPT | EVALUATE | STRESS
-ALL = INGEST | TOKENIZE | EXTRACT | LEAKAGE | MODELS | REPORT
-NOTHING: set[str] = set()
-
-PARAMS: dict[str, tuple[object, set[str]]] = {
-    "base.seed": (18, EXTRACT | MODELS),
-    "base.num_threads": (2, EXTRACT | MODELS),
-    "base.precision": ("bf16", EXTRACT | MODELS),
-    "base.modalities": (["text"], MODELS),
-    "ingest.source": ("emoji", INGEST),
-    "ingest.synthetic.num_rows": (121, INGEST),
-    "ingest.split.salt": (1, INGEST),
-    "ingest.duplicates.text_similarity": (0.9, INGEST),
-    "ingest.safety.personal_data": ("keep", INGEST),
-    "ingest.manifest.columns.text": ("caption", INGEST),
-    "ingest.manifest.columns.split": ("part", INGEST),
-    "ingest.manifest.columns.targets": ({"price": "number"}, INGEST),
-    "tokenize.encoder": ("minilm", TOKENIZE),
-    "tokenize.max_length_tokens": (24, TOKENIZE),
-    "extract_features.image.encoder": ("efficientnet_lite0", IMAGE | STRESS),
-    "extract_features.image.grid": (1, IMAGE | STRESS),
-    "extract_features.audio.num_mels": (16, AUDIO | STRESS),
-    "extract_features.video.num_frames": (3, VIDEO | STRESS),
-    "extract_features.tabular.num_bins": (4, TABULAR | STRESS),
-    "pretrain.objectives.weights.mlm": (0.25, PRETRAIN),
-    "pretrain.objectives.contrastive_queue_size": (64, PRETRAIN),
-    "pretrain.model.fusion.kind": ("concat", PRETRAIN),
-    "pretrain.training.num_epochs": (2, PRETRAIN),
-    "adversarial_finetune.training.layer_decay": (0.9, ADVERSARIAL),
-    "prompt.shots": ([0, 1], PROMPT),
-    "prompt.cloze.template": ("about {label}: {text}", PROMPT),
-    "prompt.label_words": ({"red circle": ["ball"]}, PROMPT),
-    "finetune.tasks": (
-        [{"kind": "regression", "target": "total", "weight": 1.0}],
-        FINETUNE | PROMPT,
-    ),
-    "finetune.generation.num_layers": (3, FINETUNE),
-    "finetune.freezing.policy": ("head", FINETUNE),
-    "finetune.freezing.lora.rank": (4, FINETUNE),
-    "finetune.training.learning_rate": (1.0e-4, FINETUNE),
-    "adversarial_finetune.attack.epsilon.text_embedding": (0.25, ADVERSARIAL),
-    "adversarial_finetune.clean_weight": (0.5, ADVERSARIAL),
-    "adversarial_finetune.method": ("trades", ADVERSARIAL),
-    "adversarial_finetune.attacked_share": (0.5, ADVERSARIAL),
-    "adversarial_finetune.smart.momentum": (0.9, ADVERSARIAL),
-    "pretrain.adversarial.method": ("fgm", PRETRAIN),
-    "evaluate.robustness.num_restarts": (2, EVALUATE),
-    "evaluate.num_calibration_bins": (10, EVALUATE),
-    "evaluate.trust.target_risk": (0.1, EVALUATE),
-    "evaluate.generation.num_beams": (3, EVALUATE),
-    "stress.max_rows": (100, STRESS),
-    "stress.text.strengths": ([0.3], STRESS),
-    "leakage.max_rows": (100, LEAKAGE),
-    "report.num_examples": (5, REPORT),
-}
-
-# Module to the stages that import it; the stage `code` runs besides, to find that out.
-MODULES: dict[str, set[str]] = {
-    "src/fuseline/__init__.py": ALL,
-    "src/fuseline/contracts.py": ALL,
-    "src/fuseline/stage.py": ALL,
-    "src/fuseline/dataset.py": MODELS,
-    "src/fuseline/params/ingest.py": INGEST | STRESS,
-    "src/fuseline/params/finetune.py": MODELS,
-    "src/fuseline/params/evaluate.py": EVALUATE,
-    "src/fuseline/params/whole.py": NOTHING,
-    "src/fuseline/sources/emoji.py": INGEST | STRESS,
-    "src/fuseline/ingest/duplicates/texts.py": INGEST,
-    "src/fuseline/ingest/safety/personal.py": INGEST,
-    "src/fuseline/modalities/feature_cache.py": EXTRACT | STRESS,
-    "src/fuseline/modalities/stored_media.py": EXTRACT | EVALUATE | STRESS,
-    "src/fuseline/modalities/folding.py": EXTRACT | STRESS,
-    "src/fuseline/modalities/log_mel.py": EXTRACT | MODELS,
-    "src/fuseline/model/card.py": FINETUNE | ADVERSARIAL,
-    "src/fuseline/evaluation/leakage/shortcuts.py": LEAKAGE | REPORT,
-    "src/fuseline/ingest/split.py": INGEST,
-    "src/fuseline/ingest/targets.py": INGEST,
-    "src/fuseline/modalities/extractors.py": EXTRACT,
-    "src/fuseline/model/modeling.py": MODELS,
-    "src/fuseline/model/decoder.py": MODELS,
-    "src/fuseline/model/constraints.py": NOTHING,
-    "src/fuseline/model/fusion/concat.py": MODELS,
-    "src/fuseline/objectives/mlm.py": PRETRAIN,
-    "src/fuseline/objectives/negative_queue.py": PRETRAIN,
-    "src/fuseline/objectives/supervised.py": FINETUNE | ADVERSARIAL | PROMPT,
-    "src/fuseline/objectives/adversarial/trades.py": ADVERSARIAL,
-    "src/fuseline/objectives/adversarial/freelb.py": ADVERSARIAL | PRETRAIN,
-    "src/fuseline/attacks/pgd.py": PRETRAIN | ADVERSARIAL | EVALUATE | STRESS,
-    "src/fuseline/tasks/classification.py": LABELLED,
-    "src/fuseline/tasks/generation.py": LABELLED,
-    "src/fuseline/tasks/labelled.py": LABELLED,
-    "src/fuseline/evaluation/task_twins.py": EVALUATE,
-    "src/fuseline/training/loop.py": TRAINING,
-    "src/fuseline/training/groups.py": TRAINING | PROMPT,
-    "src/fuseline/prompting/cloze.py": PROMPT,
-    "src/fuseline/evaluation/trust/selective.py": EVALUATE,
-    "src/fuseline/evaluation/metrics.py": PROMPT | EVALUATE | STRESS,
-    "src/fuseline/evaluation/ablation.py": EVALUATE | STRESS,
-    "src/fuseline/evaluation/stress/noises.py": STRESS,
-    "src/fuseline/training/lora.py": FINETUNE | ADVERSARIAL,
-    "src/fuseline/training/adversarial.py": ADVERSARIAL,
-    "src/fuseline/evaluation/twin.py": EVALUATE,
-    "src/fuseline/evaluation/charts.py": REPORT,
-    "src/fuseline/evaluation/report_stress.py": REPORT,
-    "src/fuseline/cli.py": NOTHING,
-    "stages/tokenize.py": TOKENIZE,
-}
+from tests.pipeline.workspace import Workspace
 
 
 @pytest.fixture(scope="module")
 def shared(finished: Workspace, tmp_path_factory: pytest.TempPathFactory) -> Workspace:
     copy = finished.copy(tmp_path_factory.mktemp("changes") / "shared")
-    assert copy.repro("--dry") == []
+    assert copy.would_run() == NOTHING
     return copy
 
 
@@ -166,13 +62,6 @@ def change(shared: Workspace) -> Iterator[Callable[[str], Path]]:
             backup.rename(path)
 
 
-def hash_code(workspace: Workspace) -> None:
-    """Run the stage `code` by itself: the dry run then sees what it found."""
-    options = ("--sources", "src", "--stages", "stages", "--out", "code.json")
-    result = workspace.run(sys.executable, "-m", "stages.code", *options)
-    assert result.returncode == 0, result.stdout
-
-
 @pytest.mark.parametrize("key", PARAMS)
 def test_a_param_re_runs_the_stages_that_declare_it(
     shared: Workspace, change: Callable[[str], Path], key: str
@@ -180,7 +69,7 @@ def test_a_param_re_runs_the_stages_that_declare_it(
     value, expected = PARAMS[key]
     change("params.yaml")
     shared.set_params({key: value})
-    assert set(shared.repro("--dry")) == expected
+    assert shared.would_run() == expected
 
 
 @pytest.mark.parametrize("module", MODULES)
@@ -190,8 +79,8 @@ def test_a_module_re_runs_the_stages_that_import_it(
     change("code.json")
     path = change(module)
     path.write_text(path.read_text() + "\nUNUSED_CONSTANT = 1\n")
-    hash_code(shared)
-    assert set(shared.repro("--dry")) == {"code"} | MODULES[module]
+    shared.hash_code()
+    assert shared.would_run() == CODE | MODULES[module]
 
 
 def add_comment(text: str) -> str:
@@ -215,8 +104,8 @@ def test_words_and_formatting_re_run_only_the_hashing(
     text = path.read_text()
     path.write_text(edit(text))
     assert path.read_text() != text
-    hash_code(shared)
-    assert shared.repro("--dry") == ["code"]
+    shared.hash_code()
+    assert shared.would_run() == CODE
 
 
 def test_the_page_template_re_runs_the_report(
@@ -225,8 +114,8 @@ def test_the_page_template_re_runs_the_report(
     change("code.json")
     path = change("src/fuseline/evaluation/report.html.j2")
     path.write_text(path.read_text() + "\n<!-- another line -->\n")
-    hash_code(shared)
-    assert set(shared.repro("--dry")) == {"code"} | REPORT
+    shared.hash_code()
+    assert shared.would_run() == CODE | REPORT
 
 
 @pytest.mark.parametrize(
@@ -236,7 +125,7 @@ def test_a_touched_file_re_runs_nothing(
     shared: Workspace, change: Callable[[str], Path], name: str
 ) -> None:
     os.utime(change(name), (1, 1))
-    assert shared.repro("--dry") == []
+    assert shared.would_run() == NOTHING
 
 
 def test_a_comment_in_params_re_runs_nothing(
@@ -244,27 +133,100 @@ def test_a_comment_in_params_re_runs_nothing(
 ) -> None:
     path = change("params.yaml")
     path.write_text("# A note.\n" + path.read_text())
-    assert shared.repro("--dry") == []
+    assert shared.would_run() == NOTHING
 
 
-def test_new_data_of_yours_re_runs_ingest(shared: Workspace, change: Callable[[str], Path]) -> None:
-    change("data/raw/rows.csv").write_text("text,label\none,a\n")
-    assert set(shared.repro("--dry")) == INGEST
+@pytest.mark.parametrize("name", OUTPUTS)
+def test_a_removed_output_re_runs_its_stage_and_its_readers(
+    shared: Workspace, change: Callable[[str], Path], name: str
+) -> None:
+    path = change(name)
+    shutil.rmtree(path) if path.is_dir() else path.unlink()
+    assert shared.would_run() == OUTPUTS[name]
+
+
+def test_an_output_changed_by_hand_re_runs_its_stage_and_its_readers(
+    shared: Workspace, change: Callable[[str], Path]
+) -> None:
+    change("data/quarantine/note.txt").write_text("mine\n")
+    assert shared.would_run() == OUTPUTS["data/quarantine"]
+
+
+@pytest.mark.parametrize(
+    ("before", "after", "expected"),
+    [
+        ("desc: Text to token ids", "desc: Words to numbers", NOTHING),
+        ("template: history", "template: shots", NOTHING),
+        ("--out reports/index.html", "--out ./reports/index.html", REPORT),
+        ("deps: [data/raw]", "deps: [data/raw, README.md]", INGEST),
+        ("params: [tokenize,", "params: [tokenize, base.seed,", TOKENIZE),
+        ("outs: [data/leakage]", "outs: [data/leakage, data/more]", LEAKAGE),
+    ],
+)
+def test_a_stage_declared_otherwise_re_runs(
+    shared: Workspace,
+    change: Callable[[str], Path],
+    before: str,
+    after: str,
+    expected: set[str],
+) -> None:
+    path = change("dvc.yaml")
+    text = path.read_text()
+    assert before in text
+    path.write_text(text.replace(before, after))
+    assert shared.would_run() == expected
 
 
 @pytest.mark.parametrize(
     ("name", "expected"),
     [
-        ("data/examples/manifest.json", ALL - PRETRAIN),
-        ("models/finetuned/config.json", FINETUNE | ADVERSARIAL | {"evaluate@finetuned"} | STRESS),
-        ("reports/index.html", REPORT),
+        ("src/fuseline/evaluation/more.py", CODE),
+        ("src/fuseline/evaluation/trust/table.txt", CODE | EVALUATE),
+        ("tests/more.py", NOTHING),
+        ("docs/more.md", NOTHING),
+        ("data/raw/rows.csv", INGEST),
     ],
 )
-def test_a_removed_file_re_runs_its_stage_and_its_readers(
+def test_a_new_file_re_runs_what_reads_it(
     shared: Workspace, change: Callable[[str], Path], name: str, expected: set[str]
 ) -> None:
-    change(name).unlink()
-    assert set(shared.repro("--dry")) == expected
+    change("code.json")
+    path = change(name)
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_text("text,label\n")
+    shared.hash_code()
+    assert shared.would_run() == expected
+
+
+def test_the_table_has_every_stage_and_every_group_of_params(
+    shared: Workspace, stages: dict[str, DeclaredStage]
+) -> None:
+    content = read_yaml(shared.root / "params.yaml")
+    groups = {
+        f"{section}.{key}"
+        for section, keys in content.items()
+        for key, value in keys.items()
+        if isinstance(value, dict) and value
+    }
+    assert {group for group in groups if not any(key.startswith(group) for key in PARAMS)} == set()
+    assert set(content) == {key.split(".")[0] for key in PARAMS}
+    assert set(stages) == CODE | ALL
+    scripts = {f"stages/{stage.name}.py" for stage in stages.values()}
+    assert scripts - set(MODULES) == set()
+    cached = {path for stage in stages.values() for path, kept in stage.outs.items() if kept}
+    named = {str(parent) for name in OUTPUTS for parent in [Path(name), *Path(name).parents]}
+    assert cached - named == set()
+
+
+def test_the_command_gives_the_same_answer(
+    shared: Workspace, change: Callable[[str], Path]
+) -> None:
+    change("params.yaml")
+    change("code.json")
+    module = change("src/fuseline/evaluation/charts.py")
+    module.write_text(module.read_text() + "\nUNUSED_CONSTANT = 1\n")
+    shared.set_params({"stress.max_rows": 100})
+    assert set(shared.repro("--dry")) == shared.would_run() == CODE | STRESS
 
 
 def test_removed_outputs_come_back_without_any_work(workspace: Workspace) -> None:

@@ -10,14 +10,18 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable
+from contextlib import chdir
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
+from unittest.mock import patch
 
+from dvc.repo import Repo
 from ruamel.yaml import YAML
 from ruamel.yaml.comments import CommentedSeq
 
-from fuseline.contracts import hash_path
+from fuseline.contracts import hash_path, write_json
+from fuseline.provenance import stage_hashes
 from tests.declared import REPOSITORY
 
 OBSERVER = Path(__file__).parent / "observer"
@@ -178,6 +182,23 @@ class Workspace:
         result = self.run("dvc", "repro", *arguments, **environment)
         assert result.returncode == 0, result.stdout
         return re.findall(r"^Running stage '([^']+)':", result.stdout, re.MULTILINE)
+
+    def would_run(self) -> set[str]:
+        """The stages that `dvc repro` would run now, of first order.
+
+        DVC is asked in this process: starting it takes longer than its answer.
+        """
+        with (
+            patch.dict(os.environ, self.environment, clear=True),
+            chdir(self.root),
+            Repo() as repo,
+        ):
+            return {stage.name for stage in repo.reproduce(dry=True)}
+
+    def hash_code(self) -> None:
+        """Do what the stage `code` does, in this process."""
+        hashes = stage_hashes(self.root / "src", self.root / "stages")
+        write_json(self.root / "code.json", hashes)
 
     @property
     def lock(self) -> str:
