@@ -18,6 +18,7 @@ $(INSTALLED): pyproject.toml constraints.txt
 	  { echo "$(PYTHON): not found. Install Python 3.11, or name one: make setup PYTHON=python3.12"; exit 2; }
 	$(PYTHON) -m venv .venv
 	$(BIN)/python -m pip install --quiet -c constraints.txt -e '.[dev]'
+	$(BIN)/fuseline plots-page
 	@touch $@
 
 repro: setup  ## Run what is out of date of the pipeline, then print its figures

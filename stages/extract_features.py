@@ -54,7 +54,7 @@ def main(
         figures = extract(
             examples, run.out(features), getattr(params, modality), base.precision, runtime
         )
-        write_metrics(run.out(metrics), figures, headline=["missing"])
+        write_metrics(run.out(metrics), figures, headline=[])
 
 
 if __name__ == "__main__":

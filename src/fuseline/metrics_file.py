@@ -23,14 +23,23 @@ def write_metrics(path: Path, metrics: Mapping[str, Any], headline: Collection[s
     Args:
         path: of the file, JSON.
         metrics: names to figures, mappings of figures, or tables.
-        headline: names among them that DVC's tables show; those that the run lacks are passed over.
+        headline: names among them that DVC's tables show; of mappings their numbers, without what
+            is nested deeper. Names that the run lacks are passed over.
 
     Raises:
         ValueError: a number is not finite.
     """
-    rounded = {name: _rounded(value) for name, value in metrics.items()}
-    shown = {name: value for name, value in rounded.items() if name in headline}
-    details = {name: value for name, value in rounded.items() if name not in headline}
+    shown: dict[str, Any] = {}
+    details: dict[str, Any] = {}
+    for name, value in _rounded(metrics).items():
+        if name not in headline:
+            details[name] = value
+        elif isinstance(value, dict):
+            shown[name] = {key: item for key, item in value.items() if _is_plain(item)}
+            if deeper := {key: item for key, item in value.items() if not _is_plain(item)}:
+                details[name] = deeper
+        else:
+            shown[name] = value
     write_json(path, {**shown, DETAILS: [details]})
 
 
@@ -47,7 +56,13 @@ def read_metrics(path: Path) -> dict[str, Any]:
     except ValueError as error:
         raise ContractError(f"{path}: not readable as JSON: {error}") from None
     (details,) = content.pop(DETAILS, [{}])
-    return {**content, **details}
+    for name, value in details.items():
+        content[name] = {**content[name], **value} if name in content else value
+    return content
+
+
+def _is_plain(value: Any) -> bool:
+    return not isinstance(value, dict | list)
 
 
 def _rounded(value: Any) -> Any:

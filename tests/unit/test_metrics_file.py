@@ -12,12 +12,12 @@ from fuseline.errors import ContractError
 from fuseline.metrics_file import read_metrics, write_metrics
 
 METRICS = {
-    "text_only": {"accuracy": 2.0000001},
+    "shuffled": {"accuracy": 2.0000001, "by_modality": {"text": 0.25}},
     "accuracy": 1 / 3,
     "per_class": {"red": {"f1": 0.5}},
     "curve": [{"scale": 1 / 3}],
 }
-HEADLINE = ["accuracy", "text_only", "rmse"]
+HEADLINE = ["accuracy", "shuffled", "rmse"]
 
 
 @pytest.fixture
@@ -28,13 +28,13 @@ def path(tmp_path: Path) -> Path:
 def test_dvc_shows_the_headline_and_nothing_else(path: Path) -> None:
     write_metrics(path, METRICS, HEADLINE)
     shown = _extract_metrics(json.loads(path.read_text()), str(path))
-    assert shown == {"accuracy": 0.333333, "text_only": {"accuracy": 2.0}}
+    assert shown == {"accuracy": 0.333333, "shuffled": {"accuracy": 2.0}}
 
 
 def test_all_of_it_is_read_back_rounded(path: Path) -> None:
     write_metrics(path, METRICS, HEADLINE)
     assert read_metrics(path) == {
-        "text_only": {"accuracy": 2.0},
+        "shuffled": {"accuracy": 2.0, "by_modality": {"text": 0.25}},
         "accuracy": 0.333333,
         "per_class": {"red": {"f1": 0.5}},
         "curve": [{"scale": 0.333333}],
