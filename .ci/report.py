@@ -18,18 +18,22 @@ import vl_convert
 
 # The comment that bears this line is written anew, whoever else comments.
 MARK = "<!-- pipeline-report -->"
+# DVC's tables have them even when nothing changed.
+HEADER_LINES = 2
 STALE = (
     "**`dvc.lock` is not up to date.** Run `dvc repro` and `dvc push`, then commit `dvc.lock` and"
     " `metrics/`."
 )
 BEHIND = (
-    "The figures below are of this run, not of the `dvc.lock` and `metrics/` in the branch. Commit"
-    " those of a `dvc repro`"
+    "The figures below are of this run, not yet of the `dvc.lock` and `metrics/` in the branch."
 )
+
+ADOPT = "Commit what `git apply results.patch` changes; `dvc pull` fetches the data and models."
+REPEAT = "Commit what `dvc repro` changes."
 
 
 def main() -> None:
-    """Read the options, write `report.md` and `plots/`, and the plots page."""
+    """Read the options and write the report."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--base", required=True, help="Git revision to compare with.")
     parser.add_argument("--mode", choices=("run", "push", "check"), required=True)
@@ -37,7 +41,8 @@ def main() -> None:
     parser.add_argument("--out", type=Path, required=True, help="Folder with repro.log.")
     options = parser.parse_args()
     out: Path = options.out
-    log = (out / "repro.log").read_text(encoding="utf-8")
+    # Without what progress bars wrote over.
+    log = re.sub(r"[^\n]*\r(?!\n)", "", (out / "repro.log").read_text(encoding="utf-8"))
     parts = [
         f"{MARK}\n### Pipeline against `{options.base}`",
         "\n\n".join(of_run(log, options.mode, options.failed)),
@@ -46,35 +51,37 @@ def main() -> None:
         of_plots(options.base, out),
     ]
     (out / "report.md").write_text("\n\n".join(parts) + "\n", encoding="utf-8")
-    dvc("plots", "diff", options.base, "--out", str(out / "page"))
 
 
 def of_run(log: str, mode: str, failed: int) -> list[str]:
     """What ran, and whether `dvc.lock` in the branch is of it."""
     ran = re.findall(r"^Running stage '([^']+)'", log, re.MULTILINE)
     fetched = re.findall(r"^Stage '([^']+)' is cached", log, re.MULTILINE)
+    if mode == "check":
+        # A dry run fails at a stage to run whose inputs are not here.
+        for line in re.findall(r"^ERROR: failed to reproduce (.*)", log, re.MULTILINE):
+            ran += re.findall(r"'([^']+)'", line.split(": [")[0])
+        if ran:
+            return [STALE, f"These stages would run, then those that read theirs: {named(ran)}."]
     if failed:
         last = f" at stage `{ran[-1]}`" if ran else ""
         return [f"**The run failed{last}.** The end of its log:", fenced(log.splitlines()[-20:])]
     if not ran and not fetched:
         return ["`dvc.lock` is up to date: every figure here is what this code and data give."]
     lines = [f"{verb} {named(of)}." for verb, of in (("Fetched:", fetched), ("Ran:", ran)) if of]
-    if mode == "check":
-        return [STALE, f"These stages would run: {named(ran)}."]
-    how = ": `dvc repro --pull` gets them from the remote." if mode == "push" else "."
-    return [*lines, BEHIND + how]
+    return [*lines, f"{BEHIND} {ADOPT if mode == 'push' else REPEAT}"]
 
 
 def of_figures(kind: str, base: str, *options: str) -> str:
     """The table of `dvc metrics diff` or `dvc params diff`."""
-    table = dvc(kind, "diff", "--md", base, *options).strip()
-    if not table:
+    table = dvc(kind, "diff", "--md", base, *options).strip().splitlines()
+    if len(table) <= HEADER_LINES:
         return f"No {kind} changed."
-    return f"#### {kind.capitalize()}\n\n{re.sub(' +', ' ', table)}"
+    return "\n".join([f"#### {kind.capitalize()}\n", *(re.sub(" +", " ", row) for row in table)])
 
 
 def of_plots(base: str, out: Path) -> str:
-    """The plots whose data differ from the base's, each as a picture in `plots/`."""
+    """Pictures of the plots whose data differ from the base's; then also all plots as a page."""
     folder = out / "plots"
     shutil.rmtree(folder, ignore_errors=True)
     found = json.loads(dvc("plots", "diff", base, "--json", "--out", str(out / "page")))["data"]
@@ -87,7 +94,10 @@ def of_plots(base: str, out: Path) -> str:
             picture = folder / f"{re.sub(r'[^A-Za-z0-9]+', '-', name)}.png"
             picture.write_bytes(vl_convert.vegalite_to_png(renderer["content"], scale=1.5))
             lines.append(f"![{title_of(renderer['content'], name)}](plots/{picture.name})")
-    return "\n\n".join(["#### Plots", *lines]) if lines else "No plots changed."
+    if not lines:
+        return "No plots changed."
+    dvc("plots", "diff", base, "--out", str(out / "page"))
+    return "\n\n".join(["#### Plots", *lines])
 
 
 def differs(spec: dict[str, Any]) -> bool:

@@ -101,9 +101,8 @@ def test_a_stale_lock_is_refused_where_the_team_wants_it(pull_request: Workspace
     result = pull_request.run(".ci/pipeline", "origin/main", PIPELINE_MODE="check")
     assert result.returncode == 1
     assert "dvc.lock is not up to date: run `dvc repro`" in result.stdout
-    assert "These stages would run: `evaluate@finetuned`, `evaluate@adversarial`" in report(
-        pull_request
-    )
+    stale = "These stages would run, then those that read theirs: `evaluate@finetuned`,"
+    assert f"{stale} `evaluate@adversarial`." in report(pull_request)
     assert not (pull_request.root / "models").exists()
 
 
@@ -113,9 +112,8 @@ def test_a_changed_param_runs_what_reads_it_and_shows_what_came_of_it(
     pull_request.set_params({"evaluate.num_calibration_bins": 5})
     output(pull_request, ".ci/pipeline", "origin/main", PIPELINE_MODE="push")
     found = report(pull_request)
-    ran = "Ran: `evaluate@finetuned`, `evaluate@adversarial`, `report`."
     assert found.startswith("<!-- pipeline-report -->\n")
-    assert ran in found
+    assert "Ran: `evaluate@finetuned`, `evaluate@adversarial`, `report`." in found
     assert "| metrics/evaluate/finetuned.json | ece |" in found
     assert "| metrics/evaluate/finetuned.json | accuracy |" not in found
     assert "| params.yaml | evaluate.num_calibration_bins | 15 | 5 |" in found
@@ -126,11 +124,16 @@ def test_a_changed_param_runs_what_reads_it_and_shows_what_came_of_it(
     for path in pictures:
         assert Image.open(path).size > (300, 300)
         assert f"](plots/{path.name})" in found
-    assert not (pull_request.root / "data/quarantine").exists() or "quarantine" in ran
-    # The author gets the results from the remote and runs nothing.
+    assert not (pull_request.root / "models/pretrained").exists()
+
+
+def test_the_author_takes_the_results_over_and_runs_nothing(pull_request: Workspace) -> None:
+    """After the run above, whose data and models lie at the remote."""
     author = Workspace(pull_request.root.parent / "author")
     author.set_params({"evaluate.num_calibration_bins": 5})
-    assert author.repro("--pull") == []
+    output(author, "git", "apply", str(pull_request.root / "pipeline-report" / "results.patch"))
+    output(author, "dvc", "pull", "--quiet")
+    assert author.repro() == []
 
 
 def test_a_failed_stage_is_told_with_the_end_of_its_log(pull_request: Workspace) -> None:
