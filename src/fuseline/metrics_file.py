@@ -55,10 +55,16 @@ def read_metrics(path: Path) -> dict[str, Any]:
         raise ContractError(f"{path}: not found. Run `dvc repro` to make it.") from None
     except ValueError as error:
         raise ContractError(f"{path}: not readable as JSON: {error}") from None
-    (details,) = content.pop(DETAILS, [{}])
+    return joined(content)
+
+
+def joined(content: Mapping[str, Any]) -> dict[str, Any]:
+    """Headline and details side by side, of what a metrics file holds."""
+    figures = dict(content)
+    (details,) = figures.pop(DETAILS, [{}])
     for name, value in details.items():
-        content[name] = {**content[name], **value} if name in content else value
-    return content
+        figures[name] = {**figures[name], **value} if name in figures else value
+    return figures
 
 
 def _is_plain(value: Any) -> bool:
