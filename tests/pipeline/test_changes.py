@@ -88,6 +88,7 @@ MODULES: dict[str, set[str]] = {
     "src/fuseline/__init__.py": ALL,
     "src/fuseline/contracts.py": ALL,
     "src/fuseline/stage.py": ALL,
+    "src/fuseline/metrics_file.py": ALL,
     "src/fuseline/dataset.py": MODELS,
     "src/fuseline/params/ingest.py": INGEST | STRESS,
     "src/fuseline/params/finetune.py": MODELS,
@@ -132,6 +133,7 @@ MODULES: dict[str, set[str]] = {
     "src/fuseline/evaluation/charts.py": REPORT,
     "src/fuseline/evaluation/report_stress.py": REPORT,
     "src/fuseline/cli.py": NOTHING,
+    "src/fuseline/plots_page.py": NOTHING,
     "stages/tokenize.py": TOKENIZE,
 }
 
