@@ -6,10 +6,10 @@ INSTALLED := .venv/installed
 IN_VENV := PATH="$(CURDIR)/$(BIN):$$PATH"
 
 .DEFAULT_GOAL := help
-.PHONY: help setup repro test lint bench clean
+.PHONY: help setup repro experiments test lint bench clean
 
 help:  ## List the targets
-	@sed -n 's/^\([a-z]*\):.*## /\1\t/p' Makefile | expand -t 8
+	@sed -n 's/^\([a-z]*\):.*## /\1\t/p' Makefile | expand -t 14
 
 setup: $(INSTALLED)  ## Make .venv and install the pinned dependencies
 
@@ -18,6 +18,7 @@ $(INSTALLED): pyproject.toml constraints.txt
 	  { echo "$(PYTHON): not found. Install Python 3.11, or name one: make setup PYTHON=python3.12"; exit 2; }
 	$(PYTHON) -m venv .venv
 	$(BIN)/python -m pip install --quiet -c constraints.txt -e '.[dev]'
+	$(BIN)/fuseline plots-page
 	@touch $@
 
 repro: setup  ## Run what is out of date of the pipeline, then print its figures
@@ -25,6 +26,9 @@ repro: setup  ## Run what is out of date of the pipeline, then print its figures
 	$(IN_VENV) dvc repro
 	$(BIN)/fuseline summary
 	@echo "Report: $(CURDIR)/reports/index.html"
+
+experiments: setup  ## Show the experiments: what they changed, and what came of it
+	$(IN_VENV) dvc exp show --only-changed --drop '[^:]+/[^:]+$$'
 
 test: lint  ## Lint, type-check and test
 	$(BIN)/pytest

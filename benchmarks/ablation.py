@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import json
 from pathlib import Path
 from typing import Any
 
 from benchmarks.workspace import FEW_ATTACKS, change_params, clean_clone, run
 from fuseline.config import load_section
+from fuseline.metrics_file import read_metrics
 from fuseline.params.pretrain import PretrainParams
 
 SALT = 11
@@ -45,8 +45,8 @@ def main() -> None:
 
 def measured(clone: Path) -> list[float]:
     """What the clone's run gave, as in `COLUMNS`."""
-    tuned = json.loads((clone / "metrics/evaluate/finetuned.json").read_text())
-    prompts: dict[str, Any] = json.loads((clone / "metrics/prompt.json").read_text())["methods"]
+    tuned = read_metrics(clone / "metrics/evaluate/finetuned.json")
+    prompts: dict[str, Any] = read_metrics(clone / "metrics/prompt.json")["methods"]
     return [
         tuned["accuracy"],
         tuned["macro_f1"],

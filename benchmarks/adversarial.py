@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -18,6 +17,7 @@ from torch.nn import functional
 from benchmarks.workspace import ROOT, change_params, clean_clone, peak_memory, run
 from fuseline.attacks.pgd import PGD
 from fuseline.config import load_section
+from fuseline.metrics_file import read_metrics
 from fuseline.model import FuselineForTasks, FuselineProcessor
 from fuseline.objectives.adversarial.methods import METHODS
 from fuseline.objectives.base import Objective, ObjectiveOutput
@@ -85,7 +85,7 @@ def main() -> None:
         for method in METHODS:
             found.append(measured(clone, method, ratios[method]))
             print(found[-1].line, flush=True)
-        plain = json.loads((clone / "metrics/evaluate/finetuned.json").read_text())
+        plain = read_metrics(clone / "metrics/evaluate/finetuned.json")
     start = (plain["accuracy"], plain["macro_f1"], plain["robust_accuracy"])
     found.append(Measured("none", *start, forward=1.0, backward=1.0, ratio=1.0, memory=0.0))
     print(found[-1].line)
@@ -99,8 +99,8 @@ def measured(clone: Path, method: str, ratio: float) -> Measured:
     memory = peak_memory(clone, "dvc", "repro", "--quiet", "adversarial_finetune")
     run(clone, "dvc", "repro", "--quiet", "evaluate@adversarial")
     (clone / "params.yaml").write_text(before)
-    scores = json.loads((clone / "metrics/evaluate/adversarial.json").read_text())
-    trained = json.loads((clone / "metrics/adversarial_finetune.json").read_text())
+    scores = read_metrics(clone / "metrics/evaluate/adversarial.json")
+    trained = read_metrics(clone / "metrics/adversarial_finetune.json")
     return Measured(
         method,
         scores["accuracy"],

@@ -9,6 +9,7 @@ from pathlib import Path
 import numpy as np
 
 from benchmarks.workspace import FEW_ATTACKS, change_params, clean_clone, run
+from fuseline.metrics_file import read_metrics
 from fuseline.model.fusion import FUSIONS
 
 SALTS = (11, 12, 13)
@@ -36,8 +37,8 @@ def measured(clone: Path) -> list[float]:
     run(clone, "dvc", "repro", "--quiet", "finetune")
     seconds = time.perf_counter() - start
     run(clone, "dvc", "repro", "--quiet", "evaluate@finetuned")
-    scores = json.loads((clone / "metrics/evaluate/finetuned.json").read_text())
-    trained = json.loads((clone / "metrics/finetune.json").read_text())
+    scores = read_metrics(clone / "metrics/evaluate/finetuned.json")
+    trained = read_metrics(clone / "metrics/finetune.json")
     return [
         scores["accuracy"],
         scores["macro_f1"],

@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 
 from benchmarks.workspace import FEW_ATTACKS, change_params, clean_clone, run
+from fuseline.metrics_file import read_metrics
 
 SALTS = range(5)
 METRICS = ("accuracy", "macro_f1")
@@ -31,7 +32,7 @@ def main() -> None:
         with clean_clone() as clone:
             change_params(clone, FEW_ATTACKS | {"ingest.split.salt": salt})
             run(clone, "dvc", "repro", "--quiet", "evaluate@finetuned")
-            results.append(json.loads((clone / "metrics/evaluate/finetuned.json").read_text()))
+            results.append(read_metrics(clone / "metrics/evaluate/finetuned.json"))
         print(json.dumps({"salt": salt} | headline(results[-1])), flush=True)
     print(table(results))
 

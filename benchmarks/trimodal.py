@@ -16,6 +16,7 @@ import numpy as np
 
 from benchmarks.spoken_numbers import write_rows
 from benchmarks.workspace import FEW_ATTACKS, change_params, clean_clone, run
+from fuseline.metrics_file import read_metrics
 
 MODALITIES = ("text", "image", "audio")
 SETS = [list(chosen) for size in (3, 2, 1) for chosen in combinations(MODALITIES, size)]
@@ -80,7 +81,7 @@ def main() -> None:
                     {"ingest.split.salt": salt, "base.modalities": chosen, **PARAMS},
                 )
                 run(clone, "dvc", "repro", "--quiet", "evaluate@finetuned")
-                metrics = json.loads((clone / "metrics/evaluate/finetuned.json").read_text())
+                metrics = read_metrics(clone / "metrics/evaluate/finetuned.json")
                 results.setdefault("+".join(chosen), []).append(metrics)
                 print(
                     json.dumps(

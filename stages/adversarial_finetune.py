@@ -5,7 +5,8 @@ from typing import Annotated
 
 import typer
 
-from fuseline.stage import run_stage, write_metrics
+from fuseline.metrics_file import write_metrics
+from fuseline.stage import run_stage
 
 app = typer.Typer(add_completion=False, pretty_exceptions_enable=False)
 
@@ -51,7 +52,7 @@ def main(
             base=load_section("base", BaseParams),
             work=run.work,
         )
-        write_metrics(run.out(metrics), figures)
+        write_metrics(run.out(metrics), figures, headline=["dev"])
         write_history(run.out(history), curves)
 
 

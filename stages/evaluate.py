@@ -5,7 +5,8 @@ from typing import Annotated
 
 import typer
 
-from fuseline.stage import run_stage, write_metrics
+from fuseline.metrics_file import write_metrics
+from fuseline.stage import run_stage
 
 app = typer.Typer(add_completion=False, pretty_exceptions_enable=False)
 
@@ -40,7 +41,7 @@ def main(
         outputs=[predictions, metrics, plots],
     ) as run:
         from fuseline.config import load_section
-        from fuseline.evaluation.evaluate import EvaluationInputs, evaluate_model
+        from fuseline.evaluation.evaluate import EvaluationInputs, evaluate_model, headline
         from fuseline.params.base import BaseParams
         from fuseline.params.evaluate import EvaluateParams
 
@@ -52,7 +53,7 @@ def main(
             params=load_section("evaluate", EvaluateParams),
             base=load_section("base", BaseParams),
         )
-        write_metrics(run.out(metrics), figures)
+        write_metrics(run.out(metrics), figures, headline=headline(figures))
 
 
 if __name__ == "__main__":

@@ -5,7 +5,8 @@ from typing import Annotated
 
 import typer
 
-from fuseline.stage import run_stage, write_metrics
+from fuseline.metrics_file import write_metrics
+from fuseline.stage import run_stage
 
 app = typer.Typer(add_completion=False, pretty_exceptions_enable=False)
 
@@ -53,7 +54,7 @@ def main(
         figures = extract(
             examples, run.out(features), getattr(params, modality), base.precision, runtime
         )
-        write_metrics(run.out(metrics), figures)
+        write_metrics(run.out(metrics), figures, headline=[])
 
 
 if __name__ == "__main__":

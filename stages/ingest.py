@@ -5,7 +5,8 @@ from typing import Annotated
 
 import typer
 
-from fuseline.stage import run_stage, write_metrics
+from fuseline.metrics_file import write_metrics
+from fuseline.stage import run_stage
 
 app = typer.Typer(add_completion=False, pretty_exceptions_enable=False)
 
@@ -27,7 +28,9 @@ def main(
 
         params = load_section("ingest", IngestParams)
         figures = ingest_examples(params, run.out(examples), run.out(quarantine), raw=raw)
-        write_metrics(run.out(metrics), figures)
+        write_metrics(
+            run.out(metrics), figures, headline=["rows_in", "rows_kept", "rows_quarantined"]
+        )
 
 
 if __name__ == "__main__":

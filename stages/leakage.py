@@ -5,7 +5,8 @@ from typing import Annotated
 
 import typer
 
-from fuseline.stage import run_stage, write_metrics
+from fuseline.metrics_file import write_metrics
+from fuseline.stage import run_stage
 
 app = typer.Typer(add_completion=False, pretty_exceptions_enable=False)
 
@@ -31,7 +32,7 @@ def main(
         figures = measure_leakage(
             examples, features, run.out(pairs), load_section("leakage", LeakageParams)
         )
-        write_metrics(run.out(metrics), figures)
+        write_metrics(run.out(metrics), figures, headline=["suspicions"])
 
 
 if __name__ == "__main__":

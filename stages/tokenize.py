@@ -5,7 +5,8 @@ from typing import Annotated
 
 import typer
 
-from fuseline.stage import run_stage, write_metrics
+from fuseline.metrics_file import write_metrics
+from fuseline.stage import run_stage
 
 app = typer.Typer(add_completion=False, pretty_exceptions_enable=False)
 
@@ -27,7 +28,7 @@ def main(
 
         params = load_section("tokenize", TokenizeParams)
         figures = tokenize_examples(examples, run.out(tokens), run.out(tokenizer), params)
-        write_metrics(run.out(metrics), figures)
+        write_metrics(run.out(metrics), figures, headline=["truncated_rows", "unknown_share"])
 
 
 if __name__ == "__main__":

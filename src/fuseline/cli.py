@@ -64,6 +64,15 @@ def summary() -> None:
 
 
 @app.command()
+def plots_page() -> None:
+    """Make the pages of `dvc plots` work without a network; `make setup` does it."""
+    from fuseline.plots_page import write_plots_page
+
+    with _readable_errors("plots-page"):
+        print(f"{write_plots_page(Path())}: `dvc plots show` and `dvc plots diff` use it.")
+
+
+@app.command()
 def init(
     file: Annotated[
         Path, typer.Argument(help="Your data: .csv, .jsonl, .parquet or .tar, or a folder.")

@@ -24,7 +24,7 @@ from typing import Any
 import psutil
 
 from fuseline.config import PARAMS_FILE, read_yaml
-from fuseline.contracts import hash_path, write_json
+from fuseline.contracts import hash_path
 from fuseline.errors import ContractError, FuselineError
 
 CODE_FILE = Path("code.json")
@@ -229,16 +229,3 @@ def _is_alive(process: psutil.Process) -> bool:
         return process.is_running() and process.status() != psutil.STATUS_ZOMBIE
     except psutil.NoSuchProcess:
         return False
-
-
-def write_metrics(path: Path, metrics: Mapping[str, Any]) -> None:
-    """Write a metrics file: fixed keys, finite numbers rounded to six decimals."""
-    write_json(path, _rounded(metrics))
-
-
-def _rounded(value: Any) -> Any:
-    if isinstance(value, Mapping):
-        return {key: _rounded(item) for key, item in value.items()}
-    if isinstance(value, list):
-        return [_rounded(item) for item in value]
-    return round(value, 6) if isinstance(value, float) else value

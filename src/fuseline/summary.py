@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import json
 from pathlib import Path
 from typing import Any
 
 from fuseline.errors import ContractError
 from fuseline.evaluation.figures import named_figures
+from fuseline.metrics_file import read_metrics
 from fuseline.stage import leaf
 
 COUNTS = ("in", "kept", "quarantined")
@@ -121,7 +121,7 @@ def _stress(path: Path) -> list[str]:
     whether the models differ. Nothing before the stage has run, or of suites that it left out."""
     if not path.exists():
         return []
-    content = _read(path)
+    content = read_metrics(path)
     try:
         noises = [_worst(name, of) for name, of in content.get("text", {}).items() if of]
         told = [
@@ -172,7 +172,7 @@ def _leakage(path: Path) -> list[str]:
 
 def _figures(path: Path, keys: list[str]) -> list[Any]:
     """Values of dotted keys of a metrics file."""
-    content = _read(path)
+    content = read_metrics(path)
     try:
         return [leaf(content, key) for key in keys]
     except (KeyError, TypeError) as error:
@@ -187,21 +187,12 @@ def _lacking(path: Path, error: Exception) -> ContractError:
 
 def _model(path: Path) -> dict[str, Any]:
     """A model's metrics, which have one figure at least."""
-    content: dict[str, Any] = _read(path)
+    content: dict[str, Any] = read_metrics(path)
     if not named_figures(content):
         raise ContractError(
             f"{path}: expected figures of a model, found none. Run `dvc repro` to make it again."
         )
     return content
-
-
-def _read(path: Path) -> Any:
-    try:
-        return json.loads(path.read_text(encoding="utf-8"))
-    except FileNotFoundError:
-        raise ContractError(f"{path}: not found. Run `make repro` first.") from None
-    except ValueError as error:
-        raise ContractError(f"{path}: not readable as JSON: {error}") from None
 
 
 def _aligned(table: list[list[str]]) -> list[str]:

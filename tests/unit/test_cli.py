@@ -233,7 +233,7 @@ def test_summary_tells_of_leakage(root: Path, suspicions: int, line: str) -> Non
 @pytest.mark.parametrize(
     ("name", "content", "message"),
     [
-        ("ingest.json", None, "ingest.json: not found. Run `make repro` first."),
+        ("ingest.json", None, "ingest.json: not found. Run `dvc repro` to make it."),
         ("ingest.json", "{", "ingest.json: not readable as JSON"),
         ("evaluate/finetuned.json", "{}", "finetuned.json: expected the figure 'accuracy'"),
     ],

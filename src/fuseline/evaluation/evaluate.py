@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -33,6 +34,9 @@ from fuseline.tasks import Task
 from fuseline.tasks.base import Decoded
 from fuseline.tasks.labelled import Examples, build_tasks, with_labels
 from fuseline.tasks.prediction import Predicted, predict
+
+# Scores beside the model's own that runs are compared by.
+COMPARED = ("text_only", "image_only", "shuffled", "twin")
 
 
 @dataclass(frozen=True)
@@ -118,6 +122,12 @@ def evaluate_model(
         trust.risks,
     )
     return metrics
+
+
+def headline(metrics: Mapping[str, Any]) -> list[str]:
+    """Names of the figures that runs are compared by: the scores, and `COMPARED`."""
+    numbers = [name for name, value in metrics.items() if isinstance(value, int | float)]
+    return [name for name in [*numbers, *COMPARED] if name != "rows"]
 
 
 def _classified(

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -32,6 +31,7 @@ from fuseline.evaluation.report_leakage import read_leakage_section
 from fuseline.evaluation.report_prompt import read_prompt_section
 from fuseline.evaluation.report_stress import read_stress_section
 from fuseline.evaluation.report_trust import read_trust_section
+from fuseline.metrics_file import read_metrics
 from fuseline.params.report import ReportParams
 
 TEMPLATE = "report.html.j2"
@@ -121,18 +121,18 @@ def write_report(inputs: ReportInputs, out: Path, params: ReportParams) -> None:
         right=RIGHT.get(models[0].metrics["task"]),
         patterns=_patterns(models),
         data=read_data_section(
-            _read_json(inputs.metrics / "ingest.json"), inputs.examples, inputs.quarantine
+            read_metrics(inputs.metrics / "ingest.json"), inputs.examples, inputs.quarantine
         ),
         leakage=read_leakage_section(
-            _read_json(inputs.metrics / "leakage.json"),
+            read_metrics(inputs.metrics / "leakage.json"),
             inputs.leakage,
             inputs.examples,
             params.num_pairs,
         ),
-        prompt=read_prompt_section(_read_json(inputs.metrics / "prompt.json")),
+        prompt=read_prompt_section(read_metrics(inputs.metrics / "prompt.json")),
         robustness=_robustness(models),
         stress=read_stress_section(
-            _read_json(inputs.metrics / "stress.json"),
+            read_metrics(inputs.metrics / "stress.json"),
             {model.name: model.title for model in models},
         ),
         trust=read_trust_section(
@@ -170,20 +170,12 @@ def _plain_first(path: Path) -> tuple[bool, str]:
 
 
 def _read_model(path: Path) -> Evaluated:
-    metrics = _read_json(path)
+    metrics = read_metrics(path)
     confusion = None
     if "confusion_matrix" in metrics:
         # The charts escape their text; everything else is escaped by the template.
         confusion = Markup(confusion_chart(metrics["labels"], metrics["confusion_matrix"]))
     return Evaluated(path.stem, _title(path.stem), metrics, confusion)
-
-
-def _read_json(path: Path) -> dict[str, Any]:
-    try:
-        content: dict[str, Any] = json.loads(path.read_text(encoding="utf-8"))
-    except FileNotFoundError:
-        raise ContractError(f"{path}: not found. Run `dvc repro` to make it.") from None
-    return content
 
 
 def _robustness(models: list[Evaluated]) -> Markup | None:

@@ -1,7 +1,5 @@
 from __future__ import annotations
 
-import json
-
 import numpy as np
 import pytest
 
@@ -12,7 +10,7 @@ from fuseline.evaluation.trust.selective import (
     choose_threshold,
     risk_coverage,
 )
-from fuseline.stage import write_metrics
+from fuseline.metrics_file import read_metrics, write_metrics
 
 
 def test_the_area_of_a_perfect_ranking_is_the_closed_one():
@@ -83,8 +81,8 @@ def test_thresholds_are_the_same_once_written(tmp_path):
     confidence = np.array([0.91234559, 0.95, 0.99])
     right = np.ones(3, dtype=bool)
     chosen = choose_threshold(confidence, right, 0.05)
-    write_metrics(tmp_path / "m.json", {"chosen": chosen, "never": NEVER})
-    written = json.loads((tmp_path / "m.json").read_text())
+    write_metrics(tmp_path / "m.json", {"chosen": chosen, "never": NEVER}, headline=[])
+    written = read_metrics(tmp_path / "m.json")
     assert written == {"chosen": chosen, "never": NEVER}
     assert at_threshold(confidence, right, written["chosen"])["coverage"] == 1.0
     assert written["never"] > 1.0
