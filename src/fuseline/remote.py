@@ -1,9 +1,10 @@
 """Lists of folders' files, taken from a remote only where their hash is right.
 
-With `verify = true` DVC compares every file that it fetches with its hash, but it acts on a folder's
-list of files (an object whose name ends in `.dir`) before that: a changed list reaches the workspace
-with exit status 0, and may name files outside of it. A list that is in the cache is read from there,
-so the lists are brought into the cache here, each checked, before `dvc pull` or `dvc repro --pull`.
+With `verify = true` DVC compares every file that it fetches with its hash, but it acts on a
+folder's list of files (an object whose name ends in `.dir`) before that: a changed list reaches
+the workspace with exit status 0, and may name files outside of it. A list that is in the cache is
+read from there, so the lists are brought into the cache here, each checked, before `dvc pull` or
+`dvc repro --pull`.
 """
 
 from __future__ import annotations
@@ -102,6 +103,12 @@ def _fetch(remote: HashFileDB, cache: HashFileDB, oid: str, folder: str) -> None
             f"{folder}: its list of files, {oid}, is not in the remote."
             " Run `dvc push` where it was made."
         ) from None
+    # The drivers of the kinds of remotes have no error in common.
+    except Exception as error:  # noqa: BLE001
+        raise ConfigError(
+            f"{path}: cannot be read from the remote: {error or type(error).__name__}."
+            " Look at its address in .dvc/config and at your keys."
+        ) from error
     if not _is_named(content, oid):
         raise ContractError(
             f"{folder}: the remote's list of its files, {path}, is not what its hash says:"
