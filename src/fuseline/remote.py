@@ -104,7 +104,7 @@ def _fetch(remote: HashFileDB, cache: HashFileDB, oid: str, folder: str) -> None
             " Run `dvc push` where it was made."
         ) from None
     # The drivers of the kinds of remotes have no error in common.
-    except Exception as error:  # noqa: BLE001
+    except Exception as error:
         raise ConfigError(
             f"{path}: cannot be read from the remote: {error or type(error).__name__}."
             " Look at its address in .dvc/config and at your keys."
