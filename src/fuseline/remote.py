@@ -36,7 +36,8 @@ def fetch_lists(root: Path, remote: str | None, revisions: list[str]) -> int:
         the number of lists that are in the cache now, their hashes right.
 
     Raises:
-        ConfigError: there is no such remote, it cannot be read, or it is not verified.
+        ConfigError: there is no such remote or revision, or the remote cannot be read or is not
+            verified.
         ContractError: a list is not in the remote, or not what its hash says.
     """
     from dvc.exceptions import DvcException
@@ -53,7 +54,7 @@ def fetch_lists(root: Path, remote: str | None, revisions: list[str]) -> int:
             # Files are fetched later, from the same place.
             _verified(repo, remote)
     except DvcException as error:
-        raise ConfigError(f"the remote cannot be read: {error}") from error
+        raise ConfigError(f"{error}.") from error
     return len(lists)
 
 

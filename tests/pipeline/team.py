@@ -24,11 +24,11 @@ RECIPES = {
 PUSH, PULL, REPRO = range(3)
 
 
-def blocks(title: str) -> list[str]:
-    """The commands under a heading of the page, block by block."""
+def blocks(title: str, language: str = "bash") -> list[str]:
+    """What stands under a heading of the page to be copied, block by block."""
     parts = re.split(r"^##+ (.+)\n", PAGE.read_text(encoding="utf-8"), flags=re.MULTILINE)
     sections = dict(zip(parts[1::2], parts[2::2], strict=True))
-    return re.findall(r"^```bash\n(.*?)^```$", sections[title], re.MULTILINE | re.DOTALL)
+    return re.findall(rf"^```{language}\n(.*?)^```$", sections[title], re.MULTILINE | re.DOTALL)
 
 
 @dataclass(frozen=True)
@@ -42,14 +42,19 @@ class Member:
     def root(self) -> Path:
         return self.workspace.root
 
+    @property
+    def home(self) -> Path:
+        return self.root.parent / f"{self.root.name}-home"
+
     def run(self, commands: str) -> subprocess.CompletedProcess[str]:
         """Run commands in a shell that has what the person exports, until one fails."""
         exports = "\n".join(line for line in self.own.splitlines() if line.startswith("export "))
-        home = self.root.parent / f"{self.root.name}-home"
-        home.mkdir(exist_ok=True)
+        self.home.mkdir(exist_ok=True)
         # Neither keys nor settings of whoever runs the tests.
         leave = "unset SSH_AUTH_SOCK ${!AWS_*}"
-        return self.workspace.run("bash", "-euc", f"{leave}\n{exports}\n{commands}", HOME=str(home))
+        return self.workspace.run(
+            "bash", "-euc", f"{leave}\n{exports}\n{commands}", HOME=str(self.home)
+        )
 
     def do(self, commands: str) -> str:
         """Run commands that must succeed; return what they print."""

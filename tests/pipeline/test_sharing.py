@@ -51,9 +51,8 @@ def test_what_is_committed_has_no_secret(team: Team) -> None:
     assert "config.local" not in team.first.do("git status --porcelain --untracked-files=all")
 
 
+@pytest.mark.parametrize("team", ["s3", "ssh", "webdav"], indirect=True)
 def test_a_wrong_key_is_refused(team: Team, tmp_path: Path) -> None:
-    if team.kind == "local":
-        pytest.skip("a folder has no key")
     other = team.join(tmp_path / "other", team.server.wrong)
     assert other.run("dvc pull").returncode != 0
     checked = other.run("fuseline check-remote")
@@ -91,11 +90,29 @@ def test_a_changed_list_is_refused(team: Team, tmp_path: Path) -> None:
     assert not (tmp_path / "escaped").exists()
 
 
+@pytest.mark.parametrize("team", ["ssh"], indirect=True)
+def test_a_false_ssh_host_is_refused(team: Team, tmp_path: Path) -> None:
+    """By OpenSSH, which DVC connects through: DVC itself takes any host."""
+    keys, known = team.server.folder.parent, tmp_path / "known_hosts"
+    other = team.join(tmp_path / "other")
+    settings = blocks("SSH host keys are not checked", "ssh-config")[0]
+    settings = settings.replace("data.example.org", "127.0.0.1").replace(
+        "ssh -o", f"ssh -F none -i {keys / 'right'} -o UserKnownHostsFile={known} -o"
+    )
+    (other.home / ".ssh").mkdir()
+    (other.home / ".ssh" / "config").write_text(settings)
+    port = team.server.values["ssh://data.example.org/srv/fuseline"].split(":")[2].split("/")[0]
+    for host, succeeds in (("wrong", False), ("host", True)):
+        known.write_text(f"[127.0.0.1]:{port} {(keys / f'{host}.pub').read_text()}")
+        result = other.run("dvc fetch data/tokenizer")
+        assert (result.returncode == 0) is succeeds, result.stdout
+
+
+# Once is enough: what is fetched does not depend on the kind of remote.
+@pytest.mark.parametrize("team", ["local"], indirect=True)
 def test_a_change_fetches_only_what_it_needs(
     team: Team, tmp_path: Path, stages: dict[str, DeclaredStage]
 ) -> None:
-    if team.kind != "s3":
-        pytest.skip("once is enough: what is fetched does not depend on the kind of remote")
     other = team.join(tmp_path / "other")
     other.workspace.set_params({"report.num_examples": 3})
     ran = other.do(LOOP[REPRO])
