@@ -15,6 +15,7 @@ BENCHMARKS = {
     "growth": "what one per cent more rows costs",
     "million": "ingest and tokenize of 100,000 and 1,000,000 rows",
     "fuzz": "20,000 mutated files and rows through the checks",
+    "tampering": "changed objects of a remote, refused or delivered",
     "banking77": "full fine-tuning beside low-rank adapters, on a published test file",
     "banking77_robust": "the same rows under attack, before and after adversarial fine-tuning",
     "trimodal": "three modalities beside each pair and each alone",

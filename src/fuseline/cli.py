@@ -55,6 +55,24 @@ def doctor() -> None:
 
 
 @app.command()
+def check_remote(
+    revisions: Annotated[
+        list[str] | None,
+        typer.Argument(help="Commits, branches or experiments to look at besides the workspace."),
+    ] = None,
+    remote: Annotated[
+        str | None, typer.Option(help="A remote's name; the default one where absent.")
+    ] = None,
+) -> None:
+    """Fetch folders' lists of files, each checked: before dvc pull and dvc repro --pull."""
+    from fuseline.remote import fetch_lists
+
+    with _readable_errors("check-remote"):
+        number = fetch_lists(Path.cwd(), remote, revisions or [])
+    print(f"{number} lists of files are in the cache, each as its hash says.")
+
+
+@app.command()
 def summary() -> None:
     """Print the headline figures of the last run."""
     from fuseline.summary import summarise

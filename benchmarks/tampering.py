@@ -1,0 +1,147 @@
+"""Objects changed on the server's side: what a pull does about them, for each kind of remote.
+
+Real servers on loopback, the outputs of a whole run on 120 rows. One object at a time is changed,
+then fetched in a fresh clone. It is refused when the commands fail and no file reaches the clone
+that the first one has not.
+"""
+
+from __future__ import annotations
+
+import json
+import random
+import shutil
+import tempfile
+from collections import Counter
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+from ruamel.yaml import YAML
+
+from tests.pipeline.servers import SERVERS, SSHD
+from tests.pipeline.team import Member, Team
+from tests.pipeline.workspace import Workspace
+
+SEED = 20_003
+CASES_PER_DAMAGE = 4
+Damage = Callable[[bytes, bytes, random.Random], bytes]
+WAYS = {
+    "dvc pull without verify": "dvc remote modify --local team verify false && dvc pull {out}",
+    "dvc pull": "dvc pull {out}",
+    "fuseline check-remote, dvc pull": "fuseline check-remote && dvc pull {out}",
+}
+
+
+def _flip(content: bytes, _: bytes, rng: random.Random) -> bytes:
+    place = rng.randrange(len(content))
+    return content[:place] + bytes([content[place] ^ 1 << rng.randrange(8)]) + content[place + 1 :]
+
+
+def _truncate(content: bytes, _: bytes, rng: random.Random) -> bytes:
+    return content[: rng.randrange(1, len(content))]
+
+
+def _extend(content: bytes, other: bytes, rng: random.Random) -> bytes:
+    return content + other[: rng.randrange(1, len(other))]
+
+
+DAMAGES: dict[str, Damage] = {
+    "flip": _flip,
+    "truncate": _truncate,
+    "extend": _extend,
+    "swap": lambda _content, other, _rng: other,
+    "empty": lambda _content, _other, _rng: b"",
+}
+
+
+@dataclass(frozen=True)
+class Case:
+    """An object of an output, the list of a folder's files or a file, and its new content."""
+
+    damage: str
+    out: str
+    oid: str
+    content: bytes
+
+
+def main() -> None:
+    with tempfile.TemporaryDirectory(prefix="fuseline-tampering-") as folder:
+        finished = Workspace.create(Path(folder) / "finished")
+        finished.repro()
+        for kind, server in SERVERS.items():
+            if kind == "ssh" and not SSHD:
+                print("ssh: not measured, no sshd here")
+                continue
+            root = Path(folder) / kind
+            (root / "server").mkdir(parents=True)
+            with server(root / "server") as running:
+                measure(Team.found(kind, running, finished, root), root)
+
+
+def measure(team: Team, root: Path) -> None:
+    """Print how many of the changed objects each way of pulling refuses."""
+    cases = list(_cases(team))
+    joined = team.join(root / "joined")
+    for way, command in WAYS.items():
+        taken = [
+            case
+            for number, case in enumerate(cases)
+            if not _refused(team, joined, case, command, root / f"{list(WAYS).index(way)}-{number}")
+        ]
+        kinds = Counter(
+            f"{case.damage} of a {'list' if case.oid.endswith('.dir') else 'file'}"
+            for case in taken
+        )
+        said = ", ".join(f"{count} x {kind}" for kind, count in kinds.items())
+        print(f"{team.kind}: {way}: {len(cases) - len(taken)} of {len(cases)} refused", end="")
+        print(f"; delivered: {said}" if taken else "", flush=True)
+
+
+def _cases(team: Team) -> Iterator[Case]:
+    rng = random.Random(SEED)
+    lists = sorted(_folders(team).items())
+    files = sorted({(out, oid) for out, list_ in lists for oid in _files(team, list_)})
+    for damage, change in DAMAGES.items():
+        for objects in (lists, files):
+            for out, oid in rng.sample(objects, CASES_PER_DAMAGE // 2):
+                content = team.stored(oid).read_bytes()
+                _, other = rng.choice([item for item in objects if item[1] != oid])
+                yield Case(damage, out, oid, change(content, team.stored(other).read_bytes(), rng))
+
+
+def _folders(team: Team) -> dict[str, str]:
+    """The pipeline's folders in the remote, to the hashes of their lists."""
+    stages = YAML(typ="safe").load(team.first.workspace.lock)["stages"].values()
+    outs = {out["path"]: out["md5"] for stage in stages for out in stage.get("outs", [])}
+    return {
+        path: oid
+        for path, oid in outs.items()
+        if oid.endswith(".dir") and team.stored(oid).exists()
+    }
+
+
+def _files(team: Team, oid: str) -> list[str]:
+    return [entry["md5"] for entry in json.loads(team.stored(oid).read_bytes())]
+
+
+def _refused(team: Team, joined: Member, case: Case, command: str, root: Path) -> bool:
+    shutil.copytree(joined.root, root)
+    clone = Member(Workspace(root), joined.own)
+    with team.tampered({case.oid: case.content}):
+        status = clone.run(command.format(out=case.out)).returncode
+    return status != 0 and not _strange(clone, team.first, case.out)
+
+
+def _strange(clone: Member, first: Member, out: str) -> list[Path]:
+    """Files of an output that the first clone does not have, or has with other bytes."""
+    files = [path for path in (clone.root / out).rglob("*") if path.is_file()]
+    return [
+        path
+        for path in files
+        if not (origin := first.root / path.relative_to(clone.root)).exists()
+        or origin.read_bytes() != path.read_bytes()
+    ]
+
+
+if __name__ == "__main__":
+    main()
