@@ -202,15 +202,17 @@ def test_the_loss_under_attack_is_above_the_clean_one(method):
 def test_only_a_share_of_the_steps_is_under_attack():
     """And the others are the clean objective's own."""
     objective, model = build("pgd", attacked_share=0.25), classifier().eval()
-    batch = rows().batch(range(12))
-    clean = objective.inner(model, batch).loss
-    torch.manual_seed(5)
-    outputs = [objective(model, batch) for _ in range(200)]
-    attacked = [bool(output.passes) for output in outputs]
-    assert 30 <= sum(attacked) <= 70
-    assert all(
-        output.loss == clean for output, hit in zip(outputs, attacked, strict=True) if not hit
-    )
+    batch, attacked = rows().batch(range(12)), 0
+    for seed in range(80):
+        torch.manual_seed(seed)
+        output = objective(model, batch)
+        if output.passes:
+            attacked += 1
+        else:
+            torch.manual_seed(seed)
+            torch.rand(())
+            assert output.loss == objective.inner(model, batch).loss
+    assert 10 <= attacked <= 30
 
 
 def test_steps_without_an_attack_need_the_clean_loss():

@@ -70,6 +70,7 @@ def pull_request(finished: Workspace, tmp_path_factory: pytest.TempPathFactory) 
     author = finished.copy(folder / "author")
     for command in (
         ("dvc", "remote", "add", "--default", "store", str(folder / "store")),
+        ("dvc", "remote", "modify", "store", "verify", "true"),
         ("git", "checkout", "--quiet", "-b", "main"),
         ("git", "add", "--all"),
         ("git", "commit", "--quiet", "--message", "Finished"),
