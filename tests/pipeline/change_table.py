@@ -155,10 +155,9 @@ MODULES: dict[str, set[str]] = {
     "stages/code.py": NOTHING,
 }
 
-# Output, or a file of it, to the stage that writes it and those that read it.
+# Output, to the stage that writes it and those that read it.
 OUTPUTS: dict[str, set[str]] = {
-    "code.json": CODE | ALL,
-    "data/examples/manifest.json": ALL - PRETRAIN,
+    "data/examples": ALL - PRETRAIN,
     "data/quarantine": INGEST | REPORT,
     "data/tokens": TOKENIZE | MODELS,
     "data/tokenizer": TOKENIZE | PRETRAIN | PROMPT | EVALUATE,
@@ -168,7 +167,7 @@ OUTPUTS: dict[str, set[str]] = {
     "data/features/tabular": TABULAR | MODELS,
     "data/leakage": LEAKAGE | REPORT,
     "models/pretrained": PRETRAIN | PROMPT | FINETUNE,
-    "models/finetuned/config.json": FINETUNE | ADVERSARIAL | {"evaluate@finetuned"} | STRESS,
+    "models/finetuned": FINETUNE | ADVERSARIAL | {"evaluate@finetuned"} | STRESS,
     "models/adversarial": ADVERSARIAL | {"evaluate@adversarial"} | STRESS,
     "data/predictions/finetuned": {"evaluate@finetuned"} | REPORT,
     "data/predictions/adversarial": {"evaluate@adversarial"} | REPORT,

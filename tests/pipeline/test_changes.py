@@ -19,7 +19,6 @@ from tests.pipeline.change_table import (
     ADVERSARIAL,
     ALL,
     CODE,
-    EVALUATE,
     INGEST,
     LEAKAGE,
     MODULES,
@@ -136,20 +135,27 @@ def test_a_comment_in_params_re_runs_nothing(
     assert shared.would_run() == NOTHING
 
 
+@pytest.mark.parametrize(
+    "name", ["data/examples/manifest.json", "models/finetuned/config.json", "reports/index.html"]
+)
+def test_a_removed_file_re_runs_its_stage_and_its_readers(
+    shared: Workspace, change: Callable[[str], Path], name: str
+) -> None:
+    change(name).unlink()
+    output = name if name in OUTPUTS else str(Path(name).parent)
+    assert shared.would_run() == OUTPUTS[output]
+
+
 @pytest.mark.parametrize("name", OUTPUTS)
-def test_a_removed_output_re_runs_its_stage_and_its_readers(
+def test_an_output_changed_by_hand_re_runs_its_stage_and_its_readers(
     shared: Workspace, change: Callable[[str], Path], name: str
 ) -> None:
     path = change(name)
-    shutil.rmtree(path) if path.is_dir() else path.unlink()
+    if path.is_dir():
+        (path / "note.txt").write_text("mine\n")
+    else:
+        path.write_text(path.read_text() + "\n")
     assert shared.would_run() == OUTPUTS[name]
-
-
-def test_an_output_changed_by_hand_re_runs_its_stage_and_its_readers(
-    shared: Workspace, change: Callable[[str], Path]
-) -> None:
-    change("data/quarantine/note.txt").write_text("mine\n")
-    assert shared.would_run() == OUTPUTS["data/quarantine"]
 
 
 @pytest.mark.parametrize(
@@ -181,7 +187,6 @@ def test_a_stage_declared_otherwise_re_runs(
     ("name", "expected"),
     [
         ("src/fuseline/evaluation/more.py", CODE),
-        ("src/fuseline/evaluation/trust/table.txt", CODE | EVALUATE),
         ("tests/more.py", NOTHING),
         ("docs/more.md", NOTHING),
         ("data/raw/rows.csv", INGEST),
