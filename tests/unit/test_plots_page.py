@@ -8,7 +8,9 @@ import sys
 from pathlib import Path
 
 import pytest
+from typer.testing import CliRunner
 
+from fuseline.cli import app
 from fuseline.errors import ConfigError
 from fuseline.plots_page import TEMPLATE, write_plots_page
 
@@ -34,6 +36,12 @@ def test_the_page_loads_nothing_and_dvc_knows_it(tmp_path: Path) -> None:
     assert "html_template" in (tmp_path / ".dvc/config.local").read_text()
 
 
-def test_elsewhere_than_at_the_root_it_says_so(tmp_path: Path) -> None:
+def test_elsewhere_than_at_the_root_it_says_so(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     with pytest.raises(ConfigError, match=r"no folder \.dvc here"):
         write_plots_page(tmp_path)
+    monkeypatch.chdir(tmp_path)
+    result = CliRunner().invoke(app, ["plots-page"])
+    assert result.exit_code == 2
+    assert "plots-page: .: no folder .dvc here. Run this from the root" in result.output
