@@ -17,6 +17,9 @@ from PIL import Image
 from tests.declared import REPOSITORY
 from tests.pipeline.workspace import Workspace
 
+# The tests of a pull request follow upon each other in one clone.
+pytestmark = pytest.mark.xdist_group("team")
+
 # What `dvc exp show` makes columns of, and more would not be read.
 MOST_COLUMNS = 45
 
