@@ -17,9 +17,6 @@ from PIL import Image
 from tests.declared import REPOSITORY
 from tests.pipeline.workspace import Workspace
 
-# The tests of a pull request follow upon each other in one clone.
-pytestmark = pytest.mark.xdist_group("team")
-
 # What `dvc exp show` makes columns of, and more would not be read.
 MOST_COLUMNS = 45
 
@@ -67,8 +64,8 @@ def test_every_plot_is_drawn_and_titled(finished: Workspace, tmp_path: Path) -> 
 
 
 @pytest.fixture(scope="module")
-def pull_request(finished: Workspace, tmp_path_factory: pytest.TempPathFactory) -> Workspace:
-    """A fresh clone of a finished repository whose data lie at a remote, with a branch `change`."""
+def author(finished: Workspace, tmp_path_factory: pytest.TempPathFactory) -> Workspace:
+    """A finished repository whose data lie at a remote."""
     folder = tmp_path_factory.mktemp("team")
     author = finished.copy(folder / "author")
     for command in (
@@ -78,10 +75,16 @@ def pull_request(finished: Workspace, tmp_path_factory: pytest.TempPathFactory) 
         ("git", "add", "--all"),
         ("git", "commit", "--quiet", "--message", "Finished"),
         ("dvc", "push", "--quiet"),
-        ("git", "clone", "--quiet", ".", str(folder / "clone")),
     ):
         output(author, *command)
-    clone = Workspace(folder / "clone")
+    return author
+
+
+@pytest.fixture
+def pull_request(author: Workspace, tmp_path: Path) -> Workspace:
+    """A fresh clone with a branch `change`."""
+    output(author, "git", "clone", "--quiet", ".", str(tmp_path / "clone"))
+    clone = Workspace(tmp_path / "clone")
     output(clone, "git", "checkout", "--quiet", "-b", "change")
     return clone
 
@@ -110,8 +113,8 @@ def test_a_stale_lock_is_refused_where_the_team_wants_it(pull_request: Workspace
     assert not (pull_request.root / "models").exists()
 
 
-def test_a_changed_param_runs_what_reads_it_and_shows_what_came_of_it(
-    pull_request: Workspace,
+def test_a_changed_param_runs_what_reads_it_and_the_author_takes_the_results_over(
+    pull_request: Workspace, author: Workspace, tmp_path: Path
 ) -> None:
     pull_request.set_params({"evaluate.num_calibration_bins": 5})
     output(pull_request, ".ci/pipeline", "origin/main", PIPELINE_MODE="push")
@@ -129,23 +132,17 @@ def test_a_changed_param_runs_what_reads_it_and_shows_what_came_of_it(
         assert Image.open(path).size > (300, 300)
         assert f"](plots/{path.name})" in found
     assert not (pull_request.root / "models/pretrained").exists()
-
-
-def test_the_author_takes_the_results_over_and_runs_nothing(pull_request: Workspace) -> None:
-    """After the run above, whose data and models lie at the remote."""
-    author = Workspace(pull_request.root.parent / "author")
-    author.set_params({"evaluate.num_calibration_bins": 5})
-    output(author, "git", "apply", str(pull_request.root / "pipeline-report" / "results.patch"))
-    output(author, "dvc", "pull", "--quiet")
-    assert author.repro() == []
+    mine = author.copy(tmp_path / "mine")
+    mine.set_params({"evaluate.num_calibration_bins": 5})
+    output(mine, "git", "apply", str(pull_request.root / "pipeline-report" / "results.patch"))
+    output(mine, "dvc", "pull", "--quiet")
+    assert mine.repro() == []
 
 
 def test_a_failed_stage_is_told_with_the_end_of_its_log(pull_request: Workspace) -> None:
     path = pull_request.root / "params.yaml"
-    before = path.read_text()
-    path.write_text(before.replace("num_examples: 4", "num_examples: none"))
+    path.write_text(path.read_text().replace("num_examples: 4", "num_examples: none"))
     result = pull_request.run(".ci/pipeline", "origin/main")
-    path.write_text(before)
     assert result.returncode != 0
     assert "**The run failed at stage `report`.**" in report(pull_request)
     assert "report.num_examples" in report(pull_request)
