@@ -64,6 +64,25 @@ def summary() -> None:
 
 
 @app.command()
+def verify(
+    revision: Annotated[
+        str, typer.Argument(metavar="[REV]", help="Commit, tag or branch to compare with.")
+    ] = "HEAD",
+    tolerance: Annotated[
+        float, typer.Option(help="How far scores between 0 and 1 may lie apart.", min=0.0, max=1.0)
+    ] = 0.02,
+) -> None:
+    """Compare the last run with what a revision committed: which stage diverged first, and why."""
+    from fuseline.verify import compare, describe
+
+    with _readable_errors("verify"):
+        comparison = compare(Path.cwd(), revision, tolerance)
+    print(describe(comparison))
+    if comparison.first_diverged:
+        raise typer.Exit(1)
+
+
+@app.command()
 def init(
     file: Annotated[
         Path, typer.Argument(help="Your data: .csv, .jsonl, .parquet or .tar, or a folder.")

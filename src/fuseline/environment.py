@@ -169,16 +169,20 @@ def lack_of_cores(num_threads: int) -> str:
     )
 
 
-def read_record(text: str | None = None, where: str = str(RECORD_FILE)) -> dict[str, Any]:
-    """The record of `text`, or of the file here; an empty one where there is none.
+def read_record(root: Path = Path()) -> dict[str, Any]:
+    """The record of the repository at `root`; an empty one where it has none.
 
     Raises:
         ContractError: it is no such record, as after a merge with conflicts.
     """
-    if text is None:
-        if not RECORD_FILE.exists():
-            return {"environments": {}, "stages": {}}
-        text = RECORD_FILE.read_text(encoding="utf-8")
+    path = root / RECORD_FILE
+    if not path.exists():
+        return {"environments": {}, "stages": {}}
+    return parse_record(path.read_text(encoding="utf-8"), str(path))
+
+
+def parse_record(text: str, where: str) -> dict[str, Any]:
+    """The record that a text holds; raises as `read_record` does, with `where` it is from."""
     try:
         content = json.loads(text)
         known, stages = content["environments"], content["stages"]
@@ -190,16 +194,15 @@ def read_record(text: str | None = None, where: str = str(RECORD_FILE)) -> dict[
     return content  # type: ignore[no-any-return]
 
 
-def made_by(content: Mapping[str, Any], stage: str) -> dict[str, Any] | None:
-    """Environment that made a stage's outputs as they stand here, with `precision`.
+def made_by(root: Path, stage: str) -> dict[str, Any] | None:
+    """Environment that made a stage's outputs as they stand at `root`, with `precision`.
 
     None where the record does not know: DVC restored them from a cache, or they were changed.
     """
-    entry = content["stages"].get(stage)
-    if entry is None:
-        return None
-    for path, recorded in entry["outs"].items():
-        if not Path(path).exists() or _short(hash_path(Path(path))) != recorded:
+    content = read_record(root)
+    recorded = content["stages"].get(stage, {}).get("outs", {})
+    for path, sha256 in recorded.items():
+        if not (root / path).exists() or _short(hash_path(root / path)) != sha256:
             return None
     return environment_of(content, stage)
 
