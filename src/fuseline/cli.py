@@ -42,14 +42,17 @@ def check() -> None:
 
 
 @app.command()
-def doctor() -> None:
+def doctor(
+    remote: Annotated[bool, typer.Option("--remote", help="Ask the remotes too.")] = False,
+) -> None:
     """Look for what would make a run fail, and say what to do about it."""
     from fuseline.doctor import Level, examine
 
+    findings = []
     with _readable_errors("doctor"):
-        findings = examine(Path.cwd())
-    for finding in findings:
-        print(finding)
+        for finding in examine(Path.cwd(), remote=remote):
+            print(finding, flush=True)
+            findings.append(finding)
     if any(finding.level is Level.FATAL for finding in findings):
         raise typer.Exit(1)
 
