@@ -28,7 +28,7 @@ PLUGINS = {
 }
 
 
-def remotes(root: Path) -> Iterator[Finding]:
+def settings(root: Path) -> Iterator[Finding]:
     """Whether there are remotes, each checked by its settings alone."""
     config = _remotes(root)
     if not config:
