@@ -31,6 +31,8 @@ PLUGINS = {
 def settings(root: Path) -> Iterator[Finding]:
     """Whether there are remotes, each checked by its settings alone."""
     config = _remotes(root)
+    if config is None:
+        return
     if not config:
         yield Finding(
             Level.WARNING,
@@ -51,14 +53,14 @@ def settings(root: Path) -> Iterator[Finding]:
 
 def reach(root: Path) -> Iterator[Finding]:
     """Whether each remote answers, asked for what the last run wrote."""
-    for name in _remotes(root):
+    for name in _remotes(root) or {}:
         yield _answer(root, name)
 
 
-def _remotes(root: Path) -> dict[str, dict[str, Any]]:
-    """Name to settings, from all files of settings."""
+def _remotes(root: Path) -> dict[str, dict[str, Any]] | None:
+    """Name to settings, from all files of settings; None where they cannot be read."""
     config = dvc_config(root) if (root / ".dvc").is_dir() else None
-    return config["remote"] if config else {}
+    return None if config is None else config["remote"]
 
 
 def _committed(root: Path) -> dict[str, dict[str, Any]]:
@@ -120,7 +122,8 @@ def _credentials(name: str, options: Mapping[str, Any]) -> Iterator[Finding]:
         remedy = f"dvc remote modify --local {name} password …"
     else:
         return
-    if not (ways & set(options) or variables & set(os.environ) or at_home):
+    said = {key for key, value in options.items() if value}
+    if not (ways & said or variables & set(os.environ) or at_home):
         yield Finding(Level.WARNING, "remote", f"'{name}' has no credentials here", remedy)
 
 
