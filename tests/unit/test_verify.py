@@ -133,6 +133,15 @@ def test_the_same_bytes_are_reproduced_in_the_graphs_order(repository: Repositor
     assert (code, text.splitlines()[-1]) == (0, "Reproduced to the last byte.")
 
 
+def test_new_metrics_are_a_change_of_the_stage(repository: Repository) -> None:
+    lock = json.loads((repository.root / "dvc.lock").read_text())
+    md5 = hashlib.md5(b"{}").hexdigest()
+    lock["stages"]["train"]["outs"].append({"path": "metrics/new.json", "md5": md5})
+    (repository.root / "dvc.lock").write_text(json.dumps(lock))
+    (repository.root / "metrics/new.json").write_text("{}")
+    assert repository.states()["train"] == EXPECTED
+
+
 def test_other_last_bits_are_within_tolerance_and_the_first_stage_is_named(
     repository: Repository,
 ) -> None:
@@ -293,6 +302,8 @@ def test_an_unknown_maker_is_said_to_be_unknown(repository: Repository) -> None:
         ({"recall": 0.8, "support": 10}, {"recall": 0.59, "support": 10}, True),
         ({"confusion_matrix": [[40, 3]]}, {"confusion_matrix": [[38, 5]]}, False),
         ({"confusion_matrix": [[40, 3]]}, {"confusion_matrix": [[37, 6]]}, True),
+        ({"linear": 3}, {"linear": 4}, True),
+        ({"image": {"near": 3}}, {"image": {"near": 4}}, False),
         ({"labels": ["a"]}, {"labels": ["a", "b"]}, True),
     ],
 )
@@ -332,7 +343,10 @@ def test_bad_use_is_one_message_and_status_2(repository: Repository, tmp_path: P
     (tmp_path / "metrics/train.json").write_text("{}")
     assert "metrics/train.json: not what dvc.lock says" in refused()
     (tmp_path / "metrics/train.json").unlink()
-    assert "metrics/train.json: not found. Run `dvc repro`" in refused()
+    assert "metrics/train.json: not found, so there is nothing to compare" in refused()
+    repository.run()
+    (tmp_path / "models/weights").unlink()
+    assert "models/weights: not found, so there is nothing to compare" in refused()
     repository.run()
     lock = json.loads((tmp_path / "dvc.lock").read_text())
     del lock["stages"]["train"]

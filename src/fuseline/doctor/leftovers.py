@@ -56,8 +56,8 @@ def _judged(holders: list[dict[str, Any]], path: Path) -> Finding:
     living = {int(one["pid"]) for one in holders if psutil.pid_exists(int(one["pid"]))}
     others = sorted(pid for pid in living if not _is_dvc(pid))
     if others:
-        found = f"{path} names process {others[0]}, which is no dvc, and stops every dvc"
-        return Finding(Level.FATAL, "locks", found, f"rm {path}")
+        found = f"{path} holds off every dvc for process {others[0]}, which does not look like one"
+        return Finding(Level.WARNING, "locks", found, f"If it is none: rm {path}")
     if living:
         found = f"another dvc is at work here: process {min(living)}"
         return Finding(Level.WARNING, "locks", found, "Wait for it, or stop it.")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import shutil
 import tempfile
@@ -121,6 +122,10 @@ def _works(kind: str, source: Path, target: Path) -> bool:
 
 
 def _bytes_below(folder: Path) -> int:
-    return sum(
-        (Path(place) / name).stat().st_size for place, _, names in os.walk(folder) for name in names
-    )
+    """Size of all files below a folder; one that a `dvc` at work removes meanwhile counts not."""
+    total = 0
+    for place, _, names in os.walk(folder):
+        for name in names:
+            with contextlib.suppress(FileNotFoundError):
+                total += (Path(place) / name).stat().st_size
+    return total

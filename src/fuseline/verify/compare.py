@@ -93,7 +93,7 @@ def compare(root: Path, name: str, tolerance: float) -> Comparison:
 
     Raises:
         ConfigError: no git repository or revision, no lock file on one side, a stage that never
-            ran here, or a metrics file that is not the one that the lock file names.
+            ran here, or outputs that are missing or not those that the lock file names.
     """
     revision = Revision.resolve(root, name)
     before = read_lock(_content(revision.read(LOCK), f"{revision}:{LOCK}"), f"{revision}:{LOCK}")
@@ -102,7 +102,7 @@ def compare(root: Path, name: str, tolerance: float) -> Comparison:
     never_run = [stage for stage in missing if _is_declared(root, stage)]
     if never_run:
         raise ConfigError(f"{', '.join(never_run)}: never run here. Run `dvc repro` first.")
-    _check_metrics(root, now)
+    _check_outputs(root, now)
     compared: dict[str, StageComparison] = {}
     for stage in now:
         compared[stage] = _compare_stage(root, stage, now, before, compared, revision, tolerance)
@@ -119,15 +119,20 @@ def _is_declared(root: Path, cell: str) -> bool:
     return cell.split("@", maxsplit=1)[0] in read_yaml(root / "dvc.yaml").get("stages", {})
 
 
-def _check_metrics(root: Path, stages: dict[str, LockedStage]) -> None:
-    """Refuse metrics that are not those of the last run."""
-    for stage in stages.values():
-        for path in filter(is_readable, stage.outs):
-            found = hashlib.md5(_content(_read(root / path), path), usedforsecurity=False)
-            if found.hexdigest() != stage.outs[path]:
+def _check_outputs(root: Path, stages: dict[str, LockedStage]) -> None:
+    """Refuse a workspace that does not hold what its lock file names: a fresh clone, say."""
+    for path, md5 in [item for stage in stages.values() for item in stage.outs.items()]:
+        if not (root / path).exists():
+            raise ConfigError(
+                f"{path}: not found, so there is nothing to compare."
+                " Run `dvc repro --force` to make everything here."
+            )
+        if is_readable(path):
+            found = hashlib.md5((root / path).read_bytes(), usedforsecurity=False).hexdigest()
+            if found != md5:
                 raise ConfigError(
-                    f"{path}: not what {LOCK} says that the last run wrote. Run `dvc repro`"
-                    " to make it again."
+                    f"{path}: not what {LOCK} says that the last run wrote. Run `dvc repro` to make"
+                    " it again."
                 )
 
 
@@ -151,7 +156,7 @@ def _compare_stage(
     sources = [stage for stage in above if stage.state is not State.SAME]
     made_inputs = {path for stage in now.values() for path in stage.outs}
     changes = tuple(_changes(here, there, made_inputs))
-    figures = _figures(root, outs, revision, tolerance)
+    figures = _figures(root, [path for path in outs if path in there.outs], revision, tolerance)
     has_figures = any(is_readable(path) for path in here.outs)
     if changes or any(stage.state is State.EXPECTED for stage in sources):
         state = State.EXPECTED
@@ -174,13 +179,12 @@ def _changes(here: LockedStage, there: LockedStage, made: set[str]) -> Iterator[
     for path in sorted(here.deps.keys() & there.deps.keys()):
         if here.deps[path] != there.deps[path] and not any(overlap(path, out) for out in made):
             yield path
-    if here.command != there.command or here.deps.keys() != there.deps.keys():
+    declared = [(one.command, one.deps.keys(), one.outs.keys()) for one in (here, there)]
+    if declared[0] != declared[1]:
         yield "its entry in dvc.yaml"
 
 
-def _figures(
-    root: Path, outs: tuple[str, ...], revision: Revision, tolerance: float
-) -> list[Difference]:
+def _figures(root: Path, outs: list[str], revision: Revision, tolerance: float) -> list[Difference]:
     """Figures of a stage's metrics files that are not the same."""
     found: list[Difference] = []
     for path in filter(is_readable, outs):

@@ -23,8 +23,11 @@ NOT_COMPARED = frozenset({"best_epoch", "p_value"})
 # Unbounded, and compared by their share.
 LOSSES = frozenset({"loss", "nll"})
 
-# Whole numbers that count answers of a model, not rows of the data.
-ANSWER_COUNTS = ("confusion_matrix", "right_by_", "unmovable_rows", "near", "suspicio")
+# Beginnings of names of whole numbers that count answers of a model, not rows of the data.
+ANSWER_COUNTS = (
+    *("confusion_matrix", "right_by_", "unmovable_rows", "fallen"),
+    *("near", "equal", "label_conflicts", "suspicio"),
+)
 
 Figure = str | bool | int | float | None
 
@@ -89,7 +92,7 @@ def _excess(key: str, before: Figure, now: Figure, rows: int, tolerance: float) 
         return math.inf
     distance = abs(now - before)
     if isinstance(before, int) and isinstance(now, int):
-        counts_answers = any(part in key for part in ANSWER_COUNTS)
+        counts_answers = any(part.startswith(ANSWER_COUNTS) for part in key.split("."))
         allowed = max(FLIPPED_ROWS, tolerance * max(before, now)) if counts_answers else 0.0
     elif name in LOSSES:
         allowed = tolerance * abs(before)

@@ -51,7 +51,7 @@ def read_lock(text: bytes, where: str) -> dict[str, LockedStage]:
     try:
         content = YAML(typ="safe").load(text)
         stages = {name: _stage(entry) for name, entry in content.get("stages", {}).items()}
-    except (YAMLError, AttributeError, KeyError, TypeError) as error:
+    except (YAMLError, AttributeError, KeyError, TypeError, StopIteration) as error:
         raise ConfigError(
             f"{where}: expected a lock file of DVC, found {type(error).__name__}: {error}."
             " Settle the merge if there was one, then run `dvc repro`."
@@ -84,8 +84,8 @@ def _stage(entry: Mapping[str, Any]) -> LockedStage:
 
 
 def _hash(item: Mapping[str, Any]) -> str:
-    """Hash of a file or folder; inputs from elsewhere have an etag instead."""
-    return str(item[item.get("hash", "md5")])
+    """Hash of a file or folder; inputs from elsewhere have an etag or a checksum instead."""
+    return str(next(item[kind] for kind in ("md5", "etag", "checksum") if kind in item))
 
 
 def overlap(one: str, other: str) -> bool:

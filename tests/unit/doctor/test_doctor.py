@@ -402,7 +402,7 @@ def test_a_dvc_at_work_is_noticed(root: Path) -> None:
     [
         ("dead", Level.OK, "a dvc that was killed left some"),
         ("dvc", Level.WARNING, "another dvc is at work here: process"),
-        ("other", Level.FATAL, "which is no dvc, and stops every dvc"),
+        ("other", Level.WARNING, "which does not look like one"),
     ],
 )
 def test_locks_of_the_dead_are_told_from_those_of_the_living(
