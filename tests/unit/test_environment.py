@@ -109,15 +109,22 @@ def test_environments_that_no_stage_names_any_more_go() -> None:
     assert left == {"packages": {"torch": "2.0"}}
 
 
-def test_stages_that_end_at_once_all_stand_in_the_record() -> None:
+def record_when(told, stage: str) -> None:
+    told.wait(30)
+    maker(stage).record([OUT])
+
+
+def test_a_stage_that_ends_while_another_writes_the_record_waits() -> None:
     context = multiprocessing.get_context("fork")
-    names = [f"stage{index}" for index in range(12)]
-    ending = [context.Process(target=maker(name).record, args=([OUT],)) for name in names]
-    for process in ending:
-        process.start()
-    for process in ending:
-        process.join(30)
-    assert set(read_record()["stages"]) == set(names)
+    told = context.Event()
+    late = context.Process(target=record_when, args=(told, "late"))
+    late.start()
+    with environment._locked(Path()):
+        told.set()
+        late.join(0.5)
+        assert late.is_alive()
+    late.join(30)
+    assert set(read_record()["stages"]) == {"late"}
 
 
 def test_the_same_record_is_the_same_bytes() -> None:

@@ -16,6 +16,7 @@ from fuseline.cli import app
 from fuseline.environment import RECORD_FILE, Maker
 from fuseline.verify import Comparison, compare, describe
 from fuseline.verify.figures import differences
+from fuseline.verify.lock import read_lock
 from tests.pipeline.workspace import GIT_IDENTITY
 
 FILES: dict[str, Any] = {
@@ -375,3 +376,17 @@ def test_nothing_is_checked_out(repository: Repository) -> None:
     verify("HEAD")
     now = {path: path.read_bytes() for path in repository.root.rglob("*") if path.is_file()}
     assert now == before
+
+
+def test_a_lock_is_read_in_the_graphs_order_with_any_kind_of_hash() -> None:
+    lock = {
+        "b": {"cmd": "b", "deps": [{"path": "a/part", "md5": "1"}], "outs": []},
+        "a": {
+            "cmd": "a",
+            "deps": [{"path": "https://host/rows", "etag": "x"}],
+            "outs": [{"path": "a", "hash": "md5", "md5": "2.dir"}],
+        },
+    }
+    stages = read_lock(json.dumps({"stages": lock}).encode(), "dvc.lock")
+    assert list(stages) == ["a", "b"]
+    assert stages["a"].deps == {"https://host/rows": "x"}
