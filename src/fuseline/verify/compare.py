@@ -74,8 +74,9 @@ class Comparison:
     @property
     def first_other_bytes(self) -> StageComparison | None:
         """The first stage whose outputs differ though inputs, params and code do not."""
-        unlike = (stage for stage in self.stages if stage.state in (State.WITHIN, State.DIFFERS))
-        return next((stage for stage in unlike if not stage.sources), None)
+        # In the graph's order, so that no stage before it gave other bytes.
+        parted = (State.WITHIN, State.DIFFERS)
+        return next((stage for stage in self.stages if stage.state in parted), None)
 
     @property
     def first_diverged(self) -> StageComparison | None:
