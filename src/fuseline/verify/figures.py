@@ -54,7 +54,7 @@ class Difference:
         return self.excess > 1.0 + 1e-6  # Metrics have six decimals.
 
     def __str__(self) -> str:
-        return f"{self.key} {_spelt(self.before)} -> {_spelt(self.now)}"
+        return f"{self.key} {self.before} -> {self.now}"
 
 
 ABSENT = "(none)"
@@ -115,7 +115,3 @@ def _walk(value: Any, key: str = "", rows: int = 0) -> Iterator[tuple[str, tuple
         return
     for name, item in items:
         yield from _walk(item, f"{key}.{name}" if key else name, rows)
-
-
-def _spelt(value: Figure) -> str:
-    return f"{value:.6g}" if isinstance(value, float) else str(value)
