@@ -42,14 +42,17 @@ def check() -> None:
 
 
 @app.command()
-def doctor() -> None:
+def doctor(
+    remote: Annotated[bool, typer.Option("--remote", help="Ask the remotes too.")] = False,
+) -> None:
     """Look for what would make a run fail, and say what to do about it."""
     from fuseline.doctor import Level, examine
 
+    findings = []
     with _readable_errors("doctor"):
-        findings = examine(Path.cwd())
-    for finding in findings:
-        print(finding)
+        for finding in examine(Path.cwd(), remote=remote):
+            print(finding, flush=True)
+            findings.append(finding)
     if any(finding.level is Level.FATAL for finding in findings):
         raise typer.Exit(1)
 
@@ -88,6 +91,25 @@ def plots_page() -> None:
 
     with _readable_errors("plots-page"):
         print(f"{write_plots_page(Path())}: `dvc plots show` and `dvc plots diff` use it.")
+
+
+@app.command()
+def verify(
+    revision: Annotated[
+        str, typer.Argument(metavar="[REV]", help="Commit, tag or branch to compare with.")
+    ] = "HEAD",
+    tolerance: Annotated[
+        float, typer.Option(help="How far scores between 0 and 1 may lie apart.", min=0.0, max=1.0)
+    ] = 0.02,
+) -> None:
+    """Compare the last run with what a revision committed: which stage diverged first, and why."""
+    from fuseline.verify import compare, describe
+
+    with _readable_errors("verify"):
+        comparison = compare(Path.cwd(), revision, tolerance)
+    print(describe(comparison))
+    if comparison.first_diverged:
+        raise typer.Exit(1)
 
 
 @app.command()

@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-import os
 import random
-import warnings
 from contextlib import AbstractContextManager
 from typing import Literal
 
 import numpy as np
 import torch
+
+from fuseline.environment import precision_used
 
 Precision = Literal["auto", "bf16", "fp32"]
 
@@ -19,9 +19,7 @@ def use_bf16(precision: Precision) -> bool:
 
     Half precision is never used: on a CPU it is several times slower than float32.
     """
-    if precision == "auto":
-        return bool(torch.cpu._is_avx512_bf16_supported())
-    return precision == "bf16"
+    return precision_used(precision) == "bf16"
 
 
 def autocast(precision: Precision) -> AbstractContextManager[object]:
@@ -31,13 +29,6 @@ def autocast(precision: Precision) -> AbstractContextManager[object]:
 
 def make_deterministic(seed: int, num_threads: int) -> None:
     """Fix seeds, thread count and deterministic kernels for this process."""
-    cores = os.cpu_count() or 1
-    if cores < num_threads:
-        warnings.warn(
-            f"base.num_threads is {num_threads} but this machine has {cores} cores: the run is"
-            " slower, its results are the same.",
-            stacklevel=2,
-        )
     torch.set_num_threads(num_threads)
     # As `use_deterministic_algorithms(True)`, which imports the compiler too: it takes a second.
     torch.set_deterministic_debug_mode("error")

@@ -25,6 +25,7 @@ import psutil
 
 from fuseline.config import PARAMS_FILE, read_yaml
 from fuseline.contracts import hash_path
+from fuseline.environment import Maker
 from fuseline.errors import ContractError, FuselineError
 
 CODE_FILE = Path("code.json")
@@ -47,7 +48,7 @@ class StageRun:
 
     Attributes:
         name: the stage's name, as in `dvc.yaml` without the matrix cell.
-        fingerprint: SHA-256 over the stage's params, code and inputs.
+        fingerprint: SHA-256 over the stage's params, code, inputs and environment.
         work: folder for progress that outlives a kill; empty at the first run of a fingerprint.
     """
 
@@ -90,7 +91,8 @@ def run_stage(
         check_all_params(content)
         before = {path: _signature(path) for path in inputs}
         hashes = {path.as_posix(): hash_path(path) for path in inputs}
-        fingerprint = _fingerprint(name, cell, content, params, hashes)
+        maker = Maker.of_stage(f"{name}@{cell}" if cell else name, content, params)
+        fingerprint = _fingerprint(name, cell, content, params, hashes, maker)
         run = StageRun(name, fingerprint, _work_folder(name, cell, fingerprint))
         with _exclusive(run.work.parent):
             run._partial.update({path: _fresh_partial(path) for path in outputs})
@@ -98,6 +100,7 @@ def run_stage(
             _check_unchanged(before, hashes)
             for path, partial in run._partial.items():
                 _move_into_place(partial, path)
+            maker.record(outputs)
             shutil.rmtree(run.work, ignore_errors=True)
     except FuselineError as error:
         print(f"\n{name}: {error}", file=sys.stderr)
@@ -122,7 +125,12 @@ def leaf(content: Mapping[str, Any], key: str) -> Any:
 
 
 def _fingerprint(
-    name: str, cell: str, content: dict[str, Any], params: list[str], hashes: dict[str, str]
+    name: str,
+    cell: str,
+    content: dict[str, Any],
+    params: list[str],
+    hashes: dict[str, str],
+    maker: Maker,
 ) -> str:
     if not CODE_FILE.exists():
         raise ContractError(f"{CODE_FILE}: not found. Run `dvc repro code` to make it.")
@@ -131,6 +139,7 @@ def _fingerprint(
         "code": json.loads(CODE_FILE.read_text(encoding="utf-8")).get(name),
         "params": {key: leaf(content, key) for key in params},
         "inputs": hashes,
+        "environment": maker.environment,
     }
     return hashlib.sha256(json.dumps(identity, sort_keys=True).encode()).hexdigest()
 

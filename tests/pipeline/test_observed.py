@@ -17,8 +17,10 @@ STAGES = declared_stages(REPOSITORY)
 
 # Imported by name to check all params, outside the closure: it can stop a stage, not change it.
 BY_NAME = {"fuseline.params.whole"}
+# Who made what: written by every stage beside its outputs, read to keep the entries of others.
+RECORD = "environment.json"
 # Read by every stage to check params and to know its own code.
-ALWAYS = {"params.yaml", "code.json"}
+ALWAYS = {"params.yaml", "code.json", RECORD}
 # Your own data: the `synthetic` source of these tests reads none of it.
 UNREAD = {"data/raw"}
 
@@ -82,6 +84,12 @@ def test_the_files_written_are_declared(stage: DeclaredStage, observed: dict[str
     assert {path for path in written if not is_own(path, stage)} == set()
 
 
+def test_the_record_is_no_part_of_the_graph() -> None:
+    """What a stage reads of it can so never be a result of another stage."""
+    for stage in STAGES.values():
+        assert not any(within(RECORD, {path}) for path in [*stage.deps, *stage.outs])
+
+
 @every_stage
 def test_every_dependency_is_read(stage: DeclaredStage, observed: dict[str, Any]) -> None:
     """Hashing an input at the start is no reading."""
@@ -95,6 +103,6 @@ def is_code(path: str) -> bool:
 
 
 def is_own(path: str, stage: DeclaredStage) -> bool:
-    """Whether a path is an output of the stage, final or growing, or its work in progress."""
+    """Whether a path is an output, final or growing, work in progress, or the record."""
     final = re.sub(r"(^|/)\.([^/]+)\.partial(?=/|$)", r"\1\2", path).removesuffix(".partial")
-    return within(final, {*stage.outs, f".checkpoints/{stage.cell}"})
+    return within(final, {*stage.outs, RECORD, f".checkpoints/{stage.cell}"})

@@ -2,8 +2,26 @@
 
 from __future__ import annotations
 
+import os
+import shutil
+from pathlib import Path
+
+from fuseline.environment import RECORD_FILE, read_record
 from tests.declared import DeclaredStage
 from tests.pipeline.workspace import Workspace
+
+# What differs from user to user and must not reach an output. More threads of the libraries
+# than `base.num_threads` is one of these.
+ANOTHER_USER = {
+    "TZ": "Asia/Kathmandu",
+    "LANG": "tr_TR.UTF-8",
+    "LC_ALL": "C",
+    "PYTHONHASHSEED": "12345",
+    "USER": "somebody",
+    "OMP_NUM_THREADS": "2",
+    "TMPDIR": "/tmp",
+    "COLUMNS": "40",
+}
 
 
 def test_the_first_run_ran_every_stage_once(
@@ -20,12 +38,32 @@ def test_nothing_runs_when_nothing_changed(workspace: Workspace) -> None:
 
 
 def test_a_forced_run_elsewhere_gives_the_same_bytes(
-    finished: Workspace, workspace: Workspace, stages: dict[str, DeclaredStage]
+    finished: Workspace, stages: dict[str, DeclaredStage], tmp_path: Path
 ) -> None:
-    assert set(workspace.repro("--force")) == set(stages)
+    """For another user, in another folder, with nothing that an earlier run has kept."""
+    elsewhere = finished.copy(tmp_path / "another place, ein längerer Weg" / "workspace")
+    shutil.rmtree(elsewhere.root / ".feature_cache")
+    (elsewhere.root / RECORD_FILE).unlink()
+    usual = os.umask(0o077)
+    try:
+        ran = elsewhere.repro("--force", **ANOTHER_USER, HOME=str(tmp_path))
+    finally:
+        os.umask(usual)
+    assert set(ran) == set(stages)
     outs = [path for stage in stages.values() for path in stage.outs]
-    assert workspace.hashes(outs) == finished.hashes(outs)
-    assert workspace.lock == finished.lock
+    assert elsewhere.hashes(outs) == finished.hashes(outs)
+    assert elsewhere.lock == finished.lock
+    assert elsewhere.hashes([str(RECORD_FILE)]) == finished.hashes([str(RECORD_FILE)])
+
+
+def test_the_record_names_every_stage_and_one_environment(
+    finished: Workspace, stages: dict[str, DeclaredStage]
+) -> None:
+    record = read_record(finished.root)
+    assert set(record["stages"]) == set(stages) - {"code"}
+    assert len(record["environments"]) == 1
+    assert record["stages"]["finetune"]["precision"] == "fp32"
+    assert "precision" not in record["stages"]["ingest"]
 
 
 def test_a_run_leaves_no_work_in_progress(finished: Workspace) -> None:

@@ -30,6 +30,8 @@ GIT_IDENTITY = {
     for who in ("AUTHOR", "COMMITTER")
     for what in ("NAME", "EMAIL")
 }
+# What a run writes at the root; its folders are removed below.
+RESULTS = ("", "dvc.lock", "code.json", "environment.json")
 MODALITIES = ["text", "image", "audio", "video", "tabular"]
 SMALL_PARAMS = {
     "base.modalities": MODALITIES,
@@ -101,7 +103,7 @@ class Workspace:
             text=True,
         ).stdout.split("\0")
         for name in listed:
-            if name not in ("", "dvc.lock", "code.json") and (REPOSITORY / name).is_file():
+            if name not in RESULTS and (REPOSITORY / name).is_file():
                 (root / name).parent.mkdir(parents=True, exist_ok=True)
                 shutil.copy2(REPOSITORY / name, root / name)
         workspace = cls(root)

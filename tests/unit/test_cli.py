@@ -7,15 +7,12 @@ import shutil
 import subprocess
 import sys
 from pathlib import Path
-from types import SimpleNamespace
 
 import pytest
 from click.testing import Result
 from typer.testing import CliRunner
 
-from fuseline import doctor
 from fuseline.cli import app
-from fuseline.doctor import Level, examine
 
 REPOSITORY = Path(__file__).parents[2]
 
@@ -41,6 +38,7 @@ def root(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     for name in ("params.yaml", "constraints.txt"):
         shutil.copy(REPOSITORY / name, tmp_path)
     (tmp_path / ".dvc").mkdir()
+    subprocess.run(["git", "init", "--quiet"], cwd=tmp_path, check=True)
     monkeypatch.chdir(tmp_path)
     return tmp_path
 
@@ -60,7 +58,7 @@ def write_metrics(root: Path) -> None:
 def test_help_lists_every_command() -> None:
     result = run("--help")
     assert result.exit_code == 0
-    for command in ("check", "doctor", "summary"):
+    for command in ("check", "doctor", "summary", "verify"):
         assert command in result.output
         assert run(command, "--help").exit_code == 0
 
@@ -253,63 +251,3 @@ def test_summary_before_any_evaluation_says_so(root: Path) -> None:
     write_metrics(root)
     shutil.rmtree(root / "metrics" / "evaluate")
     assert "no metrics found. Run `make repro` first." in run("summary").output
-
-
-def levels(root: Path) -> dict[str, Level]:
-    return {finding.subject: finding.level for finding in examine(root)}
-
-
-def test_doctor_finds_nothing_fatal_here(root: Path) -> None:
-    assert Level.FATAL not in levels(root).values()
-    assert run("doctor").exit_code == 0
-
-
-def test_doctor_stops_on_wrong_params(root: Path) -> None:
-    (root / "params.yaml").write_text("base: {}\n")
-    result = run("doctor")
-    assert result.exit_code == 1
-    assert "base.seed: missing key" in result.output
-    assert "-> Mend params.yaml." in result.output
-
-
-def test_doctor_stops_where_there_is_no_dvc(root: Path) -> None:
-    (root / ".dvc").rmdir()
-    assert levels(root)["dvc"] is Level.FATAL
-
-
-def test_doctor_names_packages_of_other_versions(root: Path) -> None:
-    (root / "constraints.txt").write_text("pydantic==0.1\nnot-installed-here==1\n")
-    found = {finding.subject: finding for finding in examine(root)}["versions"]
-    assert found.level is Level.WARNING
-    assert "instead of 0.1" in found.found
-    assert "not-installed-here" not in found.found
-
-
-def test_doctor_names_packages_that_are_missing(
-    root: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(doctor, "_installed", lambda name: None if name == "torch" else "1")
-    found = {finding.subject: finding for finding in examine(root)}["packages"]
-    assert (found.level, found.found) == (Level.FATAL, "not installed: torch")
-
-
-@pytest.mark.parametrize(
-    ("free", "level"), [(9e9, Level.OK), (3e9, Level.WARNING), (1e8, Level.FATAL)]
-)
-def test_doctor_looks_at_the_disk(
-    root: Path, monkeypatch: pytest.MonkeyPatch, free: float, level: Level
-) -> None:
-    monkeypatch.setattr(shutil, "disk_usage", lambda _: SimpleNamespace(free=free))
-    assert levels(root)["disk"] is level
-
-
-def test_doctor_compares_cores_with_threads(root: Path) -> None:
-    params = root / "params.yaml"
-    params.write_text(params.read_text().replace("num_threads: 2", "num_threads: 100000"))
-    assert levels(root)["cores"] is Level.WARNING
-
-
-def test_doctor_knows_whether_there_is_a_remote(root: Path) -> None:
-    assert levels(root)["remote"] is Level.WARNING
-    (root / ".dvc/config").write_text("['remote \"storage\"']\n    url = s3://bucket/%2F\n")
-    assert levels(root)["remote"] is Level.OK

@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 
+from fuseline import environment
 from fuseline.errors import ContractError
 from fuseline.metrics_file import read_metrics, write_metrics
 from fuseline.stage import StageRun, leaf, run_stage
@@ -171,6 +172,49 @@ def test_the_fingerprint_is_of_params_code_inputs_and_cell(root: Path) -> None:
     (root / "params.yaml").write_text(text.replace("num_examples: 24", "num_examples: 23"))
     found.append(fingerprint())
     assert len(set(found)) == len(found)
+
+
+def test_the_fingerprint_is_of_the_environment(monkeypatch: pytest.MonkeyPatch) -> None:
+    before = fingerprint()
+    assert fingerprint() == before
+    monkeypatch.setattr(environment, "current", lambda: {"packages": {"torch": "0.1"}})
+    assert fingerprint() != before
+
+
+def test_who_made_the_outputs_is_recorded_beside_them() -> None:
+    with frame(cell="image") as run:
+        write_outputs(run)
+        assert not environment.RECORD_FILE.exists()
+    record = environment.read_record()
+    assert environment.made_by(Path(), "report@image") is not None
+    assert set(record["stages"]["report@image"]["outs"]) == {str(FOLDER), str(METRICS)}
+
+
+def test_outputs_do_not_depend_on_the_record(root: Path) -> None:
+    fingerprints = [fingerprint()]
+    environment.RECORD_FILE.unlink()
+    fingerprints.append(fingerprint())
+    assert fingerprints[0] == fingerprints[1]
+
+
+def test_a_torn_record_stops_before_the_work(capsys: pytest.CaptureFixture[str]) -> None:
+    environment.RECORD_FILE.write_text("<<<<<<< HEAD")
+    with pytest.raises(SystemExit), frame():
+        pytest.fail("the work began")
+    assert "environment.json: expected a record of environments" in capsys.readouterr().err
+
+
+def test_too_few_cores_are_one_clear_line(
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(environment, "available_cores", lambda: 1)
+    fingerprint(params=["report"])
+    assert capsys.readouterr().err == ""
+    fingerprint(params=["base.num_threads"])
+    assert capsys.readouterr().err == (
+        "report: 1 core for base.num_threads = 2: slower, but the same results, since the number"
+        " of threads stays as set.\n"
+    )
 
 
 def test_the_fingerprint_leaves_out_what_the_stage_does_not_read(root: Path) -> None:

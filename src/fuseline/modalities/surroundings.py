@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import hashlib
-import platform
+import json
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 
 import fuseline
+from fuseline.environment import processor
 from fuseline.provenance import SourceTree
 
 # Libraries that decode media, prepare them or run a network.
@@ -27,7 +28,9 @@ LIBRARIES = (
 def surroundings(num_threads: int) -> dict[str, str | int]:
     """Libraries, processor and number of threads: kernels are chosen by them."""
     libraries = {f"library {name}": _version(name) for name in LIBRARIES}
-    return {"num_threads": num_threads, "processor": _processor(), **libraries}
+    described = json.dumps(processor(), sort_keys=True)
+    processor_hash = hashlib.sha256(described.encode()).hexdigest()
+    return {"num_threads": num_threads, "processor": processor_hash, **libraries}
 
 
 def code_hash(module: str) -> str:
@@ -48,15 +51,3 @@ def _version(name: str) -> str:
         return version(name)
     except PackageNotFoundError:
         return ""
-
-
-def _processor() -> str:
-    """The processor's model and instruction sets; what Python knows of it outside Linux."""
-    described = [platform.machine(), platform.processor()]
-    listed = Path("/proc/cpuinfo")
-    if listed.is_file():
-        lines = listed.read_text(encoding="utf-8", errors="replace").splitlines()
-        pairs = (line.partition(":") for line in lines)
-        facts = {key.strip(): value.strip() for key, _, value in pairs}
-        described += [facts.get(name, "") for name in ("model name", "flags", "Features")]
-    return hashlib.sha256("\n".join(described).encode()).hexdigest()

@@ -1,0 +1,31 @@
+"""What would make a run fail or differ here, each with its remedy."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+from fuseline.doctor import data, history, installation, leftovers, remotes, storage
+from fuseline.doctor.finding import Finding, Level
+
+__all__ = ["EXAMINATIONS", "Finding", "Level", "examine"]
+
+# In the order in which a mend of one can settle the next.
+EXAMINATIONS: tuple[Callable[[Path], Iterator[Finding]], ...] = (
+    *(installation.python, installation.packages, installation.versions),
+    *(installation.params, installation.cores, installation.precision),
+    *(history.git, storage.settings, storage.disk, storage.cache, remotes.settings),
+    *(data.rows, data.outputs),
+    *(leftovers.checkpoints, leftovers.locks),
+)
+
+
+def examine(root: Path, *, remote: bool = False) -> Iterator[Finding]:
+    """Look at everything that a run at `root`, the repository's folder, depends on.
+
+    Args:
+        root: the repository's folder.
+        remote: ask the remotes too, which takes the network and seconds.
+    """
+    for examination in (*EXAMINATIONS, remotes.reach) if remote else EXAMINATIONS:
+        yield from examination(root)

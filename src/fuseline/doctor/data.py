@@ -1,0 +1,92 @@
+"""Whether the rows that a run starts from are there, and the outputs of the last one."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+from ruamel.yaml import YAML
+from ruamel.yaml.error import YAMLError
+
+from fuseline.config import PARAMS_FILE, read_yaml
+from fuseline.doctor.finding import Finding, Level
+from fuseline.doctor.storage import cache_folder
+from fuseline.errors import ConfigError
+
+# Sources that read files of the user's; the built-in ones and hub data need none.
+FILE_SOURCES = ("manifest", "image_folder", "webdataset")
+
+
+def rows(root: Path) -> Iterator[Finding]:
+    """Whether the source of rows is where the params say."""
+    try:
+        section = read_yaml(root / PARAMS_FILE)["ingest"]
+        source = section["source"]
+        path = section[source]["path"] if source in FILE_SOURCES else None
+    except (ConfigError, KeyError, TypeError):
+        return
+    if source not in FILE_SOURCES:
+        yield Finding(Level.OK, "data", f"source '{source}' needs no files of yours")
+    elif path is None:
+        found = f"ingest.{source}.path is null"
+        yield Finding(
+            Level.FATAL, "data", found, "Name your rows there, or run fuseline init FILE."
+        )
+    elif any(root.glob(path)) if not Path(path).is_absolute() else Path(path).exists():
+        yield Finding(Level.OK, "data", f"{path} is there")
+    else:
+        yield Finding(
+            Level.FATAL, "data", f"ingest.{source}.path: {path} is not there", _fetch(root, path)
+        )
+
+
+def _fetch(root: Path, path: str) -> str:
+    """How to get rows that are not here."""
+    for place in (Path(path), *Path(path).parents):
+        pointer = root / place.with_name(f"{place.name}.dvc") if place.name else None
+        if pointer and pointer.is_file():
+            return f"dvc pull {pointer.relative_to(root)}"
+    return "Put it there, or mend the path."
+
+
+def outputs(root: Path) -> Iterator[Finding]:
+    """Whether what `dvc.lock` names is in the workspace, or in the cache to be put there."""
+    lock = root / "dvc.lock"
+    folder = cache_folder(root)
+    if folder is None:
+        return
+    if not lock.is_file():
+        yield Finding(Level.OK, "outputs", "none yet", "make repro runs the pipeline.")
+        return
+    try:
+        stages = YAML(typ="safe").load(lock.read_text(encoding="utf-8"))["stages"]
+        outs = [out for stage in stages.values() for out in stage.get("outs", [])]
+        absent = [out for out in outs if not (root / out["path"]).exists()]
+        lost = [out["path"] for out in absent if not _is_cached(folder, out["md5"])]
+    except (YAMLError, KeyError, TypeError, AttributeError):
+        remedy = "Settle the merge if there was one, then run dvc repro."
+        yield Finding(Level.FATAL, "outputs", "dvc.lock is not readable", remedy)
+        return
+    if lost:
+        found = f"neither here nor in the cache: {', '.join(lost[:3])}"
+        more = f" and {len(lost) - 3} more" if len(lost) > 3 else ""
+        remedy = "dvc pull, or dvc repro to make them."
+        yield Finding(Level.WARNING, "outputs", found + more, remedy)
+    elif absent:
+        found = f"{len(absent)} of {len(outs)} are in the cache only"
+        yield Finding(Level.WARNING, "outputs", found, "dvc checkout puts them into place.")
+    else:
+        yield Finding(Level.OK, "outputs", f"all {len(outs)} are here")
+
+
+def _is_cached(folder: Path, md5: str) -> bool:
+    """Whether the cache has a file, or a folder's list with every file in it."""
+    place = folder / "files" / "md5" / md5[:2] / md5[2:]
+    if not place.is_file():
+        return False
+    if not md5.endswith(".dir"):
+        return True
+    listed: list[dict[str, Any]] = json.loads(place.read_text(encoding="utf-8"))
+    return all(_is_cached(folder, item["md5"]) for item in listed)

@@ -1,0 +1,43 @@
+"""What git knows of the last run."""
+
+from __future__ import annotations
+
+import subprocess
+from collections.abc import Iterator
+from pathlib import Path
+
+from fuseline.doctor.finding import Finding, Level
+
+# What a run writes and a team shares by git.
+RESULTS = ("dvc.lock", "code.json", "environment.json", "metrics")
+
+
+def git(root: Path) -> Iterator[Finding]:
+    """Whether there is a repository with a commit, and the results of the last run are in it."""
+    if _run(root, "rev-parse", "--git-dir") is None:
+        remedy = "Clone the repository, or git init and commit: DVC needs one."
+        yield Finding(Level.FATAL, "git", "no git repository here", remedy)
+        return
+    if _run(root, "rev-parse", "--verify", "HEAD") is None:
+        remedy = "Commit: experiments and fuseline verify compare with a commit."
+        yield Finding(Level.WARNING, "git", "no commit yet", remedy)
+        return
+    changed = (_run(root, "status", "--porcelain", "--", *RESULTS) or "").splitlines()
+    if not changed:
+        yield Finding(Level.OK, "git", "results of the last run are committed")
+        return
+    names = [line[3:] for line in changed]
+    more = f" and {len(names) - 3} more" if len(names) > 3 else ""
+    remedy = f"git add {' '.join(name for name in RESULTS if (root / name).exists())}, then commit."
+    yield Finding(Level.WARNING, "git", f"not committed: {', '.join(names[:3])}{more}", remedy)
+
+
+def _run(root: Path, *arguments: str) -> str | None:
+    """What a git command prints, or None where it fails or git is not installed."""
+    try:
+        result = subprocess.run(
+            ["git", *arguments], cwd=root, capture_output=True, text=True, check=False
+        )
+    except FileNotFoundError:
+        return None
+    return result.stdout if result.returncode == 0 else None

@@ -1,0 +1,92 @@
+"""What stopped runs left behind, and who else is at work."""
+
+from __future__ import annotations
+
+import fcntl
+import json
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import psutil
+
+from fuseline.doctor.finding import Finding, Level, size
+from fuseline.stage import WORK_FOLDER
+
+
+def checkpoints(root: Path) -> Iterator[Finding]:
+    """Progress of stages that did not end."""
+    found: dict[str, int] = {}
+    for family in sorted((root / WORK_FOLDER).glob("*/")):
+        files = [path for work in family.glob("*/") for path in work.rglob("*") if path.is_file()]
+        if files:
+            found[family.name] = sum(path.stat().st_size for path in files)
+    if not found:
+        yield Finding(Level.OK, "checkpoints", "none left")
+        return
+    stages = ", ".join(f"{name} ({size(total)})" for name, total in found.items())
+    remedy = (
+        "The next dvc repro goes on with those of the same params, code and inputs. To remove"
+        f" all: rm -r {WORK_FOLDER}"
+    )
+    yield Finding(Level.OK, "checkpoints", f"of stopped stages: {stages}", remedy)
+
+
+def locks(root: Path) -> Iterator[Finding]:
+    """Whether another `dvc` is at work here, or one that was killed still seems to be."""
+    folder = root / ".dvc" / "tmp"
+    if _is_held(folder / "lock"):
+        remedy = "Wait for it, or stop it. Locks of a dvc that was killed go by themselves."
+        yield Finding(Level.WARNING, "locks", "another dvc is at work here", remedy)
+        return
+    path = folder / "rwlock"
+    try:
+        holders = list(_holders(json.loads(path.read_text(encoding="utf-8") or "{}")))
+    except FileNotFoundError:
+        holders = []
+    except (ValueError, KeyError, TypeError, AttributeError):
+        found = f"{path.relative_to(root)} is not readable, and stops every dvc"
+        yield Finding(Level.FATAL, "locks", found, f"rm {path.relative_to(root)}")
+        return
+    yield _judged(holders, path.relative_to(root))
+
+
+def _judged(holders: list[dict[str, Any]], path: Path) -> Finding:
+    """What the holders of DVC's locks on paths mean."""
+    living = {int(one["pid"]) for one in holders if psutil.pid_exists(int(one["pid"]))}
+    others = sorted(pid for pid in living if not _is_dvc(pid))
+    if others:
+        found = f"{path} holds off every dvc for process {others[0]}, which does not look like one"
+        return Finding(Level.WARNING, "locks", found, f"If it is none: rm {path}")
+    if living:
+        found = f"another dvc is at work here: process {min(living)}"
+        return Finding(Level.WARNING, "locks", found, "Wait for it, or stop it.")
+    if holders:
+        return Finding(Level.OK, "locks", f"a dvc that was killed left some; {path} clears itself")
+    return Finding(Level.OK, "locks", "none held")
+
+
+def _holders(content: dict[str, Any]) -> Iterator[dict[str, Any]]:
+    """Processes that DVC's file of locks names: one writer or several readers a path."""
+    yield from content.get("write", {}).values()
+    for readers in content.get("read", {}).values():
+        yield from readers
+
+
+def _is_dvc(pid: int) -> bool:
+    try:
+        return "dvc" in " ".join(psutil.Process(pid).cmdline())
+    except psutil.Error:
+        return True
+
+
+def _is_held(path: Path) -> bool:
+    """Whether a living process holds the lock of a file."""
+    if not path.is_file():
+        return False
+    with path.open() as file:
+        try:
+            fcntl.flock(file, fcntl.LOCK_SH | fcntl.LOCK_NB)
+        except BlockingIOError:
+            return True
+    return False

@@ -1,0 +1,93 @@
+"""What a `dvc.lock` says of each stage.
+
+The file is read by itself: DVC's own interface resolves the whole graph of the workspace, and of a
+revision through a file system of git objects, in seconds where this takes a tenth of one.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from graphlib import TopologicalSorter
+from typing import Any
+
+from ruamel.yaml import YAML
+from ruamel.yaml.error import YAMLError
+
+from fuseline.errors import ConfigError
+
+CODE = "code.json"
+
+
+@dataclass(frozen=True)
+class LockedStage:
+    """One stage, or one cell of a matrix, as it last ran.
+
+    Attributes:
+        command: what DVC ran.
+        deps: files and folders it read, to their hashes.
+        outs: files and folders it wrote, metrics and plots included, to their hashes.
+        params: dotted leaf keys of its params, to their values.
+        code: hash of its code; empty for the stage that writes these hashes.
+    """
+
+    command: str
+    deps: Mapping[str, str]
+    outs: Mapping[str, str]
+    params: Mapping[str, Any]
+    code: str
+
+    def reads_from(self, other: LockedStage) -> bool:
+        """Whether one of its inputs is an output of `other`, or lies in one, or holds one."""
+        return any(overlap(dep, out) for dep in self.deps for out in other.outs)
+
+
+def read_lock(text: bytes, where: str) -> dict[str, LockedStage]:
+    """Stages of a lock file, each after those that it reads from.
+
+    Raises:
+        ConfigError: the text is no lock file.
+    """
+    try:
+        content = YAML(typ="safe").load(text)
+        stages = {name: _stage(entry) for name, entry in content.get("stages", {}).items()}
+    except (YAMLError, AttributeError, KeyError, TypeError, StopIteration) as error:
+        raise ConfigError(
+            f"{where}: expected a lock file of DVC, found {type(error).__name__}: {error}."
+            " Settle the merge if there was one, then run `dvc repro`."
+        ) from None
+    graph = {
+        name: [other for other in stages if other != name and stage.reads_from(stages[other])]
+        for name, stage in stages.items()
+    }
+    return {name: stages[name] for name in TopologicalSorter(graph).static_order()}
+
+
+def leaves(value: Any, key: str = "") -> Iterator[tuple[str, Any]]:
+    """Dotted keys of nested mappings to the values that are no mappings."""
+    if isinstance(value, Mapping) and value:
+        for name, item in value.items():
+            yield from leaves(item, f"{key}.{name}" if key else str(name))
+    else:
+        yield key, value
+
+
+def _stage(entry: Mapping[str, Any]) -> LockedStage:
+    params = {file: dict(leaves(content)) for file, content in entry.get("params", {}).items()}
+    return LockedStage(
+        command=entry["cmd"],
+        deps={item["path"]: _hash(item) for item in entry.get("deps", [])},
+        outs={item["path"]: _hash(item) for item in entry.get("outs", [])},
+        params={key: v for file in params if file != CODE for key, v in params[file].items()},
+        code=" ".join(map(str, params.get(CODE, {}).values())),
+    )
+
+
+def _hash(item: Mapping[str, Any]) -> str:
+    """Hash of a file or folder; inputs from elsewhere have an etag or a checksum instead."""
+    return str(next(item[kind] for kind in ("md5", "etag", "checksum") if kind in item))
+
+
+def overlap(one: str, other: str) -> bool:
+    """Whether two paths are the same, or one lies in the other."""
+    return one == other or one.startswith(f"{other}/") or other.startswith(f"{one}/")

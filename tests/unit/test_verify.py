@@ -1,0 +1,392 @@
+"""Where two runs part, told from lock files and metrics that were made up for it."""
+
+from __future__ import annotations
+
+import copy
+import hashlib
+import json
+import subprocess
+from pathlib import Path
+from typing import Any
+
+import pytest
+from typer.testing import CliRunner
+
+from fuseline.cli import app
+from fuseline.environment import RECORD_FILE, Maker
+from fuseline.verify import Comparison, compare, describe
+from fuseline.verify.figures import differences
+from fuseline.verify.lock import read_lock
+from tests.pipeline.workspace import GIT_IDENTITY
+
+FILES: dict[str, Any] = {
+    "metrics/ingest.json": {"rows_in": 120, "labels": ["a", "b"]},
+    "metrics/train.json": {"best_epoch": 3, "dev": {"accuracy": 0.9, "loss": 0.5}, "steps": 40},
+    "metrics/evaluate.json": {
+        "accuracy": 0.9,
+        "confusion_matrix": [[40, 3], [2, 45]],
+        "per_class": {"a": {"recall": 0.8, "support": 10}},
+        "passed": True,
+    },
+    "reports/page.html": "a page",
+    "data/rows": "rows",
+    "data/more": "more rows",
+    "models/weights": "weights",
+}
+STAGES: dict[str, tuple[list[str], list[str], dict[str, Any]]] = {
+    "report": (["metrics/evaluate.json"], ["reports/page.html"], {}),
+    "evaluate@one": (["models", "data/rows"], ["metrics/evaluate.json"], {"evaluate": {"rows": 9}}),
+    "train": (
+        ["data/rows"],
+        ["models/weights", "metrics/train.json"],
+        {"base": {"num_threads": 2}, "train": {"epochs": 4, "attack": {"steps": 1}}},
+    ),
+    "ingest": (["data/raw"], ["data/rows", "data/more", "metrics/ingest.json"], {}),
+}
+
+
+def written(content: Any) -> str:
+    return content if isinstance(content, str) else json.dumps(content)
+
+
+class Repository:
+    """A repository of four stages that seem to have run, first to last `ingest` to `report`."""
+
+    def __init__(self, root: Path) -> None:
+        self.root = root
+        self.files = copy.deepcopy(FILES)
+        self.params = {name: copy.deepcopy(params) for name, (_, _, params) in STAGES.items()}
+        self.code = {name: f"code of {name}" for name in STAGES}
+        self.raw = "raw rows"
+        (root / "dvc.yaml").write_text("stages: {ingest: {}, train: {}, evaluate: {}, report: {}}")
+        (root / ".gitignore").write_text("data\nmodels\nreports\n")
+        self.git("init", "--quiet")
+
+    def git(self, *arguments: str) -> None:
+        subprocess.run(["git", *arguments], cwd=self.root, check=True, env=GIT_IDENTITY)
+
+    def run(self) -> Repository:
+        """Write what the stages would have written."""
+        for name, content in self.files.items():
+            (self.root / name).parent.mkdir(parents=True, exist_ok=True)
+            (self.root / name).write_text(written(content))
+        lock = {"schema": "2.0", "stages": {name: self.locked(name) for name in STAGES}}
+        (self.root / "dvc.lock").write_text(json.dumps(lock))
+        return self
+
+    def locked(self, name: str) -> dict[str, Any]:
+        deps, outs, params = STAGES[name][0], STAGES[name][1], self.params[name]
+        return {
+            "cmd": f"python -m stages.{name}",
+            "deps": [{"path": path, "hash": "md5", "md5": self.md5(path)} for path in deps],
+            "params": {"params.yaml": params, "code.json": {name: self.code[name]}},
+            "outs": [{"path": path, "hash": "md5", "md5": self.md5(path)} for path in outs],
+        }
+
+    def md5(self, path: str) -> str:
+        inside = [written(self.files[name]) for name in self.files if name.startswith(path)]
+        return hashlib.md5("".join(inside or [self.raw]).encode()).hexdigest()
+
+    def record(self, name: str, **environment: Any) -> None:
+        """Note who made a stage's outputs."""
+        precision = environment.pop("precision", "")
+        Maker(name, environment, precision).record([Path(path) for path in STAGES[name][1]])
+
+    def commit(self) -> None:
+        self.git("add", "--all")
+        self.git("commit", "--quiet", "--message", "run")
+
+    def states(self, tolerance: float = 0.02) -> dict[str, str]:
+        return {stage.name: stage.state.value for stage in self.compared(tolerance).stages}
+
+    def compared(self, tolerance: float = 0.02) -> Comparison:
+        return compare(self.root, "HEAD", tolerance)
+
+    def told(self) -> str:
+        return describe(self.compared())
+
+
+@pytest.fixture
+def repository(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Repository:
+    """After a first run, committed."""
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("GIT_CEILING_DIRECTORIES", str(tmp_path.parent))
+    repository = Repository(tmp_path).run()
+    repository.commit()
+    return repository
+
+
+def verify(*arguments: str) -> tuple[int, str]:
+    result = CliRunner().invoke(app, ["verify", *arguments])
+    return result.exit_code, result.output
+
+
+SAME, WITHIN, DIFFERS, EXPECTED = (
+    *("same bytes", "within tolerance"),
+    *("DIFFERS", "differs as expected"),
+)
+
+
+def test_the_same_bytes_are_reproduced_in_the_graphs_order(repository: Repository) -> None:
+    assert list(repository.states()) == ["ingest", "train", "evaluate@one", "report"]
+    assert set(repository.states().values()) == {SAME}
+    code, text = verify()
+    assert (code, text.splitlines()[-1]) == (0, "Reproduced to the last byte.")
+
+
+def test_new_metrics_are_a_change_of_the_stage(repository: Repository) -> None:
+    lock = json.loads((repository.root / "dvc.lock").read_text())
+    md5 = hashlib.md5(b"{}").hexdigest()
+    lock["stages"]["train"]["outs"].append({"path": "metrics/new.json", "md5": md5})
+    (repository.root / "dvc.lock").write_text(json.dumps(lock))
+    (repository.root / "metrics/new.json").write_text("{}")
+    assert repository.states()["train"] == EXPECTED
+
+
+def test_other_last_bits_are_within_tolerance_and_the_first_stage_is_named(
+    repository: Repository,
+) -> None:
+    repository.files["models/weights"] = "other weights"
+    repository.files["metrics/train.json"]["dev"]["loss"] = 0.501
+    repository.files["metrics/evaluate.json"]["accuracy"] = 0.91
+    repository.files["reports/page.html"] = "another page"
+    repository.run()
+    assert repository.states() == {
+        **{"ingest": SAME, "train": WITHIN, "evaluate@one": WITHIN, "report": WITHIN}
+    }
+    code, text = verify()
+    assert code == 0
+    assert "Bytes part first at train: its inputs are the same" in text
+    assert text.splitlines()[-1] == "Reproduced within tolerance."
+
+
+def test_what_lies_beyond_tolerance_is_told_with_its_figures(repository: Repository) -> None:
+    repository.files["models/weights"] = "other weights"
+    repository.files["metrics/evaluate.json"] |= {"accuracy": 0.8, "passed": False}
+    repository.run()
+    assert repository.states() | {"report": ""} == {
+        **{"ingest": SAME, "train": WITHIN, "evaluate@one": DIFFERS, "report": ""}
+    }
+    code, text = verify()
+    assert code == 1
+    assert "2 of its figures: metrics/evaluate.json passed True -> False" in text
+    assert "metrics/evaluate.json accuracy 0.9 -> 0.8" in text
+    assert "Diverged: evaluate@one lies beyond tolerance first." in text
+
+
+def test_a_wider_tolerance_lets_more_pass(repository: Repository) -> None:
+    repository.files["metrics/evaluate.json"]["accuracy"] = 0.85
+    repository.run()
+    assert verify()[0] == 1
+    assert verify("--tolerance", "0.06")[0] == 0
+    assert verify("--tolerance", "0")[0] == 1
+
+
+def test_a_stage_without_figures_may_only_follow_its_inputs(repository: Repository) -> None:
+    repository.files["reports/page.html"] = "another page"
+    repository.run()
+    assert repository.states()["report"] == DIFFERS
+    repository.files["metrics/evaluate.json"]["accuracy"] = 0.901
+    repository.run()
+    assert repository.states()["report"] == WITHIN
+
+
+def test_other_bytes_with_the_same_metrics_are_within_tolerance(repository: Repository) -> None:
+    repository.files["data/more"] = "rows in another order"
+    repository.run()
+    assert repository.states()["ingest"] == WITHIN
+    assert "other bytes in data/more" in repository.told()
+
+
+@pytest.mark.parametrize("change", ["params", "code", "raw data", "command"])
+def test_a_change_of_the_stage_makes_a_difference_expected(
+    repository: Repository, change: str
+) -> None:
+    stage, told = "train", ""
+    if change == "params":
+        repository.params["train"]["base"]["num_threads"] = 1
+        told = "base.num_threads 2 -> 1"
+    elif change == "code":
+        repository.code["train"] = "other code"
+        told = "its code"
+    elif change == "command":
+        repository.locked = lambda name: Repository.locked(repository, name) | {"cmd": "other"}
+        told = "its entry in dvc.yaml"
+    else:
+        stage, told = "ingest", "data/raw"
+        repository.raw = "other raw rows"
+        repository.files["metrics/ingest.json"]["rows_in"] = 90
+    repository.files["models/weights"] = "other weights"
+    repository.files["metrics/evaluate.json"]["accuracy"] = 0.2
+    repository.run()
+    found = {one.name: one for one in repository.compared().stages}
+    assert found[stage].state == EXPECTED
+    assert told in found[stage].changes
+    if change in ("params", "code"):
+        assert found["evaluate@one"].state == EXPECTED
+        code, text = verify()
+        assert code == 0
+        assert "evaluate@one  differs as expected reads from train" in text
+        assert "Not comparable: train, evaluate@one" in text
+
+
+def test_a_change_that_changes_no_output_is_none(repository: Repository) -> None:
+    repository.code["train"] = "other code"
+    repository.run()
+    assert repository.states()["train"] == SAME
+
+
+def test_the_first_stage_comes_with_what_differs_in_how_it_was_made(
+    repository: Repository,
+) -> None:
+    there = {"features": ["avx2", "avx512_bf16"], "packages": {"torch": "2.13.0+cpu"}}
+    repository.record("train", **there, precision="bf16")
+    repository.commit()
+    repository.files["models/weights"] = "other weights"
+    repository.run()
+    here = {
+        "features": ["avx2", "amx_tile"],
+        "packages": {"torch": "2.12.0"},
+        "settings": {"A": "1"},
+    }
+    repository.record("train", **here, precision="fp32")
+    assert list(repository.compared().reasons) == [
+        "precision: bf16 -> fp32",
+        "variable A: not set -> 1",
+        "instruction sets not here: avx512_bf16",
+        "instruction sets only here: amx_tile",
+        "package torch: 2.13.0+cpu -> 2.12.0",
+    ]
+    assert "  package torch: 2.13.0+cpu -> 2.12.0\n" in repository.told()
+
+
+def test_the_same_environment_points_at_the_stage(repository: Repository) -> None:
+    repository.record("train", packages={})
+    repository.commit()
+    repository.files["models/weights"] = "other weights"
+    repository.run()
+    repository.record("train", packages={})
+    assert "so the stage itself may not repeat" in repository.told()
+
+
+def test_an_unknown_maker_is_said_to_be_unknown(repository: Repository) -> None:
+    repository.files["models/weights"] = "other weights"
+    repository.run()
+    assert f"has no {RECORD_FILE}" in repository.told()
+    repository.record("train", packages={})
+    repository.commit()
+    repository.files["models/weights"] = "weights from a cache"
+    repository.run()
+    assert "does not know who made the outputs here" in repository.told()
+
+
+@pytest.mark.parametrize(
+    ("before", "now", "beyond"),
+    [
+        ({"rows": 10}, {"rows": 11}, True),
+        ({"name": "a"}, {"name": "b"}, True),
+        ({"passed": True}, {"passed": False}, True),
+        ({"passed": True}, {"passed": 1}, True),
+        ({"value": None}, {"value": 0.0}, True),
+        ({"accuracy": 0.5}, {}, True),
+        ({}, {"accuracy": 0.5}, True),
+        ({"accuracy": 0.5}, {"accuracy": 0.519}, False),
+        ({"accuracy": 0.5}, {"accuracy": 0.521}, True),
+        ({"mean_norm": 18.0}, {"mean_norm": 18.3}, False),
+        ({"mean_norm": 18.0}, {"mean_norm": 18.4}, True),
+        ({"loss": 0.1}, {"loss": 0.101}, False),
+        ({"loss": 0.1}, {"loss": 0.103}, True),
+        ({"nll": 3.0}, {"nll": 3.05}, False),
+        ({"best_epoch": 3}, {"best_epoch": 7}, False),
+        ({"p_value": 0.01}, {"p_value": 0.9}, False),
+        ({"recall": 0.8, "support": 10}, {"recall": 0.6, "support": 10}, False),
+        ({"recall": 0.8, "support": 10}, {"recall": 0.59, "support": 10}, True),
+        ({"confusion_matrix": [[40, 3]]}, {"confusion_matrix": [[38, 5]]}, False),
+        ({"confusion_matrix": [[40, 3]]}, {"confusion_matrix": [[37, 6]]}, True),
+        ({"linear": 3}, {"linear": 4}, True),
+        ({"image": {"near": 3}}, {"image": {"near": 4}}, False),
+        ({"labels": ["a"]}, {"labels": ["a", "b"]}, True),
+    ],
+)
+def test_each_kind_of_figure_has_its_tolerance(before: Any, now: Any, beyond: bool) -> None:
+    content = (json.dumps(before).encode(), json.dumps(now).encode())
+    found = differences("metrics/it.json", *content, 0.02)
+    assert found
+    assert any(one.is_beyond for one in found) == beyond
+
+
+def test_the_furthest_figure_comes_first() -> None:
+    before, now = {"a": 0.5, "b": 0.5, "c": 0.5}, {"a": 0.51, "b": 0.9, "c": 0.5}
+    found = differences("m.json", json.dumps(before).encode(), json.dumps(now).encode(), 0.02)
+    assert list(map(str, found)) == ["m.json b 0.5 -> 0.9", "m.json a 0.5 -> 0.51"]
+
+
+def test_stages_that_came_and_went_are_told(repository: Repository) -> None:
+    lock = json.loads((repository.root / "dvc.lock").read_text())
+    lock["stages"]["extra"] = lock["stages"].pop("report")
+    (repository.root / "dvc.lock").write_text(json.dumps(lock))
+    (repository.root / "dvc.yaml").write_text("stages: {ingest: {}, train: {}, evaluate: {}}")
+    text = repository.told()
+    assert "report        no longer in dvc.yaml" in text
+    assert "extra         differs as expected not in HEAD" in text
+
+
+def test_bad_use_is_one_message_and_status_2(repository: Repository, tmp_path: Path) -> None:
+    def refused(*arguments: str) -> str:
+        code, text = verify(*arguments)
+        assert code == 2
+        assert "Traceback" not in text
+        return text
+
+    assert "nowhere: no such revision." in refused("nowhere")
+    assert "--output=x: no such revision" in refused("--", "--output=x")
+    assert "Usage" in refused("--tolerance", "-1")
+    (tmp_path / "metrics/train.json").write_text("{}")
+    assert "metrics/train.json: not what dvc.lock says" in refused()
+    (tmp_path / "metrics/train.json").unlink()
+    assert "metrics/train.json: not found, so there is nothing to compare" in refused()
+    repository.run()
+    (tmp_path / "models/weights").unlink()
+    assert "models/weights: not found, so there is nothing to compare" in refused()
+    repository.run()
+    lock = json.loads((tmp_path / "dvc.lock").read_text())
+    del lock["stages"]["train"]
+    (tmp_path / "dvc.lock").write_text(json.dumps(lock))
+    assert "train: never run here. Run `dvc repro` first." in refused()
+    (tmp_path / "dvc.lock").write_text("<<<<<<< HEAD\n: [")
+    assert "dvc.lock: expected a lock file of DVC" in refused()
+    (tmp_path / "dvc.lock").unlink()
+    assert "dvc.lock: not found. Run `dvc repro`" in refused()
+    repository.commit()
+    assert ":dvc.lock: not found" in refused()
+
+
+def test_outside_of_git_it_says_so(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, repository: Repository
+) -> None:
+    (tmp_path / ".git").rename(tmp_path / "git")
+    assert verify()[0] == 2
+    assert "expected a git repository, found none" in verify()[1]
+
+
+def test_nothing_is_checked_out(repository: Repository) -> None:
+    repository.files["models/weights"] = "other weights"
+    repository.run()
+    before = {path: path.read_bytes() for path in repository.root.rglob("*") if path.is_file()}
+    verify("HEAD")
+    now = {path: path.read_bytes() for path in repository.root.rglob("*") if path.is_file()}
+    assert now == before
+
+
+def test_a_lock_is_read_in_the_graphs_order_with_any_kind_of_hash() -> None:
+    lock = {
+        "b": {"cmd": "b", "deps": [{"path": "a/part", "md5": "1"}], "outs": []},
+        "a": {
+            "cmd": "a",
+            "deps": [{"path": "https://host/rows", "etag": "x"}],
+            "outs": [{"path": "a", "hash": "md5", "md5": "2.dir"}],
+        },
+    }
+    stages = read_lock(json.dumps({"stages": lock}).encode(), "dvc.lock")
+    assert list(stages) == ["a", "b"]
+    assert stages["a"].deps == {"https://host/rows": "x"}
