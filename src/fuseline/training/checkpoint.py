@@ -145,7 +145,10 @@ class _Checked:
 
     def write(self, content: bytes) -> int:
         self.checksum = zlib.crc32(content, self.checksum)
-        return self.file.write(content)
+        try:
+            return self.file.write(content)
+        except OSError as error:
+            raise OSError(error.errno, error.strerror, self.file.name) from error
 
     def flush(self) -> None:
         self.file.flush()

@@ -1,6 +1,7 @@
 """The training loop on a tiny model: it learns, it resumes, it refuses."""
 
 import json
+import resource
 import shutil
 
 import numpy as np
@@ -9,6 +10,7 @@ import torch
 
 from fuseline.dataset import MultimodalData
 from fuseline.errors import ContractError
+from fuseline.interruption import full_disk
 from fuseline.objectives.adversarial.methods import METHODS
 from fuseline.objectives.contrastive import Contrastive
 from fuseline.objectives.pretraining import Mixture
@@ -266,6 +268,34 @@ def test_a_flipped_byte_makes_a_checkpoint_torn(tmp_path):
     content[-1] ^= 1
     (checkpoint / PARTS).write_bytes(content)
     assert not is_complete(checkpoint)
+
+
+def test_a_full_disk_names_the_checkpoint_and_the_run_goes_on_from_the_one_before(
+    tmp_path, uninterrupted
+):
+    unlimited = resource.getrlimit(resource.RLIMIT_FSIZE)
+    inner, calls = Supervised([TASK], [1.0], 0.2, 0.1, 0.5), 0
+
+    def filling(model, batch):
+        nonlocal calls
+        calls += 1
+        if calls == 8:
+            resource.setrlimit(resource.RLIMIT_FSIZE, (20_000, unlimited[1]))
+        return inner(model, batch)
+
+    try:
+        with pytest.raises(Exception) as caught:
+            run(tmp_path, classifier(), objective=filling)
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, unlimited)
+    torn = tmp_path / "checkpoint-8"
+    assert full_disk(caught.value) == f"{torn / PARTS}: File too large"
+    assert torn.exists()
+    assert latest_checkpoint(tmp_path).name == "checkpoint-6"
+    assert not torn.exists()
+    model = classifier(seed=9)
+    assert run(tmp_path, model) == uninterrupted[1]
+    assert same(uninterrupted[0], weights(model))
 
 
 def test_the_best_epoch_is_kept(tmp_path):
