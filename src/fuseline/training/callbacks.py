@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from typing import Any
 
 from transformers import TrainerCallback, TrainerState
@@ -11,6 +12,7 @@ from fuseline.training.batches import LengthGroupedBatches
 
 # A kill costs less than one part of this many of a run's steps, whatever the number of its epochs.
 NUM_CHECKPOINTS = 12
+MOST_SECONDS = 600.0
 
 
 class Progress(ProgressCallback):
@@ -38,22 +40,34 @@ class EpochOrder(TrainerCallback):
 
 
 class EvenSaves(TrainerCallback):
-    """Asks for a checkpoint after every twelfth of all steps, within epochs too.
+    """Asks for a checkpoint after every twelfth of all steps, within epochs too, and in long runs
+    whenever the last one is some minutes old.
 
     One that falls on the last step of an epoch waits for the development figures: a run that goes
     on from there would not compute them.
     """
 
+    def __init__(self) -> None:
+        self.saved = time.monotonic()
+
     def on_step_end(self, args: Any, state: TrainerState, control: Any, **kwargs: Any) -> None:
         del kwargs
         ends_epoch = state.global_step % (state.max_steps // args.num_train_epochs) == 0
-        if is_save_step(state.global_step, state.max_steps) and not ends_epoch:
+        if self._is_due(state) and not ends_epoch:
             control.should_save = True
 
     def on_epoch_end(self, args: Any, state: TrainerState, control: Any, **kwargs: Any) -> None:
         del args, kwargs
-        if is_save_step(state.global_step, state.max_steps):
+        if self._is_due(state):
             control.should_save = True
+
+    def on_save(self, args: Any, state: TrainerState, control: Any, **kwargs: Any) -> None:
+        del args, state, control, kwargs
+        self.saved = time.monotonic()
+
+    def _is_due(self, state: TrainerState) -> bool:
+        age = time.monotonic() - self.saved
+        return is_save_step(state.global_step, state.max_steps) or age > MOST_SECONDS
 
 
 def is_save_step(step: int, max_steps: int) -> bool:
