@@ -19,7 +19,6 @@ from ruamel.yaml import YAML
 
 from tests.declared import DeclaredStage
 from tests.pipeline.killing import (
-    COMMAND,
     LONGER,
     OUTPUTS,
     PROGRESS,
@@ -231,7 +230,8 @@ def queue_longer_training(workspace: Workspace) -> None:
     changes = [word for key, value in LONGER.items() for word in ("-S", f"{key}={value}")]
     queue = ("dvc", "exp", "run", "--queue", "--single-item", *changes, "finetune")
     assert workspace.run(*queue).returncode == 0
-    assert workspace.run("dvc", "queue", "start").returncode == 0
+    # The worker keeps the pipe of the command that starts it: its end is not waited for.
+    assert workspace.start("dvc", "queue", "start").wait(60) == 0
 
 
 def test_a_queued_experiment_goes_on_when_it_is_queued_again(
