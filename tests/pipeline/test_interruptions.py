@@ -254,11 +254,11 @@ def test_a_queued_experiment_goes_on_when_it_is_queued_again(
     assert kept
 
     queue_longer_training(committed)
-    refs = ("git", "for-each-ref", "--format=%(refname)", "refs/exps")
 
     def result() -> str:
-        names = committed.run(*refs).stdout.split()
-        return "".join(name for name in names if "/exec/" not in name and "stash" not in name)
+        """The experiment's reference; others are of the queue and of failed ones."""
+        names = committed.run("git", "for-each-ref", "--format=%(refname)", "refs/exps").stdout
+        return "".join(re.findall(r"^refs/exps/[0-9a-f]{2}/\S+$", names, re.MULTILINE))
 
     assert wait_for(result, seconds=120)
     assert not whole_checkpoints(committed)
