@@ -50,7 +50,9 @@ def report(workspace: Workspace, kills: int, draws: random.Random) -> None:
         )
         if outcome.hit:
             found.append(outcome)
-    lost = [outcome.lost for outcome in found]
+    # Prompts keep whole cells and have no steps to lose.
+    trained = [stages[index % len(stages)] != "prompt" for index in range(len(found))]
+    lost = [outcome.lost for outcome, counts in zip(found, trained, strict=True) if counts]
     in_training = sum(outcome.step > 0 for outcome in found)
     print(
         f"{sum(outcome.identical for outcome in found)} of {len(found)} endings byte-identical,"

@@ -124,13 +124,14 @@ def kill_and_repeat(workspace: Workspace, kill: Kill, seconds: float) -> Outcome
         output = said.read_text(errors="replace")
     kept = max((step_of(path) for path in _whole_checkpoints(workspace, kill.stage)), default=0)
     _, _, by_stage = output.partition("> python -m")
+    hit = hit and process.returncode != 0
     again = workspace.run(*COMMAND, kill.stage)
     assert again.returncode == 0, again.stdout
     return Outcome(
-        hit=hit and process.returncode != 0,
+        hit=hit,
         identical=workspace.hashes(OUTPUTS[kill.stage]) == expected,
         step=step,
-        lost=max(0, step - kept) / steps if steps and kill.stage != "prompt" else 0.0,
+        lost=max(0, step - kept) / steps if hit and steps and kill.stage != "prompt" else 0.0,
         traceback="Traceback" in by_stage,
     )
 
