@@ -27,6 +27,7 @@ from fuseline.config import PARAMS_FILE, read_yaml
 from fuseline.contracts import hash_path
 from fuseline.environment import Maker
 from fuseline.errors import ContractError, FuselineError
+from fuseline.interruption import end, full_disk
 
 CODE_FILE = Path("code.json")
 WORK_FOLDER = ".checkpoints"
@@ -81,7 +82,8 @@ def run_stage(
         cell: the matrix cell, where the stage has several.
 
     Raises:
-        SystemExit: with status 1, after a readable message, on any `FuselineError`.
+        SystemExit: with status 1, after a readable message, on any `FuselineError` and when a disk
+            is full. Work in progress stays in any case.
     """
     end_with_dvc()
     for variable, value in LIBRARY_SETTINGS.items():
@@ -96,7 +98,12 @@ def run_stage(
         run = StageRun(name, fingerprint, _work_folder(name, cell, fingerprint))
         with _exclusive(run.work.parent):
             run._partial.update({path: _fresh_partial(path) for path in outputs})
-            yield run
+            try:
+                yield run
+            except Exception:
+                for path in outputs:
+                    _fresh_partial(path)
+                raise
             _check_unchanged(before, hashes)
             for path, partial in run._partial.items():
                 _move_into_place(partial, path)
@@ -104,6 +111,16 @@ def run_stage(
             shutil.rmtree(run.work, ignore_errors=True)
     except FuselineError as error:
         print(f"\n{name}: {error}", file=sys.stderr)
+        raise SystemExit(1) from None
+    except Exception as error:
+        if (said := full_disk(error)) is None:
+            raise
+        folders = ", ".join(sorted({f"{path.parent}/" for path in outputs} | {f"{WORK_FOLDER}/"}))
+        print(
+            f"\n{name}: {said}. Free some space where the stage writes ({folders}), then run `dvc"
+            " repro` again: it goes on with what was finished.",
+            file=sys.stderr,
+        )
         raise SystemExit(1) from None
 
 
@@ -227,7 +244,7 @@ def end_with_dvc() -> None:
     def watch() -> None:
         while all(map(_is_alive, above)):
             time.sleep(1.0)
-        os.kill(os.getpid(), signal.SIGTERM)
+        end("the end of its `dvc`", 128 + signal.SIGTERM)
 
     threading.Thread(target=watch, daemon=True, name="end-with-dvc").start()
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import multiprocessing
 import shutil
 from pathlib import Path
@@ -86,6 +87,23 @@ def test_a_users_error_is_one_message_and_status_1(capsys: pytest.CaptureFixture
 def test_a_bug_keeps_its_traceback() -> None:
     with pytest.raises(ZeroDivisionError), frame():
         _ = 1 / 0
+
+
+def test_a_full_disk_is_one_message_and_leaves_the_progress(
+    root: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    with pytest.raises(SystemExit) as caught, frame() as run:
+        run.work.mkdir()
+        write_outputs(run, "torn")
+        raise OSError(errno.ENOSPC, "No space left on device", "out/big.parquet")
+    assert caught.value.code == 1
+    assert capsys.readouterr().err == (
+        "\nreport: out/big.parquet: No space left on device. Free some space where the stage writes"
+        " (.checkpoints/, metrics/, out/), then run `dvc repro` again: it goes on with what was"
+        " finished.\n"
+    )
+    assert run.work.exists()
+    assert list(root.rglob("*.partial")) == []
 
 
 def stop(capsys: pytest.CaptureFixture[str], **changes: object) -> str:

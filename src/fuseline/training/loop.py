@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any, cast
 
@@ -12,6 +12,7 @@ import torch
 from torch import Tensor, nn
 from torch.utils.data import DataLoader
 from transformers import Trainer, TrainerCallback, TrainerState, TrainingArguments
+from transformers.trainer import TRAINER_STATE_NAME
 from transformers.trainer_callback import ProgressCallback
 
 from fuseline.dataset import MultimodalData
@@ -20,14 +21,20 @@ from fuseline.objectives.base import Objective
 from fuseline.params.training import TrainingParams
 from fuseline.precision import Precision, use_bf16
 from fuseline.training.batches import LengthGroupedBatches, Rows
+from fuseline.training.callbacks import EpochOrder, EvenSaves, Progress
 from fuseline.training.checkpoint import (
     latest_checkpoint,
     load_objective,
-    mark_complete,
-    save_objective,
+    load_random_state,
+    objective_state,
+    random_state,
+    read_parts,
+    trained_state,
+    write_checkpoint,
 )
 from fuseline.training.groups import parameter_groups
 from fuseline.training.history import collect_history
+from fuseline.training.totals import Totals
 
 Evaluator = Callable[[Any], dict[str, float]]
 
@@ -38,17 +45,6 @@ class Selection:
 
     metric: str
     greater_is_better: bool
-
-
-@dataclass
-class Totals:
-    """What an epoch of an objective adds up to."""
-
-    correct: float = 0.0
-    count: float = 0.0
-    steps: int = 0
-    forward_passes: int = 0
-    backward_passes: int = 0
 
 
 class FuselineTrainer(Trainer):
@@ -75,19 +71,22 @@ class FuselineTrainer(Trainer):
         rows = Rows(len(data))
         super().__init__(train_dataset=rows, eval_dataset=rows, **kwargs)
         self.remove_callback(ProgressCallback)
-        self.add_callback(_Progress())
+        self.add_callback(Progress())
+        self.add_callback(EvenSaves())
         self.objective = objective
         self.data = data
         self.evaluator = evaluator
         self.params = params
         self.totals = Totals()
+        self.best: dict[str, Tensor] = {}
+        self.resumed: dict[str, Any] = {}
         self.model_accepts_loss_kwargs = False
 
     def get_train_dataloader(self) -> DataLoader[Any]:
         batches = LengthGroupedBatches(
             self.data.lengths, self.args.per_device_train_batch_size, self.args.seed
         )
-        self.add_callback(_EpochOrder(batches))
+        self.add_callback(EpochOrder(batches))
         return DataLoader(Rows(len(self.data)), batch_sampler=batches, collate_fn=self.data.batch)
 
     def compute_loss(
@@ -100,11 +99,7 @@ class FuselineTrainer(Trainer):
                 f"training: the loss is {output.loss.item()} at step {self.state.global_step + 1}."
                 " Lower the learning rate or the attack's epsilon; the last checkpoint is whole."
             )
-        self.totals.correct += output.correct
-        self.totals.count += output.count
-        self.totals.steps += 1
-        self.totals.forward_passes += 1 + output.passes.get("forward", 0)
-        self.totals.backward_passes += 1 + output.passes.get("backward", 0)
+        self.totals.add(output)
         return output.loss
 
     def floating_point_ops(self, inputs: dict[str, Any]) -> int:
@@ -122,7 +117,8 @@ class FuselineTrainer(Trainer):
             figures = self.evaluator(self.model)
         self.model.train(was_training)
         metrics = {f"eval_{name}": value for name, value in figures.items()}
-        metrics |= self._training_figures()
+        metrics |= self.totals.figures()
+        self.totals = Totals()
         self.log(metrics)
         self.control: Any = self.callback_handler.on_evaluate(
             self.args, self.state, self.control, metrics
@@ -137,66 +133,68 @@ class FuselineTrainer(Trainer):
             self.optimizer: Any = torch.optim.AdamW(groups, fused=True)
         return cast(torch.optim.Optimizer, self.optimizer)
 
-    def _training_figures(self) -> dict[str, float]:
-        totals, self.totals = self.totals, Totals()
-        return {
-            "train_accuracy": totals.correct / totals.count if totals.count else 0.0,
-            "train_steps": totals.steps,
-            "train_forward_passes": totals.forward_passes,
-            "train_backward_passes": totals.backward_passes,
-        }
+    def load_best(self) -> None:
+        """Give the model the weights of the best epoch so far."""
+        self.model.load_state_dict(self.best, strict=False)
+
+    def _determine_best_metric(self, metrics: dict[str, float], trial: Any) -> bool:
+        """Remember the best epoch's weights; end a run that has not improved for some epochs.
+
+        The library would keep a whole checkpoint for the best epoch, and its own patience counts
+        from 0 again after a resume; this one reads the count from the state.
+        """
+        is_best: bool = super()._determine_best_metric(metrics, trial)
+        if is_best:
+            self.state.best_global_step = self.state.global_step
+            for name, value in trained_state(self.model).items():
+                self.best.setdefault(name, torch.empty_like(value)).copy_(value)
+        if epochs_since_best(self.state, self.params) >= self.params.early_stopping_patience:
+            self.control.should_training_stop = self.control.should_save = True
+        return is_best
 
     def _save_checkpoint(self, model: nn.Module, trial: Any) -> None:
-        super()._save_checkpoint(model, trial)
-        checkpoint = Path(self.args.output_dir) / f"checkpoint-{self.state.global_step}"
-        save_objective(checkpoint, self.objective)
-        mark_complete(checkpoint)
-
-
-class _Progress(ProgressCallback):
-    """The library's progress bar, and one line an epoch in place of its raw dictionaries."""
-
-    def on_log(self, args: Any, state: TrainerState, control: Any, **kwargs: Any) -> None:
-        del args, control
-        figures = {
-            name: value for name, value in kwargs["logs"].items() if name.startswith("eval_")
+        """All that the rest of the run depends on, in the middle of an epoch too."""
+        del model, trial
+        parts = {
+            "weights": trained_state(self.model),
+            "best": self.best,
+            "optimizer": self.optimizer.state_dict(),
+            "lr_scheduler": self.lr_scheduler.state_dict(),
+            "objective": objective_state(self.objective),
+            "random": random_state(),
+            "totals": asdict(self.totals),
+            "loss_since_log": self._tr_loss,
+            "last_logged_step": self._globalstep_last_logged,
         }
-        if figures and self.training_bar is not None:
-            shown = "  ".join(f"{name[5:]} {value:.4f}" for name, value in figures.items())
-            self.training_bar.write(f"epoch {round(state.epoch or 0)}  dev: {shown}")
+        write_checkpoint(Path(self.args.output_dir), parts, self.state)
 
+    def _load_from_checkpoint(self, checkpoint: str, model: nn.Module | None = None) -> None:
+        del model
+        self.resumed = read_parts(Path(checkpoint))
+        self.model.load_state_dict(self.resumed["weights"], strict=False)
+        self.best = self.resumed["best"]
+        self.totals = Totals(**self.resumed["totals"])
+        load_objective(self.objective, self.resumed["objective"])
 
-class _Patience(TrainerCallback):
-    """Ends a run whose metric has not improved for some epochs.
+    def _load_optimizer_and_scheduler(self, checkpoint: str | None) -> None:
+        if checkpoint:
+            self.optimizer.load_state_dict(self.resumed["optimizer"])
+            self.lr_scheduler.load_state_dict(self.resumed["lr_scheduler"])
 
-    The library's callback counts from 0 again after a resume; this one reads the count from the
-    state.
-    """
-
-    def __init__(self, params: TrainingParams) -> None:
-        self.params = params
-
-    def on_save(self, args: Any, state: TrainerState, control: Any, **kwargs: Any) -> None:
-        del args, kwargs
-        if epochs_since_best(state, self.params) >= self.params.early_stopping_patience:
-            control.should_training_stop = True
+    def _load_rng_state(self, checkpoint: str | None) -> None:
+        """The library calls this right before the first step after a resume, when it has set the
+        running loss to 0."""
+        if checkpoint:
+            load_random_state(self.resumed["random"])
+            self._tr_loss = self.resumed["loss_since_log"]
+            self._globalstep_last_logged = self.resumed["last_logged_step"]
+            self.resumed = {}
 
 
 def epochs_since_best(state: TrainerState, params: TrainingParams) -> float:
     """Epochs since the best one."""
     steps_per_epoch = state.max_steps / params.num_epochs
     return float((state.global_step - (state.best_global_step or 0)) / steps_per_epoch)
-
-
-class _EpochOrder(TrainerCallback):
-    """Tells the batches which epoch it is, after a resume too."""
-
-    def __init__(self, batches: LengthGroupedBatches) -> None:
-        self.batches = batches
-
-    def on_epoch_begin(self, args: Any, state: TrainerState, control: Any, **kwargs: Any) -> None:
-        del args, control, kwargs
-        self.batches.set_epoch(round(state.epoch or 0))
 
 
 def train(
@@ -247,17 +245,16 @@ def train(
         data=data,
         evaluator=evaluator,
         params=params,
-        callbacks=[_Patience(params), *callbacks],
+        callbacks=list(callbacks),
     )
     checkpoint = latest_checkpoint(work)
     if checkpoint and (state := _finished(checkpoint, params)):
         # Only the stage's outputs were left to write; training again would add an epoch.
         trainer.state = state
-        trainer._load_best_model()
+        trainer._load_from_checkpoint(str(checkpoint))
     else:
-        if checkpoint:
-            load_objective(checkpoint, objective)
         trainer.train(resume_from_checkpoint=str(checkpoint) if checkpoint else None)
+    trainer.load_best()
     return collect_history(trainer.state)
 
 
@@ -283,10 +280,8 @@ def _arguments(
         bf16=use_bf16(precision),
         use_cpu=True,
         eval_strategy="epoch",
-        save_strategy="epoch",
+        save_strategy="no",  # `EvenSaves` asks for them
         logging_strategy="epoch",
-        save_total_limit=2,
-        load_best_model_at_end=True,
         metric_for_best_model=f"eval_{selection.metric}",
         greater_is_better=selection.greater_is_better,
         logging_nan_inf_filter=False,
@@ -298,7 +293,7 @@ def _arguments(
 
 def _finished(checkpoint: Path, params: TrainingParams) -> TrainerState | None:
     """The state of a run whose epochs or patience are spent, else None."""
-    state = TrainerState.load_from_json(str(checkpoint / "trainer_state.json"))
+    state = TrainerState.load_from_json(str(checkpoint / TRAINER_STATE_NAME))
     impatient = epochs_since_best(state, params) >= params.early_stopping_patience
     spent = state.global_step >= state.max_steps or impatient
     return state if spent else None

@@ -1,6 +1,7 @@
 """The training loop on a tiny model: it learns, it resumes, it refuses."""
 
 import json
+import resource
 import shutil
 
 import numpy as np
@@ -9,14 +10,17 @@ import torch
 
 from fuseline.dataset import MultimodalData
 from fuseline.errors import ContractError
+from fuseline.interruption import full_disk
 from fuseline.objectives.adversarial.methods import METHODS
 from fuseline.objectives.contrastive import Contrastive
 from fuseline.objectives.pretraining import Mixture
 from fuseline.objectives.supervised import Supervised
 from fuseline.tasks.classification import Classification
-from fuseline.training.checkpoint import OBJECTIVE, is_complete, latest_checkpoint
+from fuseline.training.callbacks import is_save_step
+from fuseline.training.checkpoint import PARTS, is_complete, latest_checkpoint
 from fuseline.training.development import Development
-from fuseline.training.loop import Selection, train
+from fuseline.training.loop import FuselineTrainer, Selection, train
+from fuseline.training.totals import Totals
 from tests.adversarial import adversarial_params
 from tests.tiny import classifier, objective_params, pretrainer, rows, training
 
@@ -88,6 +92,58 @@ def test_a_killed_run_ends_with_the_same_weights_and_history(tmp_path, uninterru
     expected, expected_history = uninterrupted
     assert same(expected, weights(model))
     assert history == expected_history
+
+
+@pytest.mark.parametrize("num_epochs", [1, 2])
+def test_a_kill_costs_less_than_a_tenth_of_all_steps(tmp_path, num_epochs):
+    """Within an epoch too; the epoch's loss, accuracy and passes count what came before."""
+    changes = {"num_epochs": num_epochs, "batch_size": 2}
+    whole, model = classifier(), classifier(seed=9)
+    history = run(tmp_path / "whole", whole, **changes)
+    killed_at = 24 * num_epochs - 1
+    with pytest.raises(Killed):
+        run(tmp_path / "killed", classifier(), objective=dying(killed_at), **changes)
+    left = latest_checkpoint(tmp_path / "killed")
+    assert 0 <= killed_at - int(left.name.removeprefix("checkpoint-")) < 0.1 * 24 * num_epochs
+    assert run(tmp_path / "killed", model, **changes) == history
+    assert same(weights(whole), weights(model))
+
+
+@pytest.mark.parametrize("max_steps", [1, 5, 12, 13, 62, 496, 100_003])
+def test_saves_are_twelve_at_most_and_never_far_apart(max_steps):
+    saves = [step for step in range(1, max_steps + 1) if is_save_step(step, max_steps)]
+    assert len(saves) == min(max_steps, 12)
+    assert saves[-1] == max_steps
+    longest = max(np.diff([0, *saves]))
+    assert longest <= -(-max_steps // 12)
+
+
+class Forgetful(FuselineTrainer):
+    """Forgets one part of each checkpoint when it goes on."""
+
+    part, blank = "", None
+
+    def _load_from_checkpoint(self, checkpoint, model=None):
+        super()._load_from_checkpoint(checkpoint, model)
+        if self.part == "totals":
+            self.totals = Totals()
+        else:
+            self.resumed[self.part] = self.blank
+
+
+@pytest.mark.parametrize(
+    "part, blank",
+    [("totals", None), ("loss_since_log", torch.tensor(0.0)), ("last_logged_step", 3)],
+)
+def test_what_an_epoch_adds_up_to_is_part_of_a_checkpoint(
+    tmp_path, uninterrupted, monkeypatch, part, blank
+):
+    with pytest.raises(Killed):
+        run(tmp_path, classifier(), objective=dying(5))
+    monkeypatch.setattr(Forgetful, "part", part)
+    monkeypatch.setattr(Forgetful, "blank", blank)
+    monkeypatch.setattr("fuseline.training.loop.FuselineTrainer", Forgetful)
+    assert run(tmp_path, classifier()) != uninterrupted[1]
 
 
 class Dying(Mixture):
@@ -187,18 +243,6 @@ def test_without_its_queue_a_resumed_run_would_end_elsewhere(tmp_path, monkeypat
     assert not same(expected, contrasting(tmp_path / "killed", Dying(20))[0])
 
 
-def test_a_lost_queue_makes_a_checkpoint_torn(tmp_path):
-    contrasting(tmp_path, Dying(20))
-    checkpoint = latest_checkpoint(tmp_path)
-    (checkpoint / OBJECTIVE).unlink()
-    assert not is_complete(checkpoint)
-
-
-def test_an_objective_that_remembers_nothing_adds_no_file(tmp_path):
-    contrasting(tmp_path, Dying(0))
-    assert not (latest_checkpoint(tmp_path) / OBJECTIVE).exists()
-
-
 def test_a_finished_run_is_not_trained_again(tmp_path, uninterrupted):
     run(tmp_path, classifier())
     model = classifier(seed=9)
@@ -210,7 +254,7 @@ def test_a_finished_run_is_not_trained_again(tmp_path, uninterrupted):
 def test_a_torn_checkpoint_is_never_used(tmp_path):
     run(tmp_path, classifier(), num_epochs=2)
     newest = latest_checkpoint(tmp_path)
-    (newest / "optimizer.pt").unlink()
+    (newest / PARTS).unlink()
     assert not is_complete(newest)
     older = latest_checkpoint(tmp_path)
     assert older != newest
@@ -220,10 +264,38 @@ def test_a_torn_checkpoint_is_never_used(tmp_path):
 def test_a_flipped_byte_makes_a_checkpoint_torn(tmp_path):
     run(tmp_path, classifier(), num_epochs=1)
     checkpoint = latest_checkpoint(tmp_path)
-    content = bytearray((checkpoint / "rng_state.pth").read_bytes())
+    content = bytearray((checkpoint / PARTS).read_bytes())
     content[-1] ^= 1
-    (checkpoint / "rng_state.pth").write_bytes(content)
-    assert latest_checkpoint(tmp_path) is None
+    (checkpoint / PARTS).write_bytes(content)
+    assert not is_complete(checkpoint)
+
+
+def test_a_full_disk_names_the_checkpoint_and_the_run_goes_on_from_the_one_before(
+    tmp_path, uninterrupted
+):
+    unlimited = resource.getrlimit(resource.RLIMIT_FSIZE)
+    inner, calls = Supervised([TASK], [1.0], 0.2, 0.1, 0.5), 0
+
+    def filling(model, batch):
+        nonlocal calls
+        calls += 1
+        if calls == 8:
+            resource.setrlimit(resource.RLIMIT_FSIZE, (20_000, unlimited[1]))
+        return inner(model, batch)
+
+    try:
+        with pytest.raises(Exception) as caught:
+            run(tmp_path, classifier(), objective=filling)
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, unlimited)
+    torn = tmp_path / "checkpoint-8"
+    assert full_disk(caught.value) == f"{torn / PARTS}: File too large"
+    assert torn.exists()
+    assert latest_checkpoint(tmp_path).name == "checkpoint-6"
+    assert not torn.exists()
+    model = classifier(seed=9)
+    assert run(tmp_path, model) == uninterrupted[1]
+    assert same(uninterrupted[0], weights(model))
 
 
 def test_the_best_epoch_is_kept(tmp_path):

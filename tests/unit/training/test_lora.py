@@ -14,7 +14,7 @@ from fuseline.params.attack import BallParams
 from fuseline.params.base import BaseParams
 from fuseline.params.finetune import DecoderParams, FinetuneParams, TaskParams
 from fuseline.training import adversarial, finetune
-from fuseline.training.checkpoint import latest_checkpoint
+from fuseline.training.checkpoint import latest_checkpoint, read_parts
 from fuseline.training.freezing import apply_freezing
 from fuseline.training.lora import adapters
 from tests.tiny import classification, classifier, freezing, pretrainer, rows, training
@@ -131,17 +131,26 @@ def test_the_seed_alone_fixes_where_adapters_start():
 def test_a_killed_run_ends_with_the_same_adapters(tmp_path, uninterrupted, after_calls):
     with pytest.raises(Killed):
         adapted_run(tmp_path, classifier(), objective=dying(after_calls))
-    seed = 9 if latest_checkpoint(tmp_path) else 0
-    trained, history = adapted_run(tmp_path, classifier(seed=seed))
+    assert latest_checkpoint(tmp_path)
+    trained, history = adapted_run(tmp_path, classifier())
     assert same(uninterrupted[0], trained)
     assert history == uninterrupted[1]
 
 
 def test_the_best_epochs_adapters_come_back(tmp_path, uninterrupted):
     adapted_run(tmp_path, classifier())
-    trained, _ = adapted_run(tmp_path, classifier(seed=9), objective=dying(0))
+    trained, _ = adapted_run(tmp_path, classifier(), objective=dying(0))
     assert same(uninterrupted[0], trained)
     assert any(value.any() for name, value in trained.items() if ".lora_B." in name)
+
+
+def test_frozen_weights_are_in_no_checkpoint(tmp_path):
+    """They are those of the stage's inputs, by whose hashes the checkpoint is found."""
+    adapted_run(tmp_path, classifier(), num_epochs=1)
+    parts = read_parts(latest_checkpoint(tmp_path))
+    encoder = [name for name in parts["weights"] if ".text_encoder." in name]
+    assert encoder
+    assert all(".lora_" in name for name in encoder)
 
 
 def test_unknown_targets_name_the_linear_layers():
