@@ -9,6 +9,7 @@ from typing import Any
 from fuseline.errors import ContractError
 from fuseline.evaluation.figures import named_figures
 from fuseline.stage import leaf
+from fuseline.terminal import aligned
 
 COUNTS = ("in", "kept", "quarantined")
 
@@ -54,7 +55,7 @@ def _scores(models: list[Path]) -> list[str]:
         for task, scores in sorted(_model(path).get("further_tasks", {}).items())
     ]
     trust = [line for path in models for line in _trust(path)]
-    return [*_aligned(table), f"on the test split{meaning}", *further, *trust, *_audits(models)]
+    return [*aligned(table), f"on the test split{meaning}", *further, *trust, *_audits(models)]
 
 
 def _trust(path: Path) -> list[str]:
@@ -202,10 +203,3 @@ def _read(path: Path) -> Any:
         raise ContractError(f"{path}: not found. Run `make repro` first.") from None
     except ValueError as error:
         raise ContractError(f"{path}: not readable as JSON: {error}") from None
-
-
-def _aligned(table: list[list[str]]) -> list[str]:
-    widths = [max(map(len, column)) for column in zip(*table, strict=True)]
-    return [
-        "  ".join([row[0].ljust(widths[0]), *map(str.rjust, row[1:], widths[1:])]) for row in table
-    ]
