@@ -7,8 +7,6 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from fuseline.contracts import hash_file
-
 # As `training.checkpoint` and the library call them; importing either would load torch.
 COMPLETE = "complete.json"
 STATE = "trainer_state.json"
@@ -49,15 +47,15 @@ def progress_since(family: Path, since_ns: int) -> Progress | None:
             continue
     if not marks or max(marks)[0] < since_ns:
         return None
-    checkpoint = max(marks)[1].parent
+    written, mark = max(marks)
     try:
-        recorded = json.loads((checkpoint / COMPLETE).read_text(encoding="utf-8"))
-        state = json.loads((checkpoint / STATE).read_text(encoding="utf-8"))
-        if hash_file(checkpoint / STATE) != recorded[STATE]:
+        state = json.loads((mark.parent / STATE).read_text(encoding="utf-8"))
+        # It is written last and removed first, so what was read beside it is whole.
+        if mark.stat().st_mtime_ns != written:
             return None
-    except (OSError, ValueError, KeyError):
+    except (OSError, ValueError):
         return None
-    return Progress(checkpoint.parent, _by_epoch(state["log_history"]))
+    return Progress(mark.parent.parent, _by_epoch(state["log_history"]))
 
 
 def _by_epoch(entries: list[dict[str, Any]]) -> dict[int, dict[str, float]]:
