@@ -52,7 +52,8 @@ def conclude(study: Study, plan: Plan, folder: Path) -> str:
 
 
 def _best(plan: Plan, ended: list[FrozenTrial]) -> list[str]:
-    finished = [trial for trial in ended if trial.value is not None]
+    # Optuna gives a pruned trial its last epoch's figure for a value.
+    finished = [trial for trial in ended if WORDS[trial.state.name] == "finished"]
     finished.sort(key=lambda trial: trial.value or 0.0, reverse=plan.direction == "maximize")
     return aligned(
         [
@@ -85,12 +86,11 @@ def _points(plan: Plan, ended: list[FrozenTrial]) -> list[dict[str, Any]]:
     points = []
     for trial in ended:
         word, value = WORDS[trial.state.name], trial.value
-        if word == "finished" and value is not None:
+        if value is None:
+            continue
+        if word == "finished":
             best = value if best is None else better(best, value)
-        if word == "pruned" and trial.intermediate_values:
-            value = trial.intermediate_values[max(trial.intermediate_values)]
-        if word != "failed":
-            points.append({"trial": trial.number, "state": word, "value": value, "best": best})
+        points.append({"trial": trial.number, "state": word, "value": value, "best": best})
     return points
 
 

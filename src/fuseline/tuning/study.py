@@ -184,7 +184,8 @@ def _pruner(plan: Plan) -> BasePruner:
 
     pruner = plan.pruner
     if isinstance(pruner, MedianPruner):
-        return optuna.pruners.MedianPruner(pruner.startup_trials, pruner.warmup_epochs)
+        # Optuna counts steps from 0, epochs are counted from 1.
+        return optuna.pruners.MedianPruner(pruner.startup_trials, pruner.warmup_epochs + 1)
     if isinstance(pruner, HalvingPruner):
         return optuna.pruners.SuccessiveHalvingPruner(
             min_resource=pruner.min_epochs, reduction_factor=pruner.reduction_factor

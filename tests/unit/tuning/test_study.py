@@ -130,16 +130,24 @@ def test_another_commit_is_refused(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    "pruner",
+    ("pruner", "epochs"),
     [
-        {"kind": "median", "startup_trials": 2, "warmup_epochs": 1},
-        {"kind": "successive_halving", "min_epochs": 1, "reduction_factor": 2},
+        ({"kind": "median", "startup_trials": 2, "warmup_epochs": 1}, 2),
+        ({"kind": "successive_halving", "min_epochs": 1, "reduction_factor": 2}, 1),
     ],
 )
-def test_a_trial_that_is_worse_is_pruned(tmp_path: Path, pruner: dict[str, Any]) -> None:
+def test_a_trial_that_is_worse_is_pruned(
+    tmp_path: Path, pruner: dict[str, Any], epochs: int
+) -> None:
     runner = Pretending(epochs=3, worse_from=3)
     lines = run(tmp_path, runner, plan(pruner=pruner))
     assert [": pruned;" in line for line in lines] == [False, False, False, True, True]
+    chosen = plan(pruner=pruner)
+    study = open_study(tmp_path, chosen, "c0ffee")
+    assert [len(trial.intermediate_values) for trial in study.trials] == [3, 3, 3, epochs, epochs]
+    told = conclude(study, chosen, tmp_path)
+    assert "3 finished, 2 pruned" in told
+    assert "tune-toy-3 " not in told
 
 
 def test_failed_trials_are_kept_and_do_not_end_the_search(tmp_path: Path) -> None:
