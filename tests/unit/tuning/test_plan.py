@@ -10,6 +10,7 @@ from ruamel.yaml import YAML
 
 from fuseline.config import read_yaml
 from fuseline.errors import ConfigError
+from fuseline.tuning.experiment import stages_read
 from fuseline.tuning.plan import Plan, read_plan
 from fuseline.tuning.space import check_space
 from tests.declared import REPOSITORY
@@ -100,6 +101,15 @@ def test_a_file_that_is_not_there_or_not_yaml(tmp_path: Path) -> None:
     (tmp_path / "tune.yaml").write_text("study: [")
     with pytest.raises(ConfigError, match="not readable as YAML"):
         read_plan(tmp_path / "tune.yaml")
+
+
+def test_the_plan_of_the_repository_is_good() -> None:
+    path = REPOSITORY / "tune.yaml"
+    plan, params = read_plan(path), read_yaml(REPOSITORY / "params.yaml")
+    read = stages_read(REPOSITORY, plan.stage)
+    assert {"base", "finetune", "pretrain", "extract_features.image"} <= set(read)
+    assert "evaluate" not in read
+    check_space(plan, path, params, read)
 
 
 def test_a_good_space_passes(tmp_path: Path) -> None:
