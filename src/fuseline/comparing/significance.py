@@ -76,7 +76,7 @@ def encode(task: str, classes: list[str], first: Predictions, other: Predictions
     """
     told = first.label != ""
     texts = [first.label[told], first.prediction[told], other.prediction[told]]
-    if task == "classification":
+    if task == "classification" and set(np.concatenate(texts)) <= set(classes):
         number = {name: index for index, name in enumerate(classes)}
         coded = [np.array([number[text] for text in one], dtype=np.int64) for one in texts]
         return _paired(coded, _of_classes(len(classes)))

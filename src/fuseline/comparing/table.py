@@ -10,7 +10,7 @@ from fuseline.comparing.verdicts import LEFT_OUT
 from fuseline.evaluation.figures import FIGURES, named_figures, title
 from fuseline.terminal import aligned
 
-NONE = "-"
+NONE, UNREADABLE = "-", "?"
 # What a figure of a revision is, as text; None where it has none.
 Cell = Callable[[Evaluated], str | None]
 
@@ -18,12 +18,19 @@ Cell = Callable[[Evaluated], str | None]
 def figures_table(revisions: list[Evaluated]) -> list[str]:
     """Lines: figures of every model with their 95 % intervals, few-shot accuracy, stress."""
     rows = [*_models(revisions), *_prompt(revisions), *_stress(revisions)]
-    return aligned(
-        [
-            ["", *(revision.name for revision in revisions)],
-            *([name, *(cell(revision) or NONE for revision in revisions)] for name, cell in rows),
-        ]
-    )
+    cells = [[name, *(_text(cell, revision) for revision in revisions)] for name, cell in rows]
+    lines = aligned([["", *(revision.name for revision in revisions)], *cells])
+    if any(UNREADABLE in row for row in cells):
+        lines.append(f"{UNREADABLE}: the metrics of that revision have another form")
+    return lines
+
+
+def _text(cell: Cell, revision: Evaluated) -> str:
+    try:
+        return cell(revision) or NONE
+    except (KeyError, TypeError, AttributeError):
+        # Older versions named or nested some figures otherwise; the rest is worth showing.
+        return UNREADABLE
 
 
 def _models(revisions: list[Evaluated]) -> list[tuple[str, Cell]]:
@@ -33,8 +40,8 @@ def _models(revisions: list[Evaluated]) -> list[tuple[str, Cell]]:
         figures = {name for metrics in known for name in named_figures(metrics)} - {LEFT_OUT}
         for name in sorted(figures, key=list(FIGURES).index):
             rows.append((f"{model} {title(name)}", _figure(model, name)))
-        main = next(name for name in FIGURES if name in figures)
-        if any(main in metrics.get("twin", {}) for metrics in known):
+        main = next((name for name in FIGURES if name in figures), "")
+        if main and any("twin" in metrics for metrics in known):
             rows.append((f"{model} twin {title(main)}", _twin(model, main)))
     return rows
 

@@ -84,7 +84,8 @@ def _of_model(first: Evaluated, other: Evaluated, model: str, cache: Cache) -> I
     one, two = first.models[model], other.models[model]
     pair = _pair(first, other, model, cache)
     for figure in named_figures(one):
-        if figure == LEFT_OUT or figure not in two:
+        both = (one[figure], two.get(figure))
+        if figure == LEFT_OUT or not all(isinstance(value, int | float) for value in both):
             continue
         verdict = Verdict(figure, one, two)
         if isinstance(pair, str):
@@ -102,7 +103,8 @@ def _of_model(first: Evaluated, other: Evaluated, model: str, cache: Cache) -> I
 def _pair(first: Evaluated, other: Evaluated, model: str, cache: Cache) -> Pair | str:
     """Both predictions, or why they cannot be paired."""
     one, two = first.models[model], other.models[model]
-    if one["task"] != two["task"] or one.get("labels") != two.get("labels"):
+    task, labels = one.get("task", ""), one.get("labels", [])
+    if task != two.get("task", "") or labels != two.get("labels", []):
         return "other tasks or labels"
     tables: list[Predictions] = []
     for evaluated in (first, other):
@@ -113,4 +115,4 @@ def _pair(first: Evaluated, other: Evaluated, model: str, cache: Cache) -> Pair 
     if not tables[0].same_rows(tables[1]):
         sizes = " and ".join(str(len(table.label)) for table in tables)
         return f"other test rows, {sizes}"
-    return encode(one["task"], one.get("labels", []), *tables) or "not stored by row"
+    return encode(task, labels, *tables) or "not stored by row"

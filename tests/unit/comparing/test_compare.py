@@ -123,6 +123,19 @@ def test_predictions_of_other_figures_are_not_used(repository: Repository) -> No
     assert "120 rows" in line(text, "finetuned: macro-F1")
 
 
+def test_metrics_of_another_form_do_not_hide_the_rest(repository: Repository) -> None:
+    repository.commit("a", {"finetuned": SOME})
+    repository.write({"finetuned": MANY})
+    path = repository.root / "metrics/evaluate/finetuned.json"
+    metrics = json.loads(path.read_text())
+    del metrics["task"]
+    path.write_text(json.dumps(metrics | {"accuracy": {"mean": 0.5}, "twin": 0.5}))
+    text = compare(repository.root, ["workspace", "a"])
+    assert line(text, "finetuned accuracy").split()[2] == "?"
+    assert line(text, "finetuned macro-F1").split()[2] == "0.500"
+    assert "?: the metrics of that revision have another form" in text
+
+
 def test_one_revision_is_compared_with_the_workspace(repository: Repository) -> None:
     repository.commit("a", {"finetuned": MANY})
     repository.write({"finetuned": NONE})
