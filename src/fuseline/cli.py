@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import signal
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -110,6 +111,47 @@ def verify(
     print(describe(comparison))
     if comparison.first_diverged:
         raise typer.Exit(1)
+
+
+def compare(
+    revisions: Annotated[
+        list[str],
+        typer.Argument(
+            help="Git revisions, experiments, or `workspace`. Of one alone: it and the workspace."
+        ),
+    ],
+) -> None:
+    """Show headline figures side by side, and say which differences are real."""
+    from fuseline.comparing.compare import compare as compare_revisions
+
+    with _readable_errors("compare"):
+        print(compare_revisions(Path(), revisions))
+
+
+@app.command()
+def tune(
+    plan: Annotated[Path, typer.Argument(help="What to search, as YAML.")] = Path("tune.yaml"),
+) -> None:
+    """Search for better params: every trial a DVC experiment. Run again, it goes on."""
+    from fuseline.tuning.run import tune as run_search
+
+    with _readable_errors("tune"), _interruptible(f"fuseline tune {plan}"):
+        run_search(plan, Path(), lambda line: print(line, flush=True))
+
+
+@contextmanager
+def _interruptible(command: str) -> Iterator[None]:
+    """Take SIGTERM for a Ctrl-C; leave with a sentence and an interrupted command's status."""
+
+    def interrupt(*_: object) -> None:
+        raise KeyboardInterrupt
+
+    signal.signal(signal.SIGTERM, interrupt)
+    try:
+        yield
+    except KeyboardInterrupt:
+        print(f"Interrupted. To go on: {command}", file=sys.stderr)
+        raise typer.Exit(128 + signal.SIGINT) from None
 
 
 @app.command()

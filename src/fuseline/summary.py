@@ -9,6 +9,7 @@ from fuseline.errors import ContractError
 from fuseline.evaluation.figures import named_figures
 from fuseline.metrics_file import read_metrics
 from fuseline.stage import leaf
+from fuseline.terminal import aligned
 
 COUNTS = ("in", "kept", "quarantined")
 
@@ -54,7 +55,7 @@ def _scores(models: list[Path]) -> list[str]:
         for task, scores in sorted(_model(path).get("further_tasks", {}).items())
     ]
     trust = [line for path in models for line in _trust(path)]
-    return [*_aligned(table), f"on the test split{meaning}", *further, *trust, *_audits(models)]
+    return [*aligned(table), f"on the test split{meaning}", *further, *trust, *_audits(models)]
 
 
 def _trust(path: Path) -> list[str]:
@@ -193,10 +194,3 @@ def _model(path: Path) -> dict[str, Any]:
             f"{path}: expected figures of a model, found none. Run `dvc repro` to make it again."
         )
     return content
-
-
-def _aligned(table: list[list[str]]) -> list[str]:
-    widths = [max(map(len, column)) for column in zip(*table, strict=True)]
-    return [
-        "  ".join([row[0].ljust(widths[0]), *map(str.rjust, row[1:], widths[1:])]) for row in table
-    ]

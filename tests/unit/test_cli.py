@@ -58,7 +58,7 @@ def write_metrics(root: Path) -> None:
 def test_help_lists_every_command() -> None:
     result = run("--help")
     assert result.exit_code == 0
-    for command in ("check", "doctor", "summary", "verify"):
+    for command in ("check", "compare", "doctor", "summary", "tune", "verify"):
         assert command in result.output
         assert run(command, "--help").exit_code == 0
 

@@ -14,6 +14,8 @@ from dataclasses import dataclass
 from pathlib import PurePosixPath
 from typing import Any
 
+from fuseline.metrics_file import joined
+
 # Rows whose answer may flip where a figure says over how few rows it was taken.
 FLIPPED_ROWS = 2
 
@@ -67,7 +69,7 @@ def is_readable(path: str) -> bool:
 
 def read_figures(content: bytes) -> dict[str, tuple[Figure, int]]:
     """Dotted key to a figure and the number of rows it was taken over, 0 where it does not say."""
-    return dict(_walk(json.loads(content)))
+    return dict(_walk(joined(json.loads(content))))
 
 
 def differences(path: str, before: bytes, now: bytes, tolerance: float) -> list[Difference]:

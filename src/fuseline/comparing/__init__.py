@@ -1,0 +1,1 @@
+"""Revisions side by side: headline figures, and which differences are real."""

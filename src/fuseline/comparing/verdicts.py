@@ -1,0 +1,118 @@
+"""One sentence per figure and revision: how far it is from the first revision's."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass, replace
+from typing import Any
+
+import numpy as np
+
+from fuseline.comparing.evaluated import Evaluated
+from fuseline.comparing.predictions import Cache, Predictions
+from fuseline.comparing.significance import Difference, Pair, encode, holm
+from fuseline.evaluation.figures import named_figures, title
+
+LEVEL = 0.05
+LEFT_OUT = "attack_success_rate"
+
+
+@dataclass(frozen=True)
+class Verdict:
+    """What can be said of one figure.
+
+    Attributes:
+        figure: its name.
+        first, other: content of the metrics of both revisions.
+        paired: the difference on the same rows; None where only intervals can be compared.
+        why_not: the reason then.
+        identical: whether both predict the same of every row.
+    """
+
+    figure: str
+    first: dict[str, Any]
+    other: dict[str, Any]
+    paired: Difference | None = None
+    why_not: str = ""
+    identical: bool = False
+
+    def __str__(self) -> str:
+        change = f"{title(self.figure)} {self.other[self.figure] - self.first[self.figure]:+.3f}"
+        if self.identical:
+            return f"{change}: no difference, both predict the same of every row"
+        if self.paired is None:
+            return f"{change}: {self._by_intervals()}"
+        paired = self.paired
+        word = "real" if paired.p_value < LEVEL else "within chance"
+        return (
+            f"{change} [{paired.low:+.3f}, {paired.high:+.3f}]: {word}"
+            f" (p {paired.p_value:.2g}, {paired.rows} rows)"
+        )
+
+    def _by_intervals(self) -> str:
+        one, two = (of.get("intervals", {}).get(self.figure) for of in (self.first, self.other))
+        if one is None or two is None:
+            return f"cannot be told ({self.why_not}, and no intervals)"
+        apart = one["high"] < two["low"] or two["high"] < one["low"]
+        word = "real, as the intervals are apart" if apart else "not told apart, intervals overlap"
+        return f"{word} (weaker: {self.why_not})"
+
+
+def verdicts(first: Evaluated, others: list[Evaluated], cache: Cache) -> list[list[str]]:
+    """Per other revision lines of text; p values are corrected for all of the tests together."""
+    found = [
+        [
+            (model, verdict)
+            for model in first.models
+            if model in other.models
+            for verdict in _of_model(first, other, model, cache)
+        ]
+        for other in others
+    ]
+    tested = [verdict.paired for one in found for _, verdict in one if verdict.paired]
+    corrected = iter(holm([difference.p_value for difference in tested]))
+    return [[f"{model}: {_with_p(verdict, corrected)}" for model, verdict in one] for one in found]
+
+
+def _with_p(verdict: Verdict, corrected: Iterator[float]) -> Verdict:
+    if verdict.paired is None:
+        return verdict
+    return replace(verdict, paired=replace(verdict.paired, p_value=next(corrected)))
+
+
+def _of_model(first: Evaluated, other: Evaluated, model: str, cache: Cache) -> Iterator[Verdict]:
+    one, two = first.models[model], other.models[model]
+    pair = _pair(first, other, model, cache)
+    for figure in named_figures(one):
+        both = (one[figure], two.get(figure))
+        if figure == LEFT_OUT or not all(isinstance(value, int | float) for value in both):
+            continue
+        verdict = Verdict(figure, one, two)
+        if isinstance(pair, str):
+            yield replace(verdict, why_not=pair)
+        elif figure not in pair.figures:
+            yield replace(verdict, why_not="not stored by row")
+        elif not pair.is_of(figure, one[figure], two[figure]):
+            yield replace(verdict, why_not="the predictions do not give the figures")
+        elif np.array_equal(pair.first, pair.other):
+            yield replace(verdict, identical=True)
+        else:
+            yield replace(verdict, paired=pair.difference(figure))
+
+
+def _pair(first: Evaluated, other: Evaluated, model: str, cache: Cache) -> Pair | str:
+    """Both predictions, or why they cannot be paired."""
+    one, two = first.models[model], other.models[model]
+    task, labels = one.get("task", ""), one.get("labels", [])
+    if task != two.get("task", "") or labels != two.get("labels", []):
+        return "other tasks or labels"
+    tables: list[Predictions] = []
+    for evaluated in (first, other):
+        table = cache.read(evaluated, model)
+        if table is None:
+            return f"predictions of {evaluated.name} not in the cache, `dvc pull` may bring them"
+        tables.append(table)
+    if not tables[0].same_rows(tables[1]):
+        sizes = " and ".join(str(len(table.label)) for table in tables)
+        return f"other test rows, {sizes}"
+    return encode(task, labels, *tables) or "not stored by row"

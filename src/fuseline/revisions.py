@@ -1,0 +1,157 @@
+"""Revisions of the repository by name: read through git, never checked out."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from ruamel.yaml import YAML
+
+from fuseline.errors import ConfigError, ContractError
+from fuseline.registry import suggestion
+
+WORKSPACE = "workspace"
+# refs/exps/<2 digits>/<38 digits of the commit that it began at>/<name>
+EXPERIMENT_REFS = "refs/exps/??/*/*"
+
+
+@dataclass(frozen=True)
+class Revision:
+    """One state of the repository.
+
+    Attributes:
+        root: the repository's folder.
+        name: as it was asked for.
+        commit: SHA-1, or None for the files as they are now.
+    """
+
+    root: Path
+    name: str
+    commit: str | None
+
+    def read(self, path: str) -> str | None:
+        """Text of a file, its path relative to the root; None where there is none."""
+        if self.commit is None:
+            file = self.root / path
+            return file.read_text(encoding="utf-8") if file.is_file() else None
+        return git(self.root, "show", f"{self.commit}:./{path}", may_fail=True)
+
+    def files(self, folder: str) -> list[str]:
+        """Paths of the files right in a folder, sorted; none where there is no such folder."""
+        if self.commit is None:
+            return sorted(f"{folder}/{file.name}" for file in (self.root / folder).glob("*.*"))
+        listed = git(self.root, "ls-tree", "--name-only", self.commit, f"./{folder}/")
+        return sorted((listed or "").splitlines())
+
+    def read_json(self, path: str) -> Any:
+        """Content of a JSON file; None where there is none.
+
+        Raises:
+            ContractError: it is not JSON.
+        """
+        text = self.read(path)
+        try:
+            return None if text is None else json.loads(text)
+        except ValueError as error:
+            raise ContractError(f"{self.name}: {path}: not readable as JSON: {error}") from None
+
+    def read_yaml(self, path: str) -> Any:
+        """Content of a YAML 1.2 file that DVC wrote; None where there is none."""
+        text = self.read(path)
+        return None if text is None else YAML(typ="safe", pure=True).load(text)
+
+
+def resolve(root: Path, name: str) -> Revision:
+    """The revision of a name: `workspace`, what git knows, or an experiment.
+
+    Raises:
+        ConfigError: nothing, or several experiments, have that name; or git cannot be read.
+    """
+    check_repository(root)
+    if name == WORKSPACE:
+        return Revision(root, name, None)
+    commit = git(root, "rev-parse", "--verify", "--quiet", f"{name}^{{commit}}", may_fail=True)
+    return Revision(root, name, commit.strip() if commit else _experiment_commit(root, name))
+
+
+def experiment(root: Path, name: str, baseline: str) -> Revision | None:
+    """The experiment of a name that began at commit `baseline`; None where there is none."""
+    ref = f"refs/exps/{baseline[:2]}/{baseline[2:]}/{name}"
+    commit = git(root, "rev-parse", "--verify", "--quiet", ref, may_fail=True)
+    return Revision(root, name, commit.strip()) if commit else None
+
+
+def head(root: Path) -> str:
+    """The commit that is checked out.
+
+    Raises:
+        ConfigError: there is none.
+    """
+    check_repository(root)
+    commit = git(root, "rev-parse", "--verify", "--quiet", "HEAD", may_fail=True)
+    if not commit:
+        raise ConfigError(f"{root.resolve()}: nothing was committed yet. Run `git commit` first.")
+    return commit.strip()
+
+
+def check_repository(root: Path) -> None:
+    """Refuse a folder that is not the root of a DVC repository in git.
+
+    Raises:
+        ConfigError: saying which of the two it is not.
+    """
+    if git(root, "rev-parse", "--git-dir", may_fail=True) is None:
+        raise ConfigError("not a git repository. Run from the root of a Fuseline repository.")
+    if not (root / ".dvc").is_dir():
+        raise ConfigError(".dvc: not found. Run from the root of a Fuseline repository.")
+
+
+def git(root: Path, *arguments: str, may_fail: bool = False) -> str | None:
+    """Output of a git command; None where it failed and may.
+
+    Raises:
+        ConfigError: git is not installed, or the command failed.
+    """
+    try:
+        done = subprocess.run(
+            ["git", *arguments], cwd=root, check=False, capture_output=True, text=True
+        )
+    except FileNotFoundError:
+        raise ConfigError("git: not found. Install git.") from None
+    if done.returncode == 0:
+        return done.stdout
+    if may_fail:
+        return None
+    raise ConfigError(f"git {' '.join(arguments)}: {done.stderr.strip()}")
+
+
+def _experiment_commit(root: Path, name: str) -> str:
+    """By its name alone; where several commits have such an experiment, that of HEAD."""
+    found = _experiments(root)
+    named = {ref: commit for ref, commit in found.items() if ref.rsplit("/", 1)[1] == name}
+    if len(named) > 1:
+        baseline = head(root)
+        named = {ref: sha for ref, sha in named.items() if baseline[2:] in ref} or named
+    if len(named) > 1:
+        raise ConfigError(
+            f"'{name}': experiments of {len(named)} commits have this name. Give the one you mean"
+            f" by its hash: {', '.join(sorted(sha[:10] for sha in named.values()))}."
+        )
+    if not named:
+        names = sorted({ref.rsplit("/", 1)[1] for ref in found})
+        listed = f" Experiments here: {', '.join(names)}." if names else ""
+        raise ConfigError(
+            f"'{name}': neither a git revision nor an experiment, nor '{WORKSPACE}'."
+            f"{listed}{suggestion(name, [*names, WORKSPACE])}"
+        )
+    return next(iter(named.values()))
+
+
+def _experiments(root: Path) -> dict[str, str]:
+    """Commit by ref of every experiment."""
+    form = "--format=%(refname) %(objectname)"
+    listed = git(root, "for-each-ref", form, EXPERIMENT_REFS) or ""
+    return dict(line.split(" ", 1) for line in listed.splitlines())

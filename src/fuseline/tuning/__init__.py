@@ -1,0 +1,1 @@
+"""Search for better params: Optuna proposes values, DVC runs each as an experiment."""

@@ -1,0 +1,204 @@
+"""What `fuseline compare` says of made revisions."""
+
+from __future__ import annotations
+
+import json
+import re
+from pathlib import Path
+
+import pytest
+from scipy.stats import binomtest
+from typer.testing import CliRunner
+
+from fuseline.cli import app
+from fuseline.comparing.compare import compare
+from fuseline.errors import ConfigError, ContractError
+from tests.unit.comparing.made import Made, Repository
+
+NONE = Made()
+FEW, SOME, MANY = (Made(frozenset(range(count))) for count in (4, 20, 60))
+ELSEWHERE = Made(frozenset(range(60, 82)))
+
+
+@pytest.fixture
+def repository(tmp_path: Path) -> Repository:
+    return Repository.create(tmp_path / "repository")
+
+
+def line(text: str, start: str) -> str:
+    (found,) = (one.strip() for one in text.splitlines() if one.strip().startswith(start))
+    return found
+
+
+def p_value(sentence: str) -> float:
+    found = re.search(r"\(p ([\d.e-]+), 120 rows\)", sentence)
+    assert found is not None, sentence
+    return float(found[1])
+
+
+def test_a_large_difference_is_real_and_a_small_one_is_not(repository: Repository) -> None:
+    repository.commit("a", {"finetuned": MANY})
+    repository.commit("b", {"finetuned": SOME})
+    repository.commit("c", {"finetuned": ELSEWHERE})
+    real = line(compare(repository.root, ["a", "b"]), "finetuned: accuracy")
+    assert real.startswith("finetuned: accuracy +0.333 [+0.")
+    assert ": real (p " in real
+    chance = line(compare(repository.root, ["b", "c"]), "finetuned: accuracy")
+    assert chance.startswith("finetuned: accuracy -0.017 [-0.")
+    assert ": within chance (p " in chance
+    # Two tests, of accuracy and of macro-F1: the smaller p counts twice.
+    exact = binomtest(20, 42).pvalue
+    assert exact * 0.99 <= p_value(chance) <= 1.0
+
+
+def test_the_table_has_a_column_per_revision(repository: Repository) -> None:
+    repository.commit("a", {"finetuned": MANY})
+    repository.commit("b", {"finetuned": SOME, "adversarial": FEW})
+    text = compare(repository.root, ["a", "b"])
+    assert text.splitlines()[0].split() == ["a", "b"]
+    row = line(text, "finetuned accuracy")
+    assert row.split(maxsplit=2)[2] == "0.500 [0.450, 0.550]  0.833 [0.783, 0.883]"
+    assert line(text, "adversarial accuracy").split()[2] == "-"
+    assert line(text, "finetuned twin accuracy").split()[3:] == ["0.800", "0.800"]
+    assert "adversarial: not evaluated at a" in text
+
+
+def test_more_tests_make_each_less_sure(repository: Repository) -> None:
+    repository.commit("a", {"finetuned": NONE})
+    for place, tag in enumerate("bcd"):
+        repository.commit(tag, {"finetuned": Made(frozenset(range(7 * place, 7 * place + 7)))})
+    alone = line(compare(repository.root, ["a", "b"]), "finetuned: accuracy")
+    together = compare(repository.root, ["a", "b", "c", "d"])
+    among = line(together.split("b against a")[1].split("c against a")[0], "finetuned: accuracy")
+    exact = binomtest(0, 7).pvalue
+    assert ": real (p " in alone
+    assert p_value(alone) == pytest.approx(2 * exact, rel=0.05)
+    assert ": within chance (p " in among
+    assert p_value(among) > 3 * exact
+
+
+def test_the_same_predictions_are_no_difference(repository: Repository) -> None:
+    repository.commit("a", {"finetuned": SOME})
+    repository.commit("b", {"finetuned": SOME})
+    sentence = line(compare(repository.root, ["a", "b"]), "finetuned: accuracy")
+    assert sentence.endswith("no difference, both predict the same of every row")
+
+
+def test_figures_that_no_row_gives_are_compared_by_intervals(repository: Repository) -> None:
+    repository.commit("a", {"finetuned": MANY})
+    repository.commit("b", {"finetuned": NONE})
+    repository.commit("c", {"finetuned": SOME})
+    sentence = line(compare(repository.root, ["a", "b"]), "finetuned: robust accuracy")
+    assert sentence == (
+        "finetuned: robust accuracy +0.250: real, as the intervals are apart"
+        " (weaker: not stored by row)"
+    )
+    sentence = line(compare(repository.root, ["b", "c"]), "finetuned: robust accuracy")
+    assert ": not told apart, intervals overlap (weaker: " in sentence
+
+
+def test_predictions_out_of_the_cache_leave_the_weaker_statement(repository: Repository) -> None:
+    repository.commit("a", {"finetuned": MANY})
+    repository.commit("b", {"finetuned": NONE}, cached=False)
+    sentence = line(compare(repository.root, ["a", "b"]), "finetuned: accuracy")
+    assert "real, as the intervals are apart (weaker: predictions of b not in" in sentence
+    assert "dvc pull" in sentence
+
+
+@pytest.mark.parametrize("other", [Made(rows=100), Made(first_id=7)])
+def test_other_test_rows_cannot_be_paired(repository: Repository, other: Made) -> None:
+    repository.commit("a", {"finetuned": SOME})
+    repository.commit("b", {"finetuned": other})
+    sentence = line(compare(repository.root, ["a", "b"]), "finetuned: accuracy")
+    assert f"(weaker: other test rows, 120 and {other.rows})" in sentence
+
+
+def test_predictions_of_other_figures_are_not_used(repository: Repository) -> None:
+    repository.commit("a", {"finetuned": SOME})
+    repository.write({"finetuned": MANY})
+    path = repository.root / "metrics/evaluate/finetuned.json"
+    path.write_text(json.dumps(json.loads(path.read_text()) | {"accuracy": 0.9}))
+    text = compare(repository.root, ["a"])
+    assert "(weaker: the predictions do not give the figures)" in line(text, "finetuned: accuracy")
+    assert "120 rows" in line(text, "finetuned: macro-F1")
+
+
+def test_metrics_of_another_form_do_not_hide_the_rest(repository: Repository) -> None:
+    repository.commit("a", {"finetuned": SOME})
+    repository.write({"finetuned": MANY})
+    path = repository.root / "metrics/evaluate/finetuned.json"
+    metrics = json.loads(path.read_text())
+    del metrics["task"]
+    path.write_text(json.dumps(metrics | {"accuracy": {"mean": 0.5}, "twin": 0.5}))
+    text = compare(repository.root, ["workspace", "a"])
+    assert line(text, "finetuned accuracy").split()[2] == "?"
+    assert line(text, "finetuned macro-F1").split()[2] == "0.500"
+    assert "?: the metrics of that revision have another form" in text
+
+
+def test_one_revision_is_compared_with_the_workspace(repository: Repository) -> None:
+    repository.commit("a", {"finetuned": MANY})
+    repository.write({"finetuned": NONE})
+    text = compare(repository.root, ["a"])
+    assert text.splitlines()[0].split() == ["a", "workspace"]
+    assert "workspace against a" in text
+    assert ": real (p " in line(text, "finetuned: accuracy +0.500")
+
+
+def test_experiments_are_known_by_name(repository: Repository) -> None:
+    baseline = repository.commit("a", {"finetuned": MANY})
+    repository.experiment("brave-fox", {"finetuned": NONE}, baseline=baseline)
+    assert "brave-fox against a" in compare(repository.root, ["a", "brave-fox"])
+
+
+def test_an_experiment_of_the_commit_that_is_checked_out_comes_first(
+    repository: Repository,
+) -> None:
+    commits = [repository.commit(tag, {"finetuned": SOME}) for tag in "ab"]
+    for baseline in commits:
+        repository.experiment("twice", {"finetuned": NONE}, baseline=baseline)
+    assert "twice against a" in compare(repository.root, ["a", "twice"])
+    repository.commit("c", {"finetuned": SOME})
+    with pytest.raises(ConfigError, match="experiments of 2 commits have this name"):
+        compare(repository.root, ["a", "twice"])
+
+
+def test_figures_older_than_their_models_are_not_shown(repository: Repository) -> None:
+    repository.commit("a", {"finetuned": SOME})
+    repository.commit("b", {"finetuned": MANY}, evaluated=False)
+    with pytest.raises(ContractError, match=r"b: its metrics/evaluate/\*.json are older than"):
+        compare(repository.root, ["a", "b"])
+
+
+@pytest.mark.parametrize(
+    ("revisions", "message"),
+    [
+        (["a", "nonsense"], "'nonsense': neither a git revision nor an experiment"),
+        (["a", "brave-fix"], "Experiments here: brave-fox. Did you mean 'brave-fox'?"),
+        (["a", "empty"], "empty: has no metrics/evaluate/*.json. Run `dvc repro`"),
+        (["a", "a"], "'a': named twice"),
+        (["a", "broken"], "broken: metrics/evaluate/finetuned.json: not readable as JSON"),
+    ],
+)
+def test_wrong_revisions_end_with_2_and_a_message(
+    repository: Repository, monkeypatch: pytest.MonkeyPatch, revisions: list[str], message: str
+) -> None:
+    repository.commit("empty", {})
+    baseline = repository.commit("a", {"finetuned": SOME})
+    repository.experiment("brave-fox", {"finetuned": NONE}, baseline=baseline)
+    (repository.root / "metrics/evaluate/finetuned.json").write_text("{")
+    repository.git("commit", "--quiet", "--all", "--message", "broken")
+    repository.git("tag", "broken")
+    monkeypatch.chdir(repository.root)
+    result = CliRunner().invoke(app, ["compare", *revisions])
+    assert result.exit_code == 2
+    assert message in result.output
+    assert "Traceback" not in result.output
+
+
+def test_elsewhere_than_in_a_repository(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    result = CliRunner().invoke(app, ["compare", "HEAD"])
+    assert result.exit_code == 2
+    assert "not a git repository" in result.output
+    assert CliRunner().invoke(app, ["compare"]).exit_code == 2
