@@ -113,6 +113,7 @@ def verify(
         raise typer.Exit(1)
 
 
+@app.command()
 def compare(
     revisions: Annotated[
         list[str],

@@ -31,6 +31,8 @@ from fuseline.interruption import end, full_disk
 
 CODE_FILE = Path("code.json")
 WORK_FOLDER = ".checkpoints"
+LOCK_FILE = Path("dvc.lock")
+FINISHED = "finished"
 
 # Read when the libraries load.
 LIBRARY_SETTINGS = {
@@ -86,6 +88,7 @@ def run_stage(
             is full. Work in progress stays in any case.
     """
     end_with_dvc()
+    _remove_recorded_work()
     for variable, value in LIBRARY_SETTINGS.items():
         os.environ.setdefault(variable, value)
     try:
@@ -108,7 +111,8 @@ def run_stage(
             for path, partial in run._partial.items():
                 _move_into_place(partial, path)
             maker.record(outputs)
-            shutil.rmtree(run.work, ignore_errors=True)
+            if run.work.exists():
+                (run.work / FINISHED).touch()
     except FuselineError as error:
         print(f"\n{name}: {error}", file=sys.stderr)
         raise SystemExit(1) from None
@@ -167,10 +171,28 @@ def _work_folder(name: str, cell: str, fingerprint: str) -> Path:
     It lies in the main repository even when an experiment runs in a temporary copy, whose own
     folder is removed when the experiment fails.
     """
-    root = Path(os.environ.get("DVC_ROOT", "."))
-    family = root / WORK_FOLDER / (f"{name}@{cell}" if cell else name)
+    family = _work_root() / (f"{name}@{cell}" if cell else name)
     family.mkdir(parents=True, exist_ok=True)
     return family / fingerprint[:16]
+
+
+def _work_root() -> Path:
+    return Path(os.environ.get("DVC_ROOT", ".")) / WORK_FOLDER
+
+
+def _remove_recorded_work() -> None:
+    """Remove the progress of stages that finished and that DVC has recorded since.
+
+    A stage cannot remove its own: if DVC is killed before it writes its lock file, the stage is run
+    again, and would start from nothing. Where the lock file is older than a finished run, DVC does
+    not know of it, and the run is only written out again.
+    """
+    if not LOCK_FILE.exists():
+        return
+    recorded = LOCK_FILE.stat().st_mtime_ns
+    for marker in _work_root().glob(f"*/*/{FINISHED}"):
+        if marker.stat().st_mtime_ns < recorded:
+            shutil.rmtree(marker.parent, ignore_errors=True)
 
 
 @contextmanager

@@ -17,6 +17,7 @@ import psutil
 import pytest
 from ruamel.yaml import YAML
 
+from fuseline.stage import FINISHED
 from tests.declared import DeclaredStage
 from tests.pipeline.killing import (
     LONGER,
@@ -33,7 +34,9 @@ FINETUNED = OUTPUTS["finetune"]
 
 
 def whole_checkpoints(workspace: Workspace) -> list[Path]:
-    return list(workspace.root.glob(".checkpoints/finetune/*/checkpoint-*/complete.json"))
+    """Those of runs that have not finished."""
+    found = workspace.root.glob(".checkpoints/finetune/*/checkpoint-*/complete.json")
+    return [path for path in found if not (path.parents[1] / FINISHED).exists()]
 
 
 def is_locked(path: Path) -> bool:

@@ -58,7 +58,16 @@ def write_metrics(root: Path) -> None:
 def test_help_lists_every_command() -> None:
     result = run("--help")
     assert result.exit_code == 0
-    for command in ("check", "compare", "doctor", "summary", "tune", "verify"):
+    for command in (
+        "check",
+        "check-remote",
+        "compare",
+        "doctor",
+        "plots-page",
+        "summary",
+        "tune",
+        "verify",
+    ):
         assert command in result.output
         assert run(command, "--help").exit_code == 0
 

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import errno
 import multiprocessing
+import os
 import shutil
+import time
 from pathlib import Path
 
 import pytest
@@ -243,15 +245,43 @@ def test_the_fingerprint_leaves_out_what_the_stage_does_not_read(root: Path) -> 
     assert fingerprint() == before
 
 
-def test_progress_outlives_a_failure_and_goes_with_success() -> None:
+@pytest.fixture
+def progressed() -> StageRun:
+    """A run that failed after some work."""
     with pytest.raises(RuntimeError), frame() as run:
         run.work.mkdir()
         (run.work / "step").write_text("3")
         raise RuntimeError
+    return run
+
+
+def record_after(root: Path, seconds: float) -> None:
+    """Let DVC's lock file be of so many seconds from now."""
+    (root / "dvc.lock").touch()
+    moment = time.time() + seconds
+    os.utime(root / "dvc.lock", (moment, moment))
+
+
+def test_progress_outlives_a_failure_and_success_until_it_is_recorded(
+    progressed: StageRun, root: Path
+) -> None:
+    record_after(root, seconds=-60)
+    for _ in range(2):
+        with frame() as run:
+            assert (run.work / "step").read_text() == "3"
+            write_outputs(run)
+    record_after(root, seconds=60)
     with frame() as run:
-        assert (run.work / "step").read_text() == "3"
+        assert not run.work.exists()
         write_outputs(run)
-    assert not run.work.exists()
+
+
+def test_progress_of_a_failed_run_outlives_what_others_record(
+    progressed: StageRun, root: Path
+) -> None:
+    record_after(root, seconds=60)
+    with frame(outputs=[]):
+        assert (progressed.work / "step").exists()
 
 
 def test_a_changed_input_starts_without_the_progress_of_another() -> None:

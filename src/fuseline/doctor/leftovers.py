@@ -11,14 +11,16 @@ from typing import Any
 import psutil
 
 from fuseline.doctor.finding import Finding, Level, size
-from fuseline.stage import WORK_FOLDER
+from fuseline.stage import FINISHED, WORK_FOLDER
 
 
 def checkpoints(root: Path) -> Iterator[Finding]:
     """Progress of stages that did not end."""
     found: dict[str, int] = {}
     for family in sorted((root / WORK_FOLDER).glob("*/")):
-        files = [path for work in family.glob("*/") for path in work.rglob("*") if path.is_file()]
+        # What a stage leaves when it finishes is removed by the next stage that starts.
+        works = [work for work in family.glob("*/") if not (work / FINISHED).exists()]
+        files = [path for work in works for path in work.rglob("*") if path.is_file()]
         if files:
             found[family.name] = sum(path.stat().st_size for path in files)
     if not found:
