@@ -83,6 +83,10 @@ def measure(team: Team, root: Path) -> None:
     cases = list(_cases(team))
     joined = team.join(root / "joined")
     for way, command in WAYS.items():
+        # What is refused for another reason than its change would count for nothing.
+        unchanged = Case("none", cases[0].out, cases[0].oid, team.stored(cases[0].oid).read_bytes())
+        good = root / f"{list(WAYS).index(way)}-unchanged"
+        assert not _refused(team, joined, unchanged, command, good), way
         taken = [
             case
             for number, case in enumerate(cases)

@@ -73,7 +73,7 @@ def check_remote(
 
     with _readable_errors("check-remote"):
         number = fetch_lists(Path.cwd(), remote, revisions or [])
-    print(f"{number} lists of files are in the cache, each as its hash says.")
+    print(f"{number} list(s) of files are in the cache, each as its hash says.")
 
 
 @app.command()
