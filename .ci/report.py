@@ -46,10 +46,14 @@ def main() -> None:
     parts = [
         f"{MARK}\n### Pipeline against `{options.base}`",
         "\n\n".join(of_run(log, options.mode, options.failed)),
-        of_figures("metrics", options.base),
-        of_figures("params", options.base, "--targets", "params.yaml"),
-        of_plots(options.base, out),
     ]
+    try:
+        parts.append(of_figures("metrics", options.base))
+        parts.append(of_figures("params", options.base, "--targets", "params.yaml"))
+        parts.append(of_plots(options.base, out))
+    except subprocess.CalledProcessError as error:
+        # After a failed run the files that DVC compares may be broken.
+        parts.append(f"`{' '.join(error.cmd[:3])}` failed, so what it tells is left out.")
     (out / "report.md").write_text("\n\n".join(parts) + "\n", encoding="utf-8")
 
 
@@ -106,6 +110,8 @@ def differs(spec: dict[str, Any]) -> bool:
     for point in spec["data"]["values"]:
         rest = {key: value for key, value in point.items() if key != "rev"}
         points.setdefault(point["rev"], []).append(json.dumps(rest, sort_keys=True))
+    if not points:
+        return False
     first, *others = points.values()
     return not others or any(other != first for other in others)
 

@@ -24,7 +24,7 @@ from typing import Any
 import psutil
 
 from fuseline.config import PARAMS_FILE, read_yaml
-from fuseline.contracts import hash_path
+from fuseline.contracts import hash_path, write_json
 from fuseline.environment import Maker
 from fuseline.errors import ContractError, FuselineError
 from fuseline.interruption import end, full_disk
@@ -32,7 +32,9 @@ from fuseline.interruption import end, full_disk
 CODE_FILE = Path("code.json")
 WORK_FOLDER = ".checkpoints"
 LOCK_FILE = Path("dvc.lock")
-FINISHED = "finished"
+FINISHED = "finished.json"
+# How long finished work is kept that no lock file here speaks of.
+UNRECORDED_SECONDS = 3600.0
 
 # Read when the libraries load.
 LIBRARY_SETTINGS = {
@@ -100,6 +102,7 @@ def run_stage(
         fingerprint = _fingerprint(name, cell, content, params, hashes, maker)
         run = StageRun(name, fingerprint, _work_folder(name, cell, fingerprint))
         with _exclusive(run.work.parent):
+            (run.work / FINISHED).unlink(missing_ok=True)
             run._partial.update({path: _fresh_partial(path) for path in outputs})
             try:
                 yield run
@@ -112,7 +115,7 @@ def run_stage(
                 _move_into_place(partial, path)
             maker.record(outputs)
             if run.work.exists():
-                (run.work / FINISHED).touch()
+                write_json(run.work / FINISHED, _file_hashes(outputs))
     except FuselineError as error:
         print(f"\n{name}: {error}", file=sys.stderr)
         raise SystemExit(1) from None
@@ -180,18 +183,31 @@ def _work_root() -> Path:
     return Path(os.environ.get("DVC_ROOT", ".")) / WORK_FOLDER
 
 
+def _file_hashes(outputs: list[Path]) -> list[str]:
+    """Of the outputs that are files, as DVC's lock file names them."""
+    files = [path.read_bytes() for path in outputs if path.is_file()]
+    return [hashlib.md5(content, usedforsecurity=False).hexdigest() for content in files]
+
+
 def _remove_recorded_work() -> None:
     """Remove the progress of stages that finished and that DVC has recorded since.
 
     A stage cannot remove its own: if DVC is killed before it writes its lock file, the stage is run
-    again, and would start from nothing. Where the lock file is older than a finished run, DVC does
-    not know of it, and the run is only written out again.
+    again, and would start from nothing; so, it only writes its outputs once more. A run is recorded
+    where a younger lock file has the hashes of its outputs. Those of experiments are in lock files
+    of their own, so what finished long ago goes too.
     """
-    if not LOCK_FILE.exists():
-        return
-    recorded = LOCK_FILE.stat().st_mtime_ns
+    lock = LOCK_FILE.read_text(encoding="utf-8") if LOCK_FILE.exists() else ""
+    written = LOCK_FILE.stat().st_mtime if lock else 0.0
     for marker in _work_root().glob(f"*/*/{FINISHED}"):
-        if marker.stat().st_mtime_ns < recorded:
+        try:
+            finished = marker.stat().st_mtime
+            hashes = json.loads(marker.read_text(encoding="utf-8"))
+        except (OSError, ValueError):
+            # Another stage removes it, or was killed while it wrote it.
+            continue
+        recorded = finished < written and all(value in lock for value in hashes)
+        if recorded or finished < time.time() - UNRECORDED_SECONDS:
             shutil.rmtree(marker.parent, ignore_errors=True)
 
 

@@ -62,9 +62,12 @@ def test_actions_are_pinned_to_commits(path: Path) -> None:
 
 
 @every_workflow
-def test_jobs_end_and_newer_pushes_replace_them(path: Path) -> None:
+def test_jobs_end_and_newer_pushes_to_a_pull_request_replace_them(path: Path) -> None:
     workflow = read(path)
-    assert workflow["concurrency"]["cancel-in-progress"] is True
+    replaces = workflow["concurrency"]["cancel-in-progress"]
+    only_pull_requests = set(workflow["on"]) == {"pull_request"}
+    expected = True if only_pull_requests else "${{ github.event_name == 'pull_request' }}"
+    assert replaces == expected
     assert all(job["timeout-minutes"] <= 360 for job in workflow["jobs"].values())
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import errno
+import hashlib
 import multiprocessing
 import os
 import shutil
@@ -14,7 +15,7 @@ import pytest
 from fuseline import environment
 from fuseline.errors import ContractError
 from fuseline.metrics_file import read_metrics, write_metrics
-from fuseline.stage import StageRun, leaf, run_stage
+from fuseline.stage import FINISHED, UNRECORDED_SECONDS, StageRun, leaf, run_stage
 from tests.declared import REPOSITORY
 
 SOURCE, FOLDER, METRICS = Path("source.txt"), Path("out/folder"), Path("metrics/it.json")
@@ -255,22 +256,38 @@ def progressed() -> StageRun:
     return run
 
 
-def record_after(root: Path, seconds: float) -> None:
-    """Let DVC's lock file be of so many seconds from now."""
-    (root / "dvc.lock").touch()
-    moment = time.time() + seconds
+def record(root: Path, seconds_ago: float, hashes: str | None = None) -> None:
+    """Write DVC's lock file, with the hash of the metrics file, as of some seconds ago."""
+    if hashes is None:
+        hashes = hashlib.md5(METRICS.read_bytes()).hexdigest() if METRICS.exists() else ""
+    (root / "dvc.lock").write_text(f"md5: {hashes}")
+    moment = time.time() - seconds_ago
     os.utime(root / "dvc.lock", (moment, moment))
+
+
+def test_finished_work_that_nothing_records_goes_in_time(progressed: StageRun) -> None:
+    with frame() as run:
+        write_outputs(run)
+    moment = time.time() - 2 * UNRECORDED_SECONDS
+    os.utime(run.work / FINISHED, (moment, moment))
+    with frame() as run:
+        assert not run.work.exists()
+        write_outputs(run)
 
 
 def test_progress_outlives_a_failure_and_success_until_it_is_recorded(
     progressed: StageRun, root: Path
 ) -> None:
-    record_after(root, seconds=-60)
+    record(root, seconds_ago=60)
     for _ in range(2):
         with frame() as run:
             assert (run.work / "step").read_text() == "3"
             write_outputs(run)
-    record_after(root, seconds=60)
+    record(root, seconds_ago=-60, hashes="of other outputs")
+    with frame() as run:
+        assert (run.work / "step").exists()
+        write_outputs(run)
+    record(root, seconds_ago=-60)
     with frame() as run:
         assert not run.work.exists()
         write_outputs(run)
@@ -279,7 +296,7 @@ def test_progress_outlives_a_failure_and_success_until_it_is_recorded(
 def test_progress_of_a_failed_run_outlives_what_others_record(
     progressed: StageRun, root: Path
 ) -> None:
-    record_after(root, seconds=60)
+    record(root, seconds_ago=-60)
     with frame(outputs=[]):
         assert (progressed.work / "step").exists()
 
