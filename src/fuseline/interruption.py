@@ -17,15 +17,19 @@ from pathlib import Path
 from typing import NoReturn
 
 SIGNALS = (signal.SIGTERM, signal.SIGINT)
+# Who started this process, as far as can be told: it has run for a moment before this.
+STARTED_BY = os.getppid()
 FULL = {errno.ENOSPC, errno.EDQUOT, errno.EFBIG}
 # How libraries that are not written in Python spell it.
 _OS_ERROR = re.compile(r"\(os error (\d+)\)")
 
 
 def end_on_signals() -> None:
-    """Answer the signals of a user or a scheduler with one line and a status that is not 0."""
+    """Answer the signals of a user or a scheduler with one line and a status that is not 0; those
+    that the process was started to ignore, as in the background of a script, stay so."""
     for number in SIGNALS:
-        signal.signal(number, lambda number, _: end(signal.Signals(number).name, 128 + number))
+        if signal.getsignal(number) is not signal.SIG_IGN:
+            signal.signal(number, lambda number, _: end(signal.Signals(number).name, 128 + number))
 
 
 def end(reason: str, status: int) -> NoReturn:
@@ -36,8 +40,8 @@ def end(reason: str, status: int) -> NoReturn:
     """
     stage = Path(sys.argv[0]).stem
     line = (
-        f"\n{stage}: stopped by {reason}. No output was changed; `dvc repro` goes on with what was"
-        " finished.\n"
+        f"\n{stage}: stopped by {reason}. What was finished is kept; `dvc repro` goes on from"
+        " there.\n"
     )
     with suppress(OSError):
         os.write(2, line.encode())

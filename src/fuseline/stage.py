@@ -16,7 +16,7 @@ import sys
 import threading
 import time
 from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -27,9 +27,10 @@ from fuseline.config import PARAMS_FILE, read_yaml
 from fuseline.contracts import hash_path, write_json
 from fuseline.environment import Maker
 from fuseline.errors import ContractError, FuselineError
-from fuseline.interruption import end, full_disk
+from fuseline.interruption import STARTED_BY, end, full_disk
 
 CODE_FILE = Path("code.json")
+SOURCES, STAGES = Path("src"), Path("stages")
 WORK_FOLDER = ".checkpoints"
 LOCK_FILE = Path("dvc.lock")
 FINISHED = "finished.json"
@@ -90,10 +91,10 @@ def run_stage(
             is full. Work in progress stays in any case.
     """
     end_with_dvc()
-    _remove_recorded_work()
     for variable, value in LIBRARY_SETTINGS.items():
         os.environ.setdefault(variable, value)
     try:
+        _remove_recorded_work()
         content = read_yaml(PARAMS_FILE)
         check_all_params(content)
         before = {path: _signature(path) for path in inputs}
@@ -102,6 +103,8 @@ def run_stage(
         fingerprint = _fingerprint(name, cell, content, params, hashes, maker)
         run = StageRun(name, fingerprint, _work_folder(name, cell, fingerprint))
         with _exclusive(run.work.parent):
+            if run.work.exists():
+                _check_code(name)
             (run.work / FINISHED).unlink(missing_ok=True)
             run._partial.update({path: _fresh_partial(path) for path in outputs})
             try:
@@ -168,6 +171,23 @@ def _fingerprint(
     return hashlib.sha256(json.dumps(identity, sort_keys=True).encode()).hexdigest()
 
 
+def _check_code(name: str) -> None:
+    """Refuse to go on with work where the hashes of the code are older than the code: `dvc repro
+    --single-item` does not run the stage that makes them.
+
+    The module is imported by name for the reason that `check_all_params` gives.
+    """
+    if not (STAGES / f"{name}.py").exists():
+        return
+    provenance = importlib.import_module("fuseline.provenance")
+    now = provenance.SourceTree.of(SOURCES, STAGES).hash_closure(f"{STAGES}.{name}")
+    if json.loads(CODE_FILE.read_text(encoding="utf-8")).get(name) != now:
+        raise ContractError(
+            f"{CODE_FILE}: is not of the code that runs, so that work in progress may be of other"
+            " code. Run `dvc repro code` first."
+        )
+
+
 def _work_folder(name: str, cell: str, fingerprint: str) -> Path:
     """Progress folder of this fingerprint; those of other params stay, for their next run.
 
@@ -208,7 +228,9 @@ def _remove_recorded_work() -> None:
             continue
         recorded = finished < written and all(value in lock for value in hashes)
         if recorded or finished < time.time() - UNRECORDED_SECONDS:
-            shutil.rmtree(marker.parent, ignore_errors=True)
+            # One that is at work there holds the lock, and may be reading.
+            with suppress(ContractError), _exclusive(marker.parents[1]):
+                shutil.rmtree(marker.parent, ignore_errors=True)
 
 
 @contextmanager
@@ -272,11 +294,19 @@ def end_with_dvc() -> None:
     if "DVC_ROOT" not in os.environ:
         return
     above = []
-    for process in psutil.Process().parents():
-        above.append(process)
-        if "dvc" in " ".join(process.cmdline()):
-            break
-    else:
+    try:
+        for process in psutil.Process().parents():
+            above.append(process)
+            if "dvc" in " ".join(process.cmdline()):
+                break
+        else:
+            above = []
+    except psutil.Error:
+        # One of them ended while it was looked at.
+        above = []
+    if not above:
+        if os.getppid() != STARTED_BY:
+            end("the end of its `dvc`", 128 + signal.SIGTERM)
         return
 
     def watch() -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import errno
 import hashlib
+import json
 import multiprocessing
 import os
 import shutil
@@ -15,6 +16,7 @@ import pytest
 from fuseline import environment
 from fuseline.errors import ContractError
 from fuseline.metrics_file import read_metrics, write_metrics
+from fuseline.provenance import stage_hashes
 from fuseline.stage import FINISHED, UNRECORDED_SECONDS, StageRun, leaf, run_stage
 from tests.declared import REPOSITORY
 
@@ -263,6 +265,47 @@ def record(root: Path, seconds_ago: float, hashes: str | None = None) -> None:
     (root / "dvc.lock").write_text(f"md5: {hashes}")
     moment = time.time() - seconds_ago
     os.utime(root / "dvc.lock", (moment, moment))
+
+
+def test_work_is_not_gone_on_with_where_the_code_is_other_than_its_hash(
+    progressed: StageRun, root: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (root / "src").mkdir()
+    (root / "stages").mkdir()
+    (root / "stages/report.py").write_text("x = 1")
+    with pytest.raises(SystemExit), frame():
+        pytest.fail("the work began")
+    assert "Run `dvc repro code` first" in capsys.readouterr().err
+
+
+def test_work_is_gone_on_with_where_the_code_is_as_hashed(root: Path) -> None:
+    (root / "src").mkdir()
+    (root / "stages").mkdir()
+    (root / "stages/report.py").write_text("x = 1")
+    (root / "code.json").write_text(json.dumps(stage_hashes(root / "src", root / "stages")))
+    for step in ("1", "2"):
+        with pytest.raises(RuntimeError), frame() as run:
+            run.work.mkdir(exist_ok=True)
+            (run.work / step).touch()
+            raise RuntimeError
+    assert len(list(run.work.iterdir())) == 2
+
+
+def test_finished_work_that_another_run_reads_stays(progressed: StageRun, root: Path) -> None:
+    with frame() as run:
+        write_outputs(run)
+    record(root, seconds_ago=-60)
+    context = multiprocessing.get_context("spawn")
+    started, release = context.Event(), context.Event()
+    other = context.Process(target=hold, args=(started, release))
+    other.start()
+    try:
+        assert started.wait(30)
+        with frame(outputs=[], cell="other"):
+            assert (run.work / "step").exists()
+    finally:
+        release.set()
+        other.join()
 
 
 def test_finished_work_that_nothing_records_goes_in_time(progressed: StageRun) -> None:
