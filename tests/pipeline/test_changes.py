@@ -59,6 +59,7 @@ def change(shared: Workspace) -> Iterator[Callable[[str], Path]]:
             shutil.rmtree(path) if path.is_dir() else path.unlink()
         if backup.exists():
             backup.rename(path)
+    shutil.rmtree(beside, ignore_errors=True)
 
 
 @pytest.mark.parametrize("key", PARAMS)

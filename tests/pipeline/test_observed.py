@@ -45,6 +45,9 @@ def within(path: str, folders: set[str]) -> bool:
     return any(path == folder or path.startswith(f"{folder}/") for folder in folders)
 
 
+FINISHED_WORK = re.compile(r"\.checkpoints/[^/]+/(lock|[0-9a-f]{16}(/finished\.json)?)")
+
+
 @every_stage
 def test_the_modules_loaded_are_those_that_are_hashed(
     stage: DeclaredStage, observed: dict[str, Any], tree: SourceTree
@@ -103,6 +106,9 @@ def is_code(path: str) -> bool:
 
 
 def is_own(path: str, stage: DeclaredStage) -> bool:
-    """Whether a path is an output, final or growing, work in progress, or the record."""
+    """Whether a path is an output, final or growing, work in progress, the record, or what tells of
+    finished work of another stage, which is removed."""
+    if FINISHED_WORK.fullmatch(path):
+        return True
     final = re.sub(r"(^|/)\.([^/]+)\.partial(?=/|$)", r"\1\2", path).removesuffix(".partial")
     return within(final, {*stage.outs, RECORD, f".checkpoints/{stage.cell}"})

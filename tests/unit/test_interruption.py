@@ -46,7 +46,7 @@ def test_a_signal_is_one_line_and_a_status(number: signal.Signals) -> None:
     assert process.returncode == 128 + number
     assert said.strip() == (
         f"report: stopped by {number.name}. What was finished is kept; `dvc repro` goes on"
-        " was finished."
+        " from there."
     )
 
 

@@ -294,13 +294,15 @@ def test_work_is_gone_on_with_where_the_code_is_as_hashed(root: Path) -> None:
 def test_finished_work_that_another_run_reads_stays(progressed: StageRun, root: Path) -> None:
     with frame() as run:
         write_outputs(run)
-    record(root, seconds_ago=-60)
-    context = multiprocessing.get_context("spawn")
+    marker = (run.work / FINISHED).read_text()
+    context = multiprocessing.get_context("fork")
     started, release = context.Event(), context.Event()
     other = context.Process(target=hold, args=(started, release))
     other.start()
     try:
         assert started.wait(30)
+        (run.work / FINISHED).write_text(marker)
+        record(root, seconds_ago=-60)
         with frame(outputs=[], cell="other"):
             assert (run.work / "step").exists()
     finally:
