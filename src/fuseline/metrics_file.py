@@ -47,21 +47,32 @@ def read_metrics(path: Path) -> dict[str, Any]:
     """The figures of a metrics file, headline and details side by side.
 
     Raises:
-        ContractError: there is no such file, or it is not JSON.
+        ContractError: there is no such file, or it is not JSON of this form.
     """
     try:
-        content: dict[str, Any] = json.loads(path.read_text(encoding="utf-8"))
+        content = json.loads(path.read_text(encoding="utf-8"))
     except FileNotFoundError:
         raise ContractError(f"{path}: not found. Run `dvc repro` to make it.") from None
     except ValueError as error:
         raise ContractError(f"{path}: not readable as JSON: {error}") from None
-    return joined(content)
+    return joined(content, str(path))
 
 
-def joined(content: Mapping[str, Any]) -> dict[str, Any]:
-    """Headline and details side by side, of what a metrics file holds."""
-    figures = dict(content)
-    (details,) = figures.pop(DETAILS, [{}])
+def joined(content: Any, where: str = "metrics") -> dict[str, Any]:
+    """Headline and details side by side, of what the metrics file `where` holds.
+
+    Raises:
+        ContractError: it is not of a metrics file's form.
+    """
+    details = content.get(DETAILS, [{}]) if isinstance(content, dict) else None
+    match details:
+        case [dict(details)]:
+            figures = {name: value for name, value in content.items() if name != DETAILS}
+        case _:
+            raise ContractError(
+                f"{where}: expected a mapping of figures, with one mapping in a list under"
+                f" '{DETAILS}'. Run `dvc repro` to make it."
+            )
     for name, value in details.items():
         figures[name] = {**figures[name], **value} if name in figures else value
     return figures

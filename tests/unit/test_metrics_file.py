@@ -61,3 +61,13 @@ def test_a_file_that_cannot_be_read_is_named(path: Path) -> None:
     path.write_text("{")
     with pytest.raises(ContractError, match=r"it\.json: not readable as JSON"):
         read_metrics(path)
+
+
+@pytest.mark.parametrize(
+    "content", ["[1]", '{"details": {}}', '{"details": []}', '{"details": [1]}']
+)
+def test_a_file_of_another_form_is_named(tmp_path: Path, content: str) -> None:
+    path = tmp_path / "it.json"
+    path.write_text(content)
+    with pytest.raises(ContractError, match=f"{path}: expected a mapping of figures"):
+        read_metrics(path)
