@@ -9,8 +9,10 @@ from pathlib import Path
 from typing import Any
 
 from ruamel.yaml import YAML
+from ruamel.yaml.error import YAMLError
 
 from fuseline.errors import ConfigError, ContractError
+from fuseline.metrics_file import joined
 from fuseline.registry import suggestion
 
 WORKSPACE = "workspace"
@@ -32,12 +34,12 @@ class Revision:
     name: str
     commit: str | None
 
-    def read(self, path: str) -> str | None:
-        """Text of a file, its path relative to the root; None where there is none."""
+    def read(self, path: str) -> bytes | None:
+        """Content of a file, its path relative to the root; None where there is none."""
         if self.commit is None:
             file = self.root / path
-            return file.read_text(encoding="utf-8") if file.is_file() else None
-        return git(self.root, "show", f"{self.commit}:./{path}", may_fail=True)
+            return file.read_bytes() if file.is_file() else None
+        return _git(self.root, "show", f"{self.commit}:./{path}", may_fail=True)
 
     def files(self, folder: str) -> list[str]:
         """Paths of the files right in a folder, sorted; none where there is no such folder."""
@@ -46,22 +48,37 @@ class Revision:
         listed = git(self.root, "ls-tree", "--name-only", self.commit, f"./{folder}/")
         return sorted((listed or "").splitlines())
 
-    def read_json(self, path: str) -> Any:
-        """Content of a JSON file; None where there is none.
+    def read_metrics(self, path: str) -> dict[str, Any]:
+        """The figures of a metrics file, headline and details side by side.
 
         Raises:
-            ContractError: it is not JSON.
+            ContractError: there is no such file, or it is no metrics file.
+        """
+        text = self.read(path)
+        if text is None:
+            raise ContractError(f"{self.name}: {path}: not found.")
+        try:
+            content = json.loads(text)
+        except ValueError as error:
+            raise ContractError(f"{self.name}: {path}: not readable as JSON: {error}") from None
+        return joined(content, f"{self.name}: {path}")
+
+    def read_yaml(self, path: str) -> dict[str, Any]:
+        """Content of a YAML 1.2 file that DVC wrote; empty where there is none.
+
+        Raises:
+            ContractError: it is not YAML, or no mapping.
         """
         text = self.read(path)
         try:
-            return None if text is None else json.loads(text)
-        except ValueError as error:
-            raise ContractError(f"{self.name}: {path}: not readable as JSON: {error}") from None
-
-    def read_yaml(self, path: str) -> Any:
-        """Content of a YAML 1.2 file that DVC wrote; None where there is none."""
-        text = self.read(path)
-        return None if text is None else YAML(typ="safe", pure=True).load(text)
+            content = YAML(typ="safe", pure=True).load(text or b"{}")
+        except (YAMLError, UnicodeDecodeError) as error:
+            raise ContractError(f"{self.name}: {path}: not readable as YAML: {error}") from None
+        if not isinstance(content, dict):
+            raise ContractError(
+                f"{self.name}: {path}: expected a mapping, found {type(content).__name__}."
+            )
+        return content
 
 
 def resolve(root: Path, name: str) -> Revision:
@@ -115,17 +132,22 @@ def git(root: Path, *arguments: str, may_fail: bool = False) -> str | None:
     Raises:
         ConfigError: git is not installed, or the command failed.
     """
+    output = _git(root, *arguments, may_fail=may_fail)
+    return None if output is None else output.decode("utf-8", "replace")
+
+
+def _git(root: Path, *arguments: str, may_fail: bool) -> bytes | None:
     try:
-        done = subprocess.run(
-            ["git", *arguments], cwd=root, check=False, capture_output=True, text=True
-        )
+        done = subprocess.run(["git", *arguments], cwd=root, check=False, capture_output=True)
     except FileNotFoundError:
         raise ConfigError("git: not found. Install git.") from None
     if done.returncode == 0:
         return done.stdout
     if may_fail:
         return None
-    raise ConfigError(f"git {' '.join(arguments)}: {done.stderr.strip()}")
+    raise ConfigError(
+        f"git {' '.join(arguments)}: {done.stderr.decode('utf-8', 'replace').strip()}"
+    )
 
 
 def _experiment_commit(root: Path, name: str) -> str:

@@ -35,6 +35,8 @@ def compare(root: Path, names: list[str]) -> str:
     revisions = [read_evaluated(resolve(root, name)) for name in names]
     first, *others = revisions
     lines = [*figures_table(revisions)]
+    for revision in revisions:
+        lines += [f"{revision.name}: {why}" for why in revision.left_out.values()]
     for other, sentences in zip(others, verdicts(first, others, Cache(root)), strict=True):
         lines += ["", f"{other.name} against {first.name}", *(f"  {line}" for line in sentences)]
         lines += [f"  {line}" for line in _missing(first, other)]
@@ -47,5 +49,5 @@ def _missing(first: Evaluated, other: Evaluated) -> list[str]:
         f"{model}: not evaluated at {without.name}"
         for known, without in ((first, other), (other, first))
         for model in known.models
-        if model not in without.models
+        if model not in without.models and model not in without.left_out
     ]

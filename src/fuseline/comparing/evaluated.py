@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from fuseline.errors import ContractError
-from fuseline.metrics_file import joined
 from fuseline.revisions import Revision
 
 FOLDER = "metrics/evaluate"
@@ -58,6 +58,8 @@ class Evaluated:
             models of this revision.
         prompt: content of `metrics/prompt.json`; None where the stage has not run.
         stress: the same of `metrics/stress.json`.
+        left_out: why figures that are there are not shown: they are not what the stages wrote. By
+            model, `prompt` and `stress`.
     """
 
     revision: Revision
@@ -65,6 +67,7 @@ class Evaluated:
     models: Mapping[str, dict[str, Any]]
     prompt: dict[str, Any] | None
     stress: dict[str, Any] | None
+    left_out: Mapping[str, str]
 
     @property
     def name(self) -> str:
@@ -75,9 +78,9 @@ def read_evaluated(revision: Revision) -> Evaluated:
     """Read a revision's figures, leaving out those that are older than its models.
 
     Raises:
-        ContractError: it has none.
+        ContractError: it has none, or its `dvc.lock` cannot be read.
     """
-    lock = Lock((revision.read_yaml(LOCK_FILE) or {}).get("stages", {}))
+    lock = _read_lock(revision)
     files = {Path(path).stem: path for path in revision.files(FOLDER) if path.endswith(".json")}
     if not files:
         raise ContractError(
@@ -89,24 +92,42 @@ def read_evaluated(revision: Revision) -> Evaluated:
             f"{revision.name}: its {FOLDER}/*.json are older than its models, which were not"
             " evaluated. Apply it, run `dvc repro` and commit."
         )
-    return Evaluated(
-        revision,
-        lock,
-        {name: _object(revision, path) for name, path in sorted(current.items())},
-        _if_current(revision, lock, "prompt"),
-        _if_current(revision, lock, "stress"),
-    )
+    for stage in ("prompt", "stress"):
+        path = f"metrics/{stage}.json"
+        if lock.is_current(stage) and revision.read(path) is not None:
+            current[stage] = path
+    left_out = {
+        name: f"{path} is not what dvc.lock records: run `dvc repro`"
+        for name, path in current.items()
+        if not _is_recorded(revision, lock, path)
+    }
+    if not files.keys() & current.keys() - left_out.keys():
+        raise ContractError(f"{revision.name}: {'; '.join(left_out.values())}.")
+    figures = {
+        name: revision.read_metrics(path)
+        for name, path in sorted(current.items())
+        if name not in left_out
+    }
+    prompt, stress = figures.pop("prompt", None), figures.pop("stress", None)
+    return Evaluated(revision, lock, figures, prompt, stress, left_out)
 
 
-def _if_current(revision: Revision, lock: Lock, stage: str) -> dict[str, Any] | None:
-    path = f"metrics/{stage}.json"
-    if not lock.is_current(stage) or revision.read(path) is None:
-        return None
-    return _object(revision, path)
+def _read_lock(revision: Revision) -> Lock:
+    content = revision.read_yaml(LOCK_FILE)
+    lock = Lock(content.get("stages", {}))
+    try:
+        lock.out("")
+        for stage in lock.stages:
+            lock.is_current(stage)
+    except (AttributeError, KeyError, TypeError) as error:
+        raise ContractError(
+            f"{revision.name}: {LOCK_FILE}: not as DVC writes it ({error!r}). Make it"
+            " anew by `dvc repro`."
+        ) from None
+    return lock
 
 
-def _object(revision: Revision, path: str) -> dict[str, Any]:
-    content = revision.read_json(path)
-    if not isinstance(content, dict):
-        raise ContractError(f"{revision.name}: {path}: expected a JSON object.")
-    return joined(content)
+def _is_recorded(revision: Revision, lock: Lock, path: str) -> bool:
+    """Whether a metrics file has the bytes that its stage wrote."""
+    digest = hashlib.md5(revision.read(path) or b"", usedforsecurity=False).hexdigest()
+    return lock.out(path) == digest

@@ -11,6 +11,9 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from fuseline.comparing.evaluated import Evaluated
+from fuseline.errors import ContractError
+
+COLUMNS = ["example_id", "label", "prediction"]
 
 
 @dataclass(frozen=True)
@@ -38,12 +41,16 @@ class Cache:
             self._objects = repo.cache.local
 
     def read(self, evaluated: Evaluated, model: str) -> Predictions | None:
-        """A model's predictions; None where the cache lacks them."""
+        """A model's predictions; None where the cache lacks them.
+
+        Raises:
+            ContractError: what the cache holds is damaged.
+        """
         digest = evaluated.lock.out(f"data/predictions/{model}")
         if digest is None:
             return None
         try:
-            return _table(list(self._shards(digest)))
+            return _table([_shard(path) for path in self._shards(digest)])
         except FileNotFoundError:
             return None
 
@@ -51,14 +58,33 @@ class Cache:
         """Files of a cached folder."""
         from dvc_data.hashfile.hash_info import HashInfo
         from dvc_data.hashfile.tree import Tree
+        from dvc_objects.errors import ObjectFormatError
 
-        for key, _, found in Tree.load(self._objects, HashInfo("md5", digest)):
+        try:
+            listing = Tree.load(self._objects, HashInfo("md5", digest))
+        except (ObjectFormatError, KeyError, TypeError) as error:
+            raise _damaged(self._objects.oid_to_path(digest), error) from None
+        for key, _, found in listing:
             if key[-1].endswith(".parquet"):
                 yield Path(self._objects.oid_to_path(found.value))
 
 
-def _table(shards: list[Path]) -> Predictions:
-    columns = ["example_id", "label", "prediction"]
-    table = pa.concat_tables([pq.read_table(shard, columns=columns) for shard in shards])
-    table = table.sort_by("example_id")
-    return Predictions(*(np.array(table[name].to_pylist(), dtype=str) for name in columns))
+def _shard(path: Path) -> pa.Table:
+    try:
+        return pq.read_table(path, columns=COLUMNS)
+    except FileNotFoundError:
+        raise
+    except (pa.ArrowException, OSError) as error:
+        raise _damaged(str(path), error) from None
+
+
+def _damaged(path: str, error: Exception) -> ContractError:
+    return ContractError(
+        f"{path}: a damaged file in DVC's cache: {error}. Remove it, then bring it back by `dvc"
+        " pull` or `dvc repro`."
+    )
+
+
+def _table(shards: list[pa.Table]) -> Predictions:
+    table = pa.concat_tables(shards).sort_by("example_id")
+    return Predictions(*(np.array(table[name].to_pylist(), dtype=str) for name in COLUMNS))

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-import json
+import hashlib
 import re
 from pathlib import Path
 
 import pytest
+from ruamel.yaml import YAML
 from scipy.stats import binomtest
 from typer.testing import CliRunner
 
@@ -116,8 +117,7 @@ def test_other_test_rows_cannot_be_paired(repository: Repository, other: Made) -
 def test_predictions_of_other_figures_are_not_used(repository: Repository) -> None:
     repository.commit("a", {"finetuned": SOME})
     repository.write({"finetuned": MANY})
-    path = repository.root / "metrics/evaluate/finetuned.json"
-    path.write_text(json.dumps(json.loads(path.read_text()) | {"accuracy": 0.9}))
+    repository.rewrite("finetuned", MANY.metrics() | {"accuracy": 0.9})
     text = compare(repository.root, ["a"])
     assert "(weaker: the predictions do not give the figures)" in line(text, "finetuned: accuracy")
     assert "120 rows" in line(text, "finetuned: macro-F1")
@@ -126,10 +126,9 @@ def test_predictions_of_other_figures_are_not_used(repository: Repository) -> No
 def test_metrics_of_another_form_do_not_hide_the_rest(repository: Repository) -> None:
     repository.commit("a", {"finetuned": SOME})
     repository.write({"finetuned": MANY})
-    path = repository.root / "metrics/evaluate/finetuned.json"
-    metrics = json.loads(path.read_text())
+    metrics = MANY.metrics() | {"accuracy": {"mean": 0.5}, "twin": 0.5}
     del metrics["task"]
-    path.write_text(json.dumps(metrics | {"accuracy": {"mean": 0.5}, "twin": 0.5}))
+    repository.rewrite("finetuned", metrics)
     text = compare(repository.root, ["workspace", "a"])
     assert line(text, "finetuned accuracy").split()[2] == "?"
     assert line(text, "finetuned macro-F1").split()[2] == "0.500"
@@ -170,6 +169,48 @@ def test_figures_older_than_their_models_are_not_shown(repository: Repository) -
         compare(repository.root, ["a", "b"])
 
 
+def test_figures_that_no_stage_wrote_are_left_out(repository: Repository) -> None:
+    repository.commit("a", {"finetuned": SOME, "adversarial": FEW})
+    path = repository.root / "metrics/evaluate/adversarial.json"
+    path.write_text(path.read_text() + "\n")
+    text = compare(repository.root, ["a"])
+    assert (
+        "workspace: metrics/evaluate/adversarial.json is not what dvc.lock records: run `dvc repro`"
+        in text.splitlines()
+    )
+    assert line(text, "adversarial accuracy").endswith("  -")
+    assert "adversarial: " not in text
+    assert line(text, "finetuned accuracy").split()[2] == "0.833"
+
+
+def test_few_shot_figures_are_held_to_the_lock_too(repository: Repository) -> None:
+    repository.commit("a", {"finetuned": SOME})
+    content = b'{"methods": {}}'
+    (repository.root / "metrics/prompt.json").write_bytes(content)
+    lock = repository.root / "dvc.lock"
+    entry = {"path": "metrics/prompt.json", "md5": hashlib.md5(content).hexdigest()}
+    locked = YAML(typ="safe").load(lock)
+    locked["stages"]["prompt"] = {"outs": [entry]}
+    YAML().dump(locked, lock)
+    assert "metrics/prompt.json" not in compare(repository.root, ["a"])
+    (repository.root / "metrics/prompt.json").write_text("{}")
+    assert "workspace: metrics/prompt.json is not what" in compare(repository.root, ["a"])
+
+
+@pytest.mark.parametrize("size", [0, 40])
+@pytest.mark.parametrize("is_listing", [False, True])
+def test_a_damaged_object_in_the_cache_is_named(
+    repository: Repository, size: int, is_listing: bool
+) -> None:
+    repository.commit("a", {"finetuned": MANY})
+    repository.commit("b", {"finetuned": SOME})
+    for file in (repository.root / ".dvc/cache/files/md5").rglob("*"):
+        if file.is_file() and (file.suffix == ".dir") == is_listing:
+            file.write_bytes(file.read_bytes()[:size])
+    with pytest.raises(ContractError, match=r"a damaged file in DVC's cache: .*Remove it, then"):
+        compare(repository.root, ["a", "b"])
+
+
 @pytest.mark.parametrize(
     ("revisions", "message"),
     [
@@ -177,7 +218,11 @@ def test_figures_older_than_their_models_are_not_shown(repository: Repository) -
         (["a", "brave-fix"], "Experiments here: brave-fox. Did you mean 'brave-fox'?"),
         (["a", "empty"], "empty: has no metrics/evaluate/*.json. Run `dvc repro`"),
         (["a", "a"], "'a': named twice"),
-        (["a", "broken"], "broken: metrics/evaluate/finetuned.json: not readable as JSON"),
+        (["a", "broken"], "broken: metrics/evaluate/finetuned.json: expected a mapping of figures"),
+        (["a", "edited"], "edited: metrics/evaluate/finetuned.json is not what dvc.lock records"),
+        (["a", "half"], "half: dvc.lock: not readable as YAML"),
+        (["a", "other"], "other: dvc.lock: expected a mapping, found list"),
+        (["a", "older"], "older: dvc.lock: not as DVC writes it (KeyError('md5'))"),
     ],
 )
 def test_wrong_revisions_end_with_2_and_a_message(
@@ -186,9 +231,17 @@ def test_wrong_revisions_end_with_2_and_a_message(
     repository.commit("empty", {})
     baseline = repository.commit("a", {"finetuned": SOME})
     repository.experiment("brave-fox", {"finetuned": NONE}, baseline=baseline)
-    (repository.root / "metrics/evaluate/finetuned.json").write_text("{")
-    repository.git("commit", "--quiet", "--all", "--message", "broken")
-    repository.git("tag", "broken")
+    repository.rewrite("finetuned", [])
+    repository.tag("broken")
+    (repository.root / "metrics/evaluate/finetuned.json").write_text("{}")
+    repository.tag("edited")
+    for tag, content in (
+        ("half", "stages: {"),
+        ("other", "[]"),
+        ("older", "stages: {one: {outs: [{path: metrics/evaluate/finetuned.json}]}}"),
+    ):
+        (repository.root / "dvc.lock").write_text(content)
+        repository.tag(tag)
     monkeypatch.chdir(repository.root)
     result = CliRunner().invoke(app, ["compare", *revisions])
     assert result.exit_code == 2
