@@ -91,7 +91,9 @@ def runner(committed: Workspace, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
     for name, value in committed.environment.items():
         monkeypatch.setenv(name, value)
     plan: Plan = read_plan(committed.root / "tune.yaml")
-    return DvcRunner(committed.root, plan, head(committed.root), tmp_path)
+    return DvcRunner(
+        committed.root, plan, head(committed.root), tmp_path, committed.root / "tune.yaml"
+    )
 
 
 def values(**changes: Any) -> dict[str, Any]:

@@ -13,15 +13,18 @@ import subprocess
 import sys
 import time
 from collections.abc import Mapping
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, TextIO
 
 from fuseline.errors import ConfigError
 from fuseline.revisions import Revision, experiment
-from fuseline.stage import WORK_FOLDER, leaf
+from fuseline.stage import FINISHED, LOCK_FILE, WORK_FOLDER
 from fuseline.training.progress import progress_since
+from fuseline.tuning.committed import check_committed
 from fuseline.tuning.plan import Plan
+from fuseline.tuning.space import leaves, set_key
 from fuseline.tuning.study import Failed, Finished, Outcome, Pruned, Watch
 
 # Where DVC keeps the copies that experiments run in, and what it knows of them.
@@ -41,21 +44,27 @@ class DvcRunner:
         plan: names the stage and the metric.
         baseline: the commit that is checked out.
         logs: folder for what trials print.
+        plan_file: where the plan stands; it alone may differ from the commit.
     """
 
     root: Path
     plan: Plan
     baseline: str
     logs: Path
+    plan_file: Path
 
     def run(self, name: str, values: Mapping[str, Any], watch: Watch) -> Outcome:
         """Run the experiment, or take the figures of one that is there.
 
         Raises:
-            ConfigError: the experiment that is there has other params.
+            ConfigError: the experiment that is there has other params, or the working tree is not
+                the baseline any more; the trial is then still to be run.
         """
+        check_committed(self.root, self.baseline, self.plan_file)
         if (before := experiment(self.root, name, self.baseline)) is not None:
-            self._check_values(before, values)
+            self._check_params(before, values)
+            # The search may have ended before it could do so.
+            self._remove_recorded(before)
             return self._outcome(before)
         remove_copy(self.root, name)
         log = self.logs / f"{name}.log"
@@ -69,18 +78,18 @@ class DvcRunner:
                 remove_copy(self.root, name)
         if pruned:
             return Pruned()
+        # Whether it succeeded or failed, it is not run again.
+        self._remove_checkpoints(began)
         found = experiment(self.root, name, self.baseline)
         if process.returncode == 0 and found is not None:
+            self._remove_recorded(found)
             return self._outcome(found)
-        self._remove_checkpoints(began)
         return Failed(_last_words(log, self.plan.stage))
 
     def _start(
         self, name: str, values: Mapping[str, Any], output: TextIO
     ) -> subprocess.Popen[bytes]:
-        settings = [
-            part for key, value in values.items() for part in ("-S", f"{key}={json.dumps(value)}")
-        ]
+        settings = [part for key, value in values.items() for part in ("-S", setting(key, value))]
         command = [sys.executable, "-m", "dvc", "exp", "run", "--temp", "--name", name]
         return subprocess.Popen(
             [*command, *settings, self.plan.stage],
@@ -115,32 +124,43 @@ class DvcRunner:
         return self.root / WORK_FOLDER / self.plan.stage
 
     def _remove_checkpoints(self, began: int) -> None:
-        """Of a trial that failed: it is not run again."""
+        """Of the trial that began then."""
         if (progress := progress_since(self._checkpoints, began)) is not None:
             shutil.rmtree(progress.work, ignore_errors=True)
 
-    def _outcome(self, found: Revision) -> Outcome:
-        metrics = found.read_json(self.plan.metrics_file)
-        try:
-            value = leaf(metrics, self.plan.metric_key)
-        except (KeyError, TypeError):
-            figures = metrics.get("dev", {}) if isinstance(metrics, dict) else {}
-            raise ConfigError(
-                f"{self.plan.metrics_file}: has no figure '{self.plan.metric_key}'. Under dev:"
-                f" {', '.join(sorted(figures)) or 'none'}."
-            ) from None
-        history = found.read(f"metrics/history/{self.plan.stage}.csv") or ""
-        return Finished(float(value), _by_epoch(history, self.plan.epoch_figure))
+    def _remove_recorded(self, found: Revision) -> None:
+        """What a trial's last stage finished: only a later stage would remove it, and not at once,
+        as the experiment's lock file is in no working tree."""
+        lock = (found.read(LOCK_FILE.name) or b"").decode()
+        for marker in (self.root / WORK_FOLDER).glob(f"*/*/{FINISHED}"):
+            with suppress(OSError, ValueError):
+                if all(value in lock for value in json.loads(marker.read_text(encoding="utf-8"))):
+                    shutil.rmtree(marker.parent, ignore_errors=True)
 
-    def _check_values(self, found: Revision, values: Mapping[str, Any]) -> None:
-        params = found.read_yaml("params.yaml")
+    def _outcome(self, found: Revision) -> Outcome:
+        value = _figure(found, self.plan)
+        history = found.read(f"metrics/history/{self.plan.stage}.csv") or b""
+        return Finished(value, _by_epoch(history.decode(), self.plan.epoch_figure))
+
+    def _check_params(self, found: Revision, values: Mapping[str, Any]) -> None:
+        """An experiment of this name may be left from another study of the same name."""
+        expected = Revision(self.root, self.baseline, self.baseline).read_yaml("params.yaml")
         for key, value in values.items():
-            if leaf(params, key) != value:
+            expected = set_key(expected, key, value)
+        theirs, ours = dict(leaves(found.read_yaml("params.yaml"))), dict(leaves(expected))
+        for key in sorted(theirs.keys() | ours.keys()):
+            one, other = theirs.get(key, "(none)"), ours.get(key, "(none)")
+            if one != other:
                 raise ConfigError(
-                    f"experiment '{found.name}' is there already, with {key} {leaf(params, key)}"
-                    f" where this study proposes {value}. Remove it by `dvc exp remove"
-                    f" {found.name}`, or give `study` another name."
+                    f"experiment '{found.name}' is there already, with {key} {one} where this study"
+                    f" has {other}. Remove it by `dvc exp remove {found.name}`, or give `study`"
+                    " another name."
                 )
+
+
+def setting(key: str, value: Any) -> str:
+    """How `dvc exp run -S` is told a value."""
+    return f"{key}={json.dumps(value)}"
 
 
 def stages_read(root: Path, stage: str) -> list[str]:
@@ -213,6 +233,23 @@ def _end_with_search() -> None:
     a search in the background may have been told to ignore."""
     signal.signal(signal.SIGINT, signal.SIG_DFL)
     _LIBC.prctl(_SET_PARENT_DEATH_SIGNAL, signal.SIGTERM)
+
+
+def _figure(found: Revision, plan: Plan) -> float:
+    """The metric of an experiment; raises ConfigError where it has none."""
+    figures = {
+        key: float(value)
+        for key, value in leaves(found.read_metrics(plan.metrics_file))
+        if isinstance(value, int | float) and not isinstance(value, bool)
+    }
+    if plan.metric_key in figures:
+        return figures[plan.metric_key]
+    section = f"{plan.metric_key.partition('.')[0]}."
+    known = [key for key in figures if key.startswith(section)] or list(figures)
+    raise ConfigError(
+        f"{found.name}: {plan.metrics_file}: has no figure '{plan.metric_key}'. It has:"
+        f" {', '.join(sorted(known)) or 'none'}."
+    )
 
 
 def _by_epoch(history: str, figure: str) -> dict[int, float]:

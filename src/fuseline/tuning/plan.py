@@ -6,7 +6,7 @@ import re
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
-from pydantic import Field, field_validator, model_validator
+from pydantic import AfterValidator, Field, field_validator, model_validator
 
 from fuseline.config import Section, parse_section, read_yaml
 from fuseline.errors import ConfigError
@@ -21,7 +21,20 @@ _DEVELOPMENT_KEYS = {
     "adversarial_finetune": re.compile(r"dev\.\w+"),
 }
 
-Choice = bool | int | float | str | None
+# DVC reads values as Hydra does, which garbles backslashes, what is no printable ASCII and `${`.
+_TEXT = re.compile(r"[ -#%-\[\]-~]*")
+
+
+def _survives_dvc(choice: bool | int | float | str | None) -> bool | int | float | str | None:
+    if isinstance(choice, str) and not _TEXT.fullmatch(choice):
+        raise ValueError(
+            "DVC cannot set this text. Fine are the letters, digits, signs and spaces of ASCII but"
+            " for \\ and $"
+        )
+    return choice
+
+
+Choice = Annotated[bool | int | float | str | None, AfterValidator(_survives_dvc)]
 
 
 class _Range(Section):

@@ -76,7 +76,10 @@ def _importance(study: Study, plan: Plan, finished: int) -> dict[str, float]:
         return {}
     from optuna.importance import FanovaImportanceEvaluator, get_param_importances
 
-    return get_param_importances(study, evaluator=FanovaImportanceEvaluator(seed=plan.seed))
+    try:
+        return get_param_importances(study, evaluator=FanovaImportanceEvaluator(seed=plan.seed))
+    except RuntimeError:  # The metric never varied: it depended on nothing.
+        return {}
 
 
 def _points(plan: Plan, ended: list[FrozenTrial]) -> list[dict[str, Any]]:

@@ -65,7 +65,7 @@ def _proposed(trial: Trial, key: str, domain: Domain) -> Any:
 
 
 def _unknown(plan: Plan, params: dict[str, Any]) -> Iterator[str]:
-    keys = list(_leaves(params))
+    keys = [key for key, _ in leaves(params)]
     for key in plan.space:
         if key not in keys:
             yield f"{key}: params.yaml has no such value.{suggestion(key, keys)}"
@@ -93,13 +93,13 @@ def _ends(domain: Domain) -> list[Any]:
     return domain.choices if isinstance(domain, Choices) else [domain.low, domain.high]
 
 
-def _leaves(content: Mapping[str, Any], above: str = "") -> Iterator[str]:
-    """Dotted keys of all values that are no mapping."""
+def leaves(content: Mapping[str, Any], above: str = "") -> Iterator[tuple[str, Any]]:
+    """Dotted keys and values of all that is no mapping."""
     for name, value in content.items():
         if isinstance(value, Mapping):
-            yield from _leaves(value, f"{above}{name}.")
+            yield from leaves(value, f"{above}{name}.")
         else:
-            yield f"{above}{name}"
+            yield f"{above}{name}", value
 
 
 def shown(value: Any) -> str:

@@ -6,12 +6,14 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from dvc.utils.cli_parse import to_path_overrides
+from dvc.utils.hydra import apply_overrides, to_hydra_overrides
 from ruamel.yaml import YAML
 
 from fuseline.config import read_yaml
 from fuseline.errors import ConfigError
-from fuseline.tuning.experiment import stages_read
-from fuseline.tuning.plan import Plan, read_plan
+from fuseline.tuning.experiment import setting, stages_read
+from fuseline.tuning.plan import Choices, Plan, read_plan
 from fuseline.tuning.space import check_space
 from tests.declared import REPOSITORY
 
@@ -88,11 +90,31 @@ def test_other_figures_are_refused(tmp_path: Path, metric: str, message: str) ->
         ({"space": {RATE: {"kind": "float", "low": 1.0, "high": 0.5}}}, "1 is not below 0.5"),
         ({"space": {RATE: {"kind": "int", "low": 0.5, "high": 2}}}, "valid integer"),
         ({"space": {RATE: {"kind": "categorical", "choices": [1]}}}, "at least 2 items"),
+        *(
+            ({"space": {RATE: {"kind": "categorical", "choices": ["a", text]}}}, "of ASCII but for")
+            for text in ("a\\b", "${a}", "h\u00e9", "a\nb", "a\tb")
+        ),
     ],
 )
 def test_wrong_values_are_named(tmp_path: Path, changes: dict[str, Any], message: str) -> None:
     with pytest.raises(ConfigError, match=message):
         read(tmp_path, **changes)
+
+
+@pytest.mark.parametrize(
+    "text", ['it\'s a "{label}"', "a, b: [c] #d", "", "null", "1e-3", "~!@%^&*()|"]
+)
+def test_texts_that_are_allowed_reach_the_params_as_they_are(tmp_path: Path, text: str) -> None:
+    plan = read(tmp_path, space={RATE: {"kind": "categorical", "choices": [text, None]}})
+    domain = plan.space[RATE]
+    assert isinstance(domain, Choices)
+    path = tmp_path / "params.yaml"
+    for choice in domain.choices:
+        path.write_text("base: {text: before}\n")
+        overrides = to_path_overrides([setting("base.text", choice)])["params.yaml"]
+        assert not any(one.is_sweep_override() for one in to_hydra_overrides(overrides))
+        apply_overrides(path, overrides)
+        assert read_yaml(path) == {"base": {"text": choice}}
 
 
 def test_a_file_that_is_not_there_or_not_yaml(tmp_path: Path) -> None:

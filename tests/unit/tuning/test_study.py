@@ -49,9 +49,11 @@ class Pretending:
     """Its loss is the number of epochs; it notes what it ran, and may be killed in a trial."""
 
     kill_in: str = ""
+    refuse_in: str = ""
     fail_in: tuple[str, ...] = ()
     epochs: int = 1
     worse_from: int = 99
+    same: bool = False
     ran: list[tuple[str, dict[str, Any]]] = field(default_factory=list)
 
     def run(self, name: str, values: Mapping[str, Any], watch: Watch) -> Outcome:
@@ -59,9 +61,11 @@ class Pretending:
         if name == self.kill_in:
             watch(1, 0.5)
             raise Killed
+        if name == self.refuse_in:
+            raise ConfigError("not committed: params.yaml")
         if name in self.fail_in:
             return Failed("the loss is nan")
-        loss = values["finetune.training.num_epochs"] / 10
+        loss = 0.5 if self.same else values["finetune.training.num_epochs"] / 10
         number = int(name.rsplit("-", 1)[1])
         for epoch in range(1, self.epochs + 1):
             if watch(epoch, 5.0 if number >= self.worse_from else 1.0):
@@ -127,6 +131,15 @@ def test_another_commit_is_refused(tmp_path: Path) -> None:
     run(tmp_path, Pretending())
     with pytest.raises(ConfigError, match="begun at commit c0ffee, but decade is checked out"):
         open_study(tmp_path, plan(), "decade")
+
+
+def test_a_trial_that_could_not_start_is_still_to_be_run(tmp_path: Path) -> None:
+    stopped, second = Pretending(refuse_in="tune-toy-1"), Pretending()
+    with pytest.raises(ConfigError, match="not committed"):
+        run(tmp_path, stopped)
+    run(tmp_path, second)
+    assert stopped.ran[-1] == second.ran[0]
+    assert [name for name, _ in second.ran] == [f"tune-toy-{number}" for number in range(1, 5)]
 
 
 @pytest.mark.parametrize(
@@ -200,6 +213,15 @@ def test_the_end_names_the_best_and_writes_the_same_bytes(tmp_path: Path) -> Non
     assert f"dvc exp apply tune-toy-{best}, then dvc repro" in texts[0]
     assert "what it depended on: finetune.training.num_epochs" in texts[0]
     assert files[0][0].startswith(b"<svg")
+
+
+def test_a_metric_that_never_varies_depends_on_nothing(tmp_path: Path) -> None:
+    chosen = plan(trials=8)
+    run(tmp_path, Pretending(same=True), chosen)
+    told = conclude(open_study(tmp_path, chosen, "c0ffee"), chosen, tmp_path)
+    assert "8 finished" in told
+    assert "depended" not in told
+    assert (tmp_path / "summary.svg").exists()
 
 
 def test_nothing_finished_has_no_table(tmp_path: Path) -> None:
