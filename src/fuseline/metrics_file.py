@@ -74,8 +74,6 @@ def joined(content: Any, where: str = "metrics") -> dict[str, Any]:
                 f" '{DETAILS}'. Run `dvc repro` to make it."
             )
     for name, value in details.items():
-        if name in figures and not (isinstance(figures[name], dict) and isinstance(value, dict)):
-            raise ContractError(f"{where}: '{name}' stands twice. Run `dvc repro` to make it.")
         figures[name] = {**figures[name], **value} if name in figures else value
     return figures
 

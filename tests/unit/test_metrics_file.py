@@ -71,10 +71,3 @@ def test_a_file_of_another_form_is_named(tmp_path: Path, content: str) -> None:
     path.write_text(content)
     with pytest.raises(ContractError, match=f"{path}: expected a mapping of figures"):
         read_metrics(path)
-
-
-def test_a_figure_that_stands_twice_is_named(tmp_path: Path) -> None:
-    path = tmp_path / "it.json"
-    path.write_text('{"dev": 1, "details": [{"dev": {"loss": 1}}]}')
-    with pytest.raises(ContractError, match=f"{path}: 'dev' stands twice"):
-        read_metrics(path)
