@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import copy
 import hashlib
+import itertools
 import json
 import subprocess
 from pathlib import Path
@@ -14,9 +15,11 @@ from typer.testing import CliRunner
 
 from fuseline.cli import app
 from fuseline.environment import RECORD_FILE, Maker
+from fuseline.metrics_file import joined
 from fuseline.verify import Comparison, compare, describe
-from fuseline.verify.figures import differences
+from fuseline.verify.figures import Splits, differences
 from fuseline.verify.lock import read_lock
+from tests.declared import REPOSITORY
 from tests.pipeline.workspace import GIT_IDENTITY
 
 FILES: dict[str, Any] = {
@@ -298,9 +301,23 @@ def test_an_unknown_maker_is_said_to_be_unknown(repository: Repository) -> None:
         ({"loss": 0.1}, {"loss": 0.103}, True),
         ({"nll": 3.0}, {"nll": 3.05}, False),
         ({"best_epoch": 3}, {"best_epoch": 7}, False),
+        ({"best_epoch": 3, "epochs": 7}, {"best_epoch": 4, "epochs": 8}, False),
+        ({"best_epoch": 3, "epochs": 7}, {"best_epoch": 3, "epochs": 8}, True),
+        ({"backward_passes": 900}, {"backward_passes": 1200}, False),
+        ({"checks": {"says": "At most 0.1."}}, {"checks": {"says": "At most 0.2."}}, False),
         ({"p_value": 0.01}, {"p_value": 0.9}, False),
         ({"recall": 0.8, "support": 10}, {"recall": 0.6, "support": 10}, False),
         ({"recall": 0.8, "support": 10}, {"recall": 0.59, "support": 10}, True),
+        (
+            {"precision": 1.0, "recall": 0.4, "support": 20},
+            {"precision": 0.8, "recall": 0.4, "support": 20},
+            False,
+        ),
+        (
+            {"precision": 1.0, "recall": 0.9, "support": 20},
+            {"precision": 0.8, "recall": 0.9, "support": 20},
+            True,
+        ),
         ({"confusion_matrix": [[40, 3]]}, {"confusion_matrix": [[38, 5]]}, False),
         ({"confusion_matrix": [[40, 3]]}, {"confusion_matrix": [[37, 6]]}, True),
         ({"linear": 3}, {"linear": 4}, True),
@@ -310,14 +327,102 @@ def test_an_unknown_maker_is_said_to_be_unknown(repository: Repository) -> None:
 )
 def test_each_kind_of_figure_has_its_tolerance(before: Any, now: Any, beyond: bool) -> None:
     content = (json.dumps(before).encode(), json.dumps(now).encode())
-    found = differences("metrics/it.json", *content, 0.02)
+    found = differences("metrics/it.json", *content, 0.02, Splits())
     assert found
     assert any(one.is_beyond for one in found) == beyond
 
 
+def committed(name: str) -> Any:
+    """Metrics of a whole run, as this repository has them."""
+    return joined(json.loads((REPOSITORY / "metrics" / name).read_text()))
+
+
+SPLITS = Splits.read((REPOSITORY / "metrics/ingest.json").read_bytes())
+
+
+def beyond(before: Any, now: Any, splits: Splits = SPLITS) -> list[str]:
+    contents = (json.dumps(before).encode(), json.dumps(now).encode())
+    return [str(one) for one in differences("m", *contents, 0.02, splits) if one.is_beyond]
+
+
+def rescored(metrics: Any, matrix: list[list[int]]) -> Any:
+    """Metrics of other answers: what a confusion matrix has, and the figures that follow."""
+    now = copy.deepcopy(metrics) | {"confusion_matrix": matrix}
+    per_class = now["per_class"]
+    for index, label in enumerate(now["labels"]):
+        right, support = matrix[index][index], sum(matrix[index])
+        predicted = sum(row[index] for row in matrix)
+        per_class[label] |= {
+            "recall": round(right / support, 6),
+            "precision": round(right / predicted, 6),
+            "f1": round(2 * right / (support + predicted), 6),
+        }
+    now["accuracy"] = sum(row[i] for i, row in enumerate(matrix)) / now["rows"]
+    now["macro_f1"] = sum(one["f1"] for one in per_class.values()) / len(per_class)
+    for name in ("accuracy", "macro_f1"):
+        now["presence"]["image+text"][name] = now[name]
+        for end in ("low", "high"):
+            now["intervals"][name][end] += now[name] - metrics[name]
+    return now
+
+
+@pytest.mark.parametrize("model", ["finetuned", "adversarial"])
+def test_two_answers_of_a_real_run_may_flip_from_any_label_to_any_other(model: str) -> None:
+    metrics = committed(f"evaluate/{model}.json")
+    size = len(metrics["labels"])
+    for actual, predicted in itertools.permutations(range(size), 2):
+        matrix = copy.deepcopy(metrics["confusion_matrix"])
+        matrix[actual][actual] -= 2
+        matrix[actual][predicted] += 2
+        assert beyond(metrics, rescored(metrics, matrix)) == []
+    check = metrics["robustness"]["audit"]["checks"]["black_box"]
+    other = copy.deepcopy(metrics)
+    other["robustness"]["audit"]["checks"]["black_box"] |= {
+        "found": check["found"] + 2 / 16,
+        "says": "another sentence",
+    }
+    assert beyond(metrics, other) == []
+
+
+def test_a_real_run_that_is_worse_differs() -> None:
+    metrics = committed("evaluate/finetuned.json")
+    worse = metrics | {"accuracy": metrics["accuracy"] - 0.1}
+    assert [one.split()[1] for one in beyond(metrics, worse)] == ["accuracy"]
+    metrics = committed("adversarial_finetune.json")
+    worse = copy.deepcopy(metrics) | {"best_epoch": 3, "epochs": 7}
+    worse["dev"]["accuracy"] -= 0.1
+    assert [one.split()[1] for one in beyond(metrics, worse)] == ["dev.accuracy"]
+
+
+@pytest.mark.parametrize(("stage", "other"), [("adversarial_finetune", 4), ("finetune", 8)])
+def test_another_epoch_of_a_real_run_may_be_best(stage: str, other: int) -> None:
+    metrics = committed(f"{stage}.json")
+    epochs = metrics["epochs"] + 1
+    now = copy.deepcopy(metrics) | {"best_epoch": other, "epochs": epochs, "steps": 41 * epochs}
+    for line in (REPOSITORY / f"metrics/history/{stage}.csv").read_text().splitlines():
+        epoch, split, name, value = line.split(",")
+        if epoch == str(other) and name in now[split]:
+            now[split][name] = float(value)
+    assert now["dev"]["loss"] != metrics["dev"]["loss"]
+    assert beyond(metrics, now) == []
+    assert beyond(metrics, now | {"best_epoch": metrics["best_epoch"]})
+
+
+def test_few_rows_of_a_split_widen_what_its_scores_may_move() -> None:
+    before, now = (
+        {"best_epoch": 2, "dev": {"accuracy": value}, "objectives": {"nsp": {"accuracy": value}}}
+        for value in (0.9, 0.8)
+    )
+    small = Splits.read(json.dumps({"splits": {"dev": 20}, "labels": {"a": 5, "b": 15}}).encode())
+    assert small == Splits({"dev": 20}, balance=0.5)
+    assert beyond(before, now, small) == []
+    assert len(beyond(before, now)) == 2
+
+
 def test_the_furthest_figure_comes_first() -> None:
     before, now = {"a": 0.5, "b": 0.5, "c": 0.5}, {"a": 0.51, "b": 0.9, "c": 0.5}
-    found = differences("m.json", json.dumps(before).encode(), json.dumps(now).encode(), 0.02)
+    contents = (json.dumps(before).encode(), json.dumps(now).encode())
+    found = differences("m.json", *contents, 0.02, Splits())
     assert list(map(str, found)) == ["m.json b 0.5 -> 0.9", "m.json a 0.5 -> 0.51"]
 
 

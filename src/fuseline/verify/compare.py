@@ -11,12 +11,14 @@ from pathlib import Path
 from fuseline.config import read_yaml
 from fuseline.environment import RECORD_FILE, environment_of, made_by, parse_record
 from fuseline.errors import ConfigError
-from fuseline.verify.figures import ABSENT, Difference, differences, is_readable
+from fuseline.verify.figures import ABSENT, Difference, Splits, differences, is_readable
 from fuseline.verify.lock import LockedStage, overlap, read_lock
 from fuseline.verify.reasons import unlike
 from fuseline.verify.revision import Revision
 
 LOCK = "dvc.lock"
+# Metrics of the stage that splits the rows.
+SPLITS = "metrics/ingest.json"
 
 
 class State(StrEnum):
@@ -188,6 +190,7 @@ def _changes(here: LockedStage, there: LockedStage, made: set[str]) -> Iterator[
 def _figures(root: Path, outs: list[str], revision: Revision, tolerance: float) -> list[Difference]:
     """Figures of a stage's metrics files that are not the same."""
     found: list[Difference] = []
+    splits = Splits.read(revision.read(SPLITS))
     for path in filter(is_readable, outs):
         before = revision.read(path)
         if before is None:
@@ -195,7 +198,7 @@ def _figures(root: Path, outs: list[str], revision: Revision, tolerance: float) 
                 f"{revision}:{path}: expected the metrics that its {LOCK} names, found none."
                 " Compare with a revision that has them committed."
             )
-        found += differences(path, before, (root / path).read_bytes(), tolerance)
+        found += differences(path, before, (root / path).read_bytes(), tolerance, splits)
     return sorted(found, key=lambda item: -item.excess)
 
 
