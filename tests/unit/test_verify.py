@@ -17,9 +17,11 @@ from fuseline.cli import app
 from fuseline.environment import RECORD_FILE, Maker
 from fuseline.metrics_file import joined
 from fuseline.verify import Comparison, compare, describe
+from fuseline.verify.declared import Declared
 from fuseline.verify.figures import Splits, differences
 from fuseline.verify.lock import read_lock
-from tests.declared import REPOSITORY
+from fuseline.verify.revision import Revision
+from tests.declared import REPOSITORY, declared_stages
 from tests.pipeline.workspace import GIT_IDENTITY
 
 FILES: dict[str, Any] = {
@@ -61,12 +63,15 @@ class Repository:
         self.params = {name: copy.deepcopy(params) for name, (_, _, params) in STAGES.items()}
         self.code = {name: f"code of {name}" for name in STAGES}
         self.raw = "raw rows"
-        (root / "dvc.yaml").write_text("stages: {ingest: {}, train: {}, evaluate: {}, report: {}}")
+        self.declare(ingest={}, train={}, evaluate={"matrix": {"model": ["one"]}}, report={})
         (root / ".gitignore").write_text("data\nmodels\nreports\n")
         self.git("init", "--quiet")
 
     def git(self, *arguments: str) -> None:
         subprocess.run(["git", *arguments], cwd=self.root, check=True, env=GIT_IDENTITY)
+
+    def declare(self, **stages: Any) -> None:
+        (self.root / "dvc.yaml").write_text(json.dumps({"stages": stages}))
 
     def run(self) -> Repository:
         """Write what the stages would have written."""
@@ -134,7 +139,7 @@ def test_the_same_bytes_are_reproduced_in_the_graphs_order(repository: Repositor
     assert list(repository.states()) == ["ingest", "train", "evaluate@one", "report"]
     assert set(repository.states().values()) == {SAME}
     code, text = verify()
-    assert (code, text.splitlines()[-1]) == (0, "Reproduced to the last byte.")
+    assert (code, text.splitlines()[-1]) == (0, "Reproduced to the last byte, by dvc.lock.")
 
 
 def test_new_metrics_are_a_change_of_the_stage(repository: Repository) -> None:
@@ -281,6 +286,20 @@ def test_an_unknown_maker_is_said_to_be_unknown(repository: Repository) -> None:
     repository.files["models/weights"] = "weights from a cache"
     repository.run()
     assert "does not know who made the outputs here" in repository.told()
+
+
+def test_a_record_that_speaks_of_others_than_the_committed_outputs_names_no_maker(
+    repository: Repository,
+) -> None:
+    repository.record("train", packages={"torch": "1"})
+    repository.files["metrics/train.json"]["steps"] = 41
+    repository.run().commit()
+    repository.files["models/weights"] = "other weights"
+    repository.run()
+    repository.record("train", packages={"torch": "2"})
+    text = repository.told()
+    assert "speaks of other outputs than those committed there" in text
+    assert "package torch" not in text
 
 
 @pytest.mark.parametrize(
@@ -430,10 +449,44 @@ def test_stages_that_came_and_went_are_told(repository: Repository) -> None:
     lock = json.loads((repository.root / "dvc.lock").read_text())
     lock["stages"]["extra"] = lock["stages"].pop("report")
     (repository.root / "dvc.lock").write_text(json.dumps(lock))
-    (repository.root / "dvc.yaml").write_text("stages: {ingest: {}, train: {}, evaluate: {}}")
+    repository.declare(
+        ingest={}, train={}, evaluate={"matrix": {"model": ["one", "two"]}}, extra={}
+    )
     text = repository.told()
     assert "report        no longer in dvc.yaml" in text
     assert "extra         differs as expected not in HEAD" in text
+
+
+def test_cells_and_stages_that_are_declared_no_more_are_left_out(repository: Repository) -> None:
+    (repository.root / "metrics/evaluate.json").unlink()
+    repository.declare(ingest={}, train={}, evaluate={"matrix": {"model": ["two"]}}, report={})
+    assert list(repository.states()) == ["ingest", "train", "report"]
+    assert "evaluate@one  no longer in dvc.yaml" in repository.told()
+    repository.declare(other={})
+    assert verify()[0] == 0
+    assert repository.told().splitlines()[-1].startswith("Nothing to compare")
+
+
+def test_a_lock_without_stages_is_nothing_to_compare(repository: Repository) -> None:
+    (repository.root / "dvc.lock").write_text("schema: '2.0'\n")
+    repository.commit()
+    assert repository.told().splitlines()[-1].startswith("Nothing to compare")
+
+
+def test_cells_are_spelled_as_dvc_does(tmp_path: Path) -> None:
+    matrix = {"a": ["x", 1, True], "b": [{"c": 1}, [2]]}
+    stages = {
+        **{"plain": {"cmd": "x"}, "cells": {"matrix": matrix, "cmd": "x"}},
+        **{"open": {"matrix": {"a": "${names}"}}, "each": {"foreach": ["x"], "do": {"cmd": "x"}}},
+    }
+    (tmp_path / "dvc.yaml").write_text(json.dumps({"stages": stages}))
+    declared = Declared(tmp_path)
+    for name in ("plain", "cells@x-b0", "cells@1-b1", "cells@true-b0", "open@any", "each@x"):
+        assert name in declared
+    for name in ("cells", "cells@y-b0", "plain@x", "other", "open"):
+        assert name not in declared
+    for name in declared_stages(REPOSITORY):
+        assert name in Declared(REPOSITORY)
 
 
 def test_bad_use_is_one_message_and_status_2(repository: Repository, tmp_path: Path) -> None:
@@ -472,6 +525,13 @@ def test_outside_of_git_it_says_so(
     (tmp_path / ".git").rename(tmp_path / "git")
     assert verify()[0] == 2
     assert "expected a git repository, found none" in verify()[1]
+
+
+def test_a_revision_gives_files_and_not_folders(repository: Repository) -> None:
+    revision = Revision.resolve(repository.root, "HEAD")
+    assert json.loads(revision.read("metrics/ingest.json") or b"") == FILES["metrics/ingest.json"]
+    assert revision.read("metrics") is None
+    assert revision.read("nowhere") is None
 
 
 def test_nothing_is_checked_out(repository: Repository) -> None:
