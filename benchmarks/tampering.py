@@ -1,8 +1,8 @@
 """Objects changed on the server's side: what a pull does about them, for each kind of remote.
 
 Real servers on loopback, the outputs of a whole run on 120 rows. One object at a time is changed,
-then fetched in a fresh clone. It is refused when the commands fail and no file reaches the clone
-that the first one has not.
+then fetched in a fresh clone. It is refused when the commands fail and no file reaches the clone,
+or the folder that it lies in, that the first one has not.
 """
 
 from __future__ import annotations
@@ -18,6 +18,7 @@ from pathlib import Path
 
 from ruamel.yaml import YAML
 
+from fuseline.contracts import hash_file
 from tests.pipeline.servers import SERVERS, SSHD
 from tests.pipeline.team import Member, Team
 from tests.pipeline.workspace import Workspace
@@ -129,22 +130,39 @@ def _files(team: Team, oid: str) -> list[str]:
 
 
 def _refused(team: Team, joined: Member, case: Case, command: str, root: Path) -> bool:
-    shutil.copytree(joined.root, root)
-    clone = Member(Workspace(root), joined.own)
+    # In a folder of its own, so that what is written outside of the clone is seen.
+    clone = Member(Workspace(root / "clone"), joined.own)
+    shutil.copytree(joined.root, clone.root)
+    before = _hashes(clone)
     with team.tampered({case.oid: case.content}):
         status = clone.run(command.format(out=case.out)).returncode
-    return status != 0 and not _strange(clone, team.first, case.out)
+    return status != 0 and not _strange(before, clone, team.first)
 
 
-def _strange(clone: Member, first: Member, out: str) -> list[Path]:
-    """Files of an output that the first clone does not have, or has with other bytes."""
-    files = [path for path in (clone.root / out).rglob("*") if path.is_file()]
+def _strange(before: dict[Path, str], clone: Member, first: Member) -> list[Path]:
+    """Files in a clone or beside it that are new there, and not those of the first clone."""
+    parent = clone.root.parent
     return [
         path
-        for path in files
-        if not (origin := first.root / path.relative_to(clone.root)).exists()
-        or origin.read_bytes() != path.read_bytes()
+        for path, sha256 in _hashes(clone).items()
+        if before.get(path) != sha256
+        and (
+            not (parent / path).is_relative_to(clone.root)
+            or not (origin := first.root / (parent / path).relative_to(clone.root)).is_file()
+            or hash_file(origin) != sha256
+        )
     ]
+
+
+def _hashes(clone: Member) -> dict[Path, str]:
+    """Files in a clone and beside it to their hashes, but for what DVC keeps for itself."""
+    own = [clone.root / ".dvc" / name for name in ("cache", "tmp", "config.local")]
+    own += [clone.home, clone.root.with_name(f"{clone.root.name}-dvc")]
+    return {
+        path.relative_to(clone.root.parent): hash_file(path)
+        for path in clone.root.parent.rglob("*")
+        if path.is_file() and not any(path.is_relative_to(place) for place in own)
+    }
 
 
 if __name__ == "__main__":

@@ -72,8 +72,10 @@ def check_remote(
     from fuseline.remote import fetch_lists
 
     with _readable_errors("check-remote"):
-        number = fetch_lists(Path.cwd(), remote, revisions or [])
-    print(f"{number} list(s) of files are in the cache, each as its hash says.")
+        lists = fetch_lists(Path.cwd(), remote, revisions or [])
+    print(f"{lists.checked} list(s) of files are in the cache, each as its hash says.")
+    if lists.skipped:
+        print(f"{lists.skipped} skipped: of `dvc import`, or of `push: false` and in no remote.")
 
 
 @app.command()

@@ -11,20 +11,54 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Iterator
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from fuseline.errors import ConfigError, ContractError
 
 if TYPE_CHECKING:
+    from dvc.output import Output
     from dvc.repo import Repo
     from dvc_data.hashfile.db import HashFileDB
 
-# A folder's list: the hash that is its name, the folder, the remote that the folder asks for.
-FolderList = tuple[str, str, str | None]
+
+@dataclass(frozen=True)
+class FetchedLists:
+    """What was done about folders' lists.
+
+    Attributes:
+        checked: lists that are in the cache now, their hashes right.
+        skipped: lists of folders that are not shared through a remote, and are in none: of
+            `push: false` and of `dvc import`.
+    """
+
+    checked: int
+    skipped: int
 
 
-def fetch_lists(root: Path, remote: str | None, revisions: list[str]) -> int:
+@dataclass(frozen=True)
+class _Fetched:
+    """An output that DVC would fetch: its hash, its path, where it is fetched from."""
+
+    oid: str
+    path: str
+    remote: str | None
+    is_pushed: bool
+    is_import: bool
+
+    @classmethod
+    def of(cls, out: Output) -> _Fetched:
+        return cls(
+            out.hash_info.value, str(out), out.remote, out.can_push, out.stage.is_repo_import
+        )
+
+    @property
+    def is_folder(self) -> bool:
+        return self.oid.endswith(".dir")
+
+
+def fetch_lists(root: Path, remote: str | None, revisions: list[str]) -> FetchedLists:
     """Bring every folder's list into the cache that the workspace and the revisions name.
 
     Args:
@@ -32,12 +66,9 @@ def fetch_lists(root: Path, remote: str | None, revisions: list[str]) -> int:
         remote: a remote's name; None for the default one.
         revisions: commits, branches, tags or experiments to look at besides the workspace.
 
-    Returns:
-        the number of lists that are in the cache now, their hashes right.
-
     Raises:
-        ConfigError: there is no such remote or revision, or the remote cannot be read or is not
-            verified.
+        ConfigError: there is no such remote or revision, or a remote that anything is fetched from
+            cannot be read or is not verified.
         ContractError: a list is not in the remote, or not what its hash says.
     """
     from dvc.exceptions import DvcException
@@ -47,28 +78,31 @@ def fetch_lists(root: Path, remote: str | None, revisions: list[str]) -> int:
         with Repo(str(root)) as repo, repo.lock:
             # What DVC remembers of folders may come from a list that was never checked.
             repo.drop_data_index()
-            lists = set(_lists(repo, revisions))
-            for oid, folder, own_remote in sorted(lists, key=str):
-                if not _is_cached(repo.cache.local, oid):
-                    _fetch(_verified(repo, own_remote or remote), repo.cache.local, oid, folder)
-            # Files are fetched later, from the same place.
-            _verified(repo, remote)
+            outs = set(_outs(repo, revisions))
+            # `dvc import` fetches from another repository, all else from these.
+            names = {remote} | {out.remote or remote for out in outs if not out.is_import}
+            remotes = {name: _verified(repo, name) for name in sorted(names, key=str)}
+            folders = sorted((out for out in outs if out.is_folder), key=str)
+            present = [
+                not out.is_import and _bring(remotes[out.remote or remote], repo.cache.local, out)
+                for out in folders
+            ]
     except DvcException as error:
         raise ConfigError(f"{error}.") from error
-    return len(lists)
+    return FetchedLists(sum(present), len(folders) - sum(present))
 
 
-def _lists(repo: Repo, revisions: list[str]) -> Iterator[FolderList]:
+def _outs(repo: Repo, revisions: list[str]) -> Iterator[_Fetched]:
     for _ in repo.brancher(revs=revisions or None, workspace=True):
         for out in repo.index.outs:
-            if not (out.use_cache and out.hash_info and out.hash_info.isdir):
+            if not (out.use_cache and out.hash_info):
                 continue
-            if out.hash_info.name != "md5":
+            if out.hash_info.isdir and out.hash_info.name != "md5":
                 raise ContractError(
                     f"{out}: its hash is of a kind that DVC 2 made and cannot be checked here."
                     " Run `dvc cache migrate --dvc-files`, then `dvc push`."
                 )
-            yield out.hash_info.value, str(out), out.remote
+            yield _Fetched.of(out)
 
 
 def _verified(repo: Repo, name: str | None) -> HashFileDB:
@@ -83,6 +117,31 @@ def _verified(repo: Repo, name: str | None) -> HashFileDB:
     return odb
 
 
+def _bring(remote: HashFileDB, cache: HashFileDB, folder: _Fetched) -> bool:
+    """Bring a list into the cache; False where nobody pushes the folder and nobody did."""
+    if _is_cached(cache, folder.oid):
+        return True
+    content = _content(remote, folder.oid)
+    path = remote.oid_to_path(folder.oid)
+    if content is None and not folder.is_pushed:
+        return False
+    if content is None:
+        raise ContractError(
+            f"{folder.path}: its list of files, {folder.oid}, is not in the remote."
+            " Run `dvc push` where it was made."
+        )
+    # Of a folder that nobody pushes too: DVC would take what somebody else put there.
+    if not _is_named(content, folder.oid):
+        raise ContractError(
+            f"{folder.path}: the remote's list of its files, {path}, is not what its hash says:"
+            " it was changed or cut short. Nothing was checked out."
+            " Remove it there, and run `dvc push` where it was made."
+        )
+    cache.add_bytes(folder.oid, content)
+    cache.protect(cache.oid_to_path(folder.oid))
+    return True
+
+
 def _is_cached(cache: HashFileDB, oid: str) -> bool:
     """Whether a list is there; one with a wrong hash is removed."""
     path = Path(cache.oid_to_path(oid))
@@ -94,30 +153,20 @@ def _is_cached(cache: HashFileDB, oid: str) -> bool:
     return False
 
 
-def _fetch(remote: HashFileDB, cache: HashFileDB, oid: str, folder: str) -> None:
+def _content(remote: HashFileDB, oid: str) -> bytes | None:
+    """An object of a remote, unchecked; None where it has none."""
     path = remote.oid_to_path(oid)
     try:
         with remote.fs.open(path, "rb") as stream:
-            content = stream.read()
+            return bytes(stream.read())
     except FileNotFoundError:
-        raise ContractError(
-            f"{folder}: its list of files, {oid}, is not in the remote."
-            " Run `dvc push` where it was made."
-        ) from None
+        return None
     # The drivers of the kinds of remotes have no error in common.
     except Exception as error:
         raise ConfigError(
             f"{path}: cannot be read from the remote: {error or type(error).__name__}."
             " Look at its address in .dvc/config and at your keys."
         ) from error
-    if not _is_named(content, oid):
-        raise ContractError(
-            f"{folder}: the remote's list of its files, {path}, is not what its hash says:"
-            " it was changed or cut short. Nothing was checked out."
-            " Remove it there, and run `dvc push` where it was made."
-        )
-    cache.add_bytes(oid, content)
-    cache.protect(cache.oid_to_path(oid))
 
 
 def _is_named(content: bytes, oid: str) -> bool:

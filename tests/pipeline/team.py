@@ -121,5 +121,8 @@ def _filled(templates: list[str], values: Mapping[str, str]) -> str:
 
 def _overwrite(contents: Mapping[Path, bytes]) -> None:
     for path, content in contents.items():
+        # With the mode that DVC gave it: objects of another are refused for that alone.
+        mode = path.stat().st_mode
         path.unlink()
         path.write_bytes(content)
+        path.chmod(mode)

@@ -10,7 +10,7 @@ def test_a_stage_made_by_other_kernels_is_found_and_explained(workspace: Workspa
     workspace.run("git", "commit", "--quiet", "--message", "run")
     before = workspace.run("fuseline", "verify")
     assert before.returncode == 0, before.stdout
-    assert before.stdout.splitlines()[-1] == "Reproduced to the last byte."
+    assert before.stdout.splitlines()[-1] == "Reproduced to the last byte, by dvc.lock."
     # The simplest kernels of torch, which every processor has.
     workspace.repro("--force", "--single-item", "pretrain", ATEN_CPU_CAPABILITY="default")
     after = workspace.run("fuseline", "verify").stdout

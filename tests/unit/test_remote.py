@@ -11,7 +11,7 @@ from typer.testing import CliRunner
 
 from fuseline.cli import app
 from fuseline.errors import ConfigError, ContractError
-from fuseline.remote import fetch_lists
+from fuseline.remote import FetchedLists, fetch_lists
 
 
 @pytest.fixture
@@ -49,7 +49,7 @@ def overwrite(path: Path, content: bytes) -> None:
 
 
 def test_lists_are_fetched_and_kept_from_change(root: Path) -> None:
-    assert fetch_lists(root, None, []) == 1
+    assert fetch_lists(root, None, []) == FetchedLists(checked=1, skipped=0)
     (cached,) = lists(root / ".dvc" / "cache")
     assert cached.read_bytes() == stored(root).read_bytes()
     assert cached.stat().st_mode & 0o777 == 0o444
@@ -94,6 +94,50 @@ def test_a_remote_must_be_there_and_verified(
         config["remote"]["team"]["verify"] = verify
     with pytest.raises(ConfigError, match=message):
         fetch_lists(root, remote, [])
+
+
+def other_remote(root: Path, *, verify: bool) -> None:
+    with Repo(str(root)) as repo, repo.config.edit("repo") as config:
+        config["remote"]["other"] = {"url": str(root.parent / "other"), "verify": verify}
+
+
+@pytest.mark.parametrize("kind", ["file", "cached folder"])
+def test_every_remote_that_an_output_asks_for_must_be_verified(root: Path, kind: str) -> None:
+    other_remote(root, verify=False)
+    if kind == "file":
+        (root / "single").write_text("single")
+        with Repo(str(root)) as repo:
+            repo.add("single")
+    else:
+        fetch_lists(root, None, [])
+    pointer = root / ("single.dvc" if kind == "file" else "rows.dvc")
+    pointer.write_text(pointer.read_text() + "  remote: other\n")
+    with pytest.raises(ConfigError, match="remote 'other': `verify` is not set"):
+        fetch_lists(root, None, [])
+    other_remote(root, verify=True)
+    assert fetch_lists(root, None, []).checked == 1
+
+
+def test_a_folder_that_nobody_pushes_may_be_absent_but_not_changed(root: Path) -> None:
+    pointer = root / "rows.dvc"
+    pointer.write_text(pointer.read_text() + "  push: false\n")
+    place, content = stored(root), stored(root).read_bytes()
+    overwrite(place, content.replace(b"one", b"../../out"))
+    with pytest.raises(ContractError, match="was changed"):
+        fetch_lists(root, None, [])
+    place.unlink()
+    assert fetch_lists(root, None, []) == FetchedLists(checked=0, skipped=1)
+    told = CliRunner().invoke(app, ["check-remote"])
+    assert told.exit_code == 0
+    assert "1 skipped: of `dvc import`, or of `push: false`" in told.stdout
+
+
+def test_an_imported_folder_is_skipped(root: Path) -> None:
+    pointer = root / "rows.dvc"
+    imported = "deps:\n- path: rows\n  repo:\n    url: https://host/repo\n    rev_lock: abc\n"
+    pointer.write_text(imported + pointer.read_text())
+    stored(root).unlink()
+    assert fetch_lists(root, None, []) == FetchedLists(checked=0, skipped=1)
 
 
 def test_the_command_answers_in_one_line(root: Path) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import copy
 import hashlib
+import itertools
 import json
 import subprocess
 from pathlib import Path
@@ -14,9 +15,13 @@ from typer.testing import CliRunner
 
 from fuseline.cli import app
 from fuseline.environment import RECORD_FILE, Maker
+from fuseline.metrics_file import joined
 from fuseline.verify import Comparison, compare, describe
-from fuseline.verify.figures import differences
+from fuseline.verify.declared import Declared
+from fuseline.verify.figures import Splits, differences
 from fuseline.verify.lock import read_lock
+from fuseline.verify.revision import Revision
+from tests.declared import REPOSITORY, declared_stages
 from tests.pipeline.workspace import GIT_IDENTITY
 
 FILES: dict[str, Any] = {
@@ -58,12 +63,15 @@ class Repository:
         self.params = {name: copy.deepcopy(params) for name, (_, _, params) in STAGES.items()}
         self.code = {name: f"code of {name}" for name in STAGES}
         self.raw = "raw rows"
-        (root / "dvc.yaml").write_text("stages: {ingest: {}, train: {}, evaluate: {}, report: {}}")
+        self.declare(ingest={}, train={}, evaluate={"matrix": {"model": ["one"]}}, report={})
         (root / ".gitignore").write_text("data\nmodels\nreports\n")
         self.git("init", "--quiet")
 
     def git(self, *arguments: str) -> None:
         subprocess.run(["git", *arguments], cwd=self.root, check=True, env=GIT_IDENTITY)
+
+    def declare(self, **stages: Any) -> None:
+        (self.root / "dvc.yaml").write_text(json.dumps({"stages": stages}))
 
     def run(self) -> Repository:
         """Write what the stages would have written."""
@@ -131,7 +139,7 @@ def test_the_same_bytes_are_reproduced_in_the_graphs_order(repository: Repositor
     assert list(repository.states()) == ["ingest", "train", "evaluate@one", "report"]
     assert set(repository.states().values()) == {SAME}
     code, text = verify()
-    assert (code, text.splitlines()[-1]) == (0, "Reproduced to the last byte.")
+    assert (code, text.splitlines()[-1]) == (0, "Reproduced to the last byte, by dvc.lock.")
 
 
 def test_new_metrics_are_a_change_of_the_stage(repository: Repository) -> None:
@@ -280,6 +288,20 @@ def test_an_unknown_maker_is_said_to_be_unknown(repository: Repository) -> None:
     assert "does not know who made the outputs here" in repository.told()
 
 
+def test_a_record_that_speaks_of_others_than_the_committed_outputs_names_no_maker(
+    repository: Repository,
+) -> None:
+    repository.record("train", packages={"torch": "1"})
+    repository.files["metrics/train.json"]["steps"] = 41
+    repository.run().commit()
+    repository.files["models/weights"] = "other weights"
+    repository.run()
+    repository.record("train", packages={"torch": "2"})
+    text = repository.told()
+    assert "speaks of other outputs than those committed there" in text
+    assert "package torch" not in text
+
+
 @pytest.mark.parametrize(
     ("before", "now", "beyond"),
     [
@@ -298,9 +320,23 @@ def test_an_unknown_maker_is_said_to_be_unknown(repository: Repository) -> None:
         ({"loss": 0.1}, {"loss": 0.103}, True),
         ({"nll": 3.0}, {"nll": 3.05}, False),
         ({"best_epoch": 3}, {"best_epoch": 7}, False),
+        ({"best_epoch": 3, "epochs": 7}, {"best_epoch": 4, "epochs": 8}, False),
+        ({"best_epoch": 3, "epochs": 7}, {"best_epoch": 3, "epochs": 8}, True),
+        ({"backward_passes": 900}, {"backward_passes": 1200}, False),
+        ({"checks": {"says": "At most 0.1."}}, {"checks": {"says": "At most 0.2."}}, False),
         ({"p_value": 0.01}, {"p_value": 0.9}, False),
         ({"recall": 0.8, "support": 10}, {"recall": 0.6, "support": 10}, False),
         ({"recall": 0.8, "support": 10}, {"recall": 0.59, "support": 10}, True),
+        (
+            {"precision": 1.0, "recall": 0.4, "support": 20},
+            {"precision": 0.8, "recall": 0.4, "support": 20},
+            False,
+        ),
+        (
+            {"precision": 1.0, "recall": 0.9, "support": 20},
+            {"precision": 0.8, "recall": 0.9, "support": 20},
+            True,
+        ),
         ({"confusion_matrix": [[40, 3]]}, {"confusion_matrix": [[38, 5]]}, False),
         ({"confusion_matrix": [[40, 3]]}, {"confusion_matrix": [[37, 6]]}, True),
         ({"linear": 3}, {"linear": 4}, True),
@@ -310,14 +346,104 @@ def test_an_unknown_maker_is_said_to_be_unknown(repository: Repository) -> None:
 )
 def test_each_kind_of_figure_has_its_tolerance(before: Any, now: Any, beyond: bool) -> None:
     content = (json.dumps(before).encode(), json.dumps(now).encode())
-    found = differences("metrics/it.json", *content, 0.02)
+    found = differences("metrics/it.json", *content, 0.02, Splits())
     assert found
     assert any(one.is_beyond for one in found) == beyond
 
 
+def committed(name: str) -> Any:
+    """Metrics of a whole run, as this repository has them."""
+    return joined(json.loads((REPOSITORY / "metrics" / name).read_text()))
+
+
+SPLITS = Splits.read((REPOSITORY / "metrics/ingest.json").read_bytes())
+
+
+def beyond(before: Any, now: Any, splits: Splits = SPLITS) -> list[str]:
+    contents = (json.dumps(before).encode(), json.dumps(now).encode())
+    return [str(one) for one in differences("m", *contents, 0.02, splits) if one.is_beyond]
+
+
+def rescored(metrics: Any, matrix: list[list[int]]) -> Any:
+    """Metrics of other answers: what a confusion matrix has, and the figures that follow."""
+    now = copy.deepcopy(metrics) | {"confusion_matrix": matrix}
+    per_class = now["per_class"]
+    for index, label in enumerate(now["labels"]):
+        right, support = matrix[index][index], sum(matrix[index])
+        predicted = sum(row[index] for row in matrix)
+        per_class[label] |= {
+            "recall": round(right / support, 6),
+            "precision": round(right / predicted, 6),
+            "f1": round(2 * right / (support + predicted), 6),
+        }
+    now["accuracy"] = sum(row[i] for i, row in enumerate(matrix)) / now["rows"]
+    now["macro_f1"] = sum(one["f1"] for one in per_class.values()) / len(per_class)
+    for name in ("accuracy", "macro_f1"):
+        now["presence"]["image+text"][name] = now[name]
+        for end in ("low", "high"):
+            now["intervals"][name][end] += now[name] - metrics[name]
+    return now
+
+
+@pytest.mark.parametrize("model", ["finetuned", "adversarial"])
+def test_two_answers_of_a_real_run_may_flip_from_any_label_to_any_other(model: str) -> None:
+    metrics = committed(f"evaluate/{model}.json")
+    size = len(metrics["labels"])
+    for actual, predicted in itertools.permutations(range(size), 2):
+        matrix = copy.deepcopy(metrics["confusion_matrix"])
+        matrix[actual][actual] -= 2
+        matrix[actual][predicted] += 2
+        assert beyond(metrics, rescored(metrics, matrix)) == []
+    check = metrics["robustness"]["audit"]["checks"]["black_box"]
+    other = copy.deepcopy(metrics)
+    other["robustness"]["audit"]["checks"]["black_box"] |= {
+        "found": check["found"] + 2 / 16,
+        "says": "another sentence",
+    }
+    assert beyond(metrics, other) == []
+
+
+def test_a_real_run_that_is_worse_differs() -> None:
+    metrics = committed("evaluate/finetuned.json")
+    worse = metrics | {"accuracy": metrics["accuracy"] - 0.1}
+    assert [one.split()[1] for one in beyond(metrics, worse)] == ["accuracy"]
+    metrics = committed("adversarial_finetune.json")
+    worse = copy.deepcopy(metrics) | {"best_epoch": 3, "epochs": 7}
+    worse["dev"]["accuracy"] -= 0.1
+    assert [one.split()[1] for one in beyond(metrics, worse)] == ["dev.accuracy"]
+
+
+@pytest.mark.parametrize("stage", ["adversarial_finetune", "finetune"])
+def test_the_next_epoch_of_a_real_run_may_be_best(stage: str) -> None:
+    metrics = committed(f"{stage}.json")
+    best, last = metrics["best_epoch"], metrics["epochs"]
+    other = best + 1 if best < last else best - 1
+    steps = metrics["steps"] // last * (last + 1)
+    now = copy.deepcopy(metrics) | {"best_epoch": other, "epochs": last + 1, "steps": steps}
+    for line in (REPOSITORY / f"metrics/history/{stage}.csv").read_text().splitlines():
+        epoch, split, name, value = line.split(",")
+        if epoch == str(other) and name in now[split]:
+            now[split][name] = float(value)
+    assert now["dev"]["loss"] != metrics["dev"]["loss"]
+    assert beyond(metrics, now) == []
+    assert beyond(metrics, now | {"best_epoch": metrics["best_epoch"]})
+
+
+def test_few_rows_of_a_split_widen_what_its_scores_may_move() -> None:
+    before, now = (
+        {"best_epoch": 2, "dev": {"accuracy": value}, "objectives": {"nsp": {"accuracy": value}}}
+        for value in (0.9, 0.8)
+    )
+    small = Splits.read(json.dumps({"splits": {"dev": 20}, "labels": {"a": 5, "b": 15}}).encode())
+    assert small == Splits({"dev": 20}, balance=0.5)
+    assert beyond(before, now, small) == []
+    assert len(beyond(before, now)) == 2
+
+
 def test_the_furthest_figure_comes_first() -> None:
     before, now = {"a": 0.5, "b": 0.5, "c": 0.5}, {"a": 0.51, "b": 0.9, "c": 0.5}
-    found = differences("m.json", json.dumps(before).encode(), json.dumps(now).encode(), 0.02)
+    contents = (json.dumps(before).encode(), json.dumps(now).encode())
+    found = differences("m.json", *contents, 0.02, Splits())
     assert list(map(str, found)) == ["m.json b 0.5 -> 0.9", "m.json a 0.5 -> 0.51"]
 
 
@@ -325,10 +451,44 @@ def test_stages_that_came_and_went_are_told(repository: Repository) -> None:
     lock = json.loads((repository.root / "dvc.lock").read_text())
     lock["stages"]["extra"] = lock["stages"].pop("report")
     (repository.root / "dvc.lock").write_text(json.dumps(lock))
-    (repository.root / "dvc.yaml").write_text("stages: {ingest: {}, train: {}, evaluate: {}}")
+    repository.declare(
+        ingest={}, train={}, evaluate={"matrix": {"model": ["one", "two"]}}, extra={}
+    )
     text = repository.told()
     assert "report        no longer in dvc.yaml" in text
     assert "extra         differs as expected not in HEAD" in text
+
+
+def test_cells_and_stages_that_are_declared_no_more_are_left_out(repository: Repository) -> None:
+    (repository.root / "metrics/evaluate.json").unlink()
+    repository.declare(ingest={}, train={}, evaluate={"matrix": {"model": ["two"]}}, report={})
+    assert list(repository.states()) == ["ingest", "train", "report"]
+    assert "evaluate@one  no longer in dvc.yaml" in repository.told()
+    repository.declare(other={})
+    assert verify()[0] == 0
+    assert repository.told().splitlines()[-1].startswith("Nothing to compare")
+
+
+def test_a_lock_without_stages_is_nothing_to_compare(repository: Repository) -> None:
+    (repository.root / "dvc.lock").write_text("schema: '2.0'\n")
+    repository.commit()
+    assert repository.told().splitlines()[-1].startswith("Nothing to compare")
+
+
+def test_cells_are_spelled_as_dvc_does(tmp_path: Path) -> None:
+    matrix = {"a": ["x", 1, True], "b": [{"c": 1}, [2]]}
+    stages = {
+        **{"plain": {"cmd": "x"}, "cells": {"matrix": matrix, "cmd": "x"}},
+        **{"open": {"matrix": {"a": "${names}"}}, "each": {"foreach": ["x"], "do": {"cmd": "x"}}},
+    }
+    (tmp_path / "dvc.yaml").write_text(json.dumps({"stages": stages}))
+    declared = Declared(tmp_path)
+    for name in ("plain", "cells@x-b0", "cells@1-b1", "cells@true-b0", "open@any", "each@x"):
+        assert name in declared
+    for name in ("cells", "cells@y-b0", "plain@x", "other", "open"):
+        assert name not in declared
+    for name in declared_stages(REPOSITORY):
+        assert name in Declared(REPOSITORY)
 
 
 def test_bad_use_is_one_message_and_status_2(repository: Repository, tmp_path: Path) -> None:
@@ -367,6 +527,13 @@ def test_outside_of_git_it_says_so(
     (tmp_path / ".git").rename(tmp_path / "git")
     assert verify()[0] == 2
     assert "expected a git repository, found none" in verify()[1]
+
+
+def test_a_revision_gives_files_and_not_folders(repository: Repository) -> None:
+    revision = Revision.resolve(repository.root, "HEAD")
+    assert json.loads(revision.read("metrics/ingest.json") or b"") == FILES["metrics/ingest.json"]
+    assert revision.read("metrics") is None
+    assert revision.read("nowhere") is None
 
 
 def test_nothing_is_checked_out(repository: Repository) -> None:

@@ -28,4 +28,9 @@ def examine(root: Path, *, remote: bool = False) -> Iterator[Finding]:
         remote: ask the remotes too, which takes the network and seconds.
     """
     for examination in (*EXAMINATIONS, remotes.reach) if remote else EXAMINATIONS:
-        yield from examination(root)
+        try:
+            yield from examination(root)
+        # A full disk, a read-only folder, a file of another user: the others are looked at anyway.
+        except OSError as error:
+            remedy = "A run would stop at that too. Mend it, then run fuseline doctor again."
+            yield Finding(Level.FATAL, examination.__name__, str(error), remedy)

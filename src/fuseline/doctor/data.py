@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import glob
 import json
 from collections.abc import Iterator
 from pathlib import Path
@@ -27,14 +28,17 @@ def rows(root: Path) -> Iterator[Finding]:
         path = section[source]["path"] if source in FILE_SOURCES else None
     except (ConfigError, KeyError, TypeError):
         return
+    if not isinstance(path, str | None):
+        # What the params examination says.
+        return
     if source not in FILE_SOURCES:
         yield Finding(Level.OK, "data", f"source '{source}' needs no files of yours")
-    elif path is None:
+    elif not path:
         found = f"ingest.{source}.path is null"
         yield Finding(
             Level.FATAL, "data", found, "Name your rows there, or run fuseline init FILE."
         )
-    elif any(root.glob(path)) if not Path(path).is_absolute() else Path(path).exists():
+    elif _is_there(root, path):
         yield Finding(Level.OK, "data", f"{path} is there")
     else:
         yield Finding(
@@ -42,11 +46,20 @@ def rows(root: Path) -> Iterator[Finding]:
         )
 
 
+def _is_there(root: Path, path: str) -> bool:
+    """Whether a file or folder, or a file of a pattern is there, as sources look for them."""
+    if (root / path).exists() or not glob.has_magic(path):
+        return (root / path).exists()
+    # `Path.glob` takes no absolute pattern, and finds hidden files.
+    names = glob.iglob(path, root_dir=root, recursive=True)  # noqa: PTH207
+    return any(not (root / name).is_dir() for name in names)
+
+
 def _fetch(root: Path, path: str) -> str:
     """How to get rows that are not here."""
     for place in (Path(path), *Path(path).parents):
-        pointer = root / place.with_name(f"{place.name}.dvc") if place.name else None
-        if pointer and pointer.is_file():
+        pointer = root / place.parent / f"{place.name}.dvc"
+        if pointer.is_file() and pointer.is_relative_to(root):
             return f"dvc pull {pointer.relative_to(root)}"
     return "Put it there, or mend the path."
 
@@ -61,11 +74,11 @@ def outputs(root: Path) -> Iterator[Finding]:
         yield Finding(Level.OK, "outputs", "none yet", "make repro runs the pipeline.")
         return
     try:
-        stages = YAML(typ="safe").load(lock.read_text(encoding="utf-8"))["stages"]
+        stages = YAML(typ="safe").load(lock.read_text(encoding="utf-8")).get("stages", {})
         outs = [out for stage in stages.values() for out in stage.get("outs", [])]
         absent = [out for out in outs if not (root / out["path"]).exists()]
         lost = [out["path"] for out in absent if not _is_cached(folder, out["md5"])]
-    except (YAMLError, KeyError, TypeError, AttributeError):
+    except (YAMLError, UnicodeDecodeError, KeyError, TypeError, AttributeError):
         remedy = "Settle the merge if there was one, then run dvc repro."
         yield Finding(Level.FATAL, "outputs", "dvc.lock is not readable", remedy)
         return
@@ -88,5 +101,9 @@ def _is_cached(folder: Path, md5: str) -> bool:
         return False
     if not md5.endswith(".dir"):
         return True
-    listed: list[dict[str, Any]] = json.loads(place.read_text(encoding="utf-8"))
-    return all(_is_cached(folder, item["md5"]) for item in listed)
+    try:
+        listed: list[dict[str, Any]] = json.loads(place.read_text(encoding="utf-8"))
+        return all(_is_cached(folder, item["md5"]) for item in listed)
+    except (ValueError, KeyError, TypeError):
+        # Torn: DVC would not take it either.
+        return False

@@ -9,7 +9,7 @@ from pathlib import Path
 from fuseline.doctor.finding import Finding, Level
 
 # What a run writes and a team shares by git.
-RESULTS = ("dvc.lock", "code.json", "environment.json", "metrics")
+RESULTS = ("dvc.lock", "code.json", "environment.json", "metrics", "reports/plots")
 
 
 def git(root: Path) -> Iterator[Finding]:

@@ -17,21 +17,27 @@ from fuseline.stage import FINISHED, WORK_FOLDER
 def checkpoints(root: Path) -> Iterator[Finding]:
     """Progress of stages that did not end."""
     found: dict[str, int] = {}
+    working = []
     for family in sorted((root / WORK_FOLDER).glob("*/")):
         # What a stage leaves when it finishes is removed by the next stage that starts.
         works = [work for work in family.glob("*/") if not (work / FINISHED).exists()]
         files = [path for work in works for path in work.rglob("*") if path.is_file()]
-        if files:
+        if _is_held(family / "lock"):
+            working.append(family.name)
+        elif files:
             found[family.name] = sum(path.stat().st_size for path in files)
+    said = [f"{', '.join(working)} at work"] if working else []
     if not found:
-        yield Finding(Level.OK, "checkpoints", "none left")
+        yield Finding(Level.OK, "checkpoints", ", ".join(["none left", *said]))
         return
     stages = ", ".join(f"{name} ({size(total)})" for name, total in found.items())
     remedy = (
         "The next dvc repro goes on with those of the same params, code and inputs. To remove"
-        f" all: rm -r {WORK_FOLDER}"
+        f" them: rm -r {' '.join(f'{WORK_FOLDER}/{name}' for name in found)}"
     )
-    yield Finding(Level.OK, "checkpoints", f"of stopped stages: {stages}", remedy)
+    yield Finding(
+        Level.OK, "checkpoints", "; ".join([f"of stopped stages: {stages}", *said]), remedy
+    )
 
 
 def locks(root: Path) -> Iterator[Finding]:

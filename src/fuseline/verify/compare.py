@@ -4,23 +4,25 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from enum import StrEnum
 from pathlib import Path
 
-from fuseline.config import read_yaml
 from fuseline.environment import RECORD_FILE, environment_of, made_by, parse_record
 from fuseline.errors import ConfigError
-from fuseline.verify.figures import ABSENT, Difference, differences, is_readable
+from fuseline.verify.declared import Declared
+from fuseline.verify.figures import ABSENT, Difference, Splits, differences, is_readable
 from fuseline.verify.lock import LockedStage, overlap, read_lock
-from fuseline.verify.reasons import unlike
+from fuseline.verify.reasons import speaks_of, unlike
 from fuseline.verify.revision import Revision
 
 LOCK = "dvc.lock"
+# Metrics of the stage that splits the rows.
+SPLITS = "metrics/ingest.json"
 
 
 class State(StrEnum):
-    """How a stage's outputs stand to those of the revision."""
+    """How a stage's outputs, by their hashes in `dvc.lock`, stand to those of the revision."""
 
     SAME = "same bytes"
     WITHIN = "within tolerance"
@@ -61,7 +63,7 @@ class Comparison:
     Attributes:
         revision: what was compared with.
         stages: in the graph's order.
-        gone: stages of the revision that `dvc.yaml` no longer has.
+        gone: stages of either lock file that `dvc.yaml` no longer has.
         reasons: what of the environment is not as in the revision, for the first stage with
             other bytes; empty where nothing is known.
     """
@@ -92,32 +94,30 @@ def compare(root: Path, name: str, tolerance: float) -> Comparison:
         name: of the revision.
         tolerance: how far scores between 0 and 1 may lie apart; see `fuseline.verify.figures`.
 
+    Outputs are compared by the hashes in the lock files. Of those here only metrics are held
+    against their hashes; that of a model or a table is what the last run wrote down.
+
     Raises:
         ConfigError: no git repository or revision, no lock file on one side, a stage that never
-            ran here, or outputs that are missing or not those that the lock file names.
+            ran here, outputs that are missing, or metrics that are not those of the lock file.
     """
     revision = Revision.resolve(root, name)
     before = read_lock(_content(revision.read(LOCK), f"{revision}:{LOCK}"), f"{revision}:{LOCK}")
-    now = read_lock(_content(_read(root / LOCK), LOCK), LOCK)
-    missing = [stage for stage in before if stage not in now]
-    never_run = [stage for stage in missing if _is_declared(root, stage)]
+    locked = read_lock(_content(_read(root / LOCK), LOCK), LOCK)
+    declared = Declared(root)
+    now = {stage: entry for stage, entry in locked.items() if stage in declared}
+    never_run = [stage for stage in before if stage in declared and stage not in now]
     if never_run:
         raise ConfigError(f"{', '.join(never_run)}: never run here. Run `dvc repro` first.")
     _check_outputs(root, now)
     compared: dict[str, StageComparison] = {}
     for stage in now:
         compared[stage] = _compare_stage(root, stage, now, before, compared, revision, tolerance)
-    found = Comparison(str(revision), tuple(compared.values()), tuple(missing))
+    # Of both: DVC leaves what a stage once was in its lock file.
+    gone = tuple(stage for stage in {**before, **locked} if stage not in declared)
+    found = Comparison(str(revision), tuple(compared.values()), gone)
     first = found.first_other_bytes
-    if first is None:
-        return found
-    reasons = _reasons(root, revision, first.name)
-    return Comparison(found.revision, found.stages, found.gone, tuple(reasons))
-
-
-def _is_declared(root: Path, cell: str) -> bool:
-    """Whether `dvc.yaml` has the stage that a cell's name begins with."""
-    return cell.split("@", maxsplit=1)[0] in read_yaml(root / "dvc.yaml").get("stages", {})
+    return replace(found, reasons=tuple(_reasons(root, revision, first.name))) if first else found
 
 
 def _check_outputs(root: Path, stages: dict[str, LockedStage]) -> None:
@@ -188,6 +188,7 @@ def _changes(here: LockedStage, there: LockedStage, made: set[str]) -> Iterator[
 def _figures(root: Path, outs: list[str], revision: Revision, tolerance: float) -> list[Difference]:
     """Figures of a stage's metrics files that are not the same."""
     found: list[Difference] = []
+    splits = Splits.read(revision.read(SPLITS))
     for path in filter(is_readable, outs):
         before = revision.read(path)
         if before is None:
@@ -195,7 +196,7 @@ def _figures(root: Path, outs: list[str], revision: Revision, tolerance: float) 
                 f"{revision}:{path}: expected the metrics that its {LOCK} names, found none."
                 " Compare with a revision that has them committed."
             )
-        found += differences(path, before, (root / path).read_bytes(), tolerance)
+        found += differences(path, before, (root / path).read_bytes(), tolerance, splits)
     return sorted(found, key=lambda item: -item.excess)
 
 
@@ -204,10 +205,16 @@ def _reasons(root: Path, revision: Revision, stage: str) -> list[str]:
     text = revision.read(str(RECORD_FILE))
     if text is None:
         return [f"{revision} has no {RECORD_FILE}, so who made its results is not known"]
-    there = environment_of(parse_record(text.decode(), f"{revision}:{RECORD_FILE}"), stage)
-    here = made_by(root, stage)
+    record = parse_record(text.decode(), f"{revision}:{RECORD_FILE}")
+    there = environment_of(record, stage)
     if there is None:
         return [f"{RECORD_FILE} of {revision} does not name the stage"]
+    if not speaks_of(record["stages"][stage]["outs"], revision.read):
+        return [
+            f"{RECORD_FILE} of {revision} speaks of other outputs than those committed there, so"
+            " who made them is not known"
+        ]
+    here = made_by(root, stage)
     if here is None:
         return [
             f"{RECORD_FILE} does not know who made the outputs here: they came from a cache, or"

@@ -1,11 +1,26 @@
-"""What of two environments is not the same, in words."""
+"""Whether a record speaks of what is there, and what of two environments is not the same."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+import hashlib
+from collections.abc import Callable, Iterator, Mapping
 from typing import Any
 
 _NAMES = ("python", "system", "architecture", "processor", "precision")
+
+
+def speaks_of(recorded: Mapping[str, str], read: Callable[[str], bytes | None]) -> bool:
+    """Whether the files that `read` returns have the hashes that a record names.
+
+    Args:
+        recorded: path to the first digits of its SHA-256.
+        read: path to content, None where there is no such file; such a path is passed over.
+    """
+    files = ((sha256, read(path)) for path, sha256 in recorded.items())
+    return all(
+        file is None or hashlib.sha256(file).hexdigest().startswith(sha256)
+        for sha256, file in files
+    )
 
 
 def unlike(there: Mapping[str, Any], here: Mapping[str, Any]) -> list[str]:

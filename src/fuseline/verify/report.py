@@ -11,7 +11,8 @@ SHOWN = 3
 
 def describe(comparison: Comparison) -> str:
     """One line per stage, then where the results part and why that may be."""
-    width = max(len(stage.name) for stage in comparison.stages)
+    names = [*(stage.name for stage in comparison.stages), *comparison.gone]
+    width = max(map(len, names), default=0)
     lines = [f"Compared with {comparison.revision}:"]
     for stage in comparison.stages:
         lines.append(f"  {stage.name:<{width}}  {stage.state:<19} {_detail(stage)}".rstrip())
@@ -43,8 +44,10 @@ def _verdict(comparison: Comparison) -> Iterator[str]:
         )
     elif first:
         yield "Reproduced within tolerance."
+    elif not comparison.stages:
+        yield "Nothing to compare: no stage of dvc.yaml has run."
     elif not expected:
-        yield "Reproduced to the last byte."
+        yield "Reproduced to the last byte, by dvc.lock."
     if expected:
         yield (
             f"Not comparable: {_listed(expected)}. Params, code or data differ from"

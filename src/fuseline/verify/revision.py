@@ -40,7 +40,7 @@ class Revision:
 
     def read(self, path: str) -> bytes | None:
         """Content of a file, by its path from `root`; None where the commit has no such file."""
-        return _git(self.root, "show", f"{self.commit}:./{path}")
+        return _git(self.root, "cat-file", "blob", f"{self.commit}:./{path}")
 
     def __str__(self) -> str:
         short = self.commit[:10]

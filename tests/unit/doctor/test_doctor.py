@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import fcntl
 import json
 import os
@@ -154,10 +155,13 @@ def test_git_is_needed_with_the_results_committed(root: Path) -> None:
     assert one(root, "git").level is Level.OK
     (root / "metrics").mkdir()
     (root / "metrics" / "it.json").write_text("{}")
+    (root / "reports" / "plots").mkdir(parents=True)
+    (root / "reports" / "plots" / "it.csv").write_text("x,y\n")
     (root / "dvc.lock").write_text("stages: {}")
     finding = one(root, "git")
-    assert (finding.level, finding.found) == (Level.WARNING, "not committed: dvc.lock, metrics/")
-    assert finding.remedy == "git add dvc.lock metrics, then commit."
+    told = "not committed: dvc.lock, metrics/, reports/plots/"
+    assert (finding.level, finding.found) == (Level.WARNING, told)
+    assert finding.remedy == "git add dvc.lock metrics reports/plots, then commit."
     commit(root)
     assert one(root, "git").level is Level.OK
     shutil.rmtree(root / ".git")
@@ -182,6 +186,20 @@ def test_the_disk_needs_room(
 ) -> None:
     monkeypatch.setattr(shutil, "disk_usage", lambda _: SimpleNamespace(free=free))
     assert one(root, "disk").level is level
+
+
+def test_what_cannot_be_looked_at_is_fatal_and_hides_nothing(
+    root: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def full(**_: object) -> None:
+        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC), str(root))
+
+    monkeypatch.setattr(storage.tempfile, "TemporaryDirectory", full)
+    assert tuple(finding.subject for finding in examine(root)) == SUBJECTS
+    finding = one(root, "cache")
+    assert finding.level is Level.FATAL
+    assert "No space left on device" in finding.found
+    assert finding.remedy
 
 
 def test_the_cache_is_measured_and_its_links_are_tried(
@@ -339,6 +357,37 @@ def test_rows_are_looked_for_where_params_name_them(root: Path) -> None:
     assert one(root, "data").level is Level.OK
 
 
+@pytest.mark.parametrize(
+    ("path", "level"),
+    [
+        ("''", Level.FATAL),
+        ("data/**x/[", Level.FATAL),
+        ("data/raw/*", Level.FATAL),
+        ("data/raw/**/*.csv", Level.OK),
+        ("data/raw/odd[1].csv", Level.OK),
+        ("{root}/data/raw/mine/*.csv", Level.OK),
+        ("{root}/data/raw/none/*.csv", Level.FATAL),
+        ("/", Level.OK),
+    ],
+)
+def test_patterns_are_looked_for_as_sources_do(root: Path, path: str, level: Level) -> None:
+    set_param(root, "source: emoji", "source: manifest")
+    set_param(root, "path: null", f"path: {path.format(root=root)}")
+    (root / "data/raw/mine").mkdir(parents=True)
+    (root / "data/raw/mine/rows.csv").write_text("text\n")
+    if "odd" in path:
+        (root / "data/raw/odd[1].csv").write_text("text\n")
+    (root / "data/raw/.hidden").write_text("")
+    assert one(root, "data").level is level
+
+
+def test_rows_outside_of_the_repository_are_not_pulled(root: Path) -> None:
+    set_param(root, "source: emoji", "source: manifest")
+    set_param(root, "path: null", f"path: {root.parent}/rows.csv")
+    (root.parent / "rows.csv.dvc").write_text("outs: []")
+    assert one(root, "data").remedy == "Put it there, or mend the path."
+
+
 def locked(root: Path, *outs: tuple[str, str]) -> None:
     stage = {"cmd": "x", "outs": [{"path": path, "md5": md5} for path, md5 in outs]}
     (root / "dvc.lock").write_text(json.dumps({"stages": {"ingest": stage}}))
@@ -375,6 +424,21 @@ def test_outputs_are_looked_for_here_and_in_the_cache(root: Path) -> None:
     assert one(root, "outputs").level is Level.FATAL
 
 
+@pytest.mark.parametrize("content", [b"[{", b"\xff", b"{}x", b"[1]", b'[{"relpath": "x"}]'])
+def test_a_torn_list_in_the_cache_is_no_output(root: Path, content: bytes) -> None:
+    locked(root, ("data/rows", "aa1.dir"))
+    cached(root, "aa1.dir").write_bytes(content)
+    assert one(root, "outputs").found == "neither here nor in the cache: data/rows"
+
+
+@pytest.mark.parametrize("content", [b"stages: \xff\n", b"", b"[]", b"stages: {a: 1}"])
+def test_a_lock_file_that_is_none_is_fatal(root: Path, content: bytes) -> None:
+    (root / "dvc.lock").write_bytes(content)
+    assert (one(root, "outputs").level, one(root, "outputs").found) == (
+        *(Level.FATAL, "dvc.lock is not readable"),
+    )
+
+
 def test_checkpoints_of_stopped_stages_are_measured(root: Path) -> None:
     family = root / WORK_FOLDER / "finetune"
     family.mkdir(parents=True)
@@ -384,7 +448,23 @@ def test_checkpoints_of_stopped_stages_are_measured(root: Path) -> None:
     (family / "0123456789abcdef" / "checkpoint-1" / "model").write_bytes(b"x" * 2_000_000)
     finding = one(root, "checkpoints")
     assert finding.found == "of stopped stages: finetune (2 MB)"
-    assert finding.remedy.endswith("rm -r .checkpoints")
+    assert finding.remedy.endswith("rm -r .checkpoints/finetune")
+
+
+def test_checkpoints_of_a_stage_at_work_are_not_to_be_removed(root: Path) -> None:
+    for name in ("finetune", "pretrain"):
+        work = root / WORK_FOLDER / name / "0123456789abcdef"
+        work.mkdir(parents=True)
+        (work / "model").write_bytes(b"x" * 2_000_000)
+        (work.parent / "lock").touch()
+    with (root / WORK_FOLDER / "pretrain/lock").open("w") as held:
+        fcntl.flock(held, fcntl.LOCK_EX)
+        finding = one(root, "checkpoints")
+        assert finding.found == "of stopped stages: finetune (2 MB); pretrain at work"
+        assert finding.remedy.endswith("rm -r .checkpoints/finetune")
+        shutil.rmtree(root / WORK_FOLDER / "finetune")
+        assert one(root, "checkpoints").found == "none left, pretrain at work"
+    assert one(root, "checkpoints").found == "of stopped stages: pretrain (2 MB)"
 
 
 def test_a_dvc_at_work_is_noticed(root: Path) -> None:
