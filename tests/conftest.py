@@ -1,10 +1,15 @@
 """Tests compute on one thread each, and what one changes of torch's state is gone for the next."""
 
 import os
+import signal
 
 # Read when the libraries load. The test processes share the cores: more threads than cores would
 # wait for each other, and the last bits of a result would depend on the machine.
 os.environ["OMP_NUM_THREADS"] = "1"
+
+# A shell's job in the background ignores SIGINT, and so would all that the tests start and interrupt.
+if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
+    signal.signal(signal.SIGINT, signal.default_int_handler)
 
 import pytest
 import torch

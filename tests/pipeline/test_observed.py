@@ -16,11 +16,12 @@ from tests.pipeline.workspace import Workspace
 STAGES = declared_stages(REPOSITORY)
 
 # Imported by name to check all params, outside the closure: it can stop a stage, not change it.
-BY_NAME = {"fuseline.params.whole"}
+BY_NAME = {"fuseline.params.whole", "fuseline.provenance"}
 # Who made what: written by every stage beside its outputs, read to keep the entries of others.
 RECORD = "environment.json"
 # Read by every stage to check params and to know its own code.
-ALWAYS = {"params.yaml", "code.json", RECORD}
+# `dvc.lock` tells which finished work is recorded, and so can be removed.
+ALWAYS = {"params.yaml", "code.json", "dvc.lock", RECORD}
 # Your own data: the `synthetic` source of these tests reads none of it.
 UNREAD = {"data/raw"}
 
