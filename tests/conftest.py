@@ -7,7 +7,7 @@ import signal
 # wait for each other, and the last bits of a result would depend on the machine.
 os.environ["OMP_NUM_THREADS"] = "1"
 
-# A shell's job in the background ignores SIGINT, and so would all that the tests start and interrupt.
+# A shell's job in the background ignores SIGINT, and so would all that tests start and interrupt.
 if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
     signal.signal(signal.SIGINT, signal.default_int_handler)
 
