@@ -39,7 +39,14 @@ class Revision:
         if self.commit is None:
             file = self.root / path
             return file.read_bytes() if file.is_file() else None
-        return _git(self.root, "show", f"{self.commit}:./{path}", may_fail=True)
+        # Of a folder, `git show` would print a listing.
+        return _git(self.root, "cat-file", "blob", f"{self.commit}:./{path}", may_fail=True)
+
+    def __str__(self) -> str:
+        if self.commit is None:
+            return self.name
+        short = self.commit[:10]
+        return short if self.commit.startswith(self.name) else f"{self.name} ({short})"
 
     def files(self, folder: str) -> list[str]:
         """Paths of the files right in a folder, sorted; none where there is no such folder."""

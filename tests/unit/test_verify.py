@@ -20,7 +20,7 @@ from fuseline.verify import Comparison, compare, describe
 from fuseline.verify.declared import Declared
 from fuseline.verify.figures import Splits, differences
 from fuseline.verify.lock import read_lock
-from fuseline.verify.revision import Revision
+from fuseline.verify.revision import commit_of
 from tests.declared import REPOSITORY, declared_stages
 from tests.pipeline.workspace import GIT_IDENTITY
 
@@ -530,7 +530,7 @@ def test_outside_of_git_it_says_so(
 
 
 def test_a_revision_gives_files_and_not_folders(repository: Repository) -> None:
-    revision = Revision.resolve(repository.root, "HEAD")
+    revision = commit_of(repository.root, "HEAD")
     assert json.loads(revision.read("metrics/ingest.json") or b"") == FILES["metrics/ingest.json"]
     assert revision.read("metrics") is None
     assert revision.read("nowhere") is None

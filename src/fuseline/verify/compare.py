@@ -10,11 +10,12 @@ from pathlib import Path
 
 from fuseline.environment import RECORD_FILE, environment_of, made_by, parse_record
 from fuseline.errors import ConfigError
+from fuseline.revisions import Revision
 from fuseline.verify.declared import Declared
 from fuseline.verify.figures import ABSENT, Difference, Splits, differences, is_readable
 from fuseline.verify.lock import LockedStage, overlap, read_lock
 from fuseline.verify.reasons import speaks_of, unlike
-from fuseline.verify.revision import Revision
+from fuseline.verify.revision import commit_of
 
 LOCK = "dvc.lock"
 # Metrics of the stage that splits the rows.
@@ -101,7 +102,7 @@ def compare(root: Path, name: str, tolerance: float) -> Comparison:
         ConfigError: no git repository or revision, no lock file on one side, a stage that never
             ran here, outputs that are missing, or metrics that are not those of the lock file.
     """
-    revision = Revision.resolve(root, name)
+    revision = commit_of(root, name)
     before = read_lock(_content(revision.read(LOCK), f"{revision}:{LOCK}"), f"{revision}:{LOCK}")
     locked = read_lock(_content(_read(root / LOCK), LOCK), LOCK)
     declared = Declared(root)
