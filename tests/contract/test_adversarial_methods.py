@@ -199,20 +199,34 @@ def test_the_loss_under_attack_is_above_the_clean_one(method):
     assert losses[0.0] > losses[1e9]
 
 
-def test_only_a_share_of_the_steps_is_under_attack():
+def test_a_share_of_the_steps_is_under_attack_evenly_spaced():
     """And the others are the clean objective's own."""
-    objective, model = build("pgd", attacked_share=0.25), classifier().eval()
-    batch, attacked = rows().batch(range(12)), 0
-    for seed in range(80):
-        torch.manual_seed(seed)
+    objective, model = build("pgd", attacked_share=0.3), classifier().eval()
+    batch, attacked = rows().batch(range(12)), []
+    for place in range(20):
+        torch.manual_seed(place)
         output = objective(model, batch)
         if output.passes:
-            attacked += 1
+            attacked.append(place)
         else:
-            torch.manual_seed(seed)
-            torch.rand(())
+            torch.manual_seed(place)
             assert output.loss == objective.inner(model, batch).loss
-    assert 10 <= attacked <= 30
+    assert attacked == [3, 6, 9, 13, 16, 19]
+
+
+@pytest.mark.parametrize("method", METHODS)
+def test_a_resumed_run_goes_on_with_its_share(method):
+    """And each step counts, by every method, with what it remembers beside."""
+    batch, model = rows().batch(range(12)), classifier().train()
+    whole, first, second = (build(method, attacked_share=0.4) for _ in range(3))
+    for place in range(10):
+        one = first if place < 3 else second
+        if place == 3:
+            second.load_state_dict(first.state_dict())
+        torch.manual_seed(place)
+        expected = whole(model, batch)
+        torch.manual_seed(place)
+        assert bool(one(model, batch).passes) == bool(expected.passes) == (place in (2, 4, 7, 9))
 
 
 def test_steps_without_an_attack_need_the_clean_loss():

@@ -19,6 +19,7 @@ from fuseline.params.attack import BallParams
 
 # (B,) how far outputs lie from a target's, given the inputs of their pass.
 Divergence = Callable[[Any, Any, Batch], Tensor]
+STEPS = "attacked.steps"
 
 
 class AdversarialObjective(ABC):
@@ -27,7 +28,7 @@ class AdversarialObjective(ABC):
 
     Cost is counted in passes over a batch. A clean step takes one forward and one backward pass;
     each method's docstring says what a step under attack takes for K steps of its attack. Only
-    `attacked_share` of the steps, drawn at random, are; the others train on the clean loss.
+    `attacked_share` of the steps, evenly spaced, are; the others train on the clean loss.
 
     Args:
         inner: the objective on clean rows.
@@ -51,16 +52,21 @@ class AdversarialObjective(ABC):
         total = params.clean_weight + params.adversarial_weight
         self.clean_share = params.clean_weight / total
         self.adversarial_share = params.adversarial_weight / total
+        self._steps = 0
 
     def build_attack(self, ball: BallParams) -> Attack:
         """The attack within the params' ball."""
         return PGD(ball)
 
     def __call__(self, model: Any, batch: Batch) -> ObjectiveOutput:
-        share = self.params.attacked_share
-        if share < 1 and torch.rand(()) >= share:
-            return self.inner(model, batch)
-        return self.step_under_attack(model, batch)
+        return (self.step_under_attack if self._is_attacked() else self.inner)(model, batch)
+
+    def _is_attacked(self) -> bool:
+        """Whether the next step is, counting it: where the share of the steps so far passes a whole
+        number. Draws would let the cost differ from what was asked, by a fifth in a short run."""
+        share, before = self.params.attacked_share, self._steps
+        self._steps += 1
+        return int(self._steps * share) > int(before * share)
 
     def step_under_attack(self, model: Any, batch: Batch) -> ObjectiveOutput:
         """One step's loss, its passes counted."""
@@ -126,11 +132,13 @@ class AdversarialObjective(ABC):
 
     def state_dict(self) -> dict[str, Tensor]:
         """What the wrapped objective remembers, and the method itself."""
-        return self.inner.state_dict() if isinstance(self.inner, Stateful) else {}
+        inner = self.inner.state_dict() if isinstance(self.inner, Stateful) else {}
+        return inner | {STEPS: torch.tensor(self._steps)}
 
     def load_state_dict(self, state: dict[str, Tensor]) -> None:
+        self._steps = int(state.get(STEPS, 0))
         if isinstance(self.inner, Stateful):
-            self.inner.load_state_dict(state)
+            self.inner.load_state_dict({name: x for name, x in state.items() if name != STEPS})
 
 
 def detached(output: Any) -> Any:
