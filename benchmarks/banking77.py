@@ -30,6 +30,7 @@ from fuseline.params.finetune import FinetuneParams
 from fuseline.params.ingest import IngestParams
 from fuseline.params.pretrain import PretrainParams
 from fuseline.params.tokenize import TokenizeParams
+from fuseline.tasks.base import Task
 from fuseline.tasks.labelled import build_tasks, with_labels
 from fuseline.tasks.prediction import predict
 from fuseline.training.development import load_rows
@@ -134,16 +135,7 @@ def run_arm(folder: Path, seed: int, changes: dict[str, Any]) -> dict[str, Any]:
             base=params["base"],
             work=Path(name) / "work",
         )
-        model = FuselineForTasks.from_pretrained(model_folder).eval()
-        rows, examples = load_rows(
-            folder / "tokens",
-            folder / "features",
-            folder / "examples",
-            FuselineProcessor.from_pretrained(model_folder),
-            params["base"],
-        )
-    tasks = build_tasks(model.config.tasks)
-    rows = tested(with_labels(rows, examples, model.config.tasks))
+        model, tasks, rows = tested(folder, model_folder, params["base"])
     scores = tasks[0].scores(predict(model, tasks, rows, BATCH_SIZE)[0].outputs, rows)
     return {
         "test_rows": len(rows),
@@ -205,9 +197,22 @@ def _data() -> Path:
     return Path(data) / "banking77"
 
 
-def tested(rows: MultimodalData) -> MultimodalData:
-    """The rows of the authors' test file; copies of them among their training rows are none."""
-    return rows.take(np.flatnonzero([name.startswith(TEST) for name in rows.example_ids]))
+def tested(
+    folder: Path, model_folder: Path, base: BaseParams
+) -> tuple[FuselineForTasks, list[Task], MultimodalData]:
+    """A model, its tasks, and the rows of the authors' test file; copies of them among their
+    training rows are none."""
+    model = FuselineForTasks.from_pretrained(model_folder).eval()
+    rows, examples = load_rows(
+        folder / "tokens",
+        folder / "features",
+        folder / "examples",
+        FuselineProcessor.from_pretrained(model_folder),
+        base,
+    )
+    rows = with_labels(rows, examples, model.config.tasks)
+    own = np.flatnonzero([name.startswith(TEST) for name in rows.example_ids])
+    return model, build_tasks(model.config.tasks), rows.take(own)
 
 
 if __name__ == "__main__":

@@ -17,13 +17,10 @@ from benchmarks.banking77 import ARMS, BATCH_SIZE, prepare, sections, tested
 from fuseline.evaluation.robustness import measure_robustness
 from fuseline.evaluation.target import goal_of
 from fuseline.evaluation.trust.attacked import Attacked
-from fuseline.model import FuselineForTasks, FuselineProcessor
 from fuseline.params.base import BaseParams
 from fuseline.params.evaluate import EvaluateParams
-from fuseline.tasks.labelled import build_tasks, with_labels
 from fuseline.tasks.prediction import predict
 from fuseline.training.adversarial import adversarial_finetune
-from fuseline.training.development import load_rows
 from fuseline.training.finetune import finetune
 
 EVERY = 5
@@ -75,16 +72,7 @@ def attacked(folder: Path, model_folder: Path, params: dict[str, Any]) -> dict[s
     """Accuracy on all tested rows, and accuracy and robust accuracy on those attacked."""
     base: BaseParams = params["base"]
     evaluate: EvaluateParams = params["evaluate"]
-    model = FuselineForTasks.from_pretrained(model_folder).eval()
-    rows, examples = load_rows(
-        folder / "tokens",
-        folder / "features",
-        folder / "examples",
-        FuselineProcessor.from_pretrained(model_folder),
-        base,
-    )
-    tasks = build_tasks(model.config.tasks)
-    whole = tested(with_labels(rows, examples, model.config.tasks))
+    model, tasks, whole = tested(folder, model_folder, base)
     found = predict(model, tasks, whole, BATCH_SIZE)[0]
     some = np.arange(0, len(whole), EVERY)
     right = found.right[some]

@@ -15,11 +15,11 @@ from typer.testing import CliRunner
 
 from fuseline.cli import app
 from fuseline.environment import RECORD_FILE, Maker
+from fuseline.lock_file import read_lock
 from fuseline.metrics_file import joined
 from fuseline.verify import Comparison, compare, describe
 from fuseline.verify.declared import Declared
 from fuseline.verify.figures import Splits, differences
-from fuseline.verify.lock import read_lock
 from fuseline.verify.revision import commit_of
 from tests.declared import REPOSITORY, declared_stages
 from tests.pipeline.workspace import GIT_IDENTITY

@@ -9,42 +9,10 @@ from pathlib import Path
 from typing import Any
 
 from fuseline.errors import ContractError
+from fuseline.lock_file import LOCK_FILE, LockedStage, hash_of, is_current, read_lock
 from fuseline.revisions import Revision
 
 FOLDER = "metrics/evaluate"
-LOCK_FILE = "dvc.lock"
-
-
-@dataclass(frozen=True)
-class Lock:
-    """`dvc.lock` of a revision: which hash every stage read and wrote."""
-
-    stages: Mapping[str, Any]
-
-    def out(self, path: str) -> str | None:
-        """Hash of an output; None where no stage wrote it."""
-        return self._writers.get(path, (None, None))[1]
-
-    def is_current(self, stage: str) -> bool:
-        """Whether a stage read what the stages before it wrote last, and so for all before it.
-
-        An experiment that ran up to one stage leaves the metrics of later ones as they were.
-        """
-        return stage in self.stages and all(
-            written == entry["md5"] and self.is_current(writer)
-            for entry in self.stages[stage].get("deps", [])
-            for writer, written in [self._writers.get(entry["path"], (None, None))]
-            if writer is not None
-        )
-
-    @property
-    def _writers(self) -> dict[str, tuple[str, str]]:
-        """Stage and hash by output."""
-        return {
-            entry["path"]: (name, entry["md5"])
-            for name, stage in self.stages.items()
-            for entry in stage.get("outs", [])
-        }
 
 
 @dataclass(frozen=True)
@@ -53,7 +21,7 @@ class Evaluated:
 
     Attributes:
         revision: whose.
-        lock: its `dvc.lock`.
+        lock: stages of its `dvc.lock`.
         models: content of `metrics/evaluate/<model>.json`, by model; only those that are of the
             models of this revision.
         prompt: content of `metrics/prompt.json`; None where the stage has not run.
@@ -63,7 +31,7 @@ class Evaluated:
     """
 
     revision: Revision
-    lock: Lock
+    lock: Mapping[str, LockedStage]
     models: Mapping[str, dict[str, Any]]
     prompt: dict[str, Any] | None
     stress: dict[str, Any] | None
@@ -80,13 +48,13 @@ def read_evaluated(revision: Revision) -> Evaluated:
     Raises:
         ContractError: it has none, or its `dvc.lock` cannot be read.
     """
-    lock = _read_lock(revision)
+    lock = read_lock(revision.read(LOCK_FILE) or b"", f"{revision.name}: {LOCK_FILE}")
     files = {Path(path).stem: path for path in revision.files(FOLDER) if path.endswith(".json")}
     if not files:
         raise ContractError(
             f"{revision.name}: has no {FOLDER}/*.json. Run `dvc repro` there and commit them."
         )
-    current = {name: path for name, path in files.items() if lock.is_current(f"evaluate@{name}")}
+    current = {name: path for name, path in files.items() if is_current(lock, f"evaluate@{name}")}
     if not current:
         raise ContractError(
             f"{revision.name}: its {FOLDER}/*.json are older than its models, which were not"
@@ -94,7 +62,7 @@ def read_evaluated(revision: Revision) -> Evaluated:
         )
     for stage in ("prompt", "stress"):
         path = f"metrics/{stage}.json"
-        if lock.is_current(stage) and revision.read(path) is not None:
+        if is_current(lock, stage) and revision.read(path) is not None:
             current[stage] = path
     left_out = {
         name: f"{path} is not what dvc.lock records: run `dvc repro`"
@@ -112,22 +80,7 @@ def read_evaluated(revision: Revision) -> Evaluated:
     return Evaluated(revision, lock, figures, prompt, stress, left_out)
 
 
-def _read_lock(revision: Revision) -> Lock:
-    content = revision.read_yaml(LOCK_FILE)
-    lock = Lock(content.get("stages", {}))
-    try:
-        lock.out("")
-        for stage in lock.stages:
-            lock.is_current(stage)
-    except (AttributeError, KeyError, TypeError) as error:
-        raise ContractError(
-            f"{revision.name}: {LOCK_FILE}: not as DVC writes it ({error!r}). Make it"
-            " anew by `dvc repro`."
-        ) from None
-    return lock
-
-
-def _is_recorded(revision: Revision, lock: Lock, path: str) -> bool:
+def _is_recorded(revision: Revision, lock: Mapping[str, LockedStage], path: str) -> bool:
     """Whether a metrics file has the bytes that its stage wrote."""
     digest = hashlib.md5(revision.read(path) or b"", usedforsecurity=False).hexdigest()
-    return lock.out(path) == digest
+    return hash_of(lock, path) == digest

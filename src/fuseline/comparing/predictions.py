@@ -12,6 +12,7 @@ import pyarrow.parquet as pq
 
 from fuseline.comparing.evaluated import Evaluated
 from fuseline.errors import ContractError
+from fuseline.lock_file import hash_of
 
 COLUMNS = ["example_id", "label", "prediction"]
 
@@ -46,7 +47,7 @@ class Cache:
         Raises:
             ContractError: what the cache holds is damaged.
         """
-        digest = evaluated.lock.out(f"data/predictions/{model}")
+        digest = hash_of(evaluated.lock, f"data/predictions/{model}")
         if digest is None:
             return None
         try:

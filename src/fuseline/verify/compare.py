@@ -10,14 +10,13 @@ from pathlib import Path
 
 from fuseline.environment import RECORD_FILE, environment_of, made_by, parse_record
 from fuseline.errors import ConfigError
+from fuseline.lock_file import LOCK_FILE, LockedStage, overlap, read_lock
 from fuseline.revisions import Revision
 from fuseline.verify.declared import Declared
 from fuseline.verify.figures import ABSENT, Difference, Splits, differences, is_readable
-from fuseline.verify.lock import LockedStage, overlap, read_lock
 from fuseline.verify.reasons import speaks_of, unlike
 from fuseline.verify.revision import commit_of
 
-LOCK = "dvc.lock"
 # Metrics of the stage that splits the rows.
 SPLITS = "metrics/ingest.json"
 
@@ -103,8 +102,9 @@ def compare(root: Path, name: str, tolerance: float) -> Comparison:
             ran here, outputs that are missing, or metrics that are not those of the lock file.
     """
     revision = commit_of(root, name)
-    before = read_lock(_content(revision.read(LOCK), f"{revision}:{LOCK}"), f"{revision}:{LOCK}")
-    locked = read_lock(_content(_read(root / LOCK), LOCK), LOCK)
+    there = f"{revision}:{LOCK_FILE}"
+    before = read_lock(_content(revision.read(LOCK_FILE), there), there)
+    locked = read_lock(_content(_read(root / LOCK_FILE), LOCK_FILE), LOCK_FILE)
     declared = Declared(root)
     now = {stage: entry for stage, entry in locked.items() if stage in declared}
     never_run = [stage for stage in before if stage in declared and stage not in now]
@@ -133,7 +133,7 @@ def _check_outputs(root: Path, stages: dict[str, LockedStage]) -> None:
             found = hashlib.md5((root / path).read_bytes(), usedforsecurity=False).hexdigest()
             if found != md5:
                 raise ConfigError(
-                    f"{path}: not what {LOCK} says that the last run wrote. Run `dvc repro` to make"
+                    f"{path}: not what {LOCK_FILE} says the last run wrote. Run `dvc repro` to make"
                     " it again."
                 )
 
@@ -194,7 +194,7 @@ def _figures(root: Path, outs: list[str], revision: Revision, tolerance: float) 
         before = revision.read(path)
         if before is None:
             raise ConfigError(
-                f"{revision}:{path}: expected the metrics that its {LOCK} names, found none."
+                f"{revision}:{path}: expected the metrics that its {LOCK_FILE} names, found none."
                 " Compare with a revision that has them committed."
             )
         found += differences(path, before, (root / path).read_bytes(), tolerance, splits)

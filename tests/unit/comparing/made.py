@@ -115,8 +115,12 @@ class Repository:
             self._write_json(f"metrics/evaluate/{name}.json", made.metrics())
             trained = hashlib.md5(repr(made).encode()).hexdigest()
             read = trained if evaluated else "0" * 32
-            stages[f"train@{name}"] = {"outs": [{"path": f"models/{name}", "md5": trained}]}
+            stages[f"train@{name}"] = {
+                "cmd": "train",
+                "outs": [{"path": f"models/{name}", "md5": trained}],
+            }
             stages[f"evaluate@{name}"] = {
+                "cmd": "evaluate",
                 "deps": [{"path": f"models/{name}", "md5": read}],
                 "outs": [
                     {"path": f"data/predictions/{name}", "md5": self._cache(made, cached)},

@@ -190,7 +190,7 @@ def test_few_shot_figures_are_held_to_the_lock_too(repository: Repository) -> No
     lock = repository.root / "dvc.lock"
     entry = {"path": "metrics/prompt.json", "md5": hashlib.md5(content).hexdigest()}
     locked = YAML(typ="safe").load(lock)
-    locked["stages"]["prompt"] = {"outs": [entry]}
+    locked["stages"]["prompt"] = {"cmd": "prompt", "outs": [entry]}
     YAML().dump(locked, lock)
     assert "metrics/prompt.json" not in compare(repository.root, ["a"])
     (repository.root / "metrics/prompt.json").write_text("{}")
@@ -220,9 +220,9 @@ def test_a_damaged_object_in_the_cache_is_named(
         (["a", "a"], "'a': named twice"),
         (["a", "broken"], "broken: metrics/evaluate/finetuned.json: expected a mapping of figures"),
         (["a", "edited"], "edited: metrics/evaluate/finetuned.json is not what dvc.lock records"),
-        (["a", "half"], "half: dvc.lock: not readable as YAML"),
-        (["a", "other"], "other: dvc.lock: expected a mapping, found list"),
-        (["a", "older"], "older: dvc.lock: not as DVC writes it (KeyError('md5'))"),
+        (["a", "half"], "half: dvc.lock: expected a lock file of DVC, found ParserError"),
+        (["a", "other"], "other: dvc.lock: expected a lock file of DVC, found AttributeError"),
+        (["a", "older"], "older: dvc.lock: expected a lock file of DVC, found KeyError: 'md5'"),
     ],
 )
 def test_wrong_revisions_end_with_2_and_a_message(
@@ -238,7 +238,7 @@ def test_wrong_revisions_end_with_2_and_a_message(
     for tag, content in (
         ("half", "stages: {"),
         ("other", "[]"),
-        ("older", "stages: {one: {outs: [{path: metrics/evaluate/finetuned.json}]}}"),
+        ("older", "stages: {one: {cmd: one, outs: [{path: metrics/evaluate/finetuned.json}]}}"),
     ):
         (repository.root / "dvc.lock").write_text(content)
         repository.tag(tag)

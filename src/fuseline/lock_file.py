@@ -16,6 +16,7 @@ from ruamel.yaml.error import YAMLError
 
 from fuseline.errors import ConfigError
 
+LOCK_FILE = "dvc.lock"
 CODE = "code.json"
 
 
@@ -50,8 +51,9 @@ def read_lock(text: bytes, where: str) -> dict[str, LockedStage]:
     """
     try:
         content = YAML(typ="safe").load(text)
-        stages = {name: _stage(entry) for name, entry in content.get("stages", {}).items()}
-    except (YAMLError, AttributeError, KeyError, TypeError, StopIteration) as error:
+        entries = {} if content is None else content.get("stages", {})
+        stages = {name: _stage(entry) for name, entry in entries.items()}
+    except (YAMLError, AttributeError, KeyError, TypeError) as error:
         raise ConfigError(
             f"{where}: expected a lock file of DVC, found {type(error).__name__}: {error}."
             " Settle the merge if there was one, then run `dvc repro`."
@@ -61,6 +63,27 @@ def read_lock(text: bytes, where: str) -> dict[str, LockedStage]:
         for name, stage in stages.items()
     }
     return {name: stages[name] for name in TopologicalSorter(graph).static_order()}
+
+
+def hash_of(stages: Mapping[str, LockedStage], path: str) -> str | None:
+    """Hash of an output; None where no stage wrote it."""
+    return next((stage.outs[path] for stage in stages.values() if path in stage.outs), None)
+
+
+def is_current(stages: Mapping[str, LockedStage], name: str) -> bool:
+    """Whether a stage read what the stages before it wrote last, and so for all before it.
+
+    An experiment that ran up to one stage leaves the results of later ones as they were.
+    """
+    if name not in stages:
+        return False
+    read = stages[name].deps
+    return all(
+        read[path] == written and is_current(stages, writer)
+        for writer, stage in stages.items()
+        for path, written in stage.outs.items()
+        if path in read
+    )
 
 
 def leaves(value: Any, key: str = "") -> Iterator[tuple[str, Any]]:
@@ -85,7 +108,8 @@ def _stage(entry: Mapping[str, Any]) -> LockedStage:
 
 def _hash(item: Mapping[str, Any]) -> str:
     """Hash of a file or folder; inputs from elsewhere have an etag or a checksum instead."""
-    return str(next(item[kind] for kind in ("md5", "etag", "checksum") if kind in item))
+    kinds = (kind for kind in ("md5", "etag", "checksum") if kind in item)
+    return str(item[next(kinds, "md5")])
 
 
 def overlap(one: str, other: str) -> bool:
