@@ -22,6 +22,7 @@ def adversarial_params(method: str, **changes: object) -> MethodParams:
         "attacked_share": 1.0,
         "clean_weight": 1.0,
         "adversarial_weight": 1.0,
+        "mart": {"divergence_weight": 5.0},
         "villa": {"divergence_weight": 1.0},
         "smart": {"proximal_weight": 1.0, "momentum": 0.9},
     }

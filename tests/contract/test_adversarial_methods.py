@@ -26,6 +26,7 @@ COSTS = {
     "freelb": (K + 1, K + 1),
     "free": (1, 1),
     "trades": (K + 2, K + 2),
+    "mart": (K + 1, K + 1),
     "r3f": (2, 2),
     "smart": (K + 3, K + 2),
     "villa": (2 * (K + 1) + 1, 2 * (K + 1) + 1),
@@ -197,6 +198,24 @@ def test_the_loss_under_attack_is_above_the_clean_one(method):
         weight: step(method, classifier(), batch, clean_weight=weight).loss for weight in (0.0, 1e9)
     }
     assert losses[0.0] > losses[1e9]
+
+
+def test_mart_pulls_most_at_rows_that_it_gets_wrong(monkeypatch):
+    """The weight of a row's divergence is 1 less the probability of its label, of the clean pass,
+    whatever smoothing the loss has."""
+    model, batch = classifier().eval(), rows().batch(range(12))
+    objective = build("mart")
+    output = model(**batch)
+    probabilities = output.logits.softmax(-1).gather(-1, batch["labels"][:, None]).squeeze(-1)
+    assert torch.allclose(objective.inner.certainties(output, batch), probabilities, atol=1e-6)
+    losses = {}
+    for wanted in (0.0, 1.0):
+        monkeypatch.setattr(objective.inner, "certainties", lambda *_, w=wanted: torch.tensor(w))
+        torch.manual_seed(3)
+        losses[wanted] = objective(model, batch).loss.item()
+    pgd = step("pgd", classifier().eval(), batch).loss.item()
+    assert losses[1.0] == pytest.approx(pgd)
+    assert losses[0.0] > 1.0001 * pgd
 
 
 def test_a_share_of_the_steps_is_under_attack_evenly_spaced():

@@ -71,6 +71,7 @@ PARAMS: dict[str, tuple[object, set[str]]] = {
     "adversarial_finetune.method": ("trades", ADVERSARIAL),
     "adversarial_finetune.attacked_share": (0.5, ADVERSARIAL),
     "adversarial_finetune.smart.momentum": (0.9, ADVERSARIAL),
+    "adversarial_finetune.mart.divergence_weight": (0.5, ADVERSARIAL),
     "adversarial_finetune.villa.divergence_weight": (0.5, ADVERSARIAL),
     "pretrain.adversarial.method": ("fgm", PRETRAIN),
     "evaluate.robustness.num_restarts": (2, EVALUATE),

@@ -65,9 +65,17 @@ class Supervised:
     def losses(self, output: Any, batch: Batch) -> Tensor:
         """Per-example losses (B,) of a model's output; a row adds nothing to a task for which it
         has no label."""
+        return self._losses(output, batch, self.label_smoothing)
+
+    def certainties(self, output: Any, batch: Batch) -> Tensor:
+        """(B,) the probability of each row's label, as the exponential of its negative loss: what
+        that is for classes, and for other tasks what falls from 1 as they go wrong."""
+        return torch.exp(-self._losses(output, batch, smoothing=0.0))
+
+    def _losses(self, output: Any, batch: Batch, smoothing: float) -> Tensor:
         by_task = zip(self.tasks, self.shares, output.by_task, strict=True)
         losses = [
-            share * task.losses(logits, batch, smoothing=self.label_smoothing)
+            share * task.losses(logits, batch, smoothing=smoothing)
             for task, share, logits in by_task
         ]
         return torch.stack(losses).sum(0)

@@ -11,6 +11,10 @@ from fuseline.params.attack import BallParams
 from fuseline.params.base import NonNegative, Positive, Share
 
 
+class MartParams(Section):
+    divergence_weight: NonNegative
+
+
 class VillaParams(Section):
     divergence_weight: NonNegative
 
@@ -45,7 +49,8 @@ class AdversarialParams(Section):
 class MethodParams(AdversarialParams):
     """With the settings that single methods have of their own."""
 
-    method: Literal["fgm", "pgd", "freelb", "free", "trades", "r3f", "smart", "villa"]
+    method: Literal["fgm", "pgd", "freelb", "free", "trades", "mart", "r3f", "smart", "villa"]
+    mart: MartParams
     villa: VillaParams
     smart: SmartParams
 

@@ -9,7 +9,7 @@ from ruamel.yaml import YAML
 
 from fuseline.contracts import EXAMPLES, TableWriter
 from fuseline.model.card import SENTENCES, escape_markdown, hub_license, write_model_card
-from fuseline.params.adversarial import SmartParams, VillaParams
+from fuseline.params.adversarial import MartParams, SmartParams, VillaParams
 from fuseline.params.adversarial_finetune import AdversarialFinetuneParams
 from fuseline.params.attack import BallParams
 from fuseline.params.training import TrainingParams
@@ -27,7 +27,8 @@ TRAINING = TrainingParams(
     early_stopping_patience=4,
 )  # fmt: skip
 PARAMS = AdversarialFinetuneParams(
-    method="pgd", villa=VillaParams(divergence_weight=1.0),
+    method="pgd", mart=MartParams(divergence_weight=1.0),
+            villa=VillaParams(divergence_weight=1.0),
     smart=SmartParams(proximal_weight=1.0, momentum=0.9),
     attack=BallParams(
         norm="l2", per="position", epsilon={"text_embedding": 0.1}, num_steps=3, step_size=0.5,

@@ -8,7 +8,7 @@ import torch
 
 from fuseline.errors import ConfigError
 from fuseline.model import FuselineForTasks
-from fuseline.params.adversarial import SmartParams, VillaParams
+from fuseline.params.adversarial import MartParams, SmartParams, VillaParams
 from fuseline.params.adversarial_finetune import AdversarialFinetuneParams
 from fuseline.params.attack import BallParams
 from fuseline.params.base import BaseParams
@@ -225,7 +225,8 @@ def test_both_stages_adapt_and_leave_a_plain_model(tmp_path, stages):
     adversarial.adversarial_finetune(
         tmp_path / "finetuned", tmp_path, tmp_path, tmp_path, tmp_path / "adversarial",
         params=AdversarialFinetuneParams(
-            method="fgm", villa=VillaParams(divergence_weight=1.0),
+            method="fgm", mart=MartParams(divergence_weight=1.0),
+            villa=VillaParams(divergence_weight=1.0),
             smart=SmartParams(proximal_weight=1.0, momentum=0.9), attack=attack, clean_weight=1.0,
             adversarial_weight=1.0, attacked_share=1.0, modality_dropout=0.0,
             label_smoothing=0.0, unimodal_weight=0.5, training=training(num_epochs=1),

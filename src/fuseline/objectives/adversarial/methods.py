@@ -5,6 +5,7 @@ from __future__ import annotations
 from fuseline.objectives.adversarial.base import AdversarialObjective
 from fuseline.objectives.adversarial.free import Free
 from fuseline.objectives.adversarial.freelb import FreeLB
+from fuseline.objectives.adversarial.mart import Mart
 from fuseline.objectives.adversarial.r3f import R3F
 from fuseline.objectives.adversarial.smart import Smart
 from fuseline.objectives.adversarial.standard import FGMTraining, PGDTraining
@@ -17,6 +18,7 @@ METHODS: dict[str, type[AdversarialObjective]] = {
     "freelb": FreeLB,
     "free": Free,
     "trades": Trades,
+    "mart": Mart,
     "r3f": R3F,
     "smart": Smart,
     "villa": Villa,
