@@ -15,6 +15,9 @@ from fuseline.model.prediction import softmax
 from fuseline.tasks.base import Batch, Cells, Facts, Task
 from fuseline.tasks.divergences import categorical
 
+# More do not fit a screen, epoch after epoch; the metrics have each label's figures.
+MAX_REPORTED_LABELS = 20
+
 
 class Classification(Task):
     """One of C labels; cross-entropy, chosen by macro-F1."""
@@ -94,9 +97,9 @@ class Classification(Task):
         return softmax(outputs)
 
     def report(self, outputs: np.ndarray, data: MultimodalData) -> str:
-        """scikit-learn's `classification_report` over all labels."""
+        """scikit-learn's `classification_report` over all labels, if they are few."""
         labels, predictions = self._known(outputs, data)
-        if not len(labels):
+        if not len(labels) or len(self.label_names) > MAX_REPORTED_LABELS:
             return super().report(outputs, data)
         text: Any = classification_report(
             labels,

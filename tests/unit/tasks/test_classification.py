@@ -59,3 +59,12 @@ def test_figures_leave_rows_without_a_label_out():
         ["bad", "good", "", "good"], ["bad", "bad", "so-so", "good"]
     )  # fmt: skip
     assert "so-so" in task().report(outputs, data)
+
+
+def test_many_labels_are_not_listed_at_every_epoch():
+    names = [f"label {number}" for number in range(21)]
+    data = replace(rows(4), labels=np.arange(4))
+    for known, listed in ((names[:20], True), (names, False)):
+        report = Classification("mood", {"labels": known}).report(np.eye(len(known))[:4], data)
+        assert ("label 3" in report) == listed
+        assert "accuracy" in report
