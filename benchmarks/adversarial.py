@@ -14,9 +14,9 @@ import torch
 import vl_convert
 from torch.nn import functional
 
-from benchmarks.workspace import ROOT, change_params, clean_clone, peak_memory, run
+from benchmarks.workspace import ROOT, change_params, clean_clone, peak_memory, run, set_keys
 from fuseline.attacks.pgd import PGD
-from fuseline.config import load_section
+from fuseline.config import load_section, read_yaml
 from fuseline.metrics_file import read_metrics
 from fuseline.model import FuselineForTasks, FuselineProcessor
 from fuseline.objectives.adversarial.methods import METHODS
@@ -32,11 +32,24 @@ from fuseline.tasks.labelled import build_tasks, with_labels
 from fuseline.training.development import load_rows
 
 SALT = 0
-ROUNDS = 7
+ROUNDS, NUM_BATCHES = 7, 4
 # PGD-20 with five restarts, at the headline epsilon alone.
 ATTACK = {"evaluate.robustness.num_restarts": 5, "evaluate.robustness.scales": [1.0, 8.0]}
-# Beside the params' own: a delta that grows by a step an epoch needs epochs.
-SETTINGS: dict[str, dict[str, Any]] = {"free": {"adversarial_finetune.training.num_epochs": 8}}
+SECTION = "adversarial_finetune"
+CHEAP = "pgd, a quarter"
+# By name what is changed in the params' section: each method as it is set there, and a cheap one. A
+# delta that grows by a step an epoch needs epochs, and so does one that few steps see.
+VARIANTS: dict[str, dict[str, Any]] = {name: {"method": name} for name in METHODS}
+VARIANTS["free"]["training.num_epochs"] = 8
+VARIANTS[CHEAP] = {
+    "method": "pgd",
+    "attacked_share": 0.25,
+    "adversarial_weight": 4.0,
+    "attack.epsilon": {"text_embedding": 0.125, "image_feature": 1.0},
+    "attack.num_steps": 2,
+    "attack.step_size": 0.7,
+    "training.num_epochs": 8,
+}
 COLUMNS = (
     "clean",
     "macro-F1",
@@ -82,8 +95,8 @@ def main() -> None:
         ratios = step_ratios(clone)
         print(f"\nA padded float32 loop's PGD step over ours: {ratios[LOOP] / ratios['pgd']:.1f}")
         print(f"| | {' | '.join(COLUMNS)} |\n|{'---|' * (len(COLUMNS) + 1)}")
-        for method in METHODS:
-            found.append(measured(clone, method, ratios[method]))
+        for name in VARIANTS:
+            found.append(measured(clone, name, ratios[name]))
             print(found[-1].line, flush=True)
         plain = read_metrics(clone / "metrics/evaluate/finetuned.json")
     start = (plain["accuracy"], plain["macro_f1"], plain["robust_accuracy"])
@@ -92,17 +105,17 @@ def main() -> None:
     CHART.write_text(chart(found), encoding="utf-8")
 
 
-def measured(clone: Path, method: str, ratio: float) -> Measured:
-    """Train by a method, and evaluate."""
+def measured(clone: Path, name: str, ratio: float) -> Measured:
+    """Train by a variant, and evaluate."""
     before = (clone / "params.yaml").read_text()
-    change_params(clone, {"adversarial_finetune.method": method} | SETTINGS.get(method, {}))
+    change_params(clone, {f"{SECTION}.{key}": value for key, value in VARIANTS[name].items()})
     memory = peak_memory(clone, "dvc", "repro", "--quiet", "adversarial_finetune")
     run(clone, "dvc", "repro", "--quiet", "evaluate@adversarial")
     (clone / "params.yaml").write_text(before)
     scores = read_metrics(clone / "metrics/evaluate/adversarial.json")
     trained = read_metrics(clone / "metrics/adversarial_finetune.json")
     return Measured(
-        method,
+        name,
         scores["accuracy"],
         scores["macro_f1"],
         scores["robust_accuracy"],
@@ -129,10 +142,8 @@ def chart(found: list[Measured]) -> str:
 def step_ratios(folder: Path) -> dict[str, float]:
     """By method the time of a step over that of a clean one: medians of rounds in turn, so that
     what else the machine does falls on all alike."""
-    base, params = (
-        load_section("base", BaseParams),
-        load_section("adversarial_finetune", AdversarialFinetuneParams),
-    )
+    base = load_section("base", BaseParams)
+    params = {name: section(changes) for name, changes in VARIANTS.items()}
     make_deterministic(base.seed, base.num_threads)
     model_folder = folder / "models/finetuned"
     model = FuselineForTasks.from_pretrained(model_folder).train()
@@ -146,16 +157,21 @@ def step_ratios(folder: Path) -> dict[str, float]:
     data = with_labels(rows, cells, model.config.tasks).select("train")
     tasks = build_tasks(model.config.tasks)
     inner, attacked = (
-        Supervised(tasks, [1.0], 0.1, 0.1, weight) for weight in (params.unimodal_weight, 0.0)
+        Supervised(tasks, [1.0], 0.1, 0.1, weight)
+        for weight in (params["pgd"].unimodal_weight, 0.0)
     )
     objectives: dict[str, Objective] = {"clean": inner} | {
-        name: method(inner, attacked, inner.divergence, params) for name, method in METHODS.items()
+        name: METHODS[own.method](inner, attacked, inner.divergence, own)
+        for name, own in params.items()
     }
     tokens = load_section("tokenize", TokenizeParams).max_length_tokens
-    objectives[LOOP] = PaddedLoop(inner, params.attack, tokens)
+    objectives[LOOP] = PaddedLoop(inner, params["pgd"].attack, tokens)
     order = np.argsort(data.lengths, kind="stable")
-    size = params.training.batch_size
-    batches = [data.batch(order[start : start + size]) for start in range(0, len(order), size * 10)]
+    size = params["pgd"].training.batch_size
+    spread = np.linspace(0, len(order) - size, NUM_BATCHES, dtype=int)
+    batches = [data.batch(order[start : start + size]) for start in spread]
+    # The last of four is the one that a quarter attacks: not the longest.
+    batches.append(batches.pop(NUM_BATCHES // 2))
     optimizer = torch.optim.AdamW(model.parameters(), lr=1e-6)
     times: dict[str, list[float]] = {name: [] for name in objectives}
     for _ in range(ROUNDS):
@@ -163,6 +179,13 @@ def step_ratios(folder: Path) -> dict[str, float]:
             times[name].append(seconds(model, objective, batches, optimizer, base))
     clean = np.median(times.pop("clean"))
     return {name: float(np.median(taken) / clean) for name, taken in times.items()}
+
+
+def section(changes: dict[str, Any]) -> AdversarialFinetuneParams:
+    """The section of this repository's params, changed."""
+    content = read_yaml(ROOT / "params.yaml")[SECTION]
+    set_keys(content, changes)
+    return AdversarialFinetuneParams.model_validate(content)
 
 
 class PaddedLoop:

@@ -17,7 +17,7 @@ from typing import Any
 
 import numpy as np
 
-from benchmarks.workspace import ROOT
+from benchmarks.workspace import ROOT, set_keys
 from fuseline.config import read_yaml
 from fuseline.dataset import MultimodalData
 from fuseline.ingest import ingest_examples
@@ -163,13 +163,7 @@ def write_rows(data: Path, raw: Path) -> None:
 def sections(changes: dict[str, Any]) -> dict[str, Any]:
     """The shipped params with this benchmark's and further changes, each section checked."""
     content = read_yaml(ROOT / "params.yaml")
-    for key, value in (COMMON | changes).items():
-        *path, leaf = key.split(".")
-        place = content
-        for part in path:
-            place = place[part]
-        assert leaf in place, key
-        place[leaf] = value
+    set_keys(content, COMMON | changes)
     return {name: kind.model_validate(content[name]) for name, kind in SECTIONS.items()}
 
 

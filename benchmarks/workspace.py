@@ -65,11 +65,17 @@ def change_params(clone: Path, values: dict[str, Any]) -> None:
     """Change keys of the clone's params file, given by their dotted names; comments are kept."""
     path, yaml = clone / "params.yaml", YAML()
     content = yaml.load(path.read_text(encoding="utf-8"))
+    set_keys(content, values)
+    with path.open("w", encoding="utf-8") as file:
+        yaml.dump(content, file)
+
+
+def set_keys(content: dict[str, Any], values: dict[str, Any]) -> None:
+    """Change keys of nested mappings, given by their dotted names; each must be there."""
     for name, value in values.items():
         *sections, key = name.split(".")
         at = content
         for section in sections:
             at = at[section]
+        assert key in at, name
         at[key] = value
-    with path.open("w", encoding="utf-8") as file:
-        yaml.dump(content, file)
