@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
@@ -25,6 +25,8 @@ from fuseline.errors import ContractError
 NO_LABEL = -100
 # The key of the first task's labels; others have theirs under `<name>_labels`.
 LABELS = "labels"
+# The batch's pictures (B, 3, S, S) in [0, 255]; no input of the model bears that name.
+PIXELS = "image_pixels"
 PAD_MULTIPLE = 8
 # How far apart in a group a text and its translation may lie.
 NEIGHBOURS = 16
@@ -47,6 +49,7 @@ class MultimodalData:
         labels: (N, ...) of the first task; (N,) `NO_LABEL` where nothing is asked.
         other_labels: (N, ...) of each further task, and what its head reads besides, by key.
         label_names: of the first task's classes, in the order of the labels.
+        pixels: example ids to their pictures (B, 3, S, S) in [0, 255], where these are wanted too.
     """
 
     example_ids: list[str]
@@ -61,6 +64,7 @@ class MultimodalData:
     labels: np.ndarray
     other_labels: dict[str, np.ndarray] = field(default_factory=dict)
     label_names: list[str] = field(default_factory=list)
+    pixels: Callable[[Sequence[str]], Tensor] | None = None
 
     def __len__(self) -> int:
         return len(self.example_ids)
@@ -109,21 +113,22 @@ class MultimodalData:
             labels=self.labels[rows],
             other_labels={key: values[rows] for key, values in self.other_labels.items()},
             label_names=self.label_names,
+            pixels=self.pixels,
         )
 
     def labels_of(self, key: str) -> np.ndarray:
         """Labels (N, ...) of one task."""
         return self.labels if key == LABELS else self.other_labels[key]
 
-    def batch(self, rows: np.ndarray | list[int]) -> dict[str, Tensor]:
+    def batch(self, rows: np.ndarray | Sequence[int]) -> dict[str, Tensor]:
         """Tensors of some rows, padded to a multiple of eight tokens.
 
         Returns:
             `input_ids`, `attention_mask` (B, T) int64; `text_mask` (B,) bool;
             `<modality>_features` (B, P, D) float32, `<modality>_mask` (B,) bool; `labels` (B, ...)
             and those of further tasks; `groups` and `row_numbers`, places in the data, (B,) int64;
-            and where any row has one, `translation_tokens` (B, T) int64, padding alone for a row
-            without.
+            where any row has one, `translation_tokens` (B, T) int64, padding alone for a row
+            without; and where they are wanted, `image_pixels` (B, 3, S, S) float32.
         """
         rows = np.asarray(rows)
         ids, mask = pad([self.input_ids[row] for row in rows], self.pad_token_id)
@@ -145,6 +150,8 @@ class MultimodalData:
         for name, values in self.features.items():
             batch[f"{name}_features"] = torch.from_numpy(values[rows].astype(np.float32))
             batch[f"{name}_mask"] = torch.from_numpy(self.feature_mask[name][rows])
+        if self.pixels is not None:
+            batch[PIXELS] = self.pixels([self.example_ids[row] for row in rows])
         return batch
 
 

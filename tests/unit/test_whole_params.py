@@ -73,6 +73,10 @@ WRONG = {
     "ingest.source": ("emojis", r"ingest\.source: .*'emoji'"),
     "tokenize.scratch.num_heads": (3, r"tokenize\.scratch: .*must divide hidden_size"),
     "base.modalities": (["text", "text"], r"base\.modalities: .*each modality may stand once"),
+    "pretrain.adversarial.attack.epsilon": (
+        {"text_embedding": 0.1, "image_pixel": 2.0},
+        r"pretrain\.adversarial\.attack\.epsilon\.image_pixel",
+    ),
     "adversarial_finetune.attack.epsilon": (
         {"text_embedding": 0.0},
         r"adversarial_finetune\.attack\.epsilon\.text_embedding: .*greater than 0",

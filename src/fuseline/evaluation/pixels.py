@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from functools import partial
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -13,10 +13,9 @@ from torch import Tensor
 from fuseline.attacks import build_attack
 from fuseline.dataset import MultimodalData
 from fuseline.evaluation.target import Audit, Goal, Target
-from fuseline.modalities.pixels import decode_pixels, stack_pixels
-from fuseline.modalities.stored_media import media_of
+from fuseline.modalities.pictures import StoredPictures
 from fuseline.model import FuselineForTasks
-from fuseline.objectives.perturbation import PIXEL_SPACE, PIXELS
+from fuseline.params.attack import PIXEL_SPACE
 from fuseline.params.evaluate import PixelRobustnessParams
 from fuseline.precision import Precision
 
@@ -57,11 +56,15 @@ def measure_pixel_robustness(
     drawn = np.random.default_rng(seed).permutation(with_picture)[: params.max_rows]
     run = _PixelRun(model, goal, params, precision, torch.Generator().manual_seed(seed))
     rows = np.sort(drawn)
-    pictures = _pictures(examples, [data.example_ids[row] for row in rows], _side(model))
+    attacked = data.take(rows)
+    attacked = replace(attacked, pixels=_pictures(model, examples, attacked.example_ids))
     for start in range(0, len(rows), params.batch_size):
-        part = slice(start, start + params.batch_size)
-        run.attack(data.batch(rows[part]) | {PIXELS: stack_pixels(pictures[part])})
+        run.attack(attacked.batch(range(start, min(start + params.batch_size, len(rows)))))
     return run.figures()
+
+
+def _pictures(model: FuselineForTasks, examples: Path, example_ids: list[str]) -> StoredPictures:
+    return StoredPictures(examples, example_ids, model.config.image_encoder["image_size"])
 
 
 class _PixelRun:
@@ -113,18 +116,6 @@ class _PixelRun:
             "forward_passes": self.spent.forward,
             "backward_passes": self.spent.backward,
         }
-
-
-def _side(model: FuselineForTasks) -> int:
-    image: dict[str, Any] = model.config.image_encoder
-    return int(image["image_size"])
-
-
-def _pictures(examples: Path, example_ids: list[str], image_size: int) -> list[np.ndarray]:
-    """The rows' pictures, (3, S, S) uint8, decoded as for extraction; every row has one."""
-    decode = partial(decode_pixels, image_size=image_size)
-    media = media_of(examples, example_ids, ["image"])
-    return [medium.decoded(decode) for medium in media if medium is not None]
 
 
 def _joined(parts: list[Tensor]) -> Tensor:

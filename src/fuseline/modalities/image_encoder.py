@@ -46,6 +46,12 @@ class ImageEncoder(nn.Module):
     def maps(self, pixel_values: Tensor) -> Tensor:
         """Feature maps (B, dim, H, W)."""
 
+    def train(self, mode: bool = True) -> ImageEncoder:
+        """Stay in evaluation mode, whatever the model around it does: its features are those that
+        were extracted, and its statistics of a batch are frozen too."""
+        del mode
+        return super().train(False)
+
     def forward(self, pixel_values: Tensor) -> Tensor:
         pooled = functional.adaptive_avg_pool2d(self.maps(pixel_values).float(), self.grid)
         return pooled.flatten(2).transpose(1, 2)

@@ -12,12 +12,12 @@ from typing import Any
 import torch
 from torch import Tensor
 
+from fuseline.dataset import PIXELS
+from fuseline.params.attack import PIXEL_SPACE
+
 Batch = dict[str, Tensor]
 
 TEXT_SPACE = "text_embedding"
-PIXEL_SPACE = "image_pixel"
-# The batch's pictures (B, 3, S, S) in [0, 255]; no input of the model bears that name.
-PIXELS = "image_pixels"
 MAX_PIXEL = 255.0
 FEATURE_SUFFIX = "_feature"
 
@@ -59,14 +59,15 @@ class Perturbable:
         return {PIXEL_SPACE: (-clean, MAX_PIXEL - clean)}
 
     def inputs(self, deltas: dict[str, Tensor]) -> Batch:
-        """Keyword arguments for the model, perturbed by `deltas`."""
+        """Keyword arguments for the model, perturbed by `deltas`; pixels stay within [0, 255]."""
         inputs = dict(self._batch)
         for space, delta in deltas.items():
             perturbed = self._clean(space) + delta
             if space == TEXT_SPACE:
                 inputs["inputs_embeds"] = perturbed
             elif space == PIXEL_SPACE:
-                inputs["image_features"] = self._encoded(perturbed)
+                # A picture's white may move at first, for a step does not know of its end.
+                inputs["image_features"] = self._encoded(perturbed.clamp(0.0, MAX_PIXEL))
             else:
                 inputs[_features_key(space)] = perturbed
         return inputs

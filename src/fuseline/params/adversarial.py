@@ -7,7 +7,7 @@ from typing import Annotated, Literal
 from pydantic import Field, model_validator
 
 from fuseline.config import Section
-from fuseline.params.attack import BallParams
+from fuseline.params.attack import BallParams, FinetuneBallParams
 from fuseline.params.base import NonNegative, Positive, Share
 
 
@@ -49,6 +49,7 @@ class AdversarialParams(Section):
 class MethodParams(AdversarialParams):
     """With the settings that single methods have of their own."""
 
+    attack: FinetuneBallParams
     method: Literal["fgm", "pgd", "freelb", "free", "trades", "mart", "r3f", "smart", "villa"]
     mart: MartParams
     villa: VillaParams

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Annotated, Literal
 
-from pydantic import Field
+from pydantic import Field, model_validator
 
 from fuseline.config import Section
 from fuseline.params.base import Count, Modality, Positive
@@ -21,6 +21,9 @@ SPACE_OF: dict[Modality, Space] = {
     "tabular": "tabular_feature",
 }
 
+
+PixelSpace = Literal["image_pixel"]
+PIXEL_SPACE: PixelSpace = "image_pixel"
 
 AttackKind = Literal["apgd", "fgm", "pgd", "random_search"]
 
@@ -45,6 +48,23 @@ class BallParams(StepParams):
     epsilon: Annotated[dict[Space, Positive], Field(min_length=1)]
 
 
+class FinetuneBallParams(BallParams):
+    """A ball that may lie in pixels too, through the frozen encoder; that radius in steps of an
+    8-bit pixel."""
+
+    # Wider than the base's, which is only ever read, by names.
+    epsilon: Annotated[dict[Space | PixelSpace, Positive], Field(min_length=1)]  # type: ignore[assignment]
+
+    @model_validator(mode="after")
+    def _pictures_move_once(self) -> FinetuneBallParams:
+        if PIXEL_SPACE in self.epsilon and SPACE_OF["image"] in self.epsilon:
+            raise ValueError(
+                "epsilon: expected image_pixel or image_feature, found both; pixels move the"
+                " features of the same pictures"
+            )
+        return self
+
+
 class AttackParams(BallParams):
     """An attack, by its paper's name."""
 
@@ -56,4 +76,4 @@ class PixelAttackParams(StepParams):
     that 2 is the budget that papers write as 2/255."""
 
     kind: AttackKind
-    epsilon: Annotated[dict[Literal["image_pixel"], Positive], Field(min_length=1)]
+    epsilon: Annotated[dict[PixelSpace, Positive], Field(min_length=1)]

@@ -8,7 +8,7 @@ from typing import Any
 from fuseline.config import PARAMS_FILE, Section, parse_section
 from fuseline.errors import ConfigError
 from fuseline.params.adversarial_finetune import AdversarialFinetuneParams
-from fuseline.params.attack import SPACE_OF
+from fuseline.params.attack import PIXEL_SPACE, SPACE_OF
 from fuseline.params.base import BaseParams
 from fuseline.params.evaluate import EvaluateParams
 from fuseline.params.extract_features import ExtractFeaturesParams
@@ -51,7 +51,8 @@ def _unreachable_spaces(content: dict[str, Any]) -> Iterator[str]:
             "attack"
         ]
     for key, attack in attacks.items():
-        if not reachable & set(attack["epsilon"]):
+        spaces = {SPACE_OF["image"] if name == PIXEL_SPACE else name for name in attack["epsilon"]}
+        if not reachable & spaces:
             yield (
                 f"{PARAMS_FILE}: {key}: expected a radius for {' or '.join(sorted(reachable))},"
                 f" since base.modalities has {', '.join(content['base']['modalities'])}; found"

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -11,7 +12,9 @@ from transformers import TrainerCallback, TrainerState
 
 from fuseline.attacks import Attack
 from fuseline.attacks.pgd import PGD
-from fuseline.errors import ContractError
+from fuseline.dataset import MultimodalData
+from fuseline.errors import ConfigError, ContractError
+from fuseline.modalities.pictures import StoredPictures
 from fuseline.model import FuselineForTasks, FuselineProcessor
 from fuseline.model.card import write_model_card
 from fuseline.model.prediction import with_labels_of
@@ -19,6 +22,7 @@ from fuseline.objectives.adversarial.methods import METHODS
 from fuseline.objectives.perturbation import Perturbable
 from fuseline.objectives.supervised import Supervised
 from fuseline.params.adversarial_finetune import AdversarialFinetuneParams
+from fuseline.params.attack import PIXEL_SPACE
 from fuseline.params.base import BaseParams
 from fuseline.params.finetune import FreezingParams
 from fuseline.precision import autocast, make_deterministic
@@ -81,7 +85,8 @@ def adversarial_finetune(
         for unimodal_weight in (params.unimodal_weight, 0.0)
     )
     selection = Selection("clean_and_robust", greater_is_better=True)
-    dev = data.select("dev")
+    # Clean figures want no pictures, which take long to decode.
+    plain, data = data, with_pictures(data, examples, model, params)
     freezing = FreezingParams.model_validate(model.config.freezing)
     with adapters(model, freezing, base.seed):
         apply_freezing(model, freezing)
@@ -89,7 +94,12 @@ def adversarial_finetune(
             model,
             METHODS[params.method](inner, attacked, inner.divergence, params),
             data.select("train"),
-            _RobustDevelopment(Development(tasks, dev, base.precision), params, base),
+            _RobustDevelopment(
+                Development(tasks, plain.select("dev"), base.precision),
+                data.select("dev"),
+                params,
+                base,
+            ),
             params=params.training,
             selection=selection,
             seed=base.seed,
@@ -103,6 +113,29 @@ def adversarial_finetune(
     metrics = training_metrics(history, selection)
     write_model_card(model_folder, model.config, examples, metrics, params)
     return metrics, history
+
+
+def with_pictures(
+    data: MultimodalData,
+    examples: Path,
+    model: FuselineForTasks,
+    params: AdversarialFinetuneParams,
+) -> MultimodalData:
+    """The rows that are trained and validated on, with their pictures if pixels are attacked.
+
+    Raises:
+        ConfigError: pixels are to be, and the model takes no pictures.
+    """
+    if PIXEL_SPACE not in params.attack.epsilon:
+        return data
+    if model.config.image_encoder is None:
+        raise ConfigError(
+            f"adversarial_finetune.attack.epsilon.{PIXEL_SPACE}: this model takes no pictures."
+            " Remove the key, or train the model with `image` in base.modalities."
+        )
+    rows = data.take(np.flatnonzero(np.isin(data.splits, ["train", "dev"])))
+    side = model.config.image_encoder["image_size"]
+    return replace(rows, pixels=StoredPictures(examples, rows.example_ids, side))
 
 
 class RefuseCollapse(TrainerCallback):
@@ -130,12 +163,15 @@ class _RobustDevelopment:
     def __init__(
         self,
         clean: Development,
+        data: MultimodalData,
         params: AdversarialFinetuneParams,
         base: BaseParams,
     ) -> None:
         self.clean = clean
         self.task = clean.tasks[0]
-        self.data = clean.data.take(self.task.own_rows(clean.data))
+        self.data = data.take(self.task.own_rows(data))
+        # Pictures keep as much at each layer of their encoder as training does.
+        self.batch_size = EVALUATION_BATCH if data.pixels is None else params.training.batch_size
         self.base = base
         steps = max(VALIDATION_STEPS, params.attack.num_steps)
         self.ball = params.attack.model_copy(update={"num_steps": steps, "step_size": 2.0 / steps})
@@ -152,8 +188,8 @@ class _RobustDevelopment:
         attack = PGD(self.ball)
         order = np.argsort(self.data.lengths, kind="stable")
         right = 0
-        for start in range(0, len(order), EVALUATION_BATCH):
-            batch = self.data.batch(order[start : start + EVALUATION_BATCH])
+        for start in range(0, len(order), self.batch_size):
+            batch = self.data.batch(order[start : start + self.batch_size])
             right += self._standing(model, attack, batch)
         return right / len(order)
 

@@ -2,33 +2,19 @@
 
 from __future__ import annotations
 
-import dataclasses
-
-import numpy as np
 import pytest
 import torch
-from PIL import Image
 
 from fuseline.attacks import build_attack
+from fuseline.dataset import PIXELS
 from fuseline.evaluation.pixels import measure_pixel_robustness
 from fuseline.evaluation.target import Target, goal_of
-from fuseline.modalities.pixels import decode_pixels, stack_pixels
-from fuseline.objectives.perturbation import PIXEL_SPACE, PIXELS, Perturbable
-from fuseline.params.attack import PixelAttackParams
+from fuseline.objectives.perturbation import Perturbable
+from fuseline.params.attack import PIXEL_SPACE, PixelAttackParams
 from fuseline.params.evaluate import PixelRobustnessParams
 from fuseline.tasks.classification import Classification
-from tests.made_media import encoded
-from tests.tiny import classifier, rows
-from tests.unit.modalities.tables import write_examples
-
-SIDE, GRID = 16, 2
-IMAGE = {"name": "patches", "grid": GRID, "image_size": SIDE, "config": None}
-
-
-def model(seed: int = 0):
-    features = {"image": {"positions": GRID**2, "dim": 192}}
-    built = classifier(seed=seed, image_encoder=IMAGE, features=features)
-    return built.requires_grad_(False)
+from tests.pictured import SIDE, model, table
+from tests.tiny import rows
 
 
 def attack(**changes: object) -> PixelAttackParams:
@@ -100,27 +86,7 @@ def test_pixels_stay_pixels(kind, norm):
 
 @pytest.fixture
 def pictures(tmp_path):
-    """A table of pictures in two shards, and rows whose features its pictures give; every fourth
-    has none."""
-    data = rows(12)
-    random = np.random.default_rng(0)
-    contents = [
-        encoded(Image.fromarray(random.integers(0, 256, (20, 20, 3), dtype=np.uint8)))
-        if present
-        else None
-        for present in data.feature_mask["image"]
-    ]
-    written = [
-        {"example_id": example_id, "image": content}
-        for example_id, content in zip(data.example_ids, contents, strict=True)
-    ]
-    features = np.zeros((12, GRID**2, 192), dtype=np.float16)
-    for row, content in enumerate(contents):
-        if content is not None:
-            pixels = stack_pixels([decode_pixels(content, SIDE)])
-            features[row] = model().fuseline.encode_image(pixels)[0].numpy()
-    folder = write_examples(tmp_path / "examples", written, shard_rows=8)
-    return folder, dataclasses.replace(data, features={"image": features})
+    return table(tmp_path / "examples", 12)
 
 
 def test_a_row_that_was_wrong_before_is_not_robust(pictures, monkeypatch):

@@ -10,7 +10,7 @@ from fuseline.errors import ConfigError
 from fuseline.model import FuselineForTasks
 from fuseline.params.adversarial import MartParams, SmartParams, VillaParams
 from fuseline.params.adversarial_finetune import AdversarialFinetuneParams
-from fuseline.params.attack import BallParams
+from fuseline.params.attack import FinetuneBallParams
 from fuseline.params.base import BaseParams
 from fuseline.params.finetune import DecoderParams, FinetuneParams, TaskParams
 from fuseline.training import adversarial, finetune
@@ -218,7 +218,7 @@ def test_both_stages_adapt_and_leave_a_plain_model(tmp_path, stages):
         ),
         base=BASE, work=tmp_path / "work",
     )  # fmt: skip
-    attack = BallParams(
+    attack = FinetuneBallParams(
         norm="l2", per="position", epsilon={"text_embedding": 0.1}, num_steps=1, step_size=1.0,
         random_start=False,
     )  # fmt: skip
