@@ -44,20 +44,23 @@ class LockedStage:
 
 
 def read_lock(text: bytes, where: str) -> dict[str, LockedStage]:
-    """Stages of a lock file, each after those that it reads from.
+    """Stages of a lock file, in its order.
 
     Raises:
         ConfigError: the text is no lock file.
     """
     try:
         content = YAML(typ="safe").load(text)
-        entries = {} if content is None else content.get("stages", {})
-        stages = {name: _stage(entry) for name, entry in entries.items()}
+        return {name: _stage(entry) for name, entry in content.get("stages", {}).items()}
     except (YAMLError, AttributeError, KeyError, TypeError) as error:
         raise ConfigError(
             f"{where}: expected a lock file of DVC, found {type(error).__name__}: {error}."
             " Settle the merge if there was one, then run `dvc repro`."
         ) from None
+
+
+def in_order(stages: Mapping[str, LockedStage]) -> dict[str, LockedStage]:
+    """The same stages, each after those that it reads from."""
     graph = {
         name: [other for other in stages if other != name and stage.reads_from(stages[other])]
         for name, stage in stages.items()
@@ -67,7 +70,8 @@ def read_lock(text: bytes, where: str) -> dict[str, LockedStage]:
 
 def hash_of(stages: Mapping[str, LockedStage], path: str) -> str | None:
     """Hash of an output; None where no stage wrote it."""
-    return next((stage.outs[path] for stage in stages.values() if path in stage.outs), None)
+    writer = _writers(stages).get(path)
+    return None if writer is None else stages[writer].outs[path]
 
 
 def is_current(stages: Mapping[str, LockedStage], name: str) -> bool:
@@ -77,13 +81,17 @@ def is_current(stages: Mapping[str, LockedStage], name: str) -> bool:
     """
     if name not in stages:
         return False
-    read = stages[name].deps
+    writers = _writers(stages)
     return all(
-        read[path] == written and is_current(stages, writer)
-        for writer, stage in stages.items()
-        for path, written in stage.outs.items()
-        if path in read
+        stages[writers[path]].outs[path] == read and is_current(stages, writers[path])
+        for path, read in stages[name].deps.items()
+        if writers.get(path, name) != name
     )
+
+
+def _writers(stages: Mapping[str, LockedStage]) -> dict[str, str]:
+    """Stage by output: the last one in the file, where DVC leaves what stages once were called."""
+    return {path: name for name, stage in stages.items() for path in stage.outs}
 
 
 def leaves(value: Any, key: str = "") -> Iterator[tuple[str, Any]]:
@@ -108,8 +116,8 @@ def _stage(entry: Mapping[str, Any]) -> LockedStage:
 
 def _hash(item: Mapping[str, Any]) -> str:
     """Hash of a file or folder; inputs from elsewhere have an etag or a checksum instead."""
-    kinds = (kind for kind in ("md5", "etag", "checksum") if kind in item)
-    return str(item[next(kinds, "md5")])
+    kind = next((kind for kind in ("etag", "checksum") if kind in item), "md5")
+    return str(item[kind])
 
 
 def overlap(one: str, other: str) -> bool:

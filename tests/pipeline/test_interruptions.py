@@ -267,6 +267,11 @@ def test_a_queued_experiment_goes_on_when_it_is_queued_again(
     assert not whole_checkpoints(committed)
     lock = committed.run("git", "show", f"{result()}:dvc.lock").stdout
     assert made_by_finetune(lock) == made_by_finetune(trained[0].lock)
+    said = committed.run("dvc", "queue", "logs", result().rpartition("/")[2]).stdout
+    # Of training alone: other bars bear a name in front. A bar begins at 0 even where it goes on.
+    shown = re.findall(r"(?:^|[\r\n])\s*\d+%\|[^|]*\| (\d+)/", said)
+    begun = min(int(step) for step in shown if step != "0")
+    assert begun >= min(step_of(path) for path in kept) > 0
 
 
 def made_by_finetune(lock: str) -> list[dict[str, object]]:

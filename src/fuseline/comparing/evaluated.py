@@ -46,9 +46,10 @@ def read_evaluated(revision: Revision) -> Evaluated:
     """Read a revision's figures, leaving out those that are older than its models.
 
     Raises:
-        ContractError: it has none, or its `dvc.lock` cannot be read.
+        ConfigError: its `dvc.lock` cannot be read.
+        ContractError: it has no figures.
     """
-    lock = read_lock(revision.read(LOCK_FILE) or b"", f"{revision.name}: {LOCK_FILE}")
+    lock = read_lock(revision.read(LOCK_FILE) or b"{}", f"{revision.name}: {LOCK_FILE}")
     files = {Path(path).stem: path for path in revision.files(FOLDER) if path.endswith(".json")}
     if not files:
         raise ContractError(

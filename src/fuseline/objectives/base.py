@@ -45,7 +45,7 @@ class Stateful(Protocol):
     checkpoint, so that a resumed run goes on with it."""
 
     def state_dict(self) -> dict[str, Tensor]:
-        """What it remembers; empty where that is nothing yet."""
+        """What it remembers; may be empty."""
         ...
 
     def load_state_dict(self, state: dict[str, Tensor]) -> None:

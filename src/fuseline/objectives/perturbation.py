@@ -2,7 +2,7 @@
 
 Word embeddings are perturbed before position and token-type embeddings are added, so that a
 zero delta reproduces the `input_ids` forward to the last bit. Pixels are perturbed in front of
-the frozen image encoder.
+the frozen image encoder, and what they move its features by is added to the stored ones.
 """
 
 from __future__ import annotations
@@ -38,6 +38,7 @@ class Perturbable:
         self._model = model
         self._batch = batch
         self._masks: dict[str, Tensor] = {}
+        self._offsets: dict[bool, Tensor] = {}
         for space in spaces:
             movable = self._movable(space, model, batch)
             if movable is not None and movable.any():
@@ -66,8 +67,9 @@ class Perturbable:
             if space == TEXT_SPACE:
                 inputs["inputs_embeds"] = perturbed
             elif space == PIXEL_SPACE:
-                # A picture's white may move at first, for a step does not know of its end.
-                inputs["image_features"] = self._encoded(perturbed.clamp(0.0, MAX_PIXEL))
+                # Most attacks here know of no bounds but their ball.
+                encoded = self._encoded(perturbed.clamp(0.0, MAX_PIXEL))
+                inputs["image_features"] = encoded + self._offset()
             else:
                 inputs[_features_key(space)] = perturbed
         return inputs
@@ -80,6 +82,17 @@ class Perturbable:
         features: Tensor = self._model.fuseline.image_encoder(pictures)
         # Exact: the difference to a rounded number has few enough bits.
         return features + (features.half().float() - features).detach()
+
+    def _offset(self) -> Tensor:
+        """(B, P, D) what the stored features have over those of the clean pixels here: extraction
+        rounds otherwise, by its precision and its folded network, and in bfloat16 by more than
+        some attacks may move. With it a zero delta gives the stored features."""
+        precision = torch.is_autocast_enabled("cpu")
+        if precision not in self._offsets:
+            with torch.no_grad():
+                encoded = self._encoded(self._clean(PIXEL_SPACE))
+            self._offsets[precision] = self._batch["image_features"] - encoded
+        return self._offsets[precision]
 
     def _movable(self, space: str, model: Any, batch: Batch) -> Tensor | None:
         """(B, T) bool; None where the batch lacks the modality."""

@@ -68,8 +68,9 @@ class Supervised:
         return self._losses(output, batch, self.label_smoothing)
 
     def certainties(self, output: Any, batch: Batch) -> Tensor:
-        """(B,) the probability of each row's label, as the exponential of its negative loss: what
-        that is for classes, and for other tasks what falls from 1 as they go wrong."""
+        """(B,) the exponential of each row's negative loss: of classes the probability of its
+        label, of several items or tasks the geometric mean of theirs, of other tasks what falls
+        from 1 as they go wrong; 1 for a row without a label."""
         return torch.exp(-self._losses(output, batch, smoothing=0.0))
 
     def _losses(self, output: Any, batch: Batch, smoothing: float) -> Tensor:

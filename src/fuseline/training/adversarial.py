@@ -13,7 +13,7 @@ from transformers import TrainerCallback, TrainerState
 from fuseline.attacks import Attack
 from fuseline.attacks.pgd import PGD
 from fuseline.dataset import MultimodalData
-from fuseline.errors import ConfigError, ContractError
+from fuseline.errors import ContractError
 from fuseline.modalities.pictures import StoredPictures
 from fuseline.model import FuselineForTasks, FuselineProcessor
 from fuseline.model.card import write_model_card
@@ -64,8 +64,9 @@ def adversarial_finetune(
         Metrics (clean and robust, passes counted) and the figures of every epoch.
 
     Raises:
-        ContractError: robust collapse: no development row stands against PGD after an epoch
-            that began with some standing (Wong et al. 2020, arXiv 2001.03994).
+        ContractError: a picture that cannot be decoded; or robust collapse: no development row
+            stands against PGD after an epoch that began with some standing (Wong et al. 2020, arXiv
+            2001.03994).
     """
     make_deterministic(base.seed, base.num_threads)
     processor = FuselineProcessor.from_pretrained(finetuned)
@@ -121,18 +122,10 @@ def with_pictures(
     model: FuselineForTasks,
     params: AdversarialFinetuneParams,
 ) -> MultimodalData:
-    """The rows that are trained and validated on, with their pictures if pixels are attacked.
-
-    Raises:
-        ConfigError: pixels are to be, and the model takes no pictures.
-    """
-    if PIXEL_SPACE not in params.attack.epsilon:
+    """The rows that are trained and validated on, with their pictures if pixels are attacked. Of a
+    model that takes none, the space is left out like others whose modality takes no part."""
+    if PIXEL_SPACE not in params.attack.epsilon or model.config.image_encoder is None:
         return data
-    if model.config.image_encoder is None:
-        raise ConfigError(
-            f"adversarial_finetune.attack.epsilon.{PIXEL_SPACE}: this model takes no pictures."
-            " Remove the key, or train the model with `image` in base.modalities."
-        )
     rows = data.take(np.flatnonzero(np.isin(data.splits, ["train", "dev"])))
     side = model.config.image_encoder["image_size"]
     return replace(rows, pixels=StoredPictures(examples, rows.example_ids, side))

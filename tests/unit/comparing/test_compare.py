@@ -183,6 +183,21 @@ def test_figures_that_no_stage_wrote_are_left_out(repository: Repository) -> Non
     assert line(text, "finetuned accuracy").split()[2] == "0.833"
 
 
+def test_what_a_stage_was_once_called_says_nothing(repository: Repository) -> None:
+    """DVC leaves it in the lock file, before the stage as it is."""
+    repository.commit("a", {"finetuned": SOME})
+    lock = repository.root / "dvc.lock"
+    locked = YAML(typ="safe").load(lock)
+    outs = [out for stage in locked["stages"].values() for out in stage["outs"]]
+    former = {"cmd": "train", "outs": [out | {"md5": "0" * 32} for out in outs]}
+    locked["stages"] = {"former": former, **locked["stages"]}
+    # And one that reads what it writes itself ends no search.
+    loop = {"path": "loop", "md5": "1" * 32}
+    locked["stages"]["loop"] = {"cmd": "loop", "deps": [loop], "outs": [loop]}
+    YAML().dump(locked, lock)
+    assert line(compare(repository.root, ["a"]), "finetuned accuracy").split()[2] == "0.833"
+
+
 def test_few_shot_figures_are_held_to_the_lock_too(repository: Repository) -> None:
     repository.commit("a", {"finetuned": SOME})
     content = b'{"methods": {}}'

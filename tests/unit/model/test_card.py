@@ -11,7 +11,7 @@ from fuseline.contracts import EXAMPLES, TableWriter
 from fuseline.model.card import SENTENCES, escape_markdown, hub_license, write_model_card
 from fuseline.params.adversarial import MartParams, SmartParams, VillaParams
 from fuseline.params.adversarial_finetune import AdversarialFinetuneParams
-from fuseline.params.attack import BallParams
+from fuseline.params.attack import FinetuneBallParams
 from fuseline.params.training import TrainingParams
 from fuseline.tasks import TASKS
 from tests import tiny
@@ -28,9 +28,9 @@ TRAINING = TrainingParams(
 )  # fmt: skip
 PARAMS = AdversarialFinetuneParams(
     method="pgd", mart=MartParams(divergence_weight=1.0),
-            villa=VillaParams(divergence_weight=1.0),
+    villa=VillaParams(divergence_weight=1.0),
     smart=SmartParams(proximal_weight=1.0, momentum=0.9),
-    attack=BallParams(
+    attack=FinetuneBallParams(
         norm="l2", per="position", epsilon={"text_embedding": 0.1}, num_steps=3, step_size=0.5,
         random_start=True,
     ),

@@ -8,13 +8,14 @@ import pytest
 import torch
 
 from fuseline.dataset import PIXELS
-from fuseline.errors import ConfigError
+from fuseline.modalities.image_encoder import EfficientNetLite0
 from fuseline.modalities.pictures import StoredPictures
 from fuseline.model import FuselineForTasks
 from fuseline.objectives.perturbation import Perturbable
 from fuseline.params.adversarial_finetune import AdversarialFinetuneParams
 from fuseline.params.attack import PIXEL_SPACE
 from fuseline.params.base import BaseParams
+from fuseline.precision import autocast
 from fuseline.training import adversarial
 from tests.adversarial import adversarial_params
 from tests.pictured import SIDE, model, table
@@ -95,9 +96,11 @@ def test_without_pixels_no_picture_is_read(stage, monkeypatch):
     assert not moved
 
 
-def test_a_model_without_pictures_is_refused(tmp_path):
-    with pytest.raises(ConfigError, match=r"attack\.epsilon\.image_pixel: this model takes no"):
-        adversarial.with_pictures(rows(8), tmp_path, classifier(), params())
+def test_a_model_without_pictures_leaves_the_space_out(tmp_path):
+    """As `image_feature` is, so that one set of params serves several data sets."""
+    data = adversarial.with_pictures(rows(8), tmp_path, classifier(), params())
+    perturbable = Perturbable(classifier(), data.batch(range(8)), list(SPACES))
+    assert list(perturbable.start()) == ["text_embedding"]
 
 
 def test_pixels_beside_features_are_refused():
@@ -113,7 +116,8 @@ def test_what_a_model_sees_are_pixels(tmp_path):
     perturbable = Perturbable(model(), data.batch(range(6)), [PIXEL_SPACE])
     far = {PIXEL_SPACE: torch.full_like(perturbable.start()[PIXEL_SPACE], 1e4)}
     white = model().fuseline.encode_image(torch.full((1, 3, SIDE, SIDE), 255.0))
-    assert torch.equal(perturbable.inputs(far)["image_features"], white.expand(6, -1, -1))
+    found = perturbable.inputs(far)["image_features"][data.feature_mask["image"]]
+    assert torch.allclose(found, white.expand_as(found), atol=1e-6)
 
 
 def test_stored_pictures_come_by_id_and_as_extraction_saw_them(tmp_path):
@@ -131,7 +135,25 @@ def test_stored_pictures_come_by_id_and_as_extraction_saw_them(tmp_path):
 
 
 def test_the_frozen_encoder_stays_in_evaluation_mode():
-    """Or its batch statistics would move, and its features be others than the stored ones."""
-    net = model().train()
+    """Or its batch statistics would move, and with them its features."""
+    net = model()
+    net.fuseline.image_encoder = EfficientNetLite0(1, weights=False)
+    before = {name: value.clone() for name, value in net.state_dict().items()}
+    net.train()
     assert net.training
-    assert not any(module.training for module in net.fuseline.image_encoder.modules())
+    net.fuseline.encode_image(torch.rand(2, 3, 32, 32))
+    assert [name for name in before if "running_mean" in name]
+    assert all(torch.equal(value, before[name]) for name, value in net.state_dict().items())
+
+
+@pytest.mark.parametrize("precision", ["fp32", "bf16"])
+def test_a_zero_delta_gives_the_stored_features_however_they_were_rounded(tmp_path, precision):
+    folder, data = table(tmp_path / "examples", 6)
+    stored = (data.features["image"] * 1.01).astype(np.float16)
+    pictures = StoredPictures(folder, data.example_ids, SIDE)
+    data = replace(data, features={"image": stored}, pixels=pictures)
+    perturbable = Perturbable(model(), data.batch(range(6)), [PIXEL_SPACE])
+    for within in (precision, "fp32"):
+        with autocast(within):
+            found = perturbable.inputs(perturbable.start())["image_features"]
+        assert np.array_equal(found.numpy(), stored.astype(np.float32))

@@ -59,14 +59,14 @@ class AdversarialObjective(ABC):
         return PGD(ball)
 
     def __call__(self, model: Any, batch: Batch) -> ObjectiveOutput:
-        return (self.step_under_attack if self._is_attacked() else self.inner)(model, batch)
-
-    def _is_attacked(self) -> bool:
-        """Whether the next step is, counting it: where the share of the steps so far passes a whole
-        number. Draws would let the cost differ from what was asked, by a fifth in a short run."""
-        share, before = self.params.attacked_share, self._steps
         self._steps += 1
-        return int(self._steps * share) > int(before * share)
+        attacked = self._attacked_by(self._steps) > self._attacked_by(self._steps - 1)
+        return (self.step_under_attack if attacked else self.inner)(model, batch)
+
+    def _attacked_by(self, steps: int) -> int:
+        """How many of the first steps are under attack: the share, to the nearest whole number.
+        Draws would let the cost differ from what was asked, by a fifth in a short run."""
+        return int(steps * self.params.attacked_share + 0.5)
 
     def step_under_attack(self, model: Any, batch: Batch) -> ObjectiveOutput:
         """One step's loss, its passes counted."""
@@ -123,8 +123,12 @@ class AdversarialObjective(ABC):
 
     def apart(self, output: Any, target: Any, inputs: Batch) -> Tensor:
         """Mean divergence of an output from a target."""
+        return self.apart_by_row(output, target, inputs).mean()
+
+    def apart_by_row(self, output: Any, target: Any, inputs: Batch) -> Tensor:
+        """(B,) divergence of an output from a target."""
         assert self._divergence is not None  # given wherever a method compares outputs
-        return self._divergence(output, target, inputs).mean()
+        return self._divergence(output, target, inputs)
 
     def mutual(self, one: Any, other: Any, inputs: Batch) -> Tensor:
         """Divergence both ways; each side is pulled towards the other as it stands."""

@@ -30,7 +30,6 @@ class Mart(PGDTraining):
         target, inputs = detached(trial.perturbed.output), trial.perturbed.inputs
         doubts = 1 - self.inner.certainties(target, inputs)
         attacked = super().loss(trial, clean)
-        assert self._divergence is not None  # labelled tasks have one
-        apart = self._divergence(trial.perturbed.output, target, trial.perturbed.inputs)
+        apart = self.apart_by_row(trial.perturbed.output, target, inputs)
         weight = self.adversarial_share * self.params.mart.divergence_weight
         return attacked + weight * (doubts * apart).mean()
