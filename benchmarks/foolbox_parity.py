@@ -1,7 +1,8 @@
 """Our PGD beside Foolbox's on the OpenMoji models: robust accuracy of the same rows, at the same
 radius, with the same steps.
 
-Foolbox knows one ball around a whole input, so that norms are taken per example here.
+Foolbox knows one ball around a whole input, so that norms are taken per example here, and no
+positions that may not move: its deltas count only where ours may lie.
 """
 
 from __future__ import annotations
@@ -100,18 +101,19 @@ def both(
         logits = model(**perturbable.inputs(deltas)).logits
         return functional.cross_entropy(logits, batch[LABELS], reduction="none")
 
-    start = perturbable.start()
-    ours = PGD(ball).perturb(losses, start, perturbable.masks())[space]
+    start, masks = perturbable.start(), perturbable.masks()
+    ours = PGD(ball).perturb(losses, start, masks)[space]
+    here = masks[space].unsqueeze(-1)
 
     class OnDeltas(torch.nn.Module):
         def forward(self, deltas: torch.Tensor) -> torch.Tensor:
-            return model(**perturbable.inputs({space: deltas})).logits
+            return model(**perturbable.inputs({space: deltas * here})).logits
 
     wrapped = foolbox.PyTorchModel(OnDeltas().eval(), bounds=BOUNDS, device="cpu")
     criterion = foolbox.criteria.Misclassification(batch[LABELS])
     # A relative step would be scaled by the library in its own way.
     attack = LIBRARY[norm](abs_stepsize=STEP_SIZE * epsilon, steps=NUM_STEPS, random_start=False)
-    return ours, attack.run(wrapped, start[space], criterion, epsilon=epsilon)
+    return ours, attack.run(wrapped, start[space], criterion, epsilon=epsilon) * here
 
 
 def accuracy(model: Any, batch: dict[str, torch.Tensor], space: str, deltas: torch.Tensor) -> float:
