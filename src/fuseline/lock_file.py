@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
-from graphlib import TopologicalSorter
+from graphlib import CycleError, TopologicalSorter
 from typing import Any
 
 from ruamel.yaml import YAML
@@ -60,12 +60,23 @@ def read_lock(text: bytes, where: str) -> dict[str, LockedStage]:
 
 
 def in_order(stages: Mapping[str, LockedStage]) -> dict[str, LockedStage]:
-    """The same stages, each after those that it reads from."""
+    """The same stages, each after those that it reads from.
+
+    Raises:
+        ConfigError: some read from one another in a circle, which DVC makes nowhere.
+    """
     graph = {
         name: [other for other in stages if other != name and stage.reads_from(stages[other])]
         for name, stage in stages.items()
     }
-    return {name: stages[name] for name in TopologicalSorter(graph).static_order()}
+    try:
+        return {name: stages[name] for name in TopologicalSorter(graph).static_order()}
+    except CycleError as error:
+        circle = " < ".join(error.args[1])
+        raise ConfigError(
+            f"{LOCK_FILE}: expected stages in an order, found a circle: {circle}. Remove"
+            " those that dvc.yaml has no longer."
+        ) from None
 
 
 def hash_of(stages: Mapping[str, LockedStage], path: str) -> str | None:
@@ -116,7 +127,7 @@ def _stage(entry: Mapping[str, Any]) -> LockedStage:
 
 def _hash(item: Mapping[str, Any]) -> str:
     """Hash of a file or folder; inputs from elsewhere have an etag or a checksum instead."""
-    kind = next((kind for kind in ("etag", "checksum") if kind in item), "md5")
+    kind = next((kind for kind in ("md5", "etag", "checksum") if kind in item), "md5")
     return str(item[kind])
 
 

@@ -15,6 +15,7 @@ from typer.testing import CliRunner
 
 from fuseline.cli import app
 from fuseline.environment import RECORD_FILE, Maker
+from fuseline.errors import ConfigError
 from fuseline.lock_file import in_order, read_lock
 from fuseline.metrics_file import joined
 from fuseline.verify import Comparison, compare, describe
@@ -543,6 +544,20 @@ def test_nothing_is_checked_out(repository: Repository) -> None:
     verify("HEAD")
     now = {path: path.read_bytes() for path in repository.root.rglob("*") if path.is_file()}
     assert now == before
+
+
+def test_a_circle_in_a_lock_is_named() -> None:
+    entries = {
+        name: {
+            "cmd": name,
+            "deps": [{"path": read, "md5": "1"}],
+            "outs": [{"path": name, "md5": "2"}],
+        }
+        for name, read in (("a", "b"), ("b", "a"))
+    }
+    stages = read_lock(json.dumps({"stages": entries}).encode(), "dvc.lock")
+    with pytest.raises(ConfigError, match=r"found a circle: (a < b < a|b < a < b)\."):
+        in_order(stages)
 
 
 def test_a_lock_is_read_in_the_graphs_order_with_any_kind_of_hash() -> None:
