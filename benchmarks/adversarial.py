@@ -14,11 +14,12 @@ import torch
 import vl_convert
 from torch.nn import functional
 
+from benchmarks.trained import load_trained
 from benchmarks.workspace import ROOT, change_params, clean_clone, peak_memory, run, set_keys
 from fuseline.attacks.pgd import PGD
 from fuseline.config import load_section, read_yaml
 from fuseline.metrics_file import read_metrics
-from fuseline.model import FuselineForTasks, FuselineProcessor
+from fuseline.model import FuselineForTasks
 from fuseline.objectives.adversarial.methods import METHODS
 from fuseline.objectives.base import Objective, ObjectiveOutput
 from fuseline.objectives.perturbation import Perturbable
@@ -28,8 +29,7 @@ from fuseline.params.attack import BallParams
 from fuseline.params.base import BaseParams
 from fuseline.params.tokenize import TokenizeParams
 from fuseline.precision import autocast, make_deterministic
-from fuseline.tasks.labelled import build_tasks, with_labels
-from fuseline.training.development import load_rows
+from fuseline.tasks.labelled import build_tasks
 
 SALT = 0
 ROUNDS, NUM_BATCHES = 7, 4
@@ -145,16 +145,9 @@ def step_ratios(folder: Path) -> dict[str, float]:
     base = load_section("base", BaseParams)
     params = {name: section(changes) for name, changes in VARIANTS.items()}
     make_deterministic(base.seed, base.num_threads)
-    model_folder = folder / "models/finetuned"
-    model = FuselineForTasks.from_pretrained(model_folder).train()
-    rows, cells = load_rows(
-        folder / "data/tokens",
-        folder / "data/features",
-        folder / "data/examples",
-        FuselineProcessor.from_pretrained(model_folder),
-        base,
-    )
-    data = with_labels(rows, cells, model.config.tasks).select("train")
+    model, data = load_trained(folder / "models/finetuned", folder / "data", base)
+    model.train()
+    data = data.select("train")
     tasks = build_tasks(model.config.tasks)
     inner, attacked = (
         Supervised(tasks, [1.0], 0.1, 0.1, weight)

@@ -17,12 +17,13 @@ from typing import Any
 
 import numpy as np
 
+from benchmarks.trained import load_trained
 from benchmarks.workspace import ROOT, set_keys
 from fuseline.config import read_yaml
 from fuseline.dataset import MultimodalData
 from fuseline.ingest import ingest_examples
 from fuseline.modalities.text import tokenize_examples
-from fuseline.model import FuselineForTasks, FuselineProcessor
+from fuseline.model import FuselineForTasks
 from fuseline.params.adversarial_finetune import AdversarialFinetuneParams
 from fuseline.params.base import BaseParams
 from fuseline.params.evaluate import EvaluateParams
@@ -31,9 +32,8 @@ from fuseline.params.ingest import IngestParams
 from fuseline.params.pretrain import PretrainParams
 from fuseline.params.tokenize import TokenizeParams
 from fuseline.tasks.base import Task
-from fuseline.tasks.labelled import build_tasks, with_labels
+from fuseline.tasks.labelled import build_tasks
 from fuseline.tasks.prediction import predict
-from fuseline.training.development import load_rows
 from fuseline.training.finetune import finetune
 from fuseline.training.pretrain import pretrain
 
@@ -196,15 +196,7 @@ def tested(
 ) -> tuple[FuselineForTasks, list[Task], MultimodalData]:
     """A model, its tasks, and the rows of the authors' test file; copies of them among their
     training rows are none."""
-    model = FuselineForTasks.from_pretrained(model_folder).eval()
-    rows, examples = load_rows(
-        folder / "tokens",
-        folder / "features",
-        folder / "examples",
-        FuselineProcessor.from_pretrained(model_folder),
-        base,
-    )
-    rows = with_labels(rows, examples, model.config.tasks)
+    model, rows = load_trained(model_folder, folder, base)
     own = np.flatnonzero([name.startswith(TEST) for name in rows.example_ids])
     return model, build_tasks(model.config.tasks), rows.take(own)
 

@@ -15,17 +15,15 @@ import numpy as np
 import torch
 from torch.nn import functional
 
+from benchmarks.trained import load_trained
 from benchmarks.workspace import clean_clone, run
 from fuseline.attacks.pgd import PGD
 from fuseline.config import load_section
 from fuseline.dataset import LABELS
-from fuseline.model import FuselineForTasks, FuselineProcessor
 from fuseline.objectives.perturbation import Perturbable
 from fuseline.params.attack import BallParams
 from fuseline.params.base import BaseParams
 from fuseline.precision import make_deterministic
-from fuseline.tasks.labelled import with_labels
-from fuseline.training.development import load_rows
 
 NUM_STEPS, STEP_SIZE = 20, 0.2
 # By space and norm, chosen so that some rows stand and some fall.
@@ -70,16 +68,9 @@ def rows(folder: Path, name: str) -> tuple[Any, dict[str, torch.Tensor]]:
     """A model and the whole test split as one batch."""
     base = load_section("base", BaseParams, folder / "params.yaml")
     make_deterministic(base.seed, base.num_threads)
-    path = folder / "models" / name
-    model = FuselineForTasks.from_pretrained(path).eval().requires_grad_(False)
-    data, examples = load_rows(
-        folder / "data/tokens",
-        folder / "data/features",
-        folder / "data/examples",
-        FuselineProcessor.from_pretrained(path),
-        base,
-    )
-    test = with_labels(data, examples, model.config.tasks).select("test")
+    model, data = load_trained(folder / "models" / name, folder / "data", base)
+    model.requires_grad_(False)
+    test = data.select("test")
     return model, test.batch(np.arange(len(test)))
 
 

@@ -15,9 +15,7 @@ from ruamel.yaml import YAML
 from ruamel.yaml.error import YAMLError
 
 from fuseline.errors import ConfigError
-
-LOCK_FILE = "dvc.lock"
-CODE = "code.json"
+from fuseline.stage import CODE_FILE, LOCK_FILE
 
 
 @dataclass(frozen=True)
@@ -120,8 +118,10 @@ def _stage(entry: Mapping[str, Any]) -> LockedStage:
         command=entry["cmd"],
         deps={item["path"]: _hash(item) for item in entry.get("deps", [])},
         outs={item["path"]: _hash(item) for item in entry.get("outs", [])},
-        params={key: v for file in params if file != CODE for key, v in params[file].items()},
-        code=" ".join(map(str, params.get(CODE, {}).values())),
+        params={
+            key: v for file in params if file != CODE_FILE.name for key, v in params[file].items()
+        },
+        code=" ".join(map(str, params.get(CODE_FILE.name, {}).values())),
     )
 
 

@@ -9,8 +9,9 @@ from pathlib import Path
 from typing import Any
 
 from fuseline.errors import ContractError
-from fuseline.lock_file import LOCK_FILE, LockedStage, hash_of, is_current, read_lock
+from fuseline.lock_file import LockedStage, hash_of, is_current, read_lock
 from fuseline.revisions import Revision
+from fuseline.stage import LOCK_FILE
 
 FOLDER = "metrics/evaluate"
 
@@ -49,7 +50,7 @@ def read_evaluated(revision: Revision) -> Evaluated:
         ConfigError: its `dvc.lock` cannot be read.
         ContractError: it has no figures.
     """
-    lock = read_lock(revision.read(LOCK_FILE) or b"{}", f"{revision.name}: {LOCK_FILE}")
+    lock = read_lock(revision.read(LOCK_FILE.name) or b"{}", f"{revision.name}: {LOCK_FILE}")
     files = {Path(path).stem: path for path in revision.files(FOLDER) if path.endswith(".json")}
     if not files:
         raise ContractError(

@@ -8,16 +8,20 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-from ruamel.yaml import YAML
-from ruamel.yaml.error import YAMLError
-
 from fuseline.config import PARAMS_FILE, read_yaml
 from fuseline.doctor.finding import Finding, Level
 from fuseline.doctor.storage import cache_folder
 from fuseline.errors import ConfigError
+from fuseline.lock_file import read_lock
+from fuseline.stage import LOCK_FILE
 
 # Sources that read files of the user's; the built-in ones and hub data need none.
 FILE_SOURCES = ("manifest", "image_folder", "webdataset")
+# DVC writes it in place: one that is killed at that moment leaves a part of it.
+UNREADABLE = (
+    f"Settle the merge if there was one. Otherwise git checkout {LOCK_FILE}, then dvc repro: what a"
+    " killed run had finished is kept."
+)
 
 
 def rows(root: Path) -> Iterator[Finding]:
@@ -66,7 +70,7 @@ def _fetch(root: Path, path: str) -> str:
 
 def outputs(root: Path) -> Iterator[Finding]:
     """Whether what `dvc.lock` names is in the workspace, or in the cache to be put there."""
-    lock = root / "dvc.lock"
+    lock = root / LOCK_FILE
     folder = cache_folder(root)
     if folder is None:
         return
@@ -74,14 +78,13 @@ def outputs(root: Path) -> Iterator[Finding]:
         yield Finding(Level.OK, "outputs", "none yet", "make repro runs the pipeline.")
         return
     try:
-        stages = YAML(typ="safe").load(lock.read_text(encoding="utf-8")).get("stages", {})
-        outs = [out for stage in stages.values() for out in stage.get("outs", [])]
-        absent = [out for out in outs if not (root / out["path"]).exists()]
-        lost = [out["path"] for out in absent if not _is_cached(folder, out["md5"])]
-    except (YAMLError, UnicodeDecodeError, KeyError, TypeError, AttributeError):
-        remedy = "Settle the merge if there was one, then run dvc repro."
-        yield Finding(Level.FATAL, "outputs", "dvc.lock is not readable", remedy)
+        stages = read_lock(lock.read_bytes(), str(LOCK_FILE)).values()
+    except ConfigError:
+        yield Finding(Level.FATAL, "outputs", f"{LOCK_FILE} is not readable", UNREADABLE)
         return
+    outs = {path: digest for stage in stages for path, digest in stage.outs.items()}
+    absent = [path for path in outs if not (root / path).exists()]
+    lost = [path for path in absent if not _is_cached(folder, outs[path])]
     if lost:
         found = f"neither here nor in the cache: {', '.join(lost[:3])}"
         more = f" and {len(lost) - 3} more" if len(lost) > 3 else ""

@@ -7,9 +7,11 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from fuseline.doctor.finding import Finding, Level
+from fuseline.environment import RECORD_FILE
+from fuseline.stage import CODE_FILE, LOCK_FILE
 
 # What a run writes and a team shares by git.
-RESULTS = ("dvc.lock", "code.json", "environment.json", "metrics", "reports/plots")
+RESULTS = (LOCK_FILE.name, CODE_FILE.name, RECORD_FILE.name, "metrics", "reports/plots")
 
 
 def git(root: Path) -> Iterator[Finding]:
@@ -28,7 +30,8 @@ def git(root: Path) -> Iterator[Finding]:
         return
     names = [line[3:] for line in changed]
     more = f" and {len(names) - 3} more" if len(names) > 3 else ""
-    remedy = f"git add {' '.join(name for name in RESULTS if (root / name).exists())}, then commit."
+    there = " ".join(name for name in RESULTS if (root / name).exists())
+    remedy = f"If nothing here is fatal: git add {there}, then commit."
     yield Finding(Level.WARNING, "git", f"not committed: {', '.join(names[:3])}{more}", remedy)
 
 

@@ -19,12 +19,13 @@ from pathlib import Path
 from typing import Any, TextIO
 
 from fuseline.errors import ConfigError
+from fuseline.lock_file import leaves
 from fuseline.revisions import Revision, experiment
 from fuseline.stage import FINISHED, LOCK_FILE, WORK_FOLDER
 from fuseline.training.progress import progress_since
 from fuseline.tuning.committed import check_committed
 from fuseline.tuning.plan import Plan
-from fuseline.tuning.space import leaves, set_key
+from fuseline.tuning.space import set_key
 from fuseline.tuning.study import Failed, Finished, Outcome, Pruned, Watch
 
 # Where DVC keeps the copies that experiments run in, and what it knows of them.

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import copy
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from fuseline.errors import ConfigError
+from fuseline.lock_file import leaves
 from fuseline.params.whole import check
 from fuseline.registry import suggestion
 from fuseline.tuning.plan import Choices, Domain, FloatRange, IntRange, Plan
@@ -91,15 +92,6 @@ def _refused(plan: Plan, params: dict[str, Any]) -> Iterator[str]:
 
 def _ends(domain: Domain) -> list[Any]:
     return domain.choices if isinstance(domain, Choices) else [domain.low, domain.high]
-
-
-def leaves(content: Mapping[str, Any], above: str = "") -> Iterator[tuple[str, Any]]:
-    """Dotted keys and values of all that is no mapping."""
-    for name, value in content.items():
-        if isinstance(value, Mapping):
-            yield from leaves(value, f"{above}{name}.")
-        else:
-            yield f"{above}{name}", value
 
 
 def shown(value: Any) -> str:

@@ -10,8 +10,9 @@ from pathlib import Path
 
 from fuseline.environment import RECORD_FILE, environment_of, made_by, parse_record
 from fuseline.errors import ConfigError
-from fuseline.lock_file import LOCK_FILE, LockedStage, in_order, overlap, read_lock
+from fuseline.lock_file import LockedStage, in_order, overlap, read_lock
 from fuseline.revisions import Revision
+from fuseline.stage import LOCK_FILE
 from fuseline.verify.declared import Declared
 from fuseline.verify.figures import ABSENT, Difference, Splits, differences, is_readable
 from fuseline.verify.reasons import speaks_of, unlike
@@ -103,8 +104,9 @@ def compare(root: Path, name: str, tolerance: float) -> Comparison:
     """
     revision = commit_of(root, name)
     there = f"{revision}:{LOCK_FILE}"
-    before = in_order(read_lock(_content(revision.read(LOCK_FILE), there), there))
-    locked = in_order(read_lock(_content(_read(root / LOCK_FILE), LOCK_FILE), LOCK_FILE))
+    before = in_order(read_lock(_content(revision.read(LOCK_FILE.name), there), there))
+    here = LOCK_FILE.name
+    locked = in_order(read_lock(_content(_read(root / here), here), here))
     declared = Declared(root)
     now = {stage: entry for stage, entry in locked.items() if stage in declared}
     never_run = [stage for stage in before if stage in declared and stage not in now]

@@ -161,7 +161,9 @@ def test_git_is_needed_with_the_results_committed(root: Path) -> None:
     finding = one(root, "git")
     told = "not committed: dvc.lock, metrics/, reports/plots/"
     assert (finding.level, finding.found) == (Level.WARNING, told)
-    assert finding.remedy == "git add dvc.lock metrics reports/plots, then commit."
+    assert finding.remedy == (
+        "If nothing here is fatal: git add dvc.lock metrics reports/plots, then commit."
+    )
     commit(root)
     assert one(root, "git").level is Level.OK
     shutil.rmtree(root / ".git")
@@ -431,12 +433,23 @@ def test_a_torn_list_in_the_cache_is_no_output(root: Path, content: bytes) -> No
     assert one(root, "outputs").found == "neither here nor in the cache: data/rows"
 
 
-@pytest.mark.parametrize("content", [b"stages: \xff\n", b"", b"[]", b"stages: {a: 1}"])
+@pytest.mark.parametrize(
+    "content",
+    [
+        b"stages: \xff\n",
+        b"",
+        b"[]",
+        b"stages: {a: 1}",
+        b"stages: {a: {deps: }}",
+        b"stages:\n  a:\n",
+    ],
+)
 def test_a_lock_file_that_is_none_is_fatal(root: Path, content: bytes) -> None:
+    """Such as the part that a `dvc` leaves which is killed while it writes."""
     (root / "dvc.lock").write_bytes(content)
-    assert (one(root, "outputs").level, one(root, "outputs").found) == (
-        *(Level.FATAL, "dvc.lock is not readable"),
-    )
+    found = one(root, "outputs")
+    assert (found.level, found.found) == (Level.FATAL, "dvc.lock is not readable")
+    assert "git checkout dvc.lock, then dvc repro" in found.remedy
 
 
 def test_checkpoints_of_stopped_stages_are_measured(root: Path) -> None:
