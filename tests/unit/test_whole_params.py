@@ -120,6 +120,14 @@ def test_an_attack_needs_a_space_that_takes_part():
         check(content)
 
 
+def test_pixels_are_a_space_of_pictures():
+    content = with_value("adversarial_finetune.attack.epsilon", {"image_pixel": 2.0})
+    check(content)
+    content["base"]["modalities"] = ["text"]
+    with pytest.raises(ConfigError, match=r"expected a radius for text_emb.* only image_pixel"):
+        check(content)
+
+
 def test_adapters_need_the_text_encoder():
     content = with_value("finetune.freezing.policy", "lora")
     check(content)

@@ -533,6 +533,10 @@ def test_a_failed_audit_is_said_before_its_checks(inputs):
 def test_the_attack_on_pictures_has_a_table_where_both_models_were_attacked(inputs):
     text = " ".join(Reader(page_of(inputs)).text.split())
     assert "right on them, % 75.0 75.0 right under attack, % 12.3 12.3" in text
+    assert "of 255 steps 2 2 epsilon in training none none" in text
+    change_robustness(inputs, training_epsilon={"image_pixel": 3.0})
+    text = " ".join(Reader(page_of(inputs)).text.split())
+    assert "of 255 steps 2 2 epsilon in training 3 none" in text
     path = inputs.metrics / "evaluate" / "finetuned.json"
     metrics = json.loads(path.read_text())
     del metrics["robustness"]["image_pixel"]

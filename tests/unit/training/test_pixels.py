@@ -18,7 +18,7 @@ from fuseline.params.base import BaseParams
 from fuseline.precision import autocast
 from fuseline.training import adversarial
 from tests.adversarial import adversarial_params
-from tests.pictured import SIDE, model, table
+from tests.pictured import GRID, SIDE, model, table
 from tests.tiny import classifier, freezing, rows, training
 
 BASE = BaseParams(seed=1, modalities=["text", "image"], num_threads=1, precision="fp32")
@@ -73,6 +73,8 @@ def test_training_climbs_in_pixels_and_leaves_the_encoder_as_it_was(stage):
     lengths = torch.cat([delta.abs().amax((1, 2)) for delta, _ in moved])
     assert lengths.max() == pytest.approx(8.0)
     assert (lengths == 0).any()
+    # Validation too: an encoder keeps much for the way back.
+    assert max(len(delta) for delta, _ in moved) <= params().training.batch_size
     assert 0.0 <= metrics["dev"]["robust_accuracy"] <= 1.0
     before, after = (
         FuselineForTasks.from_pretrained(folder / name) for name in ("finetuned", "adversarial")
@@ -149,10 +151,13 @@ def test_the_frozen_encoder_stays_in_evaluation_mode():
 @pytest.mark.parametrize("precision", ["fp32", "bf16"])
 def test_a_zero_delta_gives_the_stored_features_however_they_were_rounded(tmp_path, precision):
     folder, data = table(tmp_path / "examples", 6)
-    stored = (data.features["image"] * 1.01).astype(np.float16)
-    pictures = StoredPictures(folder, data.example_ids, SIDE)
-    data = replace(data, features={"image": stored}, pixels=pictures)
-    perturbable = Perturbable(model(), data.batch(range(6)), [PIXEL_SPACE])
+    data = replace(data, pixels=StoredPictures(folder, data.example_ids, SIDE))
+    net = model()
+    # Patches round alike in both.
+    net.fuseline.image_encoder = EfficientNetLite0(GRID, weights=False)
+    stored = np.zeros((6, GRID**2, net.fuseline.image_encoder.dim), dtype=np.float16)
+    data = replace(data, features={"image": stored})
+    perturbable = Perturbable(net, data.batch(range(6)), [PIXEL_SPACE])
     for within in (precision, "fp32"):
         with autocast(within):
             found = perturbable.inputs(perturbable.start())["image_features"]
