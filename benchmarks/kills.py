@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import argparse
 import random
+import signal
 import tempfile
 from pathlib import Path
 
@@ -24,6 +25,8 @@ def main(kills: int = 100, seed: int = 0, finished: Path | None = None) -> None:
         seed: of all draws.
         finished: a small repository after its first `dvc repro`, to save making one.
     """
+    # A shell starts what runs in the background with SIGINT ignored, and so would be what we start.
+    signal.signal(signal.SIGINT, signal.default_int_handler)
     with tempfile.TemporaryDirectory() as folder:
         if finished is None:
             workspace = Workspace.create(Path(folder) / "workspace")
@@ -45,7 +48,9 @@ def report(workspace: Workspace, kills: int, draws: random.Random) -> None:
             f"{kill.stage:<21}{kill.number.name:<8} to {whom}  at step {outcome.step:>3}"
             f"  lost {outcome.lost:6.1%}"
             f"{'' if outcome.identical else '  OTHER BYTES'}"
-            f"{'  traceback' if outcome.traceback else ''}{'' if outcome.hit else '  missed'}",
+            f"{'  traceback' if outcome.traceback else ''}"
+            f"{'  dvc.lock put back' if outcome.lock_broken else ''}"
+            f"{'' if outcome.hit else '  missed'}",
             flush=True,
         )
         if outcome.hit:
@@ -58,7 +63,8 @@ def report(workspace: Workspace, kills: int, draws: random.Random) -> None:
         f"{sum(outcome.identical for outcome in found)} of {len(found)} endings byte-identical,"
         f" {in_training} of the kills in training; steps done again: mean"
         f" {sum(lost) / len(lost):.1%}, at most {max(lost):.1%} of all;"
-        f" {sum(outcome.traceback for outcome in found)} tracebacks"
+        f" {sum(outcome.traceback for outcome in found)} tracebacks,"
+        f" {sum(outcome.lock_broken for outcome in found)} lock files put back"
     )
 
 

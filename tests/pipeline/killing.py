@@ -14,6 +14,9 @@ from pathlib import Path
 
 import psutil
 
+from fuseline.errors import ConfigError
+from fuseline.lock_file import read_lock
+from fuseline.stage import LOCK_FILE
 from tests.pipeline.workspace import Workspace, wait_for
 
 OUTPUTS = {
@@ -77,6 +80,7 @@ class Outcome:
         step: the last step done when the signal was sent, 0 before training.
         lost: share of all steps that the repeated run had to do again.
         traceback: whether the stage printed one.
+        lock_broken: whether the kill hit `dvc` as it wrote `dvc.lock`.
     """
 
     hit: bool
@@ -84,6 +88,7 @@ class Outcome:
     step: int
     lost: float
     traceback: bool
+    lock_broken: bool
 
 
 def uninterrupted(workspace: Workspace, stages: list[str]) -> dict[str, float]:
@@ -107,6 +112,7 @@ def kill_and_repeat(workspace: Workspace, kill: Kill, seconds: float) -> Outcome
         seconds: what the stage takes.
     """
     expected = workspace.hashes(OUTPUTS[kill.stage])
+    lock = (workspace.root / LOCK_FILE).read_bytes()
     with tempfile.NamedTemporaryFile() as log:
         said = Path(log.name)
         process = subprocess.Popen(
@@ -125,6 +131,7 @@ def kill_and_repeat(workspace: Workspace, kill: Kill, seconds: float) -> Outcome
     kept = max((step_of(path) for path in _whole_checkpoints(workspace, kill.stage)), default=0)
     _, _, by_stage = output.partition("> python -m")
     hit = hit and process.returncode != 0
+    lock_broken = _mend_lock(workspace, lock)
     again = workspace.run(*COMMAND, kill.stage)
     assert again.returncode == 0, again.stdout
     return Outcome(
@@ -133,7 +140,21 @@ def kill_and_repeat(workspace: Workspace, kill: Kill, seconds: float) -> Outcome
         step=step,
         lost=max(0, step - kept) / steps if hit and steps and kill.stage != "prompt" else 0.0,
         traceback="Traceback" in by_stage,
+        lock_broken=lock_broken,
     )
+
+
+def _mend_lock(workspace: Workspace, before: bytes) -> bool:
+    """Whether `dvc.lock` is cut short: DVC writes it in place. If so it is put back as it was, as
+    `git checkout dvc.lock` would."""
+    file = workspace.root / LOCK_FILE
+    try:
+        broken = read_lock(file.read_bytes(), "").keys() != read_lock(before, "").keys()
+    except ConfigError:
+        broken = True
+    if broken:
+        file.write_bytes(before)
+    return broken
 
 
 def _wait_for_moment(
