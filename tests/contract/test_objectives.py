@@ -135,7 +135,7 @@ def test_an_objective_says_itself_what_it_needs():
 
     assert kept("text", "audio") == set(OBJECTIVES)
     assert kept("text") == {"mlm", "nsp"}
-    assert kept("image", "audio") == {"contrastive", "masked_features"}
+    assert kept("image", "audio") == {"contrastive", "joint_contrastive", "masked_features"}
     assert kept("tabular") == {"masked_features"}
 
 

@@ -76,11 +76,17 @@ class ModalityEmbedding(nn.Module):
         if self.position is not None:
             states = states + self.position
         states = states + self.modality
-        first = torch.zeros_like(mask)
-        first[:, 0] = True
+        nothing = self.without(Sequence(states, mask))
         here = present.unsqueeze(-1)
-        states = torch.where(here.unsqueeze(-1), states, self.absent.to(states.dtype))
-        return Sequence(states, torch.where(here, mask, first))
+        states = torch.where(here.unsqueeze(-1), states, nothing.states)
+        return Sequence(states, torch.where(here, mask, nothing.mask))
+
+    def without(self, sequence: Sequence) -> Sequence:
+        """What the rows of a sequence would be if they lacked the modality."""
+        first = torch.zeros_like(sequence.mask)
+        first[:, 0] = True
+        absent = self.absent.to(sequence.states.dtype).expand_as(sequence.states)
+        return Sequence(absent, first)
 
 
 class FuselineModel(FuselinePreTrainedModel):
@@ -132,6 +138,7 @@ class FuselineModel(FuselinePreTrainedModel):
         text_mask: Tensor | None = None,
         pixel_values: Tensor | None = None,
         masked_positions: dict[str, Tensor] | None = None,
+        each_alone: bool = False,
         **features: Tensor,
     ) -> FuselineOutput:
         """Encode, embed and fuse.
@@ -144,6 +151,7 @@ class FuselineModel(FuselinePreTrainedModel):
             text_mask: (B,) bool, False where the row has no text; all True if None.
             pixel_values: (B, 3, S, S) in [0, 255], in place of `image_features`.
             masked_positions: (B, P) bool by modality, features hidden from the model.
+            each_alone: fuse the rows once more for each modality, as if they had no other.
             features: `<modality>_features` (B, P, D) and `<modality>_mask` (B,) bool; a modality
                 without features is absent in every row.
 
@@ -165,9 +173,22 @@ class FuselineModel(FuselinePreTrainedModel):
         fused = self.fusion(sequences)
         unimodal = {name: sequence.mean() for name, sequence in sequences.items()}
         masks = {name: sequence.mask for name, sequence in sequences.items()}
+        alone = self._fuse_each_alone(sequences) if each_alone else {}
         # Heads of pre-training lie outside the autocast that the trainer wraps this call in, and
         # some kinds of fusion end in a product, which autocast leaves in bfloat16.
-        return FuselineOutput(fused.pooled.float(), fused.states, masks, unimodal, present)
+        return FuselineOutput(fused.pooled.float(), fused.states, masks, unimodal, present, alone)
+
+    def _fuse_each_alone(self, sequences: dict[str, Sequence]) -> dict[str, Tensor]:
+        """Fused vectors (B, W) of each modality without the others, in one pass of M * B rows."""
+        nothing = {name: self.embeddings[name].without(one) for name, one in sequences.items()}
+        views = {
+            name: Sequence.stacked(
+                one if name == shown else nothing[name] for shown in sequences
+            )
+            for name, one in sequences.items()
+        }
+        pooled = self.fusion(views).pooled.float()
+        return dict(zip(sequences, pooled.chunk(len(sequences)), strict=True))
 
     def encode_image(self, pixel_values: Tensor) -> Tensor:
         """Frozen features (B, P, D) of pictures, rounded to float16 like the stored ones."""
@@ -256,6 +277,7 @@ class FuselineForPreTraining(FuselinePreTrainedModel):
                 for name in self.fuseline.embeddings
             }
         )
+        self.joint_head = nn.Linear(width, config.contrastive_size, bias=False)
         # The CLIP paper's start and ceiling: exp(logit_scale) from 1 / 0.07, at most 100.
         self.logit_scale = nn.Parameter(torch.tensor(2.6593))
         self.feature_heads = nn.ModuleDict(
@@ -275,9 +297,9 @@ class FuselineForPreTraining(FuselinePreTrainedModel):
         )
         self.mlm_bias = nn.Parameter(torch.zeros(embeddings.num_embeddings))
 
-    def forward(self, **inputs: Any) -> FuselineOutput:
+    def forward(self, each_alone: bool = False, **inputs: Any) -> FuselineOutput:
         """The backbone's output; objectives apply the heads they need."""
-        output: FuselineOutput = self.fuseline(**model_inputs(inputs))
+        output: FuselineOutput = self.fuseline(each_alone=each_alone, **model_inputs(inputs))
         return output
 
     def mlm_logits(self, states: Tensor) -> Tensor:
@@ -290,6 +312,10 @@ class FuselineForPreTraining(FuselinePreTrainedModel):
         """Unit vectors (B, S) of one modality alone."""
         projected = self.contrastive_heads[modality](output.unimodal[modality])
         return functional.normalize(projected.float(), dim=-1)
+
+    def joint_vectors(self, pooled: Tensor) -> Tensor:
+        """Unit vectors (B, S) of fused vectors (B, W), whatever was fused."""
+        return functional.normalize(self.joint_head(pooled).float(), dim=-1)
 
 
 class FuselineForTasks(FuselinePreTrainedModel):

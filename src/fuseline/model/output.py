@@ -21,6 +21,8 @@ class FuselineOutput:
             keeps its first position.
         unimodal: (B, W) mean of each modality before fusion.
         present: (B,) bool by modality, False where the row lacks it.
+        alone: (B, W) fused vector by modality, of the rows as if they had no other; empty where
+            it was not asked for.
     """
 
     pooled: Tensor
@@ -28,6 +30,7 @@ class FuselineOutput:
     masks: dict[str, Tensor]
     unimodal: dict[str, Tensor]
     present: dict[str, Tensor]
+    alone: dict[str, Tensor] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)

@@ -18,6 +18,7 @@ from fuseline.objectives.base import (
 )
 from fuseline.objectives.contrastive import Contrastive
 from fuseline.objectives.itm import ImageTextMatching
+from fuseline.objectives.joint_contrastive import JointContrastive
 from fuseline.objectives.masked_features import MaskedFeatures
 from fuseline.objectives.mlm import MaskedLanguageModelling
 from fuseline.objectives.nsp import NextSentencePrediction
@@ -29,6 +30,7 @@ OBJECTIVES: dict[str, type[PretrainingObjective]] = {
     "nsp": NextSentencePrediction,
     "itm": ImageTextMatching,
     "contrastive": Contrastive,
+    "joint_contrastive": JointContrastive,
     "masked_features": MaskedFeatures,
 }
 

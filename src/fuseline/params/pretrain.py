@@ -11,7 +11,7 @@ from fuseline.params.adversarial import AdversarialParams
 from fuseline.params.base import Count, NonNegative, Share
 from fuseline.params.training import TrainingParams
 
-OBJECTIVE_NAMES = ("mlm", "nsp", "itm", "contrastive", "masked_features")
+OBJECTIVE_NAMES = ("mlm", "nsp", "itm", "contrastive", "joint_contrastive", "masked_features")
 
 
 class FusionParams(Section):
