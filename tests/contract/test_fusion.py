@@ -90,6 +90,17 @@ def test_what_stands_for_an_absent_modality_is_never_read(kind, lacking):
 
 
 @pytest.mark.parametrize("kind", FUSIONS)
+def test_each_modality_alone_is_what_rows_without_the_others_give(kind):
+    model, batch = pretrainer(kind, modalities=EVERY), rows(modalities=EVERY).batch(range(6))
+    output = model(**batch, each_alone=True)
+    assert list(output.alone) == EVERY
+    assert torch.allclose(output.pooled, model(**batch).pooled, atol=1e-6)
+    for shown, pooled in output.alone.items():
+        hidden = {f"{name}_mask": torch.zeros(6).bool() for name in EVERY if name != shown}
+        assert torch.allclose(pooled, model(**(batch | hidden)).pooled, atol=1e-5)
+
+
+@pytest.mark.parametrize("kind", FUSIONS)
 def test_rows_do_not_see_each_other(kind):
     model, data = classifier(kind, modalities=EVERY), rows(modalities=EVERY)
     together = model(**data.batch(range(6))).logits
@@ -102,6 +113,11 @@ def test_all_that_the_backbone_gives_is_float32_under_autocast(kind):
     """The heads of pre-training are called outside the autocast around it."""
     batch = model_inputs(rows().batch(range(6)))
     with torch.autocast("cpu", dtype=torch.bfloat16):
-        output = pretrainer(kind).fuseline(**batch)
-    given = [output.pooled, *output.states.values(), *output.unimodal.values()]
+        output = pretrainer(kind).fuseline(**batch, each_alone=True)
+    given = [
+        output.pooled,
+        *output.states.values(),
+        *output.unimodal.values(),
+        *output.alone.values(),
+    ]
     assert {values.dtype for values in given} == {torch.float32}

@@ -163,6 +163,37 @@ def test_contrast_does_not_count_equal_sounds_as_negatives():
     assert (equal.loss, equal.count) == (0.0, 2)
 
 
+@pytest.mark.parametrize(("name", "reached"), [("contrastive", False), ("joint_contrastive", True)])
+def test_only_the_joint_contrast_trains_fusion(name, reached):
+    model = pretrainer()
+    run(name, rows().batch(range(12)), model=model).loss.backward()
+    gradients = [parameter.grad for parameter in model.fuseline.fusion.parameters()]
+    assert any(gradient is not None and gradient.any() for gradient in gradients) == reached
+
+
+def test_joint_contrast_compares_the_whole_with_each_part_and_the_parts():
+    """Each pair of whole, text and picture counts the rows that have both media; a row with one
+    medium is whole by that, and would be compared with itself."""
+    batch = rows(24).batch(range(24))
+    both = int((batch["text_mask"] & batch["image_mask"]).sum())
+    assert both < 24
+    assert run("joint_contrastive", batch).count == 3 * both
+    single = batch | {"image_mask": torch.zeros(24).bool()}
+    assert run("joint_contrastive", single).count == 0
+
+
+@pytest.mark.parametrize("same", ["group", "picture"])
+def test_joint_contrast_leaves_true_matches_out(same):
+    """Of two rows that match neither is the other's negative: nothing is left to tell apart."""
+    batch = rows().batch([0, 10])
+    assert run("joint_contrastive", batch).loss > 0.1
+    if same == "group":
+        batch["groups"][1] = batch["groups"][0]
+    else:
+        batch["image_features"][1] = batch["image_features"][0]
+    assert run("joint_contrastive", batch).loss == 0
+
+
 @pytest.mark.parametrize("name", ["image", "audio", "tabular"])
 def test_matching_swaps_one_medium_at_a_time(name, monkeypatch):
     """Every medium gets its turn, and the others stay with their rows."""

@@ -119,6 +119,7 @@ MODULES: dict[str, set[str]] = {
     "src/fuseline/model/decoder.py": MODELS,
     "src/fuseline/model/constraints.py": NOTHING,
     "src/fuseline/model/fusion/concat.py": MODELS,
+    "src/fuseline/objectives/joint_contrastive.py": PRETRAIN,
     "src/fuseline/objectives/mlm.py": PRETRAIN,
     "src/fuseline/objectives/negative_queue.py": PRETRAIN,
     "src/fuseline/objectives/supervised.py": FINETUNE | ADVERSARIAL | PROMPT,
