@@ -15,9 +15,9 @@ import vl_convert
 from torch.nn import functional
 
 from benchmarks.trained import load_trained
-from benchmarks.workspace import ROOT, change_params, clean_clone, peak_memory, run, set_keys
+from benchmarks.workspace import ROOT, change_params, clean_clone, peak_memory, run
 from fuseline.attacks.pgd import PGD
-from fuseline.config import load_section, read_yaml
+from fuseline.config import load_section, read_yaml, set_keys
 from fuseline.metrics_file import read_metrics
 from fuseline.model import FuselineForTasks
 from fuseline.objectives.adversarial.methods import METHODS

@@ -18,8 +18,8 @@ from typing import Any
 import numpy as np
 
 from benchmarks.trained import load_trained
-from benchmarks.workspace import ROOT, set_keys
-from fuseline.config import read_yaml
+from benchmarks.workspace import ROOT
+from fuseline.config import read_yaml, set_keys
 from fuseline.dataset import MultimodalData
 from fuseline.ingest import ingest_examples
 from fuseline.modalities.text import tokenize_examples

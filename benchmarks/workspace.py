@@ -13,6 +13,8 @@ from typing import Any
 
 from ruamel.yaml import YAML
 
+from fuseline.config import set_keys
+
 ROOT = Path(__file__).resolve().parent.parent
 BIN = Path(sys.executable).parent
 # For benchmarks that read nothing of how robust a model is, which is what most of an evaluation
@@ -68,14 +70,3 @@ def change_params(clone: Path, values: dict[str, Any]) -> None:
     set_keys(content, values)
     with path.open("w", encoding="utf-8") as file:
         yaml.dump(content, file)
-
-
-def set_keys(content: dict[str, Any], values: dict[str, Any]) -> None:
-    """Change keys of nested mappings, given by their dotted names; each must be there."""
-    for name, value in values.items():
-        *sections, key = name.split(".")
-        at = content
-        for section in sections:
-            at = at[section]
-        assert key in at, name
-        at[key] = value

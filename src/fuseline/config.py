@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, TypeVar, get_args
 
@@ -34,18 +35,43 @@ def read_yaml(path: Path) -> dict[str, Any]:
         ConfigError: the file is missing, is not YAML, or is not a mapping.
     """
     try:
-        content = YAML(typ="safe", pure=True).load(path.read_text(encoding="utf-8"))
+        text = path.read_bytes()
     except FileNotFoundError:
         raise ConfigError(
             f"{path}: not found. Run from the root of a Fuseline repository."
         ) from None
+    return parse_yaml(text, str(path))
+
+
+def parse_yaml(text: bytes, where: str) -> dict[str, Any]:
+    """The mapping that a YAML 1.2 file holds.
+
+    Raises:
+        ConfigError: it is not YAML, or not a mapping.
+    """
+    try:
+        content = YAML(typ="safe", pure=True).load(text.decode("utf-8"))
     except (YAMLError, UnicodeDecodeError) as error:
-        raise ConfigError(f"{path}: not readable as YAML 1.2: {error}") from None
+        raise ConfigError(f"{where}: not readable as YAML 1.2: {error}") from None
     if not isinstance(content, dict):
-        raise ConfigError(
-            f"{path}: expected a mapping of sections, found {type(content).__name__}."
-        )
+        raise ConfigError(f"{where}: expected a mapping, found {type(content).__name__}.")
     return content
+
+
+def set_keys(content: dict[str, Any], values: Mapping[str, Any]) -> None:
+    """Give dotted keys of nested mappings other values.
+
+    Raises:
+        KeyError: there is no such key.
+    """
+    for key, value in values.items():
+        *sections, last = key.split(".")
+        place = content
+        for section in sections:
+            place = place[section]
+        if last not in place:
+            raise KeyError(key)
+        place[last] = value
 
 
 def parse_section(content: dict[str, Any], name: str, kind: type[S], path: Path = PARAMS_FILE) -> S:

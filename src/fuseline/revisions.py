@@ -8,9 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from ruamel.yaml import YAML
-from ruamel.yaml.error import YAMLError
-
+from fuseline.config import parse_yaml
 from fuseline.errors import ConfigError, ContractError
 from fuseline.metrics_file import joined
 from fuseline.registry import suggestion
@@ -71,21 +69,12 @@ class Revision:
         return joined(content, f"{self.name}: {path}")
 
     def read_yaml(self, path: str) -> dict[str, Any]:
-        """Content of a YAML 1.2 file that DVC wrote; empty where there is none.
+        """Content of a YAML 1.2 file; empty where there is none.
 
         Raises:
-            ContractError: it is not YAML, or no mapping.
+            ConfigError: it is not YAML, or no mapping.
         """
-        text = self.read(path)
-        try:
-            content = YAML(typ="safe", pure=True).load(text or b"{}")
-        except (YAMLError, UnicodeDecodeError) as error:
-            raise ContractError(f"{self.name}: {path}: not readable as YAML: {error}") from None
-        if not isinstance(content, dict):
-            raise ContractError(
-                f"{self.name}: {path}: expected a mapping, found {type(content).__name__}."
-            )
-        return content
+        return parse_yaml(self.read(path) or b"{}", f"{self.name}: {path}")
 
 
 def resolve(root: Path, name: str) -> Revision:

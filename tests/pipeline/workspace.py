@@ -20,6 +20,7 @@ from dvc.repo import Repo
 from ruamel.yaml import YAML
 from ruamel.yaml.comments import CommentedSeq
 
+from fuseline.config import set_keys
 from fuseline.contracts import hash_path, write_json
 from fuseline.provenance import stage_hashes
 from tests.declared import REPOSITORY
@@ -146,13 +147,7 @@ class Workspace:
         yaml = YAML()
         path = self.root / "params.yaml"
         content = yaml.load(path)
-        for key, value in values.items():
-            *sections, leaf = key.split(".")
-            place = content
-            for section in sections:
-                place = place[section]
-            assert leaf in place, key
-            place[leaf] = _in_one_line(value)
+        set_keys(content, {key: _in_one_line(value) for key, value in values.items()})
         yaml.dump(content, path)
 
     def run(self, *command: str, **environment: str) -> subprocess.CompletedProcess[str]:

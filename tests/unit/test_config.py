@@ -48,8 +48,8 @@ def test_dvc_reads_yaml_in_c_and_finds_the_same() -> None:
     ("text", "message"),
     [
         ("key: [1", "not readable as YAML 1.2"),
-        ("- 1\n- 2\n", "expected a mapping of sections, found list"),
-        ("", "expected a mapping of sections, found NoneType"),
+        ("- 1\n- 2\n", "expected a mapping, found list"),
+        ("", "expected a mapping, found NoneType"),
         ("key: 1\nkey: 2\n", "not readable as YAML 1.2"),
     ],
 )

@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from fuseline.config import read_yaml
+from fuseline.config import read_yaml, set_keys
 from fuseline.errors import ConfigError
 from fuseline.params.whole import check
 
@@ -86,11 +86,7 @@ WRONG = {
 
 def with_value(key, value):
     content = read_yaml(PARAMS)
-    *sections, leaf = key.split(".")
-    place = content
-    for section in sections:
-        place = place[section]
-    place[leaf] = value
+    set_keys(content, {key: value})
     return content
 
 

@@ -6,7 +6,7 @@ C classes, V vocabulary.
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, cast
 
 import torch
 from torch import Tensor, nn
@@ -180,11 +180,12 @@ class FuselineModel(FuselinePreTrainedModel):
 
     def _fuse_each_alone(self, sequences: dict[str, Sequence]) -> dict[str, Tensor]:
         """Fused vectors (B, W) of each modality without the others, in one pass of M * B rows."""
-        nothing = {name: self.embeddings[name].without(one) for name, one in sequences.items()}
+        nothing = {
+            name: cast(ModalityEmbedding, self.embeddings[name]).without(one)
+            for name, one in sequences.items()
+        }
         views = {
-            name: Sequence.stacked(
-                one if name == shown else nothing[name] for shown in sequences
-            )
+            name: Sequence.stacked(one if name == shown else nothing[name] for shown in sequences)
             for name, one in sequences.items()
         }
         pooled = self.fusion(views).pooled.float()

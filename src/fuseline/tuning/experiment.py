@@ -18,6 +18,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, TextIO
 
+from fuseline.config import set_keys
 from fuseline.errors import ConfigError
 from fuseline.lock_file import leaves
 from fuseline.revisions import Revision, experiment
@@ -25,7 +26,6 @@ from fuseline.stage import FINISHED, LOCK_FILE, WORK_FOLDER
 from fuseline.training.progress import progress_since
 from fuseline.tuning.committed import check_committed
 from fuseline.tuning.plan import Plan
-from fuseline.tuning.space import set_key
 from fuseline.tuning.study import Failed, Finished, Outcome, Pruned, Watch
 
 # Where DVC keeps the copies that experiments run in, and what it knows of them.
@@ -146,8 +146,7 @@ class DvcRunner:
     def _check_params(self, found: Revision, values: Mapping[str, Any]) -> None:
         """An experiment of this name may be left from another study of the same name."""
         expected = Revision(self.root, self.baseline, self.baseline).read_yaml("params.yaml")
-        for key, value in values.items():
-            expected = set_key(expected, key, value)
+        set_keys(expected, values)
         theirs, ours = dict(leaves(found.read_yaml("params.yaml"))), dict(leaves(expected))
         for key in sorted(theirs.keys() | ours.keys()):
             one, other = theirs.get(key, "(none)"), ours.get(key, "(none)")

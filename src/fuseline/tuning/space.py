@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from fuseline.config import set_keys
 from fuseline.errors import ConfigError
 from fuseline.lock_file import leaves
 from fuseline.params.whole import check
@@ -45,17 +46,6 @@ def propose(trial: Trial, plan: Plan) -> dict[str, Any]:
     return {key: _proposed(trial, key, domain) for key, domain in plan.space.items()}
 
 
-def set_key(params: dict[str, Any], key: str, value: Any) -> dict[str, Any]:
-    """A copy of the params with another value of a dotted key."""
-    changed = copy.deepcopy(params)
-    *sections, last = key.split(".")
-    place = changed
-    for section in sections:
-        place = place[section]
-    place[last] = value
-    return changed
-
-
 def _proposed(trial: Trial, key: str, domain: Domain) -> Any:
     if isinstance(domain, Choices):
         return trial.suggest_categorical(key, domain.choices)
@@ -84,8 +74,10 @@ def _without_effect(plan: Plan, read: list[str]) -> Iterator[str]:
 def _refused(plan: Plan, params: dict[str, Any]) -> Iterator[str]:
     for key, domain in plan.space.items():
         for value in _ends(domain):
+            tried = copy.deepcopy(params)
+            set_keys(tried, {key: value})
             try:
-                check(set_key(params, key, value))
+                check(tried)
             except ConfigError as error:
                 yield f"{key}: the value {value!r} is refused: {error}"
 
