@@ -278,7 +278,13 @@ class FuselineForPreTraining(FuselinePreTrainedModel):
                 for name in self.fuseline.embeddings
             }
         )
-        self.joint_head = nn.Linear(width, config.contrastive_size, bias=False)
+        # Two layers: what contrast throws away then stays in the fused vector (SimCLR: Chen et al.
+        # 2020, arXiv 2002.05709, section 4.2).
+        self.joint_head = nn.Sequential(
+            nn.Linear(width, width),
+            nn.GELU(),
+            nn.Linear(width, config.contrastive_size, bias=False),
+        )
         # The CLIP paper's start and ceiling: exp(logit_scale) from 1 / 0.07, at most 100.
         self.logit_scale = nn.Parameter(torch.tensor(2.6593))
         self.feature_heads = nn.ModuleDict(
