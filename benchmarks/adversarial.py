@@ -17,7 +17,7 @@ from torch.nn import functional
 from benchmarks.trained import load_trained
 from benchmarks.workspace import ROOT, change_params, clean_clone, peak_memory, run
 from fuseline.attacks.pgd import PGD
-from fuseline.config import load_section, read_yaml, set_keys
+from fuseline.config import load_section, read_yaml
 from fuseline.metrics_file import read_metrics
 from fuseline.model import FuselineForTasks
 from fuseline.objectives.adversarial.methods import METHODS
@@ -28,6 +28,7 @@ from fuseline.params.adversarial_finetune import AdversarialFinetuneParams
 from fuseline.params.attack import BallParams
 from fuseline.params.base import BaseParams
 from fuseline.params.tokenize import TokenizeParams
+from fuseline.params.whole import set_keys
 from fuseline.precision import autocast, make_deterministic
 from fuseline.tasks.labelled import build_tasks
 

@@ -19,7 +19,7 @@ import numpy as np
 
 from benchmarks.trained import load_trained
 from benchmarks.workspace import ROOT
-from fuseline.config import read_yaml, set_keys
+from fuseline.config import read_yaml
 from fuseline.dataset import MultimodalData
 from fuseline.ingest import ingest_examples
 from fuseline.modalities.text import tokenize_examples
@@ -31,6 +31,7 @@ from fuseline.params.finetune import FinetuneParams
 from fuseline.params.ingest import IngestParams
 from fuseline.params.pretrain import PretrainParams
 from fuseline.params.tokenize import TokenizeParams
+from fuseline.params.whole import set_keys
 from fuseline.tasks.base import Task
 from fuseline.tasks.labelled import build_tasks
 from fuseline.tasks.prediction import predict

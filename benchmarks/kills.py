@@ -58,10 +58,10 @@ def report(workspace: Workspace, kills: int, draws: random.Random) -> None:
     # Prompts keep whole cells and have no steps to lose.
     trained = [stages[index % len(stages)] != "prompt" for index in range(len(found))]
     lost = [outcome.lost for outcome, counts in zip(found, trained, strict=True) if counts]
-    in_training = sum(outcome.step > 0 for outcome in found)
+    begun = sum(outcome.step > 0 for outcome in found)
     print(
         f"{sum(outcome.identical for outcome in found)} of {len(found)} endings byte-identical,"
-        f" {in_training} of the kills in training; steps done again: mean"
+        f" {begun} of the kills after a first step; steps done again: mean"
         f" {sum(lost) / len(lost):.1%}, at most {max(lost):.1%} of all;"
         f" {sum(outcome.traceback for outcome in found)} tracebacks,"
         f" {sum(outcome.lock_broken for outcome in found)} lock files put back"

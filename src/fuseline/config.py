@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, TypeVar, get_args
 
@@ -56,22 +55,6 @@ def parse_yaml(text: bytes, where: str) -> dict[str, Any]:
     if not isinstance(content, dict):
         raise ConfigError(f"{where}: expected a mapping, found {type(content).__name__}.")
     return content
-
-
-def set_keys(content: dict[str, Any], values: Mapping[str, Any]) -> None:
-    """Give dotted keys of nested mappings other values.
-
-    Raises:
-        KeyError: there is no such key.
-    """
-    for key, value in values.items():
-        *sections, last = key.split(".")
-        place = content
-        for section in sections:
-            place = place[section]
-        if last not in place:
-            raise KeyError(key)
-        place[last] = value
 
 
 def parse_section(content: dict[str, Any], name: str, kind: type[S], path: Path = PARAMS_FILE) -> S:

@@ -1,9 +1,12 @@
 """Every pre-training objective keeps the same promises, whatever its settings."""
 
+from itertools import combinations
+
 import pytest
 import torch
 
 from fuseline.objectives.base import Stateful
+from fuseline.objectives.matching import contrastive_scale, mismatched
 from fuseline.objectives.pretraining import OBJECTIVES, Mixture, build_objectives
 from tests.tiny import CONTINUES_WORD, EVERY, objective_params, pretrainer, rows
 
@@ -171,15 +174,41 @@ def test_only_the_joint_contrast_trains_fusion(name, reached):
     assert any(gradient is not None and gradient.any() for gradient in gradients) == reached
 
 
-def test_joint_contrast_compares_the_whole_with_each_part_and_the_parts():
-    """Each pair of whole, text and picture counts the rows that have both media; a row with one
-    medium is whole by that, and would be compared with itself."""
-    batch = rows(24).batch(range(24))
-    both = int((batch["text_mask"] & batch["image_mask"]).sum())
-    assert both < 24
-    assert run("joint_contrastive", batch).count == 3 * both
-    single = batch | {"image_mask": torch.zeros(24).bool()}
-    assert run("joint_contrastive", single).count == 0
+def test_joint_contrast_is_the_mean_over_pairs_of_views():
+    """Written out row by row, the views by forward passes in which other modalities are hidden. A
+    row with one medium is whole by that, and would be compared with itself: it takes no part."""
+    names = ["text", "image", "audio"]
+    model, batch = pretrainer(modalities=names), rows(24, modalities=names).batch(range(24))
+    with torch.no_grad():
+        for embedding in model.fuseline.embeddings.values():
+            embedding.absent.normal_()
+            embedding.modality.normal_()
+    present = {name: batch[f"{name}_mask"] for name in names}
+    several = torch.stack(list(present.values())).sum(0) > 1
+    assert 0 < several.sum() < 24
+    hidden = {
+        name: {f"{other}_mask": torch.zeros(24).bool() for other in names if other != name}
+        for name in names
+    }
+    views = [(model.joint_vectors(model(**batch).pooled), several)] + [
+        (model.joint_vectors(model(**(batch | hidden[name])).pooled), present[name] & several)
+        for name in names
+    ]
+    allowed, scale = mismatched(batch), contrastive_scale(model)
+    means, count = [], 0
+    for (one, in_one), (other, in_other) in combinations(views, 2):
+        both = (in_one & in_other).nonzero().flatten()
+        losses = []
+        for row in both:
+            rivals = torch.cat([row.reshape(1), both[allowed[row][both]]])
+            for anchors, targets in ((one, other), (other, one)):
+                logits = scale * targets[rivals] @ anchors[row]
+                losses.append(-logits.log_softmax(0)[0])
+        means.append(torch.stack(losses).mean())
+        count += len(both)
+    output = run("joint_contrastive", batch, model=model)
+    assert output.count == count
+    assert torch.allclose(output.loss, torch.stack(means).mean(), atol=1e-5)
 
 
 @pytest.mark.parametrize("same", ["group", "picture"])

@@ -20,8 +20,8 @@ from dvc.repo import Repo
 from ruamel.yaml import YAML
 from ruamel.yaml.comments import CommentedSeq
 
-from fuseline.config import set_keys
 from fuseline.contracts import hash_path, write_json
+from fuseline.params.whole import set_keys
 from fuseline.provenance import stage_hashes
 from tests.declared import REPOSITORY
 

@@ -4,9 +4,9 @@ from pathlib import Path
 
 import pytest
 
-from fuseline.config import read_yaml, set_keys
+from fuseline.config import read_yaml
 from fuseline.errors import ConfigError
-from fuseline.params.whole import check
+from fuseline.params.whole import check, set_keys
 
 PARAMS = Path(__file__).parents[2] / "params.yaml"
 
@@ -88,6 +88,14 @@ def with_value(key, value):
     content = read_yaml(PARAMS)
     set_keys(content, {key: value})
     return content
+
+
+@pytest.mark.parametrize("key", ["a.x", "b.y", "b.z.c", "b.c.d", "n.x"])
+def test_a_key_that_is_not_there_is_named_and_nothing_is_set(key):
+    content = {"b": {"c": "text"}, "n": None}
+    with pytest.raises(KeyError, match=key):
+        set_keys(content, {"b.c": "other", key: 1})
+    assert content == {"b": {"c": "text"}, "n": None}
 
 
 def test_the_committed_params_pass():

@@ -76,17 +76,16 @@ class ModalityEmbedding(nn.Module):
         if self.position is not None:
             states = states + self.position
         states = states + self.modality
-        nothing = self.without(Sequence(states, mask))
-        here = present.unsqueeze(-1)
-        states = torch.where(here.unsqueeze(-1), states, nothing.states)
-        return Sequence(states, torch.where(here, mask, nothing.mask))
-
-    def without(self, sequence: Sequence) -> Sequence:
-        """What the rows of a sequence would be if they lacked the modality."""
-        first = torch.zeros_like(sequence.mask)
+        first = torch.zeros_like(mask)
         first[:, 0] = True
-        absent = self.absent.to(sequence.states.dtype).expand_as(sequence.states)
-        return Sequence(absent, first)
+        here = present.unsqueeze(-1)
+        states = torch.where(here.unsqueeze(-1), states, self.absent.to(states.dtype))
+        return Sequence(states, torch.where(here, mask, first))
+
+    def nothing(self, like: Tensor) -> Sequence:
+        """What rows without the modality are, at its shortest: the learned token alone, as many
+        rows as `like` has and of its type."""
+        return Sequence.whole(self.absent.to(like.dtype).expand(len(like), 1, -1))
 
 
 class FuselineModel(FuselinePreTrainedModel):
@@ -179,17 +178,15 @@ class FuselineModel(FuselinePreTrainedModel):
         return FuselineOutput(fused.pooled.float(), fused.states, masks, unimodal, present, alone)
 
     def _fuse_each_alone(self, sequences: dict[str, Sequence]) -> dict[str, Tensor]:
-        """Fused vectors (B, W) of each modality without the others, in one pass of M * B rows."""
+        """Fused vectors (B, W) of each modality without the others."""
         nothing = {
-            name: cast(ModalityEmbedding, self.embeddings[name]).without(one)
+            name: cast(ModalityEmbedding, self.embeddings[name]).nothing(one.states)
             for name, one in sequences.items()
         }
-        views = {
-            name: Sequence.stacked(one if name == shown else nothing[name] for shown in sequences)
+        return {
+            name: self.fusion(nothing | {name: one}).pooled.float()
             for name, one in sequences.items()
         }
-        pooled = self.fusion(views).pooled.float()
-        return dict(zip(sequences, pooled.chunk(len(sequences)), strict=True))
 
     def encode_image(self, pixel_values: Tensor) -> Tensor:
         """Frozen features (B, P, D) of pictures, rounded to float16 like the stored ones."""
@@ -278,17 +275,17 @@ class FuselineForPreTraining(FuselinePreTrainedModel):
                 for name in self.fuseline.embeddings
             }
         )
+        # The CLIP paper's start and ceiling: exp(logit_scale) from 1 / 0.07, at most 100.
+        self.logit_scale = nn.Parameter(torch.tensor(2.6593))
+        self.feature_heads = nn.ModuleDict(
+            {name: nn.Linear(width, shape["dim"]) for name, shape in config.features.items()}
+        )
         # Two layers: what contrast throws away then stays in the fused vector (SimCLR: Chen et al.
         # 2020, arXiv 2002.05709, section 4.2).
         self.joint_head = nn.Sequential(
             nn.Linear(width, width),
             nn.GELU(),
             nn.Linear(width, config.contrastive_size, bias=False),
-        )
-        # The CLIP paper's start and ceiling: exp(logit_scale) from 1 / 0.07, at most 100.
-        self.logit_scale = nn.Parameter(torch.tensor(2.6593))
-        self.feature_heads = nn.ModuleDict(
-            {name: nn.Linear(width, shape["dim"]) for name, shape in config.features.items()}
         )
         self.post_init()
 
@@ -305,7 +302,7 @@ class FuselineForPreTraining(FuselinePreTrainedModel):
         self.mlm_bias = nn.Parameter(torch.zeros(embeddings.num_embeddings))
 
     def forward(self, each_alone: bool = False, **inputs: Any) -> FuselineOutput:
-        """The backbone's output; objectives apply the heads they need."""
+        """The backbone's output, its arguments as there; objectives apply the heads they need."""
         output: FuselineOutput = self.fuseline(each_alone=each_alone, **model_inputs(inputs))
         return output
 

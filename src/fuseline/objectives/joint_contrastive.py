@@ -22,12 +22,13 @@ class JointContrastive:
     this trains fusion itself to say of a picture what it says of its text, so that a head over the
     fused vector has less to learn from few rows.
 
-    A row with one modality has nothing to be compared with. Other rows that match (same group,
-    text or medium) are left out of the denominators.
+    A batch is encoded once and fused once more for each modality, with the others absent.
 
-    Deviations: the modality's representations go through the fusion of the whole, with the others
-    absent, where the paper has encoders of their own; two modalities are compared with each other
-    too; the temperature is learnt, and shared with `contrastive`.
+    Deviations: the modalities alone go through the fusion of the whole, where the paper has
+    encoders of their own; two of them are compared with each other too, not each with the whole
+    alone; a row's negatives are the other rows in the view that it is sought in, not in both; rows
+    that match (same group, text or medium) are left out of the denominators; a row with one
+    modality takes no part; the temperature is learnt, and shared with `contrastive`.
     """
 
     def __init__(self, params: ObjectiveParams, continues_word: Tensor | None) -> None:
@@ -42,17 +43,15 @@ class JointContrastive:
         # A batch may hold texts that the model does not take.
         present = {name: mask for name, mask in presence(batch).items() if name in output.alone}
         several = torch.stack(list(present.values())).sum(0) > 1
-        views = {"": (output.pooled, several)} | {
-            name: (output.alone[name], mask & several) for name, mask in present.items()
-        }
-        vectors = {name: model.joint_vectors(pooled) for name, (pooled, _) in views.items()}
+        whole = (model.joint_vectors(output.pooled), several)
+        parts = [(model.joint_vectors(output.alone[name]), here) for name, here in present.items()]
         scale, allowed = contrastive_scale(model), mismatched(batch)
         losses, correct, count = [], 0.0, 0
-        for first, second in combinations(views, 2):
-            rows = views[first][1] & views[second][1]
+        for (one, in_one), (other, in_other) in combinations([whole, *parts], 2):
+            rows = in_one & in_other
             if not rows.any():
                 continue
-            similarities = scale * vectors[first][rows] @ vectors[second][rows].T
+            similarities = scale * one[rows] @ other[rows].T
             per_row, right = contrast(similarities, allowed[rows][:, rows])
             losses.append(per_row.mean())
             correct, count = correct + right, count + len(per_row)

@@ -64,7 +64,7 @@ def build_objectives(
 
 class Mixture:
     """One objective a batch, drawn in proportion to the weights (as UNITER does): a step costs
-    one forward pass however many objectives there are."""
+    what that one costs, however many objectives there are."""
 
     def __init__(self, objectives: dict[str, Objective], weights: dict[str, float]) -> None:
         self.names = sorted(objectives)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from typing import Any
 
 from fuseline.config import PARAMS_FILE, Section, parse_section
@@ -36,6 +36,28 @@ SECTIONS: dict[str, type[Section]] = {
     "leakage": LeakageParams,
     "report": ReportParams,
 }
+
+
+def set_keys(content: dict[str, Any], values: Mapping[str, Any]) -> None:
+    """Give dotted keys of nested mappings other values; nothing is changed where one fails.
+
+    Raises:
+        KeyError: the first key that is not there.
+    """
+    places = [(_place(content, key), key.rpartition(".")[2]) for key in values]
+    for (place, last), value in zip(places, values.values(), strict=True):
+        place[last] = value
+
+
+def _place(content: dict[str, Any], key: str) -> dict[str, Any]:
+    """The mapping that holds a dotted key."""
+    place: Any = content
+    *sections, last = key.split(".")
+    for section in sections:
+        place = place.get(section) if isinstance(place, dict) else None
+    if not isinstance(place, dict) or last not in place:
+        raise KeyError(key)
+    return place
 
 
 def _unreachable_spaces(content: dict[str, Any]) -> Iterator[str]:

@@ -18,9 +18,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, TextIO
 
-from fuseline.config import set_keys
 from fuseline.errors import ConfigError
 from fuseline.lock_file import leaves
+from fuseline.params.whole import set_keys
 from fuseline.revisions import Revision, experiment
 from fuseline.stage import FINISHED, LOCK_FILE, WORK_FOLDER
 from fuseline.training.progress import progress_since

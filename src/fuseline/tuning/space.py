@@ -7,10 +7,9 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from fuseline.config import set_keys
 from fuseline.errors import ConfigError
 from fuseline.lock_file import leaves
-from fuseline.params.whole import check
+from fuseline.params.whole import check, set_keys
 from fuseline.registry import suggestion
 from fuseline.tuning.plan import Choices, Domain, FloatRange, IntRange, Plan
 

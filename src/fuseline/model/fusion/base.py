@@ -33,14 +33,6 @@ class Sequence:
             torch.cat([part.mask for part in parts], dim=1),
         )
 
-    @classmethod
-    def stacked(cls, sequences: Iterable[Sequence]) -> Sequence:
-        """The rows of one under those of the other; all are equally long."""
-        parts = list(sequences)
-        return cls(
-            torch.cat([part.states for part in parts]), torch.cat([part.mask for part in parts])
-        )
-
     def mean(self) -> Tensor:
         """Mean over real positions, (B, W)."""
         weights = self.mask.unsqueeze(-1).to(self.states.dtype)
