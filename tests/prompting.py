@@ -10,6 +10,7 @@ from transformers import PreTrainedTokenizerFast
 from fuseline.config import read_yaml
 from fuseline.params.base import BaseParams
 from fuseline.params.prompt import PromptParams
+from fuseline.params.whole import set_keys
 from fuseline.prompting.base import Material
 from tests.declared import REPOSITORY
 from tests.tiny import VOCAB, classification, pretrainer, rows
@@ -46,12 +47,7 @@ def params(**changes: Any) -> PromptParams:
     content["training"] |= {"num_steps": 3, "batch_size": 4}
     content["soft_prompt"] |= {"num_steps": 3}
     content["residual"] |= {"num_steps": 5}
-    for key, value in changes.items():
-        *sections, leaf = key.split("__")
-        place = content
-        for section in sections:
-            place = place[section]
-        place[leaf] = value
+    set_keys(content, {key.replace("__", "."): value for key, value in changes.items()})
     return PromptParams.model_validate(content)
 
 

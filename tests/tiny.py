@@ -80,6 +80,15 @@ def pretrainer(kind: str = "attention", seed: int = 0, **changes: object):
     return FuselineForPreTraining(config(kind, **changes)).eval()
 
 
+def tell_apart(model: FuselineForPreTraining) -> None:
+    """Draw what marks modalities, present or absent: it starts at zero, by which one of them could
+    stand for another unseen."""
+    with torch.no_grad():
+        for embedding in model.fuseline.embeddings.values():
+            embedding.absent.normal_()
+            embedding.modality.normal_()
+
+
 def freezing(policy: str, top_k: int = 1, **lora: object) -> FreezingParams:
     adapter = {"rank": 2, "alpha": 4.0, "dropout": 0.1, "targets": ["query", "value"]}
     return FreezingParams.model_validate({"policy": policy, "top_k": top_k, "lora": adapter | lora})

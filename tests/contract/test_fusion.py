@@ -5,7 +5,7 @@ import torch
 
 from fuseline.model.fusion import FUSIONS
 from fuseline.model.modeling import model_inputs
-from tests.tiny import EVERY, FEATURES, POSITIONS, classifier, pretrainer, rows
+from tests.tiny import EVERY, FEATURES, POSITIONS, classifier, pretrainer, rows, tell_apart
 
 SETS = [EVERY, ["image", "audio"], ["tabular"], ["text"], ["video"]]
 
@@ -92,11 +92,7 @@ def test_what_stands_for_an_absent_modality_is_never_read(kind, lacking):
 @pytest.mark.parametrize("kind", FUSIONS)
 def test_each_modality_alone_is_what_rows_without_the_others_give(kind):
     model, batch = pretrainer(kind, modalities=EVERY), rows(modalities=EVERY).batch(range(6))
-    with torch.no_grad():
-        # These start at zero, by which one could stand for the other.
-        for embedding in model.fuseline.embeddings.values():
-            embedding.absent.normal_()
-            embedding.modality.normal_()
+    tell_apart(model)
     output = model(**batch, each_alone=True)
     assert list(output.alone) == EVERY
     assert torch.allclose(output.pooled, model(**batch).pooled, atol=1e-6)

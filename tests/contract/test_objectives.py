@@ -8,7 +8,7 @@ import torch
 from fuseline.objectives.base import Stateful
 from fuseline.objectives.matching import contrastive_scale, mismatched
 from fuseline.objectives.pretraining import OBJECTIVES, Mixture, build_objectives
-from tests.tiny import CONTINUES_WORD, EVERY, objective_params, pretrainer, rows
+from tests.tiny import CONTINUES_WORD, EVERY, objective_params, pretrainer, rows, tell_apart
 
 SETS = [["text", "image"], EVERY, ["text", "audio"], ["image", "audio"], ["tabular"], ["text"]]
 # Objectives by name, and their settings beside the defaults.
@@ -179,10 +179,7 @@ def test_joint_contrast_is_the_mean_over_pairs_of_views():
     row with one medium is whole by that, and would be compared with itself: it takes no part."""
     names = ["text", "image", "audio"]
     model, batch = pretrainer(modalities=names), rows(24, modalities=names).batch(range(24))
-    with torch.no_grad():
-        for embedding in model.fuseline.embeddings.values():
-            embedding.absent.normal_()
-            embedding.modality.normal_()
+    tell_apart(model)
     present = {name: batch[f"{name}_mask"] for name in names}
     several = torch.stack(list(present.values())).sum(0) > 1
     assert 0 < several.sum() < 24
