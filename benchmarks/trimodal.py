@@ -28,6 +28,7 @@ TRAINING = {
     "batch_size": 32,
     "learning_rate": 1.0e-3,
     "encoder_learning_rate": 1.0e-3,
+    "image_learning_rate": 1.0e-3,
     "layer_decay": 1.0,
     "lr_scheduler": "cosine",
     "warmup_share": 0.1,

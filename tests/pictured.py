@@ -13,7 +13,7 @@ from tests.tiny import classifier, rows
 from tests.unit.modalities.tables import write_examples
 
 SIDE, GRID = 16, 2
-IMAGE = {"name": "patches", "grid": GRID, "image_size": SIDE, "config": None}
+IMAGE = {"name": "patches", "grid": GRID, "top_layers": 0, "image_size": SIDE, "config": None}
 
 
 def model(seed: int = 0):

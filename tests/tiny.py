@@ -89,9 +89,19 @@ def tell_apart(model: FuselineForPreTraining) -> None:
             embedding.modality.normal_()
 
 
-def freezing(policy: str, top_k: int = 1, **lora: object) -> FreezingParams:
-    adapter = {"rank": 2, "alpha": 4.0, "dropout": 0.1, "targets": ["query", "value"]}
-    return FreezingParams.model_validate({"policy": policy, "top_k": top_k, "lora": adapter | lora})
+def freezing(
+    policy: str, top_k: int = 1, image_policy: str = "none", **lora: object
+) -> FreezingParams:
+    adapter = {
+        "rank": 2,
+        "alpha": 4.0,
+        "dropout": 0.1,
+        "targets": ["query", "value"],
+        "image_targets": ["expand", "project"],
+    }
+    return FreezingParams.model_validate(
+        {"policy": policy, "top_k": top_k, "image_policy": image_policy, "lora": adapter | lora}
+    )
 
 
 def training(**changes: object) -> TrainingParams:
@@ -100,6 +110,7 @@ def training(**changes: object) -> TrainingParams:
         "batch_size": 8,
         "learning_rate": 3e-3,
         "encoder_learning_rate": 1e-3,
+        "image_learning_rate": 1e-3,
         "layer_decay": 1.0,
         "lr_scheduler": "cosine",
         "warmup_share": 0.1,

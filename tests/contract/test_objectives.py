@@ -249,7 +249,8 @@ def test_the_last_visible_position_of_a_row_is_not_hidden():
     objective = build("masked_features")
     objective.share = 1.0
     batch = rows(24, modalities=EVERY).batch(range(24))
-    hidden = objective._choose(batch)
+    cells = {name: batch[f"{name}_features"] for name in EVERY if name != "text"}
+    hidden = objective._choose(batch, cells)
     whole = {name: chosen.all(1) for name, chosen in hidden.items()}
     shown = batch["text_mask"].clone()
     for name in hidden:

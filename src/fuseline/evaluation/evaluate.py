@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
+from fuseline.contracts import read_manifest
 from fuseline.dataset import MultimodalData, load_data
 from fuseline.errors import ConfigError, ContractError
 from fuseline.evaluation.ablation import modality_ablation, named, presence_scores
@@ -23,6 +24,7 @@ from fuseline.evaluation.trust.attacked import Attacked
 from fuseline.evaluation.trust.measure import Judged, measure_trust
 from fuseline.evaluation.trust.slices import read_slice_columns
 from fuseline.evaluation.twin import Block, feature_blocks, twin_metrics
+from fuseline.modalities.image_encoder import whole_features
 from fuseline.modalities.text_encoder import embed_texts
 from fuseline.model import FuselineForTasks, FuselineProcessor
 from fuseline.model.prediction import Model
@@ -284,4 +286,8 @@ def _blocks(
     vectors: np.ndarray | None = None
     if "text" in base.modalities:
         vectors = embed_texts(inputs.tokenizer, data.input_ids, params.batch_size, base.precision)
-    return feature_blocks(data, vectors)
+    features = dict(data.features)
+    if "image" in features:
+        manifest = read_manifest(inputs.features / "image", "features")
+        features["image"] = whole_features(manifest, features["image"], base.precision)
+    return feature_blocks(replace(data, features=features), vectors)

@@ -1,4 +1,5 @@
-"""Frozen image encoders: pixels to a grid of feature vectors."""
+"""Frozen image encoders: pixels to a grid of feature vectors, or to the states below the layers
+that a model is to train."""
 
 from __future__ import annotations
 
@@ -8,6 +9,7 @@ from abc import abstractmethod
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import torch
 from torch import Tensor, nn
 from torch.nn import functional
@@ -21,10 +23,25 @@ from fuseline.modalities.checkpoints import (
     weights_hash,
 )
 from fuseline.modalities.configs import portable
+from fuseline.modalities.image_top import (
+    EfficientNetTop,
+    ImageTop,
+    TransformersTop,
+    find_ending,
+    tokens_to_maps,
+)
+from fuseline.precision import Precision, autocast
 
 # ImageNet's, for checkpoints that do not say theirs.
 DEFAULT_MEAN = [0.485, 0.456, 0.406]
 DEFAULT_STD = [0.229, 0.224, 0.225]
+
+
+WHERE = "extract_features.image.encoder"
+TOP_LAYERS = "extract_features.image.top_layers"
+# Between a network and its parts, of its states' own size: the same products, summed alike.
+TOLERANCE = 1e-3
+BATCH_SIZE = 64
 
 
 class ImageEncoder(nn.Module):
@@ -33,6 +50,8 @@ class ImageEncoder(nn.Module):
     Attributes:
         dim: width of a feature vector.
         grid: positions a side.
+        is_cut: its top is taken off; features are the states below it (B, P, dim) then, as many
+            positions as they have.
         revision: SHA-256 of the weights, or of what stands for them.
         config: of a Transformers network, so that a saved model can build it again.
     """
@@ -41,10 +60,32 @@ class ImageEncoder(nn.Module):
     grid: int
     revision: str
     config: dict[str, Any] | None = None
+    is_cut = False
 
     @abstractmethod
     def maps(self, pixel_values: Tensor) -> Tensor:
         """Feature maps (B, dim, H, W)."""
+
+    def states(self, pixel_values: Tensor) -> Tensor:
+        """What a cut encoder ends with (B, P, dim)."""
+        return self.maps(pixel_values).flatten(2).transpose(1, 2)
+
+    def cut(self, top_layers: int) -> ImageTop:
+        """Take off the uppermost layers.
+
+        Args:
+            top_layers: how many.
+
+        Returns:
+            Those layers, which turn what the rest now gives into the features of the whole.
+
+        Raises:
+            ConfigError: the encoder has no such layers.
+        """
+        raise ConfigError(
+            f"{TOP_LAYERS}: this encoder has no layers that a model could train, found"
+            f" {top_layers}. Use 0."
+        )
 
     def train(self, mode: bool = True) -> ImageEncoder:
         """Stay in evaluation mode, whatever the model around it does: its features are those that
@@ -53,6 +94,8 @@ class ImageEncoder(nn.Module):
         return super().train(False)
 
     def forward(self, pixel_values: Tensor) -> Tensor:
+        if self.is_cut:
+            return self.states(pixel_values).float()
         pooled = functional.adaptive_avg_pool2d(self.maps(pixel_values).float(), self.grid)
         return pooled.flatten(2).transpose(1, 2)
 
@@ -83,8 +126,26 @@ class EfficientNetLite0(ImageEncoder):
         self.revision = hash_file(path)
 
     def maps(self, pixel_values: Tensor) -> Tensor:
-        maps: Tensor = self.network.extract_features((pixel_values - 127.0) / 128.0)
+        pixels = (pixel_values - 127.0) / 128.0
+        if not self.is_cut:
+            maps: Tensor = self.network.extract_features(pixels)
+            return maps
+        network = self.network
+        maps = network._swish(network._bn0(network._conv_stem(pixels)))
+        for block in network._blocks:
+            maps = block(maps)
         return maps
+
+    def cut(self, top_layers: int) -> ImageTop:
+        network, blocks = self.network.eval(), list(self.network._blocks)
+        _check_number(top_layers, len(blocks))
+        kept = len(blocks) - top_layers
+        top = EfficientNetTop(blocks[kept:], network._conv_head, network._bn1, self.grid)
+        network._blocks = nn.ModuleList(blocks[:kept])
+        network._conv_head = network._bn1 = nn.Identity()
+        self.dim = blocks[kept]._block_args.input_filters
+        self.is_cut = True
+        return top
 
 
 class Patches(ImageEncoder):
@@ -150,14 +211,63 @@ class TransformersVision(ImageEncoder):
             maps = self.eval().maps(torch.zeros(1, 3, height, width))
         return int(maps.shape[1])
 
-    def maps(self, pixel_values: Tensor) -> Tensor:
+    def states(self, pixel_values: Tensor) -> Tensor:
         states: Tensor = self.network(pixel_values=(pixel_values - self.mean) / self.std)[0]
-        if states.dim() == 4:
-            return states
-        side = int((states.shape[1] - 1) ** 0.5)
-        patches = states[:, -side * side :]
-        columns = patches.transpose(1, 2)
-        return columns.reshape(*columns.shape[:2], side, side)
+        return states
+
+    def maps(self, pixel_values: Tensor) -> Tensor:
+        states = self.states(pixel_values)
+        return states if states.dim() == 4 else tokens_to_maps(states)
+
+    def cut(self, top_layers: int) -> ImageTop:
+        side = getattr(self.network.config, "image_size", None) or 224
+        height, width = (side, side) if isinstance(side, int) else side
+        pixels = torch.arange(3.0 * height * width).remainder(251).view(1, 3, height, width)
+        layers = _row_of_layers(self.network)
+        _check_number(top_layers, len(layers))
+        with torch.no_grad():
+            ending = find_ending(self.eval().network, layers, pixels)
+            if not ending.is_plain:
+                raise ConfigError(_CANNOT_CUT)
+            expected = self(pixels)
+            kept = len(layers) - top_layers
+            top = TransformersTop(list(layers)[kept:], ending, self.dim, self.grid)
+            del layers[kept:]
+            if ending.norm is not None:
+                _replace(self.network, ending.norm, nn.Identity())
+            self.is_cut = True
+            found = top.eval()(self(pixels))
+        # A model that is being loaded is built without numbers first.
+        if not found.is_meta and (found - expected).abs().max() > TOLERANCE * expected.abs().max():
+            raise ConfigError(_CANNOT_CUT)
+        return top
+
+
+_CANNOT_CUT = (
+    f"{TOP_LAYERS}: the layers of this network cannot be taken off: it needs one row of them, each"
+    " a function of the states alone, as ViT, DeiT, DINOv2, CLIP and SigLIP have. Use 0."
+)
+
+
+def _row_of_layers(network: nn.Module) -> nn.ModuleList:
+    number = getattr(network.config, "num_hidden_layers", 0)
+    rows = [m for m in network.modules() if isinstance(m, nn.ModuleList) and len(m) == number]
+    if len(rows) != 1:
+        raise ConfigError(_CANNOT_CUT)
+    return rows[0]
+
+
+def _check_number(top_layers: int, layers: int) -> None:
+    if top_layers > layers:
+        raise ConfigError(f"{TOP_LAYERS}: the encoder has {layers} layers, found {top_layers}.")
+
+
+def _replace(network: nn.Module, old: nn.Module, new: nn.Module) -> None:
+    for name, module in network.named_modules():
+        if module is old:
+            parent, _, leaf = name.rpartition(".")
+            setattr(network.get_submodule(parent), leaf, new)
+            return
 
 
 def _normalisation(folder: Path | None) -> tuple[list[float], list[float]]:
@@ -173,7 +283,8 @@ def build_image_encoder(
     *,
     weights: bool,
     config: dict[str, Any] | None = None,
-    where: str = "extract_features.image.encoder",
+    top_layers: int = 0,
+    where: str = WHERE,
 ) -> ImageEncoder:
     """Build a frozen image encoder.
 
@@ -183,18 +294,63 @@ def build_image_encoder(
         grid: positions a side that are kept.
         weights: load pre-trained weights (else they come from a saved model).
         config: of a Transformers network that is built without weights.
+        top_layers: uppermost layers to leave out; see `ImageEncoder.cut`.
         where: the params key that gave the name.
 
     Raises:
-        ConfigError: neither a known name nor such a checkpoint.
+        ConfigError: neither a known name nor such a checkpoint, or not so many layers.
     """
-    if name == "efficientnet_lite0":
-        encoder: ImageEncoder = EfficientNetLite0(grid, weights=weights)
-    elif name == "patches":
-        encoder = Patches(grid)
-    elif not weights:
-        encoder = TransformersVision(grid, None, config)
-    else:
-        folder = checkpoint_folder(name, where=where, names=IMAGE_ENCODERS)
-        encoder = TransformersVision(grid, folder, None)
+    encoder = _whole(name, grid, weights=weights, config=config, where=where)
+    if top_layers:
+        encoder.cut(top_layers)
     return encoder.eval().requires_grad_(False)
+
+
+def build_image_top(
+    name: str,
+    grid: int,
+    top_layers: int,
+    *,
+    weights: bool,
+    config: dict[str, Any] | None = None,
+) -> ImageTop:
+    """Build the layers that `build_image_encoder` leaves out, to be trained; arguments as there."""
+    return _whole(name, grid, weights=weights, config=config, where=WHERE).cut(top_layers)
+
+
+def whole_features(
+    manifest: dict[str, Any], values: np.ndarray, precision: Precision
+) -> np.ndarray:
+    """What the whole frozen encoder of an image features table gives.
+
+    Args:
+        manifest: of the table.
+        values: (N, P, D) float16, as the table holds them.
+        precision: of the layers that are missing.
+
+    Returns:
+        (N, grid², dim) float16; `values` themselves where no layer is missing.
+    """
+    top_layers = manifest.get("top_layers", 0)
+    if not top_layers:
+        return values
+    top = build_image_top(manifest["encoder"], manifest["grid"], top_layers, weights=True).eval()
+    found = np.zeros((len(values), manifest["grid"] ** 2, top.dim), dtype=np.float16)
+    with torch.inference_mode(), autocast(precision):
+        for start in range(0, len(values), BATCH_SIZE):
+            states = torch.from_numpy(values[start : start + BATCH_SIZE].astype(np.float32))
+            found[start : start + BATCH_SIZE] = top(states).half().numpy()
+    return found
+
+
+def _whole(
+    name: str, grid: int, *, weights: bool, config: dict[str, Any] | None, where: str
+) -> ImageEncoder:
+    if name == "efficientnet_lite0":
+        return EfficientNetLite0(grid, weights=weights)
+    if name == "patches":
+        return Patches(grid)
+    if not weights:
+        return TransformersVision(grid, None, config)
+    folder = checkpoint_folder(name, where=where, names=IMAGE_ENCODERS)
+    return TransformersVision(grid, folder, None)

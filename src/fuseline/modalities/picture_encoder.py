@@ -13,33 +13,44 @@ import numpy as np
 import torch
 
 from fuseline.modalities.folding import fold
-from fuseline.modalities.image_encoder import ImageEncoder, build_image_encoder
+from fuseline.modalities.image_encoder import WHERE, ImageEncoder, build_image_encoder
 from fuseline.modalities.pixels import decode_pixels, stack_pixels
 from fuseline.modalities.stored_media import Medium
 from fuseline.params.extract_features import ImageFeatureParams
 from fuseline.precision import Precision, autocast, use_bf16
-
-WHERE = "extract_features.image.encoder"
 
 S = TypeVar("S")
 T = TypeVar("T")
 
 
 class PictureEncoder:
-    """Stored pictures to features (grid², D)."""
+    """Stored pictures to features (grid², D); with `top_layers` to the states below these."""
 
     def __init__(self, params: ImageFeatureParams, precision: Precision) -> None:
         self.params, self.precision = params, precision
         self.network = frozen_network(
-            params.encoder, params.grid, params.image_size, precision, where=WHERE
+            params.encoder,
+            params.grid,
+            params.image_size,
+            precision,
+            top_layers=params.top_layers,
+            where=WHERE,
         )
-        self.shape = (params.grid**2, self.network.dim)
+        self.shape = self._shape()
         self.facts: dict[str, Any] = {
             "encoder": params.encoder,
             "revision": self.network.revision,
             "config": self.network.config,
             "image_size": params.image_size,
+            "grid": params.grid,
+            "top_layers": params.top_layers,
         }
+
+    def _shape(self) -> tuple[int, int]:
+        """Tried out: how many positions there are below some layer depends on all before it."""
+        black = np.zeros((3, self.params.image_size, self.params.image_size), dtype=np.uint8)
+        positions, dim = next(encode_pixels(self.network, [black], 1, self.precision)).shape
+        return positions, dim
 
     def encode(self, media: Sequence[Medium]) -> Iterator[np.ndarray]:
         """Features of each picture in turn; see `Encoder`."""
@@ -49,7 +60,13 @@ class PictureEncoder:
 
 
 def frozen_network(
-    encoder: str, grid: int, image_size: int, precision: Precision, *, where: str
+    encoder: str,
+    grid: int,
+    image_size: int,
+    precision: Precision,
+    *,
+    top_layers: int = 0,
+    where: str,
 ) -> ImageEncoder:
     """An image encoder with its weights, laid out for speed; see `folding`.
 
@@ -58,12 +75,13 @@ def frozen_network(
         grid: positions a side.
         image_size: S of the pixels to come.
         precision: under which it will run.
+        top_layers: uppermost layers to leave out.
         where: the params key that gave the name.
 
     Raises:
         ConfigError: no such encoder.
     """
-    network = build_image_encoder(encoder, grid, weights=True, where=where)
+    network = build_image_encoder(encoder, grid, weights=True, top_layers=top_layers, where=where)
     network.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
     noise = np.random.default_rng(0).integers(0, 256, (3, image_size, image_size), dtype=np.uint8)
     dtype = torch.bfloat16 if use_bf16(precision) else torch.float32

@@ -15,7 +15,8 @@ class FuselineConfig(PretrainedConfig):
             without text.
         features: by modality, `{"positions": P, "dim": D}`, and `"encoder"` where the model
             trains a small one of its own over them (a name of `model.encoders`).
-        image_encoder: `{"name", "grid", "image_size", "config"}` of the frozen image encoder.
+        image_encoder: `{"name", "grid", "top_layers", "image_size", "config"}` of the image
+            encoder; its top layers are trained, what lies below them is frozen.
         hidden_size: common width W.
         fusion: `{"kind", "num_layers", "num_heads", "num_bottleneck_tokens", "dropout"}`.
         contrastive_size: width of the contrastive space.

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, cast
@@ -13,9 +12,10 @@ from torch import nn
 from fuseline.contracts import read_manifest
 from fuseline.errors import ContractError
 from fuseline.modalities.configs import portable
-from fuseline.modalities.image_encoder import build_image_encoder
+from fuseline.modalities.image_encoder import build_image_encoder, build_image_top
 from fuseline.modalities.text_encoder import load_text_encoder, special_token_ids, text_config
 from fuseline.model.configuration import FuselineConfig
+from fuseline.model.encoders import TopEncoder
 from fuseline.model.modeling import FuselineForPreTraining, FuselineModel, ModalityEmbedding
 from fuseline.params.pretrain import ModelParams
 
@@ -52,13 +52,18 @@ def create_model(
         _identity(cast(ModalityEmbedding, backbone.embeddings["text"]).project)
     if backbone.image_encoder is not None:
         image = manifests["image"]
-        encoder = build_image_encoder(image["encoder"], _grid(image), weights=True)
+        grid, top_layers = image["grid"], image["top_layers"]
+        encoder = build_image_encoder(image["encoder"], grid, weights=True, top_layers=top_layers)
         if encoder.revision != image["revision"]:
             raise ContractError(
                 f"{features / 'image'}: made by other weights than '{image['encoder']}' has now."
                 " Run `dvc repro --force extract_features@image`."
             )
         backbone.image_encoder.load_state_dict(encoder.state_dict())
+        if top_layers:
+            top = build_image_top(image["encoder"], grid, top_layers, weights=True)
+            held = cast(ModalityEmbedding, backbone.embeddings["image"]).encoder
+            cast(TopEncoder, held).top.load_state_dict(top.state_dict())
     return model
 
 
@@ -86,14 +91,11 @@ def _image_encoder(manifest: dict[str, Any] | None) -> dict[str, Any] | None:
         return None
     return {
         "name": "transformers" if manifest["config"] else manifest["encoder"],
-        "grid": _grid(manifest),
+        "grid": manifest["grid"],
+        "top_layers": manifest["top_layers"],
         "image_size": manifest["image_size"],
         "config": manifest["config"],
     }
-
-
-def _grid(manifest: dict[str, Any]) -> int:
-    return math.isqrt(manifest["shape"][0])
 
 
 def _identity(layer: nn.Linear) -> None:

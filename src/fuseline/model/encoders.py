@@ -1,4 +1,5 @@
-"""Small encoders trained from scratch inside the model, for features that no network made.
+"""Encoders trained inside the model: small ones from scratch, for features that no network made,
+and the top of a pre-trained image encoder.
 
 Shapes: B batch, P positions, D dim of the feature, W width.
 """
@@ -11,9 +12,12 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
+from fuseline.modalities.image_top import ImageTop
+
 
 class FeatureEncoder(nn.Module):
-    """Base of the encoders: features (B, P, D) to states (B, P, W).
+    """Base of the encoders: features (B, P, D) to states (B, Q, W), Q being P but where an encoder
+    says otherwise.
 
     Args:
         dim: D.
@@ -27,8 +31,11 @@ class FeatureEncoder(nn.Module):
 
     @abstractmethod
     def forward(self, values: Tensor, masked: Tensor | None = None) -> Tensor:
-        """`values` (B, P, D); `masked` (B, P) bool, positions whose values nothing may depend
-        on."""
+        """`values` (B, P, D); `masked` (B, Q) bool, states whose values nothing may depend on."""
+
+    def cells(self, values: Tensor) -> Tensor:
+        """(B, Q, D) the features that each state stands for, averaged."""
+        return values
 
 
 class ConvEncoder(FeatureEncoder):
@@ -83,6 +90,25 @@ class PerceptronEncoder(FeatureEncoder):
         del masked  # positions do not see each other
         states: Tensor = self.leave(functional.gelu(self.enter(values)))
         return states
+
+
+class TopEncoder(FeatureEncoder):
+    """The uppermost layers of an image encoder over the states below them; Q is grid², W the
+    width of their own."""
+
+    def __init__(self, top: ImageTop, dim: int) -> None:
+        super().__init__(dim, top.dim)
+        self.top = top
+
+    def forward(self, values: Tensor, masked: Tensor | None = None) -> Tensor:
+        if masked is not None:
+            # Layers mix positions, so that what is hidden has to go before them.
+            values = _filled(values, self.top.spread(masked, values.shape[1]))
+        states: Tensor = self.top(values)
+        return states
+
+    def cells(self, values: Tensor) -> Tensor:
+        return self.top.cells(values)
 
 
 def _filled(values: Tensor, masked: Tensor) -> Tensor:

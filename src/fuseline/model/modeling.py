@@ -13,12 +13,16 @@ from torch import Tensor, nn
 from torch.nn import functional
 from transformers import AutoConfig, PreTrainedModel
 
-from fuseline.modalities.image_encoder import ImageEncoder, build_image_encoder
+from fuseline.modalities.image_encoder import (
+    ImageEncoder,
+    build_image_encoder,
+    build_image_top,
+)
 from fuseline.modalities.text_encoder import build_text_encoder
 from fuseline.model.configuration import FuselineConfig
 from fuseline.model.controls import Asked
 from fuseline.model.decoder import DecoderHead
-from fuseline.model.encoders import ENCODERS, FeatureEncoder
+from fuseline.model.encoders import ENCODERS, FeatureEncoder, TopEncoder
 from fuseline.model.fusion import FUSIONS, Sequence
 from fuseline.model.heads import build_head
 from fuseline.model.output import FuselineOutput, TaskOutput
@@ -49,7 +53,8 @@ class ModalityEmbedding(nn.Module):
         width: common width W.
         positions: number of positions with an embedding of their own; 0 where the encoder has
             marked them already.
-        encoder: trained over what comes in, giving states of `dim`; None to take it as it is.
+        encoder: trained over what comes in, giving `positions` states of `dim`; None to take it
+            as it is.
     """
 
     def __init__(
@@ -67,9 +72,11 @@ class ModalityEmbedding(nn.Module):
     def forward(
         self, values: Tensor, mask: Tensor, present: Tensor, masked: Tensor | None = None
     ) -> Sequence:
-        """`values` (B, L, D), `mask` (B, L), `present` (B,), `masked` (B, L) positions to hide."""
+        """`values` (B, L, D), `mask` (B, L), `present` (B,), `masked` (B, L) positions to hide; of
+        an encoder that gives another number of states, as many as these."""
         if self.encoder is not None:
             values = self.encoder(values, masked)
+            mask = _ones(values[..., 0])
         states = self.project(self.norm(values))
         if masked is not None:
             states = torch.where(masked.unsqueeze(-1), self.masked.to(states.dtype), states)
@@ -89,7 +96,7 @@ class ModalityEmbedding(nn.Module):
 
 
 class FuselineModel(FuselinePreTrainedModel):
-    """Text encoder and frozen features, projected to a common width and fused."""
+    """Text encoder and features, projected to a common width and fused."""
 
     def __init__(self, config: FuselineConfig) -> None:
         super().__init__(config)
@@ -108,6 +115,15 @@ class FuselineModel(FuselinePreTrainedModel):
             assert self.text_encoder is not None  # `modalities` names text only with its config
             return ModalityEmbedding(self.text_encoder.config.hidden_size, width, 0)
         shape = config.features[name]
+        if name == "image" and (image := config.image_encoder) and image["top_layers"]:
+            top = build_image_top(
+                image["name"],
+                image["grid"],
+                image["top_layers"],
+                weights=False,
+                config=image["config"],
+            )
+            return ModalityEmbedding(top.dim, width, top.grid**2, TopEncoder(top, shape["dim"]))
         if not shape.get("encoder"):
             return ModalityEmbedding(shape["dim"], width, shape["positions"])
         kind = lookup(ENCODERS, shape["encoder"], where=f"config.features.{name}.encoder")
@@ -149,7 +165,8 @@ class FuselineModel(FuselinePreTrainedModel):
             token_type_ids: (B, T) segments of a pair.
             text_mask: (B,) bool, False where the row has no text; all True if None.
             pixel_values: (B, 3, S, S) in [0, 255], in place of `image_features`.
-            masked_positions: (B, P) bool by modality, features hidden from the model.
+            masked_positions: (B, Q) bool by modality, features hidden from the model; Q as
+                `cells` has them.
             each_alone: fuse the rows once more for each modality, as if they had no other.
             features: `<modality>_features` (B, P, D) and `<modality>_mask` (B,) bool; a modality
                 without features is absent in every row.
@@ -188,8 +205,15 @@ class FuselineModel(FuselinePreTrainedModel):
             for name, one in sequences.items()
         }
 
+    def cells(self, name: str, values: Tensor) -> Tensor:
+        """(B, Q, D) features of a modality by the states that the model makes of them: `values`
+        (B, P, D) themselves, or averaged where the model's own encoder has fewer."""
+        encoder = cast(ModalityEmbedding, self.embeddings[name]).encoder
+        return values if encoder is None else encoder.cells(values)
+
     def encode_image(self, pixel_values: Tensor) -> Tensor:
-        """Frozen features (B, P, D) of pictures, rounded to float16 like the stored ones."""
+        """Features (B, P, D) of pictures as the frozen encoder gives them, rounded to float16 like
+        the stored ones."""
         if self.image_encoder is None:
             raise ValueError("pixel_values given, but this model was trained without pictures.")
         features: Tensor = self.image_encoder(pixel_values)
@@ -251,7 +275,13 @@ def _text_encoder(config: FuselineConfig) -> PreTrainedModel | None:
 def _frozen_encoder(image: dict[str, Any] | None) -> ImageEncoder | None:
     if image is None:
         return None
-    return build_image_encoder(image["name"], image["grid"], weights=False, config=image["config"])
+    return build_image_encoder(
+        image["name"],
+        image["grid"],
+        weights=False,
+        config=image["config"],
+        top_layers=image["top_layers"],
+    )
 
 
 def _ones(like: Tensor) -> Tensor:

@@ -34,28 +34,30 @@ class MaskedFeatures:
         return any(name != "text" for name in modalities)
 
     def __call__(self, model: Any, batch: Batch) -> ObjectiveOutput:
-        hidden = self._choose(batch)
+        cells = {
+            name: model.fuseline.cells(name, batch[f"{name}_features"])
+            for name in presence(batch)
+            if name != "text"
+        }
+        hidden = self._choose(batch, cells)
         output = model(**batch, masked_positions=hidden)
         losses, correct, count = [], 0.0, 0
         for name, chosen in hidden.items():
             if not chosen.any():
                 continue
-            target = functional.layer_norm(
-                batch[f"{name}_features"][chosen], batch[f"{name}_features"].shape[-1:]
-            )
+            target = functional.layer_norm(cells[name][chosen], cells[name].shape[-1:])
             guess = model.feature_heads[name](output.states[name][chosen]).float()
             losses.append(functional.smooth_l1_loss(guess, target))
             correct += _closer_than_the_mean(guess, target)
             count += len(target)
         return ObjectiveOutput(mean_of_means(losses, output.pooled), correct, count)
 
-    def _choose(self, batch: Batch) -> dict[str, Tensor]:
-        """(B, P) bool by modality: present positions to hide."""
+    def _choose(self, batch: Batch, cells: dict[str, Tensor]) -> dict[str, Tensor]:
+        """(B, Q) bool by modality: present positions to hide."""
         present = presence(batch)
         hidden = {
-            name: (torch.rand(batch[f"{name}_features"].shape[:2]) < self.share) & mask.unsqueeze(1)
-            for name, mask in present.items()
-            if name != "text"
+            name: (torch.rand(values.shape[:2]) < self.share) & present[name].unsqueeze(1)
+            for name, values in cells.items()
         }
         for name in hidden:
             hidden[name] &= _shows_something(present, hidden).unsqueeze(1)

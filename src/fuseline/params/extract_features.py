@@ -11,11 +11,13 @@ from fuseline.params.base import Count
 
 
 class ImageFeatureParams(Section):
-    """The frozen image encoder; `grid` squared positions are kept per picture."""
+    """The image encoder; `grid` squared positions are kept per picture. Its `top_layers` last
+    layers are the model's own, to be trained with it; what lies below them is frozen."""
 
     encoder: str
     image_size: Annotated[int, Field(ge=8, le=1024)]
     grid: Annotated[int, Field(ge=1, le=32)]
+    top_layers: Annotated[int, Field(ge=0)]
     batch_size: Count
 
 

@@ -14,20 +14,30 @@ from fuseline.params.training import TrainingParams
 
 class LoraParams(Section):
     """Low-rank adapters (Hu et al. 2021, arXiv 2106.09685): `rank` and `alpha` are the paper's r
-    and α, `targets` the text encoder's linear layers that get one, by the end of their names."""
+    and α, `targets` the text encoder's linear layers that get one, by the end of their names,
+    `image_targets` those of the image layers, convolutions of one pixel among them."""
 
     rank: Count
     alpha: Positive
     dropout: Annotated[float, Field(ge=0.0, lt=1.0)]
     targets: Annotated[list[str], Field(min_length=1)]
+    image_targets: Annotated[list[str], Field(min_length=1)]
 
 
 class FreezingParams(Section):
-    """`all` trains nothing but heads and fusion; `head` heads only; `top_k` the last k text
-    layers besides; `lora` adapters in the text encoder besides; `none` everything."""
+    """What of the encoders is trained, beside heads and fusion.
+
+    Attributes:
+        policy: of the text encoder `all` freezes everything, `top_k` all but its last k layers,
+            `lora` all but adapters, `none` nothing; `head` trains heads only, whatever the next
+            one says.
+        image_policy: the same of the image layers that the model holds
+            (`extract_features.image.top_layers`).
+    """
 
     policy: Literal["all", "head", "top_k", "lora", "none"]
     top_k: Annotated[int, Field(ge=0)]
+    image_policy: Literal["all", "lora", "none"]
     lora: LoraParams
 
 

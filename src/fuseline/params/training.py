@@ -12,12 +12,14 @@ from fuseline.params.base import Count, NonNegative, Positive, Share
 
 class TrainingParams(Section):
     """`layer_decay` is the rate of a text layer over that of the layer above it; 1.0 gives all of
-    them `encoder_learning_rate`."""
+    them `encoder_learning_rate`. The image layers that the model trains have a rate of their own:
+    convolutions bear more than what was pre-trained on text."""
 
     num_epochs: Count
     batch_size: Count
     learning_rate: Positive
     encoder_learning_rate: Positive
+    image_learning_rate: Positive
     layer_decay: Annotated[float, Field(gt=0.0, le=1.0)]
     lr_scheduler: Literal["linear", "cosine", "constant_with_warmup"]
     warmup_share: Share

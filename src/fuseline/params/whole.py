@@ -82,12 +82,19 @@ def _unreachable_spaces(content: dict[str, Any]) -> Iterator[str]:
             )
 
 
-def _adapters_without_text(content: dict[str, Any]) -> Iterator[str]:
+def _adapters_without_layers(content: dict[str, Any]) -> Iterator[str]:
     modalities = content["base"]["modalities"]
     if content["finetune"]["freezing"]["policy"] == "lora" and "text" not in modalities:
         yield (
             f"{PARAMS_FILE}: finetune.freezing.policy: 'lora' adapts the text encoder, but"
             f" base.modalities has only {', '.join(modalities)}. Use 'all' or 'none'."
+        )
+    held = "image" in modalities and content["extract_features"]["image"]["top_layers"]
+    if content["finetune"]["freezing"]["image_policy"] == "lora" and not held:
+        yield (
+            f"{PARAMS_FILE}: finetune.freezing.image_policy: 'lora' adapts image layers, but the"
+            " model holds none. Set extract_features.image.top_layers above 0, with image among"
+            " base.modalities, or use 'none'."
         )
 
 
@@ -154,7 +161,7 @@ def check(content: dict[str, Any]) -> None:
     if not problems:
         problems = [
             *_unreachable_spaces(content),
-            *_adapters_without_text(content),
+            *_adapters_without_layers(content),
             *_prompts_without_media(content),
             *_targets_of_no_column(content),
             *_slices_of_no_column(content),

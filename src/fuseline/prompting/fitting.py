@@ -13,22 +13,24 @@ from torch import Tensor
 from fuseline.errors import ContractError
 from fuseline.params.prompt import FewShotTrainingParams
 from fuseline.precision import Precision, autocast
-from fuseline.training.groups import TEXT_ENCODER
+from fuseline.training.groups import IMAGE_TOP, TEXT_ENCODER
 
 
 def open_for_training(model: Any, *, encoder: bool = True) -> None:
-    """Let gradients reach all but the image encoder and the word embeddings.
+    """Let gradients reach all but the image encoder, the image layers that the model holds, and the
+    word embeddings.
 
     A few rows hold few pieces: of the embeddings, more than a third of all weights, nearly every
-    one would only decay.
+    one would only decay. Image layers would cost most of the time.
 
     Args:
         model: a Fuseline model with heads.
         encoder: False freezes the whole text encoder.
     """
     for name, parameter in model.named_parameters():
+        image = ".image_encoder." in name or IMAGE_TOP in name
         frozen = TEXT_ENCODER in name and not encoder
-        parameter.requires_grad_(".image_encoder." not in name and not frozen)
+        parameter.requires_grad_(not image and not frozen)
     if model.config.text_config:
         model.get_input_embeddings().weight.requires_grad_(False)
 

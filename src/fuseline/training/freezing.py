@@ -8,24 +8,24 @@ from typing import Any
 from torch import nn
 
 from fuseline.errors import ConfigError
+from fuseline.model.encoders import TopEncoder
 from fuseline.params.finetune import FreezingParams
-from fuseline.training.groups import ADAPTER, TEXT_ENCODER
+from fuseline.training.groups import ADAPTER, IMAGE_TOP, TEXT_ENCODER
 
 BACKBONE = "fuseline."
 
 
 def apply_freezing(model: Any, params: FreezingParams) -> dict[str, int]:
-    """Set `requires_grad` by policy; the image encoder is always frozen.
+    """Set `requires_grad` by policy; of the image encoder, what ran once is always frozen.
 
     Args:
-        model: a task model with a `fuseline` backbone.
-        params: `all` freezes the encoders; `head` all but the task's head; `top_k` the encoder
-            but its last k layers; `lora` the encoder but the adapters that are in it by now;
-            `none` nothing.
+        model: a task model with a `fuseline` backbone, adapters already in it.
+        params: the policies.
 
     Returns:
         `trainable_parameters` and `total_parameters`, and as many of the text encoder alone (0
-        without one): `encoder_trainable_parameters` and `encoder_parameters`. Adapters count
+        without one): `encoder_trainable_parameters` and `encoder_parameters`; of the whole image
+        encoder `image_encoder_trainable_parameters` and `image_encoder_parameters`. Adapters count
         among the trainable ones only: they are no part of the saved model.
 
     Raises:
@@ -39,18 +39,21 @@ def apply_freezing(model: Any, params: FreezingParams) -> dict[str, int]:
         )
     top = {f".layer.{layers - k - 1}." for k in range(params.top_k)}
     for name, parameter in model.named_parameters():
-        parameter.requires_grad_(_trains(name, params.policy, top))
+        parameter.requires_grad_(_trains(name, params, top))
     if params.policy == "top_k" and top and not _trained_text(model):
         raise ConfigError(
             "finetune.freezing.policy: found no layers named `layer.<n>` in this text encoder, so"
             " 'top_k' cannot choose any. Use 'all' or 'none'."
         )
     whole, text = _Counts.of(model), _Counts.of(encoder)
+    below, held = _Counts.of(model.fuseline.image_encoder), _Counts.of(image_top(model))
     return {
         "trainable_parameters": whole.trainable,
         "total_parameters": whole.total,
         "encoder_trainable_parameters": text.trainable,
         "encoder_parameters": text.total,
+        "image_encoder_trainable_parameters": held.trainable,
+        "image_encoder_parameters": below.total + held.total,
     }
 
 
@@ -68,6 +71,13 @@ class _Counts:
         )
 
 
+def image_top(model: Any) -> nn.Module | None:
+    """The image layers that the model holds to train them, if any."""
+    embeddings = model.fuseline.embeddings
+    encoder = embeddings["image"].encoder if "image" in embeddings else None
+    return encoder if isinstance(encoder, TopEncoder) else None
+
+
 def _trained_text(model: Any) -> list[str]:
     named = model.named_parameters()
     return [name for name, p in named if TEXT_ENCODER in name and p.requires_grad]
@@ -79,13 +89,15 @@ def freeze_image_encoder(model: Any) -> None:
         parameter.requires_grad_(".image_encoder." not in name)
 
 
-def _trains(name: str, policy: str, top: set[str]) -> bool:
+def _trains(name: str, params: FreezingParams, top: set[str]) -> bool:
     if ".image_encoder." in name:
         return False
-    if policy == "head":
+    if params.policy == "head":
         return not name.startswith(BACKBONE)
+    if IMAGE_TOP in name:
+        return params.image_policy == "none" or ADAPTER in name
     if TEXT_ENCODER in name:
-        if policy == "top_k":
+        if params.policy == "top_k":
             return any(layer in f".{name}" for layer in top)
-        return policy == "none" or ADAPTER in name
+        return params.policy == "none" or ADAPTER in name
     return True

@@ -12,14 +12,18 @@ from fuseline.errors import ConfigError
 from fuseline.params.training import TrainingParams
 
 TEXT_ENCODER = ".text_encoder."
+IMAGE_TOP = ".embeddings.image.encoder."
 ADAPTER = ".lora_"
+# Parts of a model with a learning rate of their own, in the order of their groups.
+REST, TEXT, IMAGE = range(3)
 LAYER = re.compile(r"\.layer\.(\d+)\.")
 
 
 def parameter_groups(
     model: Any, decayed: Collection[str], params: TrainingParams
 ) -> list[dict[str, Any]]:
-    """Groups for the optimizer: all but the text encoder first, then the encoder from its top down.
+    """Groups for the optimizer: all but the encoders first, then the text encoder from its top
+    down, then the image layers, at `image_learning_rate`.
 
     Layer i of n gets `encoder_learning_rate * layer_decay ** (n - 1 - i)`, the embeddings one
     factor less than the lowest layer (discriminative fine-tuning, Howard & Ruder 2018, arXiv
@@ -37,29 +41,31 @@ def parameter_groups(
     decay_by_layer = params.layer_decay < 1.0
     if decay_by_layer:
         _check_layer_names(model)
-    groups: dict[tuple[bool, int, bool], list[nn.Parameter]] = {}
+    rates = (params.learning_rate, params.encoder_learning_rate, params.image_learning_rate)
+    groups: dict[tuple[int, int, bool], list[nn.Parameter]] = {}
     for name, parameter in model.named_parameters():
         if parameter.requires_grad:
-            encoder = _at_encoder_rate(name)
-            below = _layers_below_top(name, model) if encoder and decay_by_layer else 0
-            groups.setdefault((encoder, below, name in decayed), []).append(parameter)
+            part = _part(name)
+            by_layer = part == TEXT and decay_by_layer
+            below = _layers_below_top(name, model) if by_layer else 0
+            groups.setdefault((part, below, name in decayed), []).append(parameter)
     return [
         {
             "params": parameters,
-            "lr": params.encoder_learning_rate * params.layer_decay**below
-            if encoder
-            else params.learning_rate,
+            "lr": rates[part] * params.layer_decay**below,
             "weight_decay": params.weight_decay if decay else 0.0,
         }
-        for (encoder, below, decay), parameters in sorted(groups.items())
+        for (part, below, decay), parameters in sorted(groups.items())
     ]
 
 
-def _at_encoder_rate(name: str) -> bool:
-    # The encoder's rate is low to keep what its weights know. Adapters are new and start as
+def _part(name: str) -> int:
+    # The encoders' rates are low to keep what their weights know. Adapters are new and start as
     # nothing, like a head, and the frozen weights beneath them cannot be lost: the paper trains
     # RoBERTa's at 2e-4 to 5e-4 (Hu et al. 2021, arXiv 2106.09685, appendix D).
-    return TEXT_ENCODER in name and ADAPTER not in name
+    if ADAPTER in name:
+        return REST
+    return TEXT if TEXT_ENCODER in name else IMAGE if IMAGE_TOP in name else REST
 
 
 def _layers_below_top(name: str, model: Any) -> int:

@@ -1,4 +1,4 @@
-"""Low-rank adapters in the text encoder (Hu et al. 2021, arXiv 2106.09685), by the library PEFT."""
+"""Low-rank adapters in the encoders (Hu et al. 2021, arXiv 2106.09685), by the library PEFT."""
 
 from __future__ import annotations
 
@@ -13,43 +13,59 @@ from torch import nn
 from fuseline.errors import ConfigError
 from fuseline.params.finetune import FreezingParams, LoraParams
 from fuseline.registry import suggestion
+from fuseline.training.freezing import image_top
 
 
 @contextmanager
 def adapters(model: Any, params: FreezingParams, seed: int) -> Iterator[None]:
-    """Adapters in the text encoder for as long as the context lasts, then merged into its weights;
-    nothing under any policy but `lora`.
+    """Adapters in the encoders whose policy is `lora` for as long as the context lasts, then merged
+    into their weights.
 
     After it the model is a plain Transformers model again, with the same outputs up to rounding.
 
     Args:
         model: a task model with a `fuseline` backbone, changed in place.
-        params: the policy, and the adapters' shape and place.
+        params: the policies, and the adapters' shape and place.
         seed: of the adapters' first matrices; the second ones start at zero.
 
     Raises:
-        ConfigError: no text encoder, or a target that is none of its linear layers.
+        ConfigError: no such encoder, or a target that is none of its layers.
     """
-    if params.policy != "lora":
-        yield
-        return
-    encoder = model.fuseline.text_encoder
-    if encoder is None:
-        raise ConfigError(
-            "finetune.freezing.policy: 'lora' adapts the text encoder, and this model takes no"
-            " text. Use 'all' or 'none'."
-        )
-    injected = _inject(encoder, params.lora, seed)
+    injected = []
+    if params.policy == "lora":
+        text = model.fuseline.text_encoder
+        if text is None:
+            raise ConfigError(
+                "finetune.freezing.policy: 'lora' adapts the text encoder, and this model takes no"
+                " text. Use 'all' or 'none'."
+            )
+        injected.append(_inject(text, params.lora, params.lora.targets, TEXT, seed))
+    if params.image_policy == "lora":
+        top = image_top(model)
+        if top is None:
+            raise ConfigError(
+                "finetune.freezing.image_policy: 'lora' adapts image layers, and this model holds"
+                " none. Set extract_features.image.top_layers above 0, or use 'none'."
+            )
+        injected.append(_inject(top, params.lora, params.lora.image_targets, IMAGE, seed))
     yield
-    injected.merge_and_unload()
+    for one in injected:
+        one.merge_and_unload()
 
 
-def _inject(encoder: nn.Module, params: LoraParams, seed: int) -> Any:
+# What an error calls an encoder, and the end of the key with its targets.
+TEXT = ("text encoder", "targets")
+IMAGE = ("model's part of the image encoder", "image_targets")
+
+
+def _inject(
+    encoder: nn.Module, params: LoraParams, targets: list[str], what: tuple[str, str], seed: int
+) -> Any:
     config = LoraConfig(
         r=params.rank,
         lora_alpha=params.alpha,
         lora_dropout=params.dropout,
-        target_modules=_targets(encoder, params.targets),
+        target_modules=_named(encoder, targets, what),
     )
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(seed)
@@ -57,9 +73,9 @@ def _inject(encoder: nn.Module, params: LoraParams, seed: int) -> Any:
         return LoraModel(encoder, config, "default")
 
 
-def _targets(encoder: nn.Module, targets: list[str]) -> list[str]:
+def _named(encoder: nn.Module, targets: list[str], what: tuple[str, str]) -> list[str]:
     """Full names of the linear layers whose names end so."""
-    linear = [name for name, module in encoder.named_modules() if isinstance(module, nn.Linear)]
+    linear = [name for name, module in encoder.named_modules() if _is_linear(module)]
     chosen = {
         target: [name for name in linear if f".{name}".endswith(f".{target}")] for target in targets
     }
@@ -67,7 +83,14 @@ def _targets(encoder: nn.Module, targets: list[str]) -> list[str]:
         if not names:
             valid = sorted({name.rsplit(".", 1)[-1] for name in linear})
             raise ConfigError(
-                f"finetune.freezing.lora.targets: the text encoder has no linear layer '{target}'."
+                f"finetune.freezing.lora.{what[1]}: the {what[0]} has no linear layer '{target}'."
                 f" Its linear layers: {', '.join(valid)}.{suggestion(target, valid)}"
             )
     return sorted({name for names in chosen.values() for name in names})
+
+
+def _is_linear(module: nn.Module) -> bool:
+    """A convolution of one pixel is a linear layer at each position."""
+    if isinstance(module, nn.Conv2d):
+        return module.kernel_size == (1, 1) and module.groups == 1
+    return isinstance(module, nn.Linear)

@@ -16,8 +16,10 @@ from fuseline.params.extract_features import ImageFeatureParams
 from tests.unit.modalities.tables import png, write_examples
 
 
-def params(encoder="patches", grid=2):
-    return ImageFeatureParams(encoder=encoder, image_size=32, grid=grid, batch_size=2)
+def params(encoder="patches", grid=2, top_layers=0):
+    return ImageFeatureParams(
+        encoder=encoder, image_size=32, grid=grid, top_layers=top_layers, batch_size=2
+    )
 
 
 @pytest.fixture

@@ -40,7 +40,7 @@ def test_a_saved_model_is_safetensors_only(tmp_path):
 
 
 def test_pictures_and_their_stored_features_give_the_same_logits():
-    image = {"name": "patches", "grid": 2, "image_size": 16, "config": None}
+    image = {"name": "patches", "grid": 2, "top_layers": 0, "image_size": 16, "config": None}
     shape = {"image": {"positions": 4, "dim": 192}}
     model = classifier(image_encoder=image, features=shape)
     pixels = torch.randint(0, 256, (3, 3, 16, 16)).float()

@@ -72,6 +72,8 @@ def test_adapters_count_as_trained_and_not_as_the_models():
         "total_parameters": total,
         "encoder_trainable_parameters": 0,
         "encoder_parameters": encoder,
+        "image_encoder_trainable_parameters": 0,
+        "image_encoder_parameters": 0,
     }
     matrices = 4 * (2 * 16 + 16 * 2)
     with adapters(model := classifier(), LORA, seed=0):
@@ -80,6 +82,8 @@ def test_adapters_count_as_trained_and_not_as_the_models():
             "total_parameters": total,
             "encoder_trainable_parameters": matrices,
             "encoder_parameters": encoder,
+            "image_encoder_trainable_parameters": 0,
+            "image_encoder_parameters": 0,
         }
 
 
