@@ -105,7 +105,7 @@ def one_by_one(checkpoint: Path | None) -> Callable[[list[bytes]], object]:
 def extraction(encoder: str) -> Callable[[list[bytes]], object]:
     """Ours, as the stage runs it, without the cache and the table."""
     params = ImageFeatureParams(
-        encoder=encoder, image_size=IMAGE_SIZE, grid=GRID, batch_size=BATCH_SIZE
+        encoder=encoder, image_size=IMAGE_SIZE, grid=GRID, top_layers=0, batch_size=BATCH_SIZE
     )
     loaded = PictureEncoder(params, "auto")
     return lambda pictures: list(

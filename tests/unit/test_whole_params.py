@@ -142,6 +142,17 @@ def test_adapters_need_the_text_encoder():
         check(content)
 
 
+def test_adapters_of_pictures_need_layers_that_the_model_holds():
+    content = with_value("finetune.freezing.image_policy", "lora")
+    with pytest.raises(ConfigError, match=r"freezing\.image_policy: .* the model holds none\."):
+        check(content)
+    content["extract_features"]["image"]["top_layers"] = 2
+    check(content)
+    content["base"]["modalities"] = ["text"]
+    with pytest.raises(ConfigError, match=r"freezing\.image_policy: .* the model holds none\."):
+        check(content)
+
+
 def test_prompts_over_media_need_media():
     content = with_value("prompt.class_prompts.over", "media")
     check(content)

@@ -4,17 +4,21 @@ from __future__ import annotations
 
 import json
 import math
+from dataclasses import replace
 from pathlib import Path
 
+import numpy as np
 import pytest
 import torch
 
 from fuseline.config import parse_section, read_yaml
 from fuseline.contracts import EXAMPLES, hash_path, read_manifest, read_table
+from fuseline.dataset import load_data
 from fuseline.errors import ConfigError, ContractError
-from fuseline.evaluation.evaluate import EvaluationInputs, evaluate_model
+from fuseline.evaluation.evaluate import EvaluationInputs, _blocks, evaluate_model
 from fuseline.ingest import ingest_examples
 from fuseline.modalities.extractors import EXTRACTORS
+from fuseline.modalities.image import extract_image_features
 from fuseline.modalities.text import tokenize_examples
 from fuseline.model import FuselineForTasks
 from fuseline.model.creation import create_model
@@ -224,7 +228,7 @@ def test_rows_are_sliced_by_the_columns_that_params_name(inputs, tmp_path, conte
 
 
 def test_an_attack_without_a_space_in_use_is_refused(inputs, tmp_path, content):
-    params, base = settings(content, modalities=["image"])
+    params, base = settings(content, modalities=["image"], precision="fp32")
     attack = params.robustness.attack.model_copy(update={"epsilon": {"text_embedding": 0.5}})
     robustness = params.robustness.model_copy(update={"attack": attack})
     with pytest.raises(ConfigError, match=r"epsilon: none of its spaces \(text_embedding\)"):
@@ -236,3 +240,22 @@ def test_an_attack_without_a_space_in_use_is_refused(inputs, tmp_path, content):
             params=params.model_copy(update={"robustness": robustness}),
             base=base,
         )
+
+
+def test_twins_see_what_the_whole_encoder_gives(inputs, tmp_path, content):
+    """A model may hold the encoder's top; its twin has the frozen features all the same."""
+    params, base = settings(content, modalities=["image"], precision="fp32")
+    image = parse_section(content, "extract_features", ExtractFeaturesParams).image
+    seen = {}
+    for top_layers in (0, 3):
+        changes = {"image_size": 64, "grid": 2, "top_layers": top_layers}
+        folder = tmp_path / str(top_layers)
+        extract_image_features(
+            inputs.examples, folder / "image", image.model_copy(update=changes), "fp32"
+        )
+        data = load_data(inputs.tokens, folder, ["image"], pad_token_id=0)
+        there = replace(inputs, features=folder)
+        seen[top_layers] = _blocks(there, data, params, base)["image"].values
+        assert data.features["image"].shape[1:] == ((4, 1280), (4, 192))[top_layers > 0]
+    assert seen[3].shape == (len(seen[0]), 1280)
+    np.testing.assert_allclose(seen[3], seen[0], atol=0.02)

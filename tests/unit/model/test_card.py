@@ -22,7 +22,8 @@ EVIL = (
 )
 METRICS = {"dev": {"accuracy": 0.9, "macro_f1": 0.85, "loss": 0.3}}
 TRAINING = TrainingParams(
-    num_epochs=4, batch_size=32, learning_rate=1e-4, encoder_learning_rate=3e-5, image_learning_rate=3e-4, layer_decay=1.0,
+    num_epochs=4, batch_size=32, learning_rate=1e-4, encoder_learning_rate=3e-5,
+    image_learning_rate=3e-4, layer_decay=1.0,
     lr_scheduler="cosine", warmup_share=0.1, weight_decay=0.01, max_grad_norm=1.0,
     early_stopping_patience=4,
 )  # fmt: skip
