@@ -5,56 +5,56 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
-from benchmarks.workspace import FEW_ATTACKS, change_params, clean_clone, run
+from benchmarks.salts import compare
+from benchmarks.workspace import run
 from fuseline.config import load_section
 from fuseline.metrics_file import read_metrics
 from fuseline.params.pretrain import PretrainParams
 
-SALT = 11
 SHOTS = 16
 FEW_PROMPTS = {
-    "prompt.methods": ["contrastive", "head"],
+    "prompt.methods": ["contrastive", "head", "residual"],
     "prompt.shots": [0, SHOTS],
     "prompt.compare_without_pretraining": False,
 }
+# By method of prompting and rows a label.
+PROMPTS = (("contrastive", 0), ("contrastive_media", 0), ("head", SHOTS), ("residual", SHOTS))
 COLUMNS = (
     "fine-tuned",
     "macro-F1",
-    "zero-shot",
-    "macro-F1",
-    f"head, {SHOTS} rows",
-    "macro-F1",
-    f"prompts, {SHOTS} rows",
-    "macro-F1",
+    "dev: accuracy",
+    *(
+        column
+        for method, shots in PROMPTS
+        for column in (f"{method}, {shots or 'no'} rows", "macro-F1")
+    ),
 )
 
 
 def main() -> None:
     """Pre-train without one objective after the other; print what follows, as Markdown."""
     weights = load_section("pretrain", PretrainParams).objectives.weights
-    print(f"| without | {' | '.join(COLUMNS)} |\n|{'---|' * (len(COLUMNS) + 1)}")
-    with clean_clone() as clone:
-        change_params(clone, FEW_ATTACKS | FEW_PROMPTS | {"ingest.split.salt": SALT})
-        for left_out in [None, *weights]:
-            kept = {name: 0.0 if name == left_out else w for name, w in weights.items()}
-            change_params(clone, {"pretrain.objectives.weights": kept})
-            run(clone, "dvc", "repro", "--quiet", "prompt", "evaluate@finetuned")
-            cells = " | ".join(f"{figure:.3f}" for figure in measured(clone))
-            print(f"| {left_out or 'nothing'} | {cells} |", flush=True)
+    settings = {
+        left_out or "nothing": {
+            "pretrain.objectives.weights": {
+                name: 0.0 if name == left_out else weight for name, weight in weights.items()
+            }
+        }
+        for left_out in (None, *weights)
+    }
+    compare(settings, measured, COLUMNS, FEW_PROMPTS)
 
 
 def measured(clone: Path) -> list[float]:
-    """What the clone's run gave, as in `COLUMNS`."""
+    """What the clone's params give, as in `COLUMNS`."""
+    run(clone, "dvc", "repro", "--quiet", "prompt", "evaluate@finetuned")
     tuned = read_metrics(clone / "metrics/evaluate/finetuned.json")
+    trained = read_metrics(clone / "metrics/finetune.json")
     prompts: dict[str, Any] = read_metrics(clone / "metrics/prompt.json")["methods"]
+    cells = [prompts[method][str(shots)] for method, shots in PROMPTS]
     return [
         tuned["accuracy"],
         tuned["macro_f1"],
-        *_scores(prompts["contrastive"]["0"]),
-        *_scores(prompts["head"][str(SHOTS)]),
-        *_scores(prompts["contrastive"][str(SHOTS)]),
+        trained["dev"]["accuracy"],
+        *(cell[score]["mean"] for cell in cells for score in ("accuracy", "macro_f1")),
     ]
-
-
-def _scores(cell: dict[str, Any]) -> list[float]:
-    return [cell[name]["mean"] for name in ("accuracy", "macro_f1")]

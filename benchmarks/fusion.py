@@ -1,33 +1,30 @@
-"""The kinds of fusion beside each other, over split salts that no headline is reported on."""
+"""The kinds of fusion beside each other."""
 
 from __future__ import annotations
 
-import json
 import time
 from pathlib import Path
 
-import numpy as np
-
-from benchmarks.workspace import FEW_ATTACKS, change_params, clean_clone, run
+from benchmarks.salts import compare
+from benchmarks.workspace import run
 from fuseline.metrics_file import read_metrics
 from fuseline.model.fusion import FUSIONS
 
-SALTS = (11, 12, 13)
-COLUMNS = ("accuracy", "macro-F1", "text only", "image only", "fine-tuning, s", "parameters")
+COLUMNS = (
+    "accuracy",
+    "macro-F1",
+    "text only",
+    "image only",
+    "dev: accuracy",
+    "fine-tuning, s",
+    "parameters",
+)
 
 
 def main() -> None:
     """Pre-train and fine-tune each kind once per salt; print the table of means."""
-    figures: dict[str, list[list[float]]] = {kind: [] for kind in FUSIONS}
-    for salt in SALTS:
-        with clean_clone() as clone:
-            change_params(clone, FEW_ATTACKS | {"ingest.split.salt": salt})
-            for kind in FUSIONS:
-                change_params(clone, {"pretrain.model.fusion.kind": kind})
-                figures[kind].append(measured(clone))
-                row = {"salt": salt, "kind": kind, "figures": figures[kind][-1]}
-                print(json.dumps(row), flush=True)
-    print(table(figures))
+    settings = {kind: {"pretrain.model.fusion.kind": kind} for kind in FUSIONS}
+    compare(settings, measured, COLUMNS, {})
 
 
 def measured(clone: Path) -> list[float]:
@@ -44,18 +41,7 @@ def measured(clone: Path) -> list[float]:
         scores["macro_f1"],
         scores["text_only"]["accuracy"],
         scores["image_only"]["accuracy"],
+        trained["dev"]["accuracy"],
         seconds,
         trained["trainable_parameters"],
     ]
-
-
-def table(figures: dict[str, list[list[float]]]) -> str:
-    """Means over salts, as Markdown."""
-    lines = [f"| | {' | '.join(COLUMNS)} |", "|---" * (len(COLUMNS) + 1) + "|"]
-    for kind, runs in figures.items():
-        *scores, seconds, parameters = np.mean(runs, axis=0)
-        cells = [f"{score:.3f}" for score in scores]
-        lines.append(
-            f"| {kind} | {' | '.join(cells)} | {seconds:.0f} | {parameters / 1e6:.1f} million |"
-        )
-    return "\n".join(lines)
