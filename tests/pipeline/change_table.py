@@ -112,7 +112,7 @@ MODULES: dict[str, set[str]] = {
     "src/fuseline/modalities/stored_media.py": EXTRACT | ADVERSARIAL | EVALUATE | STRESS,
     "src/fuseline/modalities/pictures.py": ADVERSARIAL | EVALUATE,
     "src/fuseline/modalities/folding.py": EXTRACT | STRESS,
-    "src/fuseline/modalities/image_top.py": EXTRACT | MODELS,
+    "src/fuseline/modalities/image_top.py": EXTRACT | LEAKAGE | MODELS,
     "src/fuseline/modalities/log_mel.py": EXTRACT | MODELS,
     "src/fuseline/model/card.py": FINETUNE | ADVERSARIAL,
     "src/fuseline/evaluation/leakage/shortcuts.py": LEAKAGE | REPORT,

@@ -153,6 +153,14 @@ def test_adapters_of_pictures_need_layers_that_the_model_holds():
         check(content)
 
 
+def test_patches_have_no_layers_to_train():
+    content = with_value("extract_features.image.top_layers", 1)
+    check(content)
+    content["extract_features"]["image"]["encoder"] = "patches"
+    with pytest.raises(ConfigError, match=r"image\.top_layers: 'patches' .* no layers, found 1"):
+        check(content)
+
+
 def test_prompts_over_media_need_media():
     content = with_value("prompt.class_prompts.over", "media")
     check(content)

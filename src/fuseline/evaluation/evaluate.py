@@ -289,5 +289,7 @@ def _blocks(
     features = dict(data.features)
     if "image" in features:
         manifest = read_manifest(inputs.features / "image", "features")
-        features["image"] = whole_features(manifest, features["image"], base.precision)
+        features["image"] = whole_features(
+            manifest, features["image"], data.feature_mask["image"], base.precision
+        )
     return feature_blocks(replace(data, features=features), vectors)

@@ -262,7 +262,7 @@ class _Extraction:
         if not np.isfinite(vector).all():
             raise ContractError(
                 f"extract_features.{self.extractor.modality}.encoder: it gave numbers that float16"
-                " cannot hold. Choose another encoder."
+                " cannot hold. Choose another encoder, or of an image encoder other top_layers."
             )
         return vector.astype("<f2").tobytes()
 

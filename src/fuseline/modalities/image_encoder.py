@@ -15,7 +15,7 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from fuseline.contracts import hash_file
-from fuseline.errors import ConfigError
+from fuseline.errors import ConfigError, ContractError
 from fuseline.modalities.checkpoints import (
     IMAGE_ENCODERS,
     checkpoint_folder,
@@ -41,7 +41,7 @@ WHERE = "extract_features.image.encoder"
 TOP_LAYERS = "extract_features.image.top_layers"
 # Between a network and its parts, of its states' own size: the same products, summed alike.
 TOLERANCE = 1e-3
-BATCH_SIZE = 64
+ROWS_AT_ONCE = 64
 
 
 class ImageEncoder(nn.Module):
@@ -227,7 +227,7 @@ class TransformersVision(ImageEncoder):
         _check_number(top_layers, len(layers))
         with torch.no_grad():
             ending = find_ending(self.eval().network, layers, pixels)
-            if not ending.is_plain:
+            if ending is None or not ending.is_plain:
                 raise ConfigError(_CANNOT_CUT)
             expected = self(pixels)
             kept = len(layers) - top_layers
@@ -251,7 +251,7 @@ _CANNOT_CUT = (
 
 def _row_of_layers(network: nn.Module) -> nn.ModuleList:
     number = getattr(network.config, "num_hidden_layers", 0)
-    rows = [m for m in network.modules() if isinstance(m, nn.ModuleList) and len(m) == number]
+    rows = [m for m in network.modules() if isinstance(m, nn.ModuleList) and 0 < number == len(m)]
     if len(rows) != 1:
         raise ConfigError(_CANNOT_CUT)
     return rows[0]
@@ -306,40 +306,72 @@ def build_image_encoder(
     return encoder.eval().requires_grad_(False)
 
 
-def build_image_top(
+def build_image_parts(
     name: str,
     grid: int,
     top_layers: int,
     *,
     weights: bool,
     config: dict[str, Any] | None = None,
-) -> ImageTop:
-    """Build the layers that `build_image_encoder` leaves out, to be trained; arguments as there."""
-    return _whole(name, grid, weights=weights, config=config, where=WHERE).cut(top_layers)
+) -> tuple[ImageEncoder, ImageTop | None]:
+    """Build what `build_image_encoder` gives and the layers that it leaves out, to be trained, None
+    without any; arguments as there."""
+    encoder = _whole(name, grid, weights=weights, config=config, where=WHERE)
+    top = encoder.cut(top_layers) if top_layers else None
+    return encoder.eval().requires_grad_(False), top
+
+
+def parts_of(manifest: dict[str, Any]) -> tuple[ImageEncoder, ImageTop | None]:
+    """The encoder that made an image features table, with its weights, and the layers above it.
+
+    Args:
+        manifest: of the table.
+
+    Raises:
+        ConfigError: the encoder is not to be had any more.
+        ContractError: its weights have changed since.
+    """
+    encoder, top = build_image_parts(
+        manifest["encoder"], manifest["grid"], manifest["top_layers"], weights=True
+    )
+    if encoder.revision != manifest["revision"]:
+        raise ContractError(
+            f"data/features/image: made by other weights than '{manifest['encoder']}' has now."
+            " Run `dvc repro --force extract_features@image`."
+        )
+    return encoder, top
 
 
 def whole_features(
-    manifest: dict[str, Any], values: np.ndarray, precision: Precision
+    manifest: dict[str, Any], values: np.ndarray, present: np.ndarray, precision: Precision
 ) -> np.ndarray:
     """What the whole frozen encoder of an image features table gives.
 
     Args:
         manifest: of the table.
         values: (N, P, D) float16, as the table holds them.
+        present: (N,) bool, rows that have a picture.
         precision: of the layers that are missing.
 
     Returns:
-        (N, grid², dim) float16; `values` themselves where no layer is missing.
+        (N, grid², dim) float16, zeros where absent; `values` themselves where no layer is missing.
+
+    Raises:
+        ContractError: the encoder's weights have changed, or float16 cannot hold what it gives.
     """
-    top_layers = manifest.get("top_layers", 0)
-    if not top_layers:
+    # The table of a set without pictures says nothing of an encoder.
+    top = parts_of(manifest)[1] if manifest["encoder"] else None
+    if top is None:
         return values
-    top = build_image_top(manifest["encoder"], manifest["grid"], top_layers, weights=True).eval()
     found = np.zeros((len(values), manifest["grid"] ** 2, top.dim), dtype=np.float16)
+    rows = np.flatnonzero(present)
     with torch.inference_mode(), autocast(precision):
-        for start in range(0, len(values), BATCH_SIZE):
-            states = torch.from_numpy(values[start : start + BATCH_SIZE].astype(np.float32))
-            found[start : start + BATCH_SIZE] = top(states).half().numpy()
+        for start in range(0, len(rows), ROWS_AT_ONCE):
+            chosen = rows[start : start + ROWS_AT_ONCE]
+            states = torch.from_numpy(values[chosen].astype(np.float32))
+            found[chosen] = top.eval()(states).half().numpy()
+    if not np.isfinite(found).all():
+        raise ContractError(f"{WHERE}: it gave numbers that float16 cannot hold. Choose another.")
     return found
 
 

@@ -44,11 +44,14 @@ class ImageTop(nn.Module):
         return pooled.flatten(2).transpose(1, 2)
 
     def spread(self, cells: Tensor, positions: int) -> Tensor:
-        """(B, P) bool: the states below the chosen of the kept positions, `cells` (B, G²) bool.
-        What stands for no place, as a class token does, is below none."""
+        """(B, P) bool: the states that any of the chosen of the kept positions is averaged over,
+        `cells` (B, G²) bool. What stands for no place, as a class token does, is none."""
         side = math.isqrt(positions)
-        square = cells.float().view(-1, 1, self.grid, self.grid)
-        below = functional.interpolate(square, (side, side)).flatten(1).bool()
+        # Windows overlap where the grid does not divide the side.
+        windows = functional.adaptive_avg_pool1d(torch.eye(side).unsqueeze(0), self.grid)[0]
+        over = (windows > 0).float().to(cells.device)
+        square = cells.float().view(-1, self.grid, self.grid)
+        below = (over @ square @ over.T > 0).flatten(1)
         return functional.pad(below, (positions - side * side, 0))
 
 
@@ -70,8 +73,8 @@ class InvertedResidual(nn.Module):
 
     def __init__(self, block: Any) -> None:
         super().__init__()
-        widens = block._block_args.expand_ratio != 1
-        self.expand = _folded(block._expand_conv, block._bn0) if widens else nn.Identity()
+        self.widens = block._block_args.expand_ratio != 1
+        self.expand = _folded(block._expand_conv, block._bn0) if self.widens else nn.Identity()
         self.depthwise = _folded(block._depthwise_conv, block._bn1)
         self.project = _folded(block._project_conv, block._bn2)
         self.padding = _padding(block._depthwise_conv)
@@ -80,9 +83,7 @@ class InvertedResidual(nn.Module):
         )
 
     def forward(self, maps: Tensor) -> Tensor:
-        wide = maps
-        if isinstance(self.expand, nn.Conv2d):
-            wide = functional.relu6(self.expand(maps))
+        wide = functional.relu6(self.expand(maps)) if self.widens else maps
         # On a CPU the backward pass of a convolution by channel takes five to seventeen times as
         # long in bfloat16.
         with torch.autocast(maps.device.type, enabled=False):
@@ -122,7 +123,7 @@ class Ending:
 
     @property
     def is_plain(self) -> bool:
-        """Whether layers are functions of the states alone."""
+        """Whether layers are functions of the states alone, tokens (B, P, D)."""
         return all(
             value is None or isinstance(value, bool)
             for value in (*self.arguments, *self.options.values())
@@ -144,11 +145,12 @@ class TransformersTop(ImageTop):
         return tokens_to_maps(self.norm(states))
 
 
-def find_ending(network: nn.Module, layers: nn.ModuleList, pixels: Tensor) -> Ending:
-    """Watch a network.
+def find_ending(network: nn.Module, layers: nn.ModuleList, pixels: Tensor) -> Ending | None:
+    """Watch a network; None where it does not end with its last layer's states (B, P, D), or what a
+    normalisation makes of them.
 
     Args:
-        network: gives its last states (B, P, D) first.
+        network: gives its last states first.
         layers: a row of them within it.
         pixels: (1, 3, S, S) to run it on.
     """
@@ -174,9 +176,11 @@ def find_ending(network: nn.Module, layers: nn.ModuleList, pixels: Tensor) -> En
     finally:
         for hook in hooks:
             hook.remove()
-    arguments, options, _ = calls[-1]
+    if not calls or states.dim() != 3:
+        return None
+    arguments, options, last = calls[-1]
     norm = next((module for module, out in later if out is states), None)
-    return Ending(norm, arguments, options)
+    return Ending(norm, arguments, options) if norm or last is states else None
 
 
 def _folded(conv: Any, norm: Any) -> nn.Conv2d:

@@ -24,7 +24,8 @@ T = TypeVar("T")
 
 
 class PictureEncoder:
-    """Stored pictures to features (grid², D); with `top_layers` to the states below these."""
+    """Stored pictures to features (grid², D); with `top_layers` to the states below these, as many
+    as there are."""
 
     def __init__(self, params: ImageFeatureParams, precision: Precision) -> None:
         self.params, self.precision = params, precision

@@ -10,9 +10,8 @@ import torch
 from torch import nn
 
 from fuseline.contracts import read_manifest
-from fuseline.errors import ContractError
 from fuseline.modalities.configs import portable
-from fuseline.modalities.image_encoder import build_image_encoder, build_image_top
+from fuseline.modalities.image_encoder import parts_of
 from fuseline.modalities.text_encoder import load_text_encoder, special_token_ids, text_config
 from fuseline.model.configuration import FuselineConfig
 from fuseline.model.encoders import TopEncoder
@@ -31,6 +30,9 @@ def create_model(
         features: folder with one features table per modality, whose manifests give shapes and
             the image encoder.
         modalities: those that take part.
+
+    Raises:
+        ContractError: the image features were made by other weights than the encoder has now.
     """
     manifests = {
         name: read_manifest(features / name, "features") for name in modalities if name != "text"
@@ -51,17 +53,9 @@ def create_model(
         backbone.text_encoder.load_state_dict(load_text_encoder(tokenizer_folder).state_dict())
         _identity(cast(ModalityEmbedding, backbone.embeddings["text"]).project)
     if backbone.image_encoder is not None:
-        image = manifests["image"]
-        grid, top_layers = image["grid"], image["top_layers"]
-        encoder = build_image_encoder(image["encoder"], grid, weights=True, top_layers=top_layers)
-        if encoder.revision != image["revision"]:
-            raise ContractError(
-                f"{features / 'image'}: made by other weights than '{image['encoder']}' has now."
-                " Run `dvc repro --force extract_features@image`."
-            )
-        backbone.image_encoder.load_state_dict(encoder.state_dict())
-        if top_layers:
-            top = build_image_top(image["encoder"], grid, top_layers, weights=True)
+        below, top = parts_of(manifests["image"])
+        backbone.image_encoder.load_state_dict(below.state_dict())
+        if top is not None:
             held = cast(ModalityEmbedding, backbone.embeddings["image"]).encoder
             cast(TopEncoder, held).top.load_state_dict(top.state_dict())
     return model

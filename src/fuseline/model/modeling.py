@@ -16,8 +16,9 @@ from transformers import AutoConfig, PreTrainedModel
 from fuseline.modalities.image_encoder import (
     ImageEncoder,
     build_image_encoder,
-    build_image_top,
+    build_image_parts,
 )
+from fuseline.modalities.image_top import ImageTop
 from fuseline.modalities.text_encoder import build_text_encoder
 from fuseline.model.configuration import FuselineConfig
 from fuseline.model.controls import Asked
@@ -101,28 +102,24 @@ class FuselineModel(FuselinePreTrainedModel):
     def __init__(self, config: FuselineConfig) -> None:
         super().__init__(config)
         self.text_encoder = _text_encoder(config)
+        below, top = _image_parts(config.image_encoder)
         self.embeddings = nn.ModuleDict(
-            {name: self._embedding(config, name) for name in config.modalities}
+            {name: self._embedding(config, name, top) for name in config.modalities}
         )
         kind = lookup(FUSIONS, config.fusion["kind"], where="pretrain.model.fusion.kind")
         self.fusion = kind(config, list(self.embeddings))
-        self.image_encoder = _frozen_encoder(config.image_encoder)
+        self.image_encoder = below or _frozen_encoder(config.image_encoder)
         self.post_init()
 
-    def _embedding(self, config: FuselineConfig, name: str) -> ModalityEmbedding:
+    def _embedding(
+        self, config: FuselineConfig, name: str, top: ImageTop | None
+    ) -> ModalityEmbedding:
         width = config.hidden_size
         if name == "text":
             assert self.text_encoder is not None  # `modalities` names text only with its config
             return ModalityEmbedding(self.text_encoder.config.hidden_size, width, 0)
         shape = config.features[name]
-        if name == "image" and (image := config.image_encoder) and image["top_layers"]:
-            top = build_image_top(
-                image["name"],
-                image["grid"],
-                image["top_layers"],
-                weights=False,
-                config=image["config"],
-            )
+        if name == "image" and top is not None:
             return ModalityEmbedding(top.dim, width, top.grid**2, TopEncoder(top, shape["dim"]))
         if not shape.get("encoder"):
             return ModalityEmbedding(shape["dim"], width, shape["positions"])
@@ -272,16 +269,19 @@ def _text_encoder(config: FuselineConfig) -> PreTrainedModel | None:
     return build_text_encoder(AutoConfig.for_model(**config.text_config))
 
 
+def _image_parts(image: dict[str, Any] | None) -> tuple[ImageEncoder | None, ImageTop | None]:
+    """The frozen part of the image encoder and the layers above it, of a model that holds some."""
+    if image is None or not image["top_layers"]:
+        return None, None
+    return build_image_parts(
+        image["name"], image["grid"], image["top_layers"], weights=False, config=image["config"]
+    )
+
+
 def _frozen_encoder(image: dict[str, Any] | None) -> ImageEncoder | None:
     if image is None:
         return None
-    return build_image_encoder(
-        image["name"],
-        image["grid"],
-        weights=False,
-        config=image["config"],
-        top_layers=image["top_layers"],
-    )
+    return build_image_encoder(image["name"], image["grid"], weights=False, config=image["config"])
 
 
 def _ones(like: Tensor) -> Tensor:

@@ -29,8 +29,8 @@ class FreezingParams(Section):
 
     Attributes:
         policy: of the text encoder `all` freezes everything, `top_k` all but its last k layers,
-            `lora` all but adapters, `none` nothing; `head` trains heads only, whatever the next
-            one says.
+            `lora` all but adapters, `none` nothing; `head` trains heads only, and no image layers
+            either.
         image_policy: the same of the image layers that the model holds
             (`extract_features.image.top_layers`).
     """
@@ -39,6 +39,14 @@ class FreezingParams(Section):
     top_k: Annotated[int, Field(ge=0)]
     image_policy: Literal["all", "lora", "none"]
     lora: LoraParams
+
+    @model_validator(mode="after")
+    def _adapters_are_trained(self) -> FreezingParams:
+        if self.policy == "head" and self.image_policy == "lora":
+            raise ValueError(
+                "policy 'head' trains no adapters: image_policy may be 'all' or 'none'"
+            )
+        return self
 
 
 TaskKind = Literal[

@@ -82,6 +82,15 @@ def _unreachable_spaces(content: dict[str, Any]) -> Iterator[str]:
             )
 
 
+def _patches_without_layers(content: dict[str, Any]) -> Iterator[str]:
+    image = content["extract_features"]["image"]
+    if image["encoder"] == "patches" and image["top_layers"]:
+        yield (
+            f"{PARAMS_FILE}: extract_features.image.top_layers: 'patches' are pixels and have no"
+            f" layers, found {image['top_layers']}. Use 0."
+        )
+
+
 def _adapters_without_layers(content: dict[str, Any]) -> Iterator[str]:
     modalities = content["base"]["modalities"]
     if content["finetune"]["freezing"]["policy"] == "lora" and "text" not in modalities:
@@ -162,6 +171,7 @@ def check(content: dict[str, Any]) -> None:
         problems = [
             *_unreachable_spaces(content),
             *_adapters_without_layers(content),
+            *_patches_without_layers(content),
             *_prompts_without_media(content),
             *_targets_of_no_column(content),
             *_slices_of_no_column(content),

@@ -45,7 +45,8 @@ def adapters(model: Any, params: FreezingParams, seed: int) -> Iterator[None]:
         if top is None:
             raise ConfigError(
                 "finetune.freezing.image_policy: 'lora' adapts image layers, and this model holds"
-                " none. Set extract_features.image.top_layers above 0, or use 'none'."
+                " none. Set extract_features.image.top_layers above 0 for data with pictures, or"
+                " use 'none'."
             )
         injected.append(_inject(top, params.lora, params.lora.image_targets, IMAGE, seed))
     yield

@@ -7,11 +7,11 @@ import transformers
 from torch import nn
 
 from fuseline.contracts import features_schema, iter_shards, read_manifest
-from fuseline.errors import ConfigError
+from fuseline.errors import ConfigError, ContractError
 from fuseline.modalities.image import extract_image_features
 from fuseline.modalities.image_encoder import (
     build_image_encoder,
-    build_image_top,
+    build_image_parts,
     whole_features,
 )
 from fuseline.params.extract_features import ImageFeatureParams
@@ -34,6 +34,10 @@ ROWS_OF_LAYERS = {
     "CLIPVision": 1,
     "SiglipVision": 0,
 }
+
+
+def build_image_top(*arguments, **options):
+    return build_image_parts(*arguments, **options)[1]
 
 
 def pictures(side, count=3):
@@ -107,7 +111,7 @@ def test_without_a_class_token_every_patch_counts(tmp_path):
         ).last_hidden_state)  # fmt: skip
 
 
-@pytest.mark.parametrize("name", ["patches", "mobilenet", "swin"])
+@pytest.mark.parametrize("name", ["patches", "mobilenet", "swin", "convnext"])
 def test_networks_without_a_row_of_layers_are_refused(name, tmp_path):
     if name == "mobilenet":
         config = transformers.MobileNetV2Config(depth_multiplier=0.1, image_size=32)
@@ -117,6 +121,12 @@ def test_networks_without_a_row_of_layers_are_refused(name, tmp_path):
             image_size=32, patch_size=4, embed_dim=8, depths=[1, 1], num_heads=[1, 2], window_size=4
         )
         transformers.SwinModel(config).save_pretrained(tmp_path)
+    if name == "convnext":
+        config = transformers.ConvNextConfig(
+            image_size=32, num_stages=2, hidden_sizes=[8, 16], depths=[1, 1], patch_size=4
+        )
+        transformers.ConvNextModel(config).save_pretrained(tmp_path)
+        assert config.num_hidden_layers == 2, "as many as stages"
     encoder = "patches" if name == "patches" else str(tmp_path)
     with pytest.raises(ConfigError, match=r"extract_features\.image\.top_layers: .* Use 0\."):
         build_image_encoder(encoder, 2, weights=True, top_layers=1)
@@ -148,11 +158,16 @@ def test_a_table_of_states_gives_the_features_of_a_table_without_top_layers(tmp_
         shards = iter_shards(folder, features_schema(*manifest["shape"]), "features")
         lists = [row for _, table in shards for row in table["features"].to_pylist() if row]
         features[top_layers] = np.array(lists, "f2").reshape(3, *manifest["shape"])
-        found[top_layers] = whole_features(manifest, features[top_layers], "fp32")
+        there = np.array([True, False, True])
+        found[top_layers] = whole_features(manifest, features[top_layers], there, "fp32")
     assert features[2].shape == (3, 4, 192)
     assert found[0] is features[0]
     assert found[2].shape == (3, 1, 1280)
-    np.testing.assert_allclose(found[2].astype("f4"), found[0].astype("f4"), atol=0.02)
+    assert not found[2][1].any(), "absent"
+    expected = found[0].astype("f4") * there[:, None, None]
+    np.testing.assert_allclose(found[2].astype("f4"), expected, atol=0.02)
+    with pytest.raises(ContractError, match=r"data/features/image: made by other weights"):
+        whole_features(manifest | {"revision": "0" * 64}, features[2], there, "fp32")
 
 
 def test_hidden_cells_spread_over_the_states_below_them():
@@ -167,3 +182,21 @@ def test_hidden_cells_spread_over_the_states_below_them():
     assert torch.equal(square, expected)
     states = torch.arange(17.0).view(1, 17, 1)
     assert top.cells(states).flatten().tolist() == [3.5, 5.5, 11.5, 13.5]
+
+
+@pytest.mark.parametrize(("side", "grid"), [(7, 4), (7, 8), (14, 4), (16, 4), (2, 2)])
+def test_no_state_that_shows_tells_of_a_hidden_cell(side, grid):
+    """Where the grid does not divide the side, cells share states."""
+    top = build_image_top("efficientnet_lite0", grid, 1, weights=False)
+    hidden = torch.rand(20, grid**2, generator=torch.Generator().manual_seed(0)) < 0.2
+    below = top.spread(hidden, side**2)
+    assert (below.sum(1) > 0).eq(hidden.sum(1) > 0).all()
+    assert not below.all()
+    states = torch.randn(20, side**2, 3)
+    changed = torch.where(below.unsqueeze(-1), states, torch.randn(20, side**2, 3))
+    assert torch.equal(top.cells(states)[hidden], top.cells(changed)[hidden])
+    least = torch.eye(grid**2, dtype=torch.bool)
+    corners = top.spread(least, side**2)[[0, -1]]
+    assert corners[0, 0]
+    assert corners[1, -1]
+    assert corners.sum(1).tolist() == [(-(-side // grid)) ** 2] * 2, "no more than its window"

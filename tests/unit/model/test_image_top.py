@@ -14,8 +14,6 @@ from fuseline.training.lora import adapters
 from tests.tiny import classifier, freezing, objective_params, rows, training
 from tests.topped import DIM, GRID, SIDE, topped_batch, topped_classifier, topped_pretrainer
 
-LORA = {"image_targets": ["q_proj", "v_proj"]}
-
 
 def trained(model):
     return {name for name, p in model.named_parameters() if p.requires_grad}
@@ -113,12 +111,25 @@ def test_adapters_need_image_layers_of_that_name():
 
 def test_convolutions_of_one_pixel_take_adapters():
     image = {
-        "name": "efficientnet_lite0", "grid": 1, "top_layers": 1, "image_size": 64, "config": None,
+        "name": "efficientnet_lite0", "grid": 2, "top_layers": 2, "image_size": 64, "config": None,
     }  # fmt: skip
     model = classifier(image_encoder=image, features={"image": {"positions": 4, "dim": 192}})
-    with adapters(model, freezing("all", image_policy="lora"), seed=0):
-        found = {name for name, _ in model.named_parameters() if ".lora_A" in name}
-    assert len(found) == 2, "one convolution that widens, one that narrows, none by channel"
+    states = torch.randn(6, 4, 192, generator=torch.Generator().manual_seed(0))
+    batch = rows(6).batch(range(6)) | {"image_features": states}
+    before, policy = model(**batch).logits, freezing("all", image_policy="lora")
+    with adapters(model, policy, seed=0):
+        apply_freezing(model, policy)
+        torch.testing.assert_close(model(**batch).logits, before)
+        found = {name: p for name, p in model.named_parameters() if ".lora_" in name}
+        assert len(found) == 8, "of two blocks what widens and what narrows, none by channel"
+        with torch.no_grad():
+            for parameter in found.values():
+                parameter.normal_(std=0.1)
+        during = model.eval()(**batch).logits
+        during.sum().backward()
+        assert all(parameter.grad.abs().sum() > 0 for parameter in found.values())
+    torch.testing.assert_close(model(**batch).logits, during, rtol=1e-4, atol=1e-4)
+    assert not torch.allclose(during, before)
 
 
 def test_image_layers_have_a_learning_rate_of_their_own():

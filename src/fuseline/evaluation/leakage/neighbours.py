@@ -88,20 +88,35 @@ def feature_vectors(
 
 def _read_means(features: Path, ids: Sequence[str]) -> tuple[np.ndarray, np.ndarray]:
     """`(rows, means (N, D) float64)` of the ids that have the modality."""
-    positions, dim = read_manifest(features, "features")["shape"]
+    manifest = read_manifest(features, "features")
+    positions, dim = manifest["shape"]
     place = {example_id: row for row, example_id in enumerate(ids)}
     wanted = pa.array(list(ids))
     rows: list[int] = []
-    means = [np.zeros((0, dim))]
+    means: list[np.ndarray] = []
     for _, table in iter_shards(features, features_schema(positions, dim), "features"):
         found = table.filter(
             pc.and_(pc.is_in(table["example_id"], wanted), pc.is_valid(table["features"]))
         )
         rows += [place[example_id] for example_id in found["example_id"].to_pylist()]
         flat = found["features"].combine_chunks().flatten().to_numpy(zero_copy_only=False)
-        means.append(flat.reshape(-1, positions, dim).mean(1, dtype=np.float64))
+        values = _finished(manifest, flat.reshape(-1, positions, dim))
+        means.append(values.mean(1, dtype=np.float64))
     order = np.argsort(np.array(rows, dtype=np.int64))
-    return np.array(rows, dtype=np.int64)[order], np.concatenate(means)[order]
+    found = np.concatenate(means or [np.zeros((0, dim))])
+    return np.array(rows, dtype=np.int64)[order], found[order]
+
+
+def _finished(manifest: dict[str, Any], values: np.ndarray) -> np.ndarray:
+    """Features (N, P, D) of the whole encoder, where a table of pictures ends below its top."""
+    if not manifest.get("top_layers"):
+        return values
+    # Few sets need them: the libraries take seconds to load.
+    from fuseline.modalities.image_encoder import whole_features
+    from fuseline.precision import make_deterministic
+
+    make_deterministic(0, 1)
+    return whole_features(manifest, values, np.ones(len(values), dtype=bool), "fp32")
 
 
 def _unit(rows: np.ndarray, means: np.ndarray, centre: Any) -> Vectors:
