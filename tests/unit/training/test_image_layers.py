@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from itertools import pairwise
 from pathlib import Path
 from types import SimpleNamespace
 
@@ -129,7 +130,7 @@ def test_every_stage_of_training_goes_on_with_them(made):
     steps += [top_weights(FuselineForPreTraining.from_pretrained(root / "pretrained"))]
     for name in ("finetuned", "adversarial"):
         steps.append(top_weights(FuselineForTasks.from_pretrained(root / name)))
-    for before, after in zip(steps, steps[1:], strict=False):
+    for before, after in pairwise(steps):
         assert set(before) == set(after)
         changed = {name for name in before if not torch.equal(before[name], after[name])}
         assert changed
