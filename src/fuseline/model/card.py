@@ -209,10 +209,15 @@ def _architecture(config: FuselineConfig) -> dict[str, str]:
         parts["text encoder"] = str(config.text_config.get("model_type", "not stated"))
     for name, shape in sorted(config.features.items()):
         parts[f"{name} features"] = f"{shape['positions']} positions of {shape['dim']}"
-    if config.image_encoder and config.image_encoder["top_layers"]:
-        parts["image layers of its own"] = str(config.image_encoder["top_layers"])
+    image_layers = config.image_encoder["top_layers"] if config.image_encoder else 0
+    if image_layers:
+        parts["image layers of its own"] = str(image_layers)
     parts |= {f"fusion {name}": str(value) for name, value in sorted(config.fusion.items())}
-    parts |= {f"freezing {name}": value for name, value in sorted(_leaves(config.freezing))}
+    parts |= {
+        f"freezing {name}": value
+        for name, value in sorted(_leaves(config.freezing))
+        if image_layers or "image_" not in name
+    }
     return parts
 
 

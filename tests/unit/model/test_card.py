@@ -147,6 +147,13 @@ def test_what_was_trained_is_told_key_by_key(tmp_path):
     card = card_of(tmp_path, config=tiny.config(freezing=frozen))
     assert "freezing policy | lora |" in card
     assert "freezing lora.rank | 2 |" in card
+    assert r"image\_policy" not in card, "the model holds no image layers"
+    assert r"image\_targets" not in card
+    image = {"name": "x", "grid": 2, "top_layers": 3, "image_size": 8, "config": None}
+    card = card_of(tmp_path, config=tiny.config(freezing=frozen, image_encoder=image))
+    assert "image layers of its own | 3 |" in card
+    assert r"freezing image\_policy | none |" in card
+    assert r"freezing lora.image\_targets |" in card
 
 
 def test_a_plain_model_names_no_attack(tmp_path):
