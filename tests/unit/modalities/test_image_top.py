@@ -170,6 +170,19 @@ def test_a_table_of_states_gives_the_features_of_a_table_without_top_layers(tmp_
         whole_features(manifest | {"revision": "0" * 64}, features[2], there, "fp32")
 
 
+def test_equal_pictures_have_equal_features_wherever_they_stand():
+    """Leakage counts them."""
+    encoder = build_image_encoder("efficientnet_lite0", 2, weights=True)
+    manifest = {
+        "encoder": "efficientnet_lite0", "grid": 2, "top_layers": 2, "revision": encoder.revision,
+    }  # fmt: skip
+    values = np.random.default_rng(0).normal(size=(70, 4, 192)).astype(np.float16)
+    values[69] = values[3]
+    found = whole_features(manifest, values, np.ones(70, dtype=bool), "fp32")
+    assert found[69].tobytes() == found[3].tobytes()
+    assert found[69].tobytes() != found[4].tobytes()
+
+
 def test_hidden_cells_spread_over_the_states_below_them():
     top = build_image_top("efficientnet_lite0", 2, 5, weights=False)
     cells = torch.tensor([[True, False, False, False], [False, False, True, True]])
