@@ -26,7 +26,7 @@ def main(
         outputs=[pairs, metrics],
     ) as run:
         from fuseline.config import load_section
-        from fuseline.evaluation.leakage import measure_leakage
+        from fuseline.evaluation.leakage.measure import measure_leakage
         from fuseline.params.leakage import LeakageParams
 
         figures = measure_leakage(

@@ -116,6 +116,7 @@ MODULES: dict[str, set[str]] = {
     "src/fuseline/modalities/log_mel.py": EXTRACT | MODELS,
     "src/fuseline/model/card.py": FINETUNE | ADVERSARIAL,
     "src/fuseline/evaluation/leakage/shortcuts.py": LEAKAGE | REPORT,
+    "src/fuseline/evaluation/leakage/neighbours.py": LEAKAGE,
     "src/fuseline/ingest/split.py": INGEST,
     "src/fuseline/ingest/targets.py": INGEST,
     "src/fuseline/modalities/extractors.py": EXTRACT,

@@ -7,7 +7,7 @@ import pytest
 
 from fuseline.contracts import LEAKAGE, hash_path, read_manifest, read_table
 from fuseline.errors import ContractError
-from fuseline.evaluation.leakage import measure_leakage
+from fuseline.evaluation.leakage.measure import measure_leakage
 from fuseline.evaluation.leakage.rows import read_compared_rows
 from fuseline.evaluation.leakage.verdicts import verdicts
 from fuseline.params.leakage import LeakageParams

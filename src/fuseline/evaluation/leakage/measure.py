@@ -1,0 +1,114 @@
+"""Nearest neighbours across the test and the training split, words that give the label away, and
+facts beside the content that do.
+"""
+
+from __future__ import annotations
+
+from dataclasses import asdict
+from pathlib import Path
+from typing import Any
+
+import pyarrow as pa
+from threadpoolctl import threadpool_limits
+
+from fuseline.contracts import LEAKAGE, TableWriter, shard_name
+from fuseline.evaluation.leakage.neighbours import (
+    Nearest,
+    closest_pairs,
+    feature_vectors,
+    find_nearest,
+    neighbour_metrics,
+    text_vectors,
+)
+from fuseline.evaluation.leakage.rows import MEDIA, ComparedRows, read_compared_rows
+from fuseline.evaluation.leakage.rules import learn_word_rules
+from fuseline.evaluation.leakage.shortcuts import (
+    Predictor,
+    majority_accuracy,
+    try_columns,
+    try_shortcuts,
+)
+from fuseline.evaluation.leakage.verdicts import verdicts
+from fuseline.params.leakage import LeakageParams
+
+MAX_LISTED_COLUMNS = 20
+
+
+def measure_leakage(
+    examples: Path, features: Path, pairs: Path, params: LeakageParams
+) -> dict[str, Any]:
+    """Compare the test split with the training split; write the closest pairs.
+
+    Args:
+        examples: the examples table.
+        features: folder with one features table per medium.
+        pairs: folder of the new table of pairs, see `contracts.LEAKAGE`. Its manifest holds the
+            suspicious words and columns, which have no fixed number.
+        params: section `leakage`.
+
+    Returns:
+        Metrics: fixed keys, finite numbers; figures of an absent modality are 0.
+
+    Raises:
+        ContractError: a split is empty, or a table is not what its contract says.
+    """
+    rows = read_compared_rows(examples, params.max_rows)
+    # Sums of one thread have one order, and so do rows that are all but equally near.
+    with threadpool_limits(limits=1):
+        nearest = _nearest(rows, features)
+    rules = learn_word_rules(rows.train, rows.test, params.rule)
+    columns = dict(list(try_columns(rows).items())[:MAX_LISTED_COLUMNS])
+    best = next(iter(columns.values()), Predictor(0.0, 0.0))
+    metrics: dict[str, Any] = {
+        "rows": {
+            split: {"total": rows.totals[split], "compared": len(frame)}
+            for split, frame in (("train", rows.train), ("test", rows.test))
+        },
+        "majority_accuracy": majority_accuracy(rows),
+        "neighbours": {
+            modality: neighbour_metrics(
+                found, rows.train, rows.test, getattr(params.near, modality)
+            )
+            for modality, found in nearest.items()
+        },
+        "rules": {
+            "accuracy": rules.accuracy,
+            "suspicious": rules.num_suspicious,
+            "share": rules.share,
+        },
+        "shortcuts": {
+            name: asdict(one) for name, one in (try_shortcuts(rows) | {"best_column": best}).items()
+        },
+    }
+    listed = {name: _rounded(one) for name, one in columns.items()}
+    judged = verdicts(metrics, listed, params)
+    metrics["suspicions"] = sum(verdict.level == "look" for verdict in judged)
+    _write_pairs(pairs, nearest, rows, params.num_pairs).finish(
+        rules=rules.listed(), columns=listed, params=params.model_dump()
+    )
+    return metrics
+
+
+def _nearest(rows: ComparedRows, features: Path) -> dict[str, Nearest]:
+    ids = [frame["example_id"].tolist() for frame in (rows.train, rows.test)]
+    texts = [frame["text"].tolist() for frame in (rows.train, rows.test)]
+    found = {"text": find_nearest(*text_vectors(*texts))}
+    for name in MEDIA:
+        found[name] = find_nearest(*feature_vectors(features / name, *ids))
+    return found
+
+
+def _write_pairs(
+    folder: Path, nearest: dict[str, Nearest], rows: ComparedRows, number: int
+) -> TableWriter:
+    tables = [
+        closest_pairs(modality, found, rows.train, rows.test, number)
+        for modality, found in nearest.items()
+    ]
+    writer = TableWriter(folder, LEAKAGE, "leakage")
+    writer.write(shard_name(0), pa.concat_tables(tables))
+    return writer
+
+
+def _rounded(one: Predictor) -> dict[str, float]:
+    return {name: round(value, 6) for name, value in asdict(one).items()}
