@@ -14,6 +14,7 @@ from fuseline.modalities.image_encoder import (
     build_image_parts,
     whole_features,
 )
+from fuseline.modalities.image_top import TransformersTop, tokens_to_maps
 from fuseline.params.extract_features import ImageFeatureParams
 from tests.unit.modalities.tables import png, write_examples
 
@@ -130,6 +131,14 @@ def test_networks_without_a_row_of_layers_are_refused(name, tmp_path):
     encoder = "patches" if name == "patches" else str(tmp_path)
     with pytest.raises(ConfigError, match=r"extract_features\.image\.top_layers: .* Use 0\."):
         build_image_encoder(encoder, 2, weights=True, top_layers=1)
+
+
+def test_parts_that_do_not_give_what_the_whole_does_are_refused(tmp_path, monkeypatch):
+    """As where a network does more between its layers than its modules show."""
+    folder = saved("ViT", tmp_path)
+    monkeypatch.setattr(TransformersTop, "maps", lambda _self, states: tokens_to_maps(states))
+    with pytest.raises(ConfigError, match=r"top_layers: the layers .* cannot be taken off"):
+        build_image_encoder(folder, 2, weights=True, top_layers=1)
 
 
 def test_more_layers_than_there_are_is_an_error(tmp_path):
