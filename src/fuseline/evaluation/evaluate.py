@@ -24,7 +24,7 @@ from fuseline.evaluation.trust.attacked import Attacked
 from fuseline.evaluation.trust.measure import Judged, measure_trust
 from fuseline.evaluation.trust.slices import read_slice_columns
 from fuseline.evaluation.twin import Block, feature_blocks, twin_metrics
-from fuseline.modalities.image_encoder import whole_features
+from fuseline.modalities.image_encoder import missing_layers, whole_features
 from fuseline.modalities.text_encoder import embed_texts
 from fuseline.model import FuselineForTasks, FuselineProcessor
 from fuseline.model.prediction import Model
@@ -288,8 +288,8 @@ def _blocks(
         vectors = embed_texts(inputs.tokenizer, data.input_ids, params.batch_size, base.precision)
     features = dict(data.features)
     if "image" in features:
-        manifest = read_manifest(inputs.features / "image", "features")
+        top = missing_layers(read_manifest(inputs.features / "image", "features"))
         features["image"] = whole_features(
-            manifest, features["image"], data.feature_mask["image"], base.precision
+            top, features["image"], data.feature_mask["image"], base.precision
         )
     return feature_blocks(replace(data, features=features), vectors)

@@ -36,12 +36,15 @@ from fuseline.precision import Precision, autocast
 DEFAULT_MEAN = [0.485, 0.456, 0.406]
 DEFAULT_STD = [0.229, 0.224, 0.225]
 
-
 WHERE = "extract_features.image.encoder"
 TOP_LAYERS = "extract_features.image.top_layers"
 # Between a network and its parts, of its states' own size: the same products, summed alike.
 TOLERANCE = 1e-3
 ROWS_AT_ONCE = 64
+_CANNOT_CUT = (
+    f"{TOP_LAYERS}: the layers of this network cannot be taken off: it needs one row of them, each"
+    " a function of the states alone, as ViT, DeiT, DINOv2, CLIP and SigLIP have. Use 0."
+)
 
 
 class ImageEncoder(nn.Module):
@@ -205,10 +208,8 @@ class TransformersVision(ImageEncoder):
 
     def _width(self, network_config: Any) -> int:
         """Width of a feature vector; networks name it differently, so it is tried out."""
-        side = getattr(network_config, "image_size", None) or 224
-        height, width = (side, side) if isinstance(side, int) else side
         with torch.inference_mode():
-            maps = self.eval().maps(torch.zeros(1, 3, height, width))
+            maps = self.eval().maps(torch.zeros(1, 3, *_sides(network_config)))
         return int(maps.shape[1])
 
     def states(self, pixel_values: Tensor) -> Tensor:
@@ -220,8 +221,7 @@ class TransformersVision(ImageEncoder):
         return states if states.dim() == 4 else tokens_to_maps(states)
 
     def cut(self, top_layers: int) -> ImageTop:
-        side = getattr(self.network.config, "image_size", None) or 224
-        height, width = (side, side) if isinstance(side, int) else side
+        height, width = _sides(self.network.config)
         pixels = torch.arange(3.0 * height * width).remainder(251).view(1, 3, height, width)
         layers = _row_of_layers(self.network)
         _check_number(top_layers, len(layers))
@@ -243,10 +243,11 @@ class TransformersVision(ImageEncoder):
         return top
 
 
-_CANNOT_CUT = (
-    f"{TOP_LAYERS}: the layers of this network cannot be taken off: it needs one row of them, each"
-    " a function of the states alone, as ViT, DeiT, DINOv2, CLIP and SigLIP have. Use 0."
-)
+def _sides(network_config: Any) -> tuple[int, int]:
+    """Height and width of a picture that the network takes."""
+    side = getattr(network_config, "image_size", None) or 224
+    height, width = (side, side) if isinstance(side, int) else side
+    return height, width
 
 
 def _row_of_layers(network: nn.Module) -> nn.ModuleList:
@@ -300,10 +301,7 @@ def build_image_encoder(
     Raises:
         ConfigError: neither a known name nor such a checkpoint, or not so many layers.
     """
-    encoder = _whole(name, grid, weights=weights, config=config, where=where)
-    if top_layers:
-        encoder.cut(top_layers)
-    return encoder.eval().requires_grad_(False)
+    return build_image_parts(name, grid, top_layers, weights=weights, config=config, where=where)[0]
 
 
 def build_image_parts(
@@ -313,10 +311,11 @@ def build_image_parts(
     *,
     weights: bool,
     config: dict[str, Any] | None = None,
+    where: str = WHERE,
 ) -> tuple[ImageEncoder, ImageTop | None]:
     """Build what `build_image_encoder` gives and the layers that it leaves out, to be trained, None
     without any; arguments as there."""
-    encoder = _whole(name, grid, weights=weights, config=config, where=WHERE)
+    encoder = _whole(name, grid, weights=weights, config=config, where=where)
     top = encoder.cut(top_layers) if top_layers else None
     return encoder.eval().requires_grad_(False), top
 
@@ -342,28 +341,33 @@ def parts_of(manifest: dict[str, Any]) -> tuple[ImageEncoder, ImageTop | None]:
     return encoder, top
 
 
+def missing_layers(manifest: dict[str, Any]) -> ImageTop | None:
+    """The layers above the states that an image features table holds, None where it holds what the
+    whole encoder gives; raises as `parts_of`."""
+    # The table of a set without pictures says nothing of layers.
+    return parts_of(manifest)[1] if manifest.get("top_layers") else None
+
+
 def whole_features(
-    manifest: dict[str, Any], values: np.ndarray, present: np.ndarray, precision: Precision
+    top: ImageTop | None, values: np.ndarray, present: np.ndarray, precision: Precision
 ) -> np.ndarray:
-    """What the whole frozen encoder of an image features table gives.
+    """What the whole frozen encoder gives, of what an image features table holds.
 
     Args:
-        manifest: of the table.
+        top: the layers that the table's encoder lacks.
         values: (N, P, D) float16, as the table holds them.
         present: (N,) bool, rows that have a picture.
-        precision: of the layers that are missing.
+        precision: of these layers.
 
     Returns:
         (N, grid², dim) float16, zeros where absent; `values` themselves where no layer is missing.
 
     Raises:
-        ContractError: the encoder's weights have changed, or float16 cannot hold what it gives.
+        ContractError: float16 cannot hold what they give.
     """
-    # The table of a set without pictures says nothing of an encoder.
-    top = parts_of(manifest)[1] if manifest["encoder"] else None
     if top is None:
         return values
-    found = np.zeros((len(values), manifest["grid"] ** 2, top.dim), dtype=np.float16)
+    found = np.zeros((len(values), top.grid**2, top.dim), dtype=np.float16)
     rows = np.flatnonzero(present)
     with torch.inference_mode(), autocast(precision):
         for start in range(0, len(rows), ROWS_AT_ONCE):

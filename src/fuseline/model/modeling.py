@@ -108,6 +108,8 @@ class FuselineModel(FuselinePreTrainedModel):
         )
         kind = lookup(FUSIONS, config.fusion["kind"], where="pretrain.model.fusion.kind")
         self.fusion = kind(config, list(self.embeddings))
+        # Last where it is whole, as its weights are drawn before they are loaded: what is drawn
+        # before it does not hang on pictures.
         self.image_encoder = below or _frozen_encoder(config.image_encoder)
         self.post_init()
 

@@ -13,7 +13,7 @@ from torch import Tensor
 from fuseline.errors import ContractError
 from fuseline.params.prompt import FewShotTrainingParams
 from fuseline.precision import Precision, autocast
-from fuseline.training.groups import IMAGE_TOP, TEXT_ENCODER
+from fuseline.training.groups import IMAGE_ENCODER, IMAGE_TOP, TEXT_ENCODER
 
 
 def open_for_training(model: Any, *, encoder: bool = True) -> None:
@@ -28,7 +28,7 @@ def open_for_training(model: Any, *, encoder: bool = True) -> None:
         encoder: False freezes the whole text encoder.
     """
     for name, parameter in model.named_parameters():
-        image = ".image_encoder." in name or IMAGE_TOP in name
+        image = IMAGE_ENCODER in name or IMAGE_TOP in name
         frozen = TEXT_ENCODER in name and not encoder
         parameter.requires_grad_(not image and not frozen)
     if model.config.text_config:

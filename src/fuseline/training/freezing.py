@@ -10,7 +10,7 @@ from torch import nn
 from fuseline.errors import ConfigError
 from fuseline.model.encoders import TopEncoder
 from fuseline.params.finetune import FreezingParams
-from fuseline.training.groups import ADAPTER, IMAGE_TOP, TEXT_ENCODER
+from fuseline.training.groups import ADAPTER, IMAGE_ENCODER, IMAGE_TOP, TEXT_ENCODER
 
 BACKBONE = "fuseline."
 
@@ -86,11 +86,11 @@ def _trained_text(model: Any) -> list[str]:
 def freeze_image_encoder(model: Any) -> None:
     """Freeze what ran once, before training: its outputs are the features."""
     for name, parameter in model.named_parameters():
-        parameter.requires_grad_(".image_encoder." not in name)
+        parameter.requires_grad_(IMAGE_ENCODER not in name)
 
 
 def _trains(name: str, params: FreezingParams, top: set[str]) -> bool:
-    if ".image_encoder." in name:
+    if IMAGE_ENCODER in name:
         return False
     if params.policy == "head":
         return not name.startswith(BACKBONE)

@@ -12,6 +12,8 @@ from fuseline.errors import ConfigError
 from fuseline.params.training import TrainingParams
 
 TEXT_ENCODER = ".text_encoder."
+# What runs once, before training, and what the model holds above it.
+IMAGE_ENCODER = ".image_encoder."
 IMAGE_TOP = ".embeddings.image.encoder."
 ADAPTER = ".lora_"
 # Parts of a model with a learning rate of their own, in the order of their groups.

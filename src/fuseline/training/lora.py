@@ -15,6 +15,10 @@ from fuseline.params.finetune import FreezingParams, LoraParams
 from fuseline.registry import suggestion
 from fuseline.training.freezing import image_top
 
+# What an error calls an encoder, and the end of the key with its targets.
+TEXT = ("text encoder", "targets")
+IMAGE = ("model's part of the image encoder", "image_targets")
+
 
 @contextmanager
 def adapters(model: Any, params: FreezingParams, seed: int) -> Iterator[None]:
@@ -52,11 +56,6 @@ def adapters(model: Any, params: FreezingParams, seed: int) -> Iterator[None]:
     yield
     for one in injected:
         one.merge_and_unload()
-
-
-# What an error calls an encoder, and the end of the key with its targets.
-TEXT = ("text encoder", "targets")
-IMAGE = ("model's part of the image encoder", "image_targets")
 
 
 def _inject(

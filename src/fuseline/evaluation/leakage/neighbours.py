@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -14,6 +14,8 @@ import pyarrow.compute as pc
 from sklearn.feature_extraction.text import TfidfVectorizer
 
 from fuseline.contracts import features_schema, iter_shards, read_manifest
+
+Finish = Callable[[np.ndarray], np.ndarray]
 
 QUANTILES = {"median": 0.5, "p90": 0.9, "p99": 0.99, "max": 1.0}
 CHUNK_ROWS = 512
@@ -81,15 +83,17 @@ def feature_vectors(
 ) -> tuple[Vectors, Vectors]:
     """Frozen features averaged over positions, less the training mean: without that, all
     pictures are alike for what every picture has in common."""
-    train, test = _read_means(features, train_ids), _read_means(features, test_ids)
+    finish = _finisher(read_manifest(features, "features"))
+    train, test = (_read_means(features, ids, finish) for ids in (train_ids, test_ids))
     centre = train[1].mean(0) if len(train[1]) else 0.0
     return _unit(*train, centre), _unit(*test, centre)
 
 
-def _read_means(features: Path, ids: Sequence[str]) -> tuple[np.ndarray, np.ndarray]:
+def _read_means(
+    features: Path, ids: Sequence[str], finish: Finish
+) -> tuple[np.ndarray, np.ndarray]:
     """`(rows, means (N, D) float64)` of the ids that have the modality."""
-    manifest = read_manifest(features, "features")
-    positions, dim = manifest["shape"]
+    positions, dim = read_manifest(features, "features")["shape"]
     place = {example_id: row for row, example_id in enumerate(ids)}
     wanted = pa.array(list(ids))
     rows: list[int] = []
@@ -100,23 +104,24 @@ def _read_means(features: Path, ids: Sequence[str]) -> tuple[np.ndarray, np.ndar
         )
         rows += [place[example_id] for example_id in found["example_id"].to_pylist()]
         flat = found["features"].combine_chunks().flatten().to_numpy(zero_copy_only=False)
-        values = _finished(manifest, flat.reshape(-1, positions, dim))
-        means.append(values.mean(1, dtype=np.float64))
+        means.append(finish(flat.reshape(-1, positions, dim)).mean(1, dtype=np.float64))
     order = np.argsort(np.array(rows, dtype=np.int64))
-    found = np.concatenate(means or [np.zeros((0, dim))])
-    return np.array(rows, dtype=np.int64)[order], found[order]
+    every = np.concatenate(means or [np.zeros((0, dim))])
+    return np.array(rows, dtype=np.int64)[order], every[order]
 
 
-def _finished(manifest: dict[str, Any], values: np.ndarray) -> np.ndarray:
-    """Features (N, P, D) of the whole encoder, where a table of pictures ends below its top."""
+def _finisher(manifest: dict[str, Any]) -> Finish:
+    """Turns a table's features (N, P, D) into those of the whole encoder, where a table of pictures
+    ends below its top."""
     if not manifest.get("top_layers"):
-        return values
+        return lambda values: values
     # Few sets need them: the libraries take seconds to load.
-    from fuseline.modalities.image_encoder import whole_features
+    from fuseline.modalities.image_encoder import missing_layers, whole_features
     from fuseline.precision import make_deterministic
 
     make_deterministic(0, 1)
-    return whole_features(manifest, values, np.ones(len(values), dtype=bool), "fp32")
+    top = missing_layers(manifest)
+    return lambda values: whole_features(top, values, np.ones(len(values), dtype=bool), "fp32")
 
 
 def _unit(rows: np.ndarray, means: np.ndarray, centre: Any) -> Vectors:
