@@ -8,8 +8,8 @@ from typing import Any
 from benchmarks.salts import compare
 from benchmarks.workspace import run
 from fuseline.config import load_section
-from fuseline.metrics_file import read_metrics
 from fuseline.params.pretrain import PretrainParams
+from fuseline.pipeline.metrics_file import read_metrics
 
 SHOTS = 16
 FEW_PROMPTS = {

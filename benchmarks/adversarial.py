@@ -16,21 +16,21 @@ from torch.nn import functional
 
 from benchmarks.trained import load_trained
 from benchmarks.workspace import ROOT, change_params, clean_clone, peak_memory, run
-from fuseline.attacks.pgd import PGD
 from fuseline.config import load_section, read_yaml
-from fuseline.metrics_file import read_metrics
-from fuseline.model import FuselineForTasks
-from fuseline.objectives.adversarial.methods import METHODS
-from fuseline.objectives.base import Objective, ObjectiveOutput
-from fuseline.objectives.perturbation import Perturbable
-from fuseline.objectives.supervised import Supervised
+from fuseline.learning.attacks.pgd import PGD
+from fuseline.learning.model import FuselineForTasks
+from fuseline.learning.objectives.adversarial.methods import METHODS
+from fuseline.learning.objectives.base import Objective, ObjectiveOutput
+from fuseline.learning.objectives.perturbation import Perturbable
+from fuseline.learning.objectives.supervised import Supervised
+from fuseline.learning.tasks.labelled import build_tasks
 from fuseline.params.adversarial_finetune import AdversarialFinetuneParams
 from fuseline.params.attack import BallParams
 from fuseline.params.base import BaseParams
 from fuseline.params.tokenize import TokenizeParams
 from fuseline.params.whole import set_keys
-from fuseline.precision import autocast, make_deterministic
-from fuseline.tasks.labelled import build_tasks
+from fuseline.pipeline.metrics_file import read_metrics
+from fuseline.pipeline.precision import autocast, make_deterministic
 
 SALT = 0
 ROUNDS, NUM_BATCHES = 7, 4

@@ -20,10 +20,15 @@ import numpy as np
 from benchmarks.trained import load_trained
 from benchmarks.workspace import ROOT
 from fuseline.config import read_yaml
-from fuseline.dataset import MultimodalData
-from fuseline.ingest import ingest_examples
-from fuseline.modalities.text import tokenize_examples
-from fuseline.model import FuselineForTasks
+from fuseline.data.dataset import MultimodalData
+from fuseline.data.ingest import ingest_examples
+from fuseline.data.modalities.text.tokenizer import tokenize_examples
+from fuseline.learning.model import FuselineForTasks
+from fuseline.learning.tasks.base import Task
+from fuseline.learning.tasks.labelled import build_tasks
+from fuseline.learning.tasks.prediction import predict
+from fuseline.learning.training.finetune import finetune
+from fuseline.learning.training.pretrain import pretrain
 from fuseline.params.adversarial_finetune import AdversarialFinetuneParams
 from fuseline.params.base import BaseParams
 from fuseline.params.evaluate import EvaluateParams
@@ -32,11 +37,6 @@ from fuseline.params.ingest import IngestParams
 from fuseline.params.pretrain import PretrainParams
 from fuseline.params.tokenize import TokenizeParams
 from fuseline.params.whole import set_keys
-from fuseline.tasks.base import Task
-from fuseline.tasks.labelled import build_tasks
-from fuseline.tasks.prediction import predict
-from fuseline.training.finetune import finetune
-from fuseline.training.pretrain import pretrain
 
 SEEDS = (17, 18, 19)
 TEST = "test-"

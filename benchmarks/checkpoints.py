@@ -18,7 +18,7 @@ from pathlib import Path
 from typing import Any
 from unittest.mock import patch
 
-from fuseline.stage import LIBRARY_SETTINGS
+from fuseline.pipeline.stage import LIBRARY_SETTINGS
 
 MINILM = {
     "model_type": "bert",
@@ -70,13 +70,13 @@ def measure(num_epochs: int, *, saving: bool) -> tuple[Spent, Spent, int]:
     from transformers import TrainerCallback
 
     from fuseline.config import load_section
-    from fuseline.objectives.supervised import Supervised
+    from fuseline.learning.objectives.supervised import Supervised
+    from fuseline.learning.tasks.classification import Classification
+    from fuseline.learning.training import loop
+    from fuseline.learning.training.development import Development
     from fuseline.params.base import BaseParams
     from fuseline.params.finetune import FinetuneParams
-    from fuseline.precision import make_deterministic
-    from fuseline.tasks.classification import Classification
-    from fuseline.training import loop
-    from fuseline.training.development import Development
+    from fuseline.pipeline.precision import make_deterministic
 
     base, params = load_section("base", BaseParams), load_section("finetune", FinetuneParams)
     make_deterministic(base.seed, base.num_threads)
@@ -116,7 +116,7 @@ def measure(num_epochs: int, *, saving: bool) -> tuple[Spent, Spent, int]:
 def model() -> Any:
     """A task model with random weights in the shape of the default."""
     from fuseline.config import load_section
-    from fuseline.model import FuselineConfig, FuselineForTasks
+    from fuseline.learning.model import FuselineConfig, FuselineForTasks
     from fuseline.params.pretrain import PretrainParams
 
     shape = load_section("pretrain", PretrainParams).model
@@ -139,7 +139,7 @@ def rows(count: int, seed: int) -> Any:
     """Rows of random words and features, whose labels both tell a little."""
     import numpy as np
 
-    from fuseline.dataset import MultimodalData
+    from fuseline.data.dataset import MultimodalData
 
     random = np.random.default_rng(seed)
     labels = random.integers(0, len(LABELS), count)

@@ -17,13 +17,13 @@ from torch.nn import functional
 
 from benchmarks.trained import load_trained
 from benchmarks.workspace import clean_clone, run
-from fuseline.attacks.pgd import PGD
 from fuseline.config import load_section
-from fuseline.dataset import LABELS
-from fuseline.objectives.perturbation import Perturbable
+from fuseline.data.dataset import LABELS
+from fuseline.learning.attacks.pgd import PGD
+from fuseline.learning.objectives.perturbation import Perturbable
 from fuseline.params.attack import BallParams
 from fuseline.params.base import BaseParams
-from fuseline.precision import make_deterministic
+from fuseline.pipeline.precision import make_deterministic
 
 NUM_STEPS, STEP_SIZE = 20, 0.2
 # By space and norm, chosen so that some rows stand and some fall.

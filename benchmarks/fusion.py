@@ -7,8 +7,8 @@ from pathlib import Path
 
 from benchmarks.salts import compare
 from benchmarks.workspace import run
-from fuseline.metrics_file import read_metrics
-from fuseline.model.fusion import FUSIONS
+from fuseline.learning.model.fusion import FUSIONS
+from fuseline.pipeline.metrics_file import read_metrics
 
 COLUMNS = (
     "accuracy",

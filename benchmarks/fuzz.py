@@ -31,14 +31,14 @@ import pyarrow.parquet as pq
 from benchmarks.mutations import mutated
 from fuseline.config import read_yaml
 from fuseline.contracts import EXAMPLES, QUARANTINE, read_table
+from fuseline.data.ingest import ingest_examples
+from fuseline.data.ingest.refusal import Refusal
+from fuseline.data.ingest.safety.personal import find_personal_data
+from fuseline.data.ingest.validate import Validator
+from fuseline.data.sources import Media, RawRow
 from fuseline.errors import FuselineError
-from fuseline.ingest import ingest_examples
-from fuseline.ingest.refusal import Refusal
-from fuseline.ingest.safety.personal import find_personal_data
-from fuseline.ingest.validate import Validator
 from fuseline.params.ingest import IngestParams
-from fuseline.sources import Media, RawRow
-from tests.made_media import real_media
+from tests.support.media import real_media
 
 ROOT = Path(__file__).resolve().parent.parent
 SEED = 20_001

@@ -22,11 +22,11 @@ import torch
 from PIL import Image
 from transformers import PreTrainedModel
 
-from fuseline.modalities.extraction import Medium
-from fuseline.modalities.image_encoder import EfficientNetLite0
-from fuseline.modalities.picture_encoder import PictureEncoder
+from fuseline.data.modalities.extraction.extract import Medium
+from fuseline.data.modalities.image.encoder import EfficientNetLite0
+from fuseline.data.modalities.image.picture_encoder import PictureEncoder
 from fuseline.params.extract_features import ImageFeatureParams
-from fuseline.precision import make_deterministic
+from fuseline.pipeline.precision import make_deterministic
 
 NUM_THREADS = 2
 IMAGE_SIZE = 224

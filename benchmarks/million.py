@@ -20,8 +20,8 @@ from typing import Any
 
 from benchmarks.workspace import ROOT
 from fuseline.config import read_yaml
-from fuseline.ingest import ingest_examples
-from fuseline.modalities.text import tokenize_examples
+from fuseline.data.ingest import ingest_examples
+from fuseline.data.modalities.text.tokenizer import tokenize_examples
 from fuseline.params.ingest import IngestParams
 from fuseline.params.tokenize import TokenizeParams
 

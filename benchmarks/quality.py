@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 
 from benchmarks.workspace import FEW_ATTACKS, change_params, clean_clone, run
-from fuseline.metrics_file import read_metrics
+from fuseline.pipeline.metrics_file import read_metrics
 
 SALTS = range(5)
 METRICS = ("accuracy", "macro_f1")

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from fuseline.dataset import MultimodalData
-from fuseline.model import FuselineForTasks, FuselineProcessor
+from fuseline.data.dataset import MultimodalData
+from fuseline.learning.model import FuselineForTasks, FuselineProcessor
+from fuseline.learning.tasks.labelled import with_labels
+from fuseline.learning.training.development import load_rows
 from fuseline.params.base import BaseParams
-from fuseline.tasks.labelled import with_labels
-from fuseline.training.development import load_rows
 
 
 def load_trained(

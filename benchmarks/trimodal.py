@@ -16,7 +16,7 @@ import numpy as np
 
 from benchmarks.spoken_numbers import write_rows
 from benchmarks.workspace import FEW_ATTACKS, change_params, clean_clone, run
-from fuseline.metrics_file import read_metrics
+from fuseline.pipeline.metrics_file import read_metrics
 
 MODALITIES = ("text", "image", "audio")
 SETS = [list(chosen) for size in (3, 2, 1) for chosen in combinations(MODALITIES, size)]

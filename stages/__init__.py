@@ -10,6 +10,6 @@ sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "src"))
 if sys.argv[0] == "-m":
     # `python -m stages.<name>` imports this package first, so that even a signal during the
     # imports below is answered.
-    from fuseline.interruption import end_on_signals
+    from fuseline.pipeline.interruption import end_on_signals
 
     end_on_signals()

@@ -5,8 +5,8 @@ from typing import Annotated
 
 import typer
 
-from fuseline.metrics_file import write_metrics
-from fuseline.stage import run_stage
+from fuseline.pipeline.metrics_file import write_metrics
+from fuseline.pipeline.stage import run_stage
 
 app = typer.Typer(add_completion=False, pretty_exceptions_enable=False)
 
@@ -37,10 +37,10 @@ def main(
         outputs=[model, metrics, history],
     ) as run:
         from fuseline.config import load_section
+        from fuseline.learning.training.adversarial import adversarial_finetune
+        from fuseline.learning.training.history import write_history
         from fuseline.params.adversarial_finetune import AdversarialFinetuneParams
         from fuseline.params.base import BaseParams
-        from fuseline.training.adversarial import adversarial_finetune
-        from fuseline.training.history import write_history
 
         figures, curves = adversarial_finetune(
             finetuned,

@@ -19,7 +19,7 @@ def main(
     # No `run_stage` here: it identifies its work by the very file that this stage writes.
     from fuseline.contracts import write_json
     from fuseline.errors import FuselineError
-    from fuseline.provenance import stage_hashes
+    from fuseline.pipeline.provenance import stage_hashes
 
     try:
         write_json(out, stage_hashes(sources, stages))

@@ -5,8 +5,8 @@ from typing import Annotated
 
 import typer
 
-from fuseline.metrics_file import write_metrics
-from fuseline.stage import run_stage
+from fuseline.pipeline.metrics_file import write_metrics
+from fuseline.pipeline.stage import run_stage
 
 app = typer.Typer(add_completion=False, pretty_exceptions_enable=False)
 
@@ -32,10 +32,14 @@ def main(
         outputs=[features, metrics],
     ) as run:
         from fuseline.config import load_section
-        from fuseline.modalities.extraction import Runtime
-        from fuseline.modalities.extractors import EXTRACTORS
-        from fuseline.modalities.feature_cache import FeatureCache, cache_bytes, cache_folder
-        from fuseline.modalities.surroundings import surroundings
+        from fuseline.data.modalities.extraction.extract import Runtime
+        from fuseline.data.modalities.extraction.feature_cache import (
+            FeatureCache,
+            cache_bytes,
+            cache_folder,
+        )
+        from fuseline.data.modalities.extraction.surroundings import surroundings
+        from fuseline.data.modalities.extractors import EXTRACTORS
         from fuseline.params.base import BaseParams
         from fuseline.params.extract_features import ExtractFeaturesParams
         from fuseline.registry import lookup
@@ -44,7 +48,7 @@ def main(
         params = load_section("extract_features", ExtractFeaturesParams)
 
         def prepare() -> None:
-            from fuseline.precision import make_deterministic
+            from fuseline.pipeline.precision import make_deterministic
 
             make_deterministic(base.seed, base.num_threads)
 

@@ -5,8 +5,8 @@ from typing import Annotated
 
 import typer
 
-from fuseline.metrics_file import write_metrics
-from fuseline.stage import run_stage
+from fuseline.pipeline.metrics_file import write_metrics
+from fuseline.pipeline.stage import run_stage
 
 app = typer.Typer(add_completion=False, pretty_exceptions_enable=False)
 
@@ -23,7 +23,7 @@ def main(
         "ingest", params=["ingest"], inputs=[raw], outputs=[examples, quarantine, metrics]
     ) as run:
         from fuseline.config import load_section
-        from fuseline.ingest import ingest_examples
+        from fuseline.data.ingest import ingest_examples
         from fuseline.params.ingest import IngestParams
 
         params = load_section("ingest", IngestParams)

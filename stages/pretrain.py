@@ -5,8 +5,8 @@ from typing import Annotated
 
 import typer
 
-from fuseline.metrics_file import write_metrics
-from fuseline.stage import run_stage
+from fuseline.pipeline.metrics_file import write_metrics
+from fuseline.pipeline.stage import run_stage
 
 app = typer.Typer(add_completion=False, pretty_exceptions_enable=False)
 
@@ -35,10 +35,10 @@ def main(
         outputs=[model, metrics, history],
     ) as run:
         from fuseline.config import load_section
+        from fuseline.learning.training.history import write_history
+        from fuseline.learning.training.pretrain import pretrain
         from fuseline.params.base import BaseParams
         from fuseline.params.pretrain import PretrainParams
-        from fuseline.training.history import write_history
-        from fuseline.training.pretrain import pretrain
 
         figures, curves = pretrain(
             tokens,

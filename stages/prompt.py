@@ -5,8 +5,8 @@ from typing import Annotated
 
 import typer
 
-from fuseline.metrics_file import write_metrics
-from fuseline.stage import run_stage
+from fuseline.pipeline.metrics_file import write_metrics
+from fuseline.pipeline.stage import run_stage
 
 app = typer.Typer(add_completion=False, pretty_exceptions_enable=False)
 
@@ -38,11 +38,11 @@ def main(
         outputs=[metrics, curves],
     ) as run:
         from fuseline.config import load_section
+        from fuseline.learning.prompting.curves import write_curves
+        from fuseline.learning.prompting.run import PromptInputs, prompt
         from fuseline.params.base import BaseParams
         from fuseline.params.finetune import FinetuneParams
         from fuseline.params.prompt import PromptParams
-        from fuseline.prompting.curves import write_curves
-        from fuseline.prompting.run import PromptInputs, prompt
 
         finetune = load_section("finetune", FinetuneParams)
         figures = prompt(

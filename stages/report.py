@@ -5,7 +5,7 @@ from typing import Annotated
 
 import typer
 
-from fuseline.stage import run_stage
+from fuseline.pipeline.stage import run_stage
 
 app = typer.Typer(add_completion=False, pretty_exceptions_enable=False)
 
@@ -42,8 +42,8 @@ def main(
         outputs=[out],
     ) as run:
         from fuseline.config import load_section
-        from fuseline.evaluation.report import ReportInputs, write_report
         from fuseline.params.report import ReportParams
+        from fuseline.reporting.report import ReportInputs, write_report
 
         write_report(
             ReportInputs(metrics, predictions, examples, quarantine, leakage, plots, history),

@@ -47,7 +47,7 @@ def doctor(
     remote: Annotated[bool, typer.Option("--remote", help="Ask the remotes too.")] = False,
 ) -> None:
     """Look for what would make a run fail, and say what to do about it."""
-    from fuseline.doctor import Level, examine
+    from fuseline.workbench.doctor import Level, examine
 
     findings = []
     with _readable_errors("doctor"):
@@ -69,7 +69,7 @@ def check_remote(
     ] = None,
 ) -> None:
     """Fetch folders' lists of files, each checked: before dvc pull and dvc repro --pull."""
-    from fuseline.remote import fetch_lists
+    from fuseline.pipeline.remote import fetch_lists
 
     with _readable_errors("check-remote"):
         lists = fetch_lists(Path.cwd(), remote, revisions or [])
@@ -81,7 +81,7 @@ def check_remote(
 @app.command()
 def summary() -> None:
     """Print the headline figures of the last run."""
-    from fuseline.summary import summarise
+    from fuseline.workbench.summary import summarise
 
     with _readable_errors("summary"):
         print(summarise(Path("metrics")))
@@ -90,7 +90,7 @@ def summary() -> None:
 @app.command()
 def plots_page() -> None:
     """Make the pages of `dvc plots` work without a network; `make setup` does it."""
-    from fuseline.plots_page import write_plots_page
+    from fuseline.workbench.plots_page import write_plots_page
 
     with _readable_errors("plots-page"):
         print(f"{write_plots_page(Path())}: `dvc plots show` and `dvc plots diff` use it.")
@@ -106,7 +106,7 @@ def verify(
     ] = 0.02,
 ) -> None:
     """Compare the last run with what a revision committed: which stage diverged first, and why."""
-    from fuseline.verify import compare, describe
+    from fuseline.workbench.verify import compare, describe
 
     with _readable_errors("verify"):
         comparison = compare(Path.cwd(), revision, tolerance)
@@ -125,7 +125,7 @@ def compare(
     ],
 ) -> None:
     """Show headline figures side by side, and say which differences are real."""
-    from fuseline.comparing.compare import compare as compare_revisions
+    from fuseline.workbench.comparing.compare import compare as compare_revisions
 
     with _readable_errors("compare"):
         print(compare_revisions(Path(), revisions))
@@ -136,7 +136,7 @@ def tune(
     plan: Annotated[Path, typer.Argument(help="What to search, as YAML.")] = Path("tune.yaml"),
 ) -> None:
     """Search for better params: every trial a DVC experiment. Run again, it goes on."""
-    from fuseline.tuning.run import tune as run_search
+    from fuseline.workbench.tuning.run import tune as run_search
 
     with _readable_errors("tune"), _interruptible(f"fuseline tune {plan}"):
         run_search(plan, Path(), lambda line: print(line, flush=True))
@@ -171,8 +171,8 @@ def init(
     ] = False,
 ) -> None:
     """Guess what the columns of your data are for, and set up params.yaml to read it."""
-    from fuseline import scaffold
     from fuseline.config import PARAMS_FILE
+    from fuseline.workbench import scaffold
 
     params = directory / PARAMS_FILE
     with _readable_errors("init"):

@@ -6,17 +6,17 @@ import weakref
 import pytest
 import torch
 
-from fuseline.attacks.geometry import norms
-from fuseline.objectives.adversarial.methods import METHODS
-from fuseline.objectives.adversarial.trial import Trial
-from fuseline.objectives.perturbation import Perturbable
-from fuseline.objectives.pretraining import Mixture, build_objectives
-from fuseline.objectives.supervised import Supervised
-from fuseline.tasks.classification import Classification
-from fuseline.training.pretrain import ADVERSARIAL
-from tests.adversarial import NUM_STEPS as K
-from tests.adversarial import RADII, adversarial_params
-from tests.tiny import CONTINUES_WORD, classifier, objective_params, pretrainer, rows
+from fuseline.learning.attacks.geometry import norms
+from fuseline.learning.objectives.adversarial.methods import METHODS
+from fuseline.learning.objectives.adversarial.trial import Trial
+from fuseline.learning.objectives.perturbation import Perturbable
+from fuseline.learning.objectives.pretraining import Mixture, build_objectives
+from fuseline.learning.objectives.supervised import Supervised
+from fuseline.learning.tasks.classification import Classification
+from fuseline.learning.training.pretrain import ADVERSARIAL
+from tests.support.adversarial_params import NUM_STEPS as K
+from tests.support.adversarial_params import RADII, adversarial_params
+from tests.support.tiny_models import CONTINUES_WORD, classifier, objective_params, pretrainer, rows
 
 TASK = Classification("label", {"labels": ["ant", "bee", "cat"]})
 # Of a step with two spaces and K steps without a random start: forward, and backward.

@@ -3,10 +3,10 @@
 import pytest
 import torch
 
-from fuseline.attacks import ATTACKS, build_attack
-from fuseline.attacks.apgd import APGD, checkpoints
-from fuseline.attacks.geometry import norms
 from fuseline.errors import ConfigError
+from fuseline.learning.attacks import ATTACKS, build_attack
+from fuseline.learning.attacks.apgd import APGD, checkpoints
+from fuseline.learning.attacks.geometry import norms
 from fuseline.params.attack import AttackParams
 
 NORMS = ["l2", "linf"]

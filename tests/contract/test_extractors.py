@@ -8,12 +8,12 @@ from ruamel.yaml import YAML
 
 from fuseline.config import load_section
 from fuseline.contracts import features_schema, read_table
-from fuseline.modalities.extraction import Counts
-from fuseline.modalities.extractors import EXTRACTORS
+from fuseline.data.modalities.extraction.extract import Counts
+from fuseline.data.modalities.extractors import EXTRACTORS
 from fuseline.params.base import MODALITIES
 from fuseline.params.extract_features import ExtractFeaturesParams
-from tests.declared import REPOSITORY
-from tests.unit.modalities.tables import mp4, png, wav, write_examples
+from tests.support.examples_tables import mp4, png, wav, write_examples
+from tests.support.repository import REPOSITORY
 
 PARAMS = load_section("extract_features", ExtractFeaturesParams, REPOSITORY / "params.yaml")
 PRESENT = {

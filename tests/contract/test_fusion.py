@@ -3,9 +3,17 @@
 import pytest
 import torch
 
-from fuseline.model.fusion import FUSIONS
-from fuseline.model.modeling import model_inputs
-from tests.tiny import EVERY, FEATURES, POSITIONS, classifier, pretrainer, rows, tell_apart
+from fuseline.learning.model.fusion import FUSIONS
+from fuseline.learning.model.modeling import model_inputs
+from tests.support.tiny_models import (
+    EVERY,
+    FEATURES,
+    POSITIONS,
+    classifier,
+    pretrainer,
+    rows,
+    tell_apart,
+)
 
 SETS = [EVERY, ["image", "audio"], ["tabular"], ["text"], ["video"]]
 

@@ -4,21 +4,21 @@ from typing import Any, get_args
 
 import pytest
 
-from fuseline.attacks import ATTACKS
-from fuseline.model.fusion import FUSIONS
-from fuseline.objectives.adversarial.methods import METHODS as ADVERSARIAL_METHODS
-from fuseline.objectives.pretraining import OBJECTIVES
+from fuseline.data.sources import SOURCES
+from fuseline.learning.attacks import ATTACKS
+from fuseline.learning.model.fusion import FUSIONS
+from fuseline.learning.objectives.adversarial.methods import METHODS as ADVERSARIAL_METHODS
+from fuseline.learning.objectives.pretraining import OBJECTIVES
+from fuseline.learning.prompting import METHODS
+from fuseline.learning.tasks import TASKS
+from fuseline.learning.tasks.controls import CONTROLS
+from fuseline.learning.training.pretrain import ADVERSARIAL
 from fuseline.params.adversarial import MethodParams
 from fuseline.params.attack import AttackParams
 from fuseline.params.finetune import ControlName, TaskParams
 from fuseline.params.ingest import IngestParams
 from fuseline.params.pretrain import OBJECTIVE_NAMES, FusionParams, PretrainAdversarialParams
 from fuseline.params.prompt import METHOD_NAMES
-from fuseline.prompting import METHODS
-from fuseline.sources import SOURCES
-from fuseline.tasks import TASKS
-from fuseline.tasks.controls import CONTROLS
-from fuseline.training.pretrain import ADVERSARIAL
 
 
 def accepted(section: Any, field: str) -> set[str]:

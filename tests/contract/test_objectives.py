@@ -5,10 +5,17 @@ from itertools import combinations
 import pytest
 import torch
 
-from fuseline.objectives.base import Stateful
-from fuseline.objectives.matching import contrastive_scale, mismatched
-from fuseline.objectives.pretraining import OBJECTIVES, Mixture, build_objectives
-from tests.tiny import CONTINUES_WORD, EVERY, objective_params, pretrainer, rows, tell_apart
+from fuseline.learning.objectives.base import Stateful
+from fuseline.learning.objectives.matching import contrastive_scale, mismatched
+from fuseline.learning.objectives.pretraining import OBJECTIVES, Mixture, build_objectives
+from tests.support.tiny_models import (
+    CONTINUES_WORD,
+    EVERY,
+    objective_params,
+    pretrainer,
+    rows,
+    tell_apart,
+)
 
 SETS = [["text", "image"], EVERY, ["text", "audio"], ["image", "audio"], ["tabular"], ["text"]]
 # Objectives by name, and their settings beside the defaults.
@@ -274,7 +281,7 @@ def test_hidden_positions_do_not_show_through_the_convolutions():
 
 def test_translations_of_a_group_are_pairs():
     """Rows 0 and 1 share a group and differ in language: each is the other's second segment."""
-    from fuseline.objectives.nsp import _pairs
+    from fuseline.learning.objectives.nsp import _pairs
 
     data = rows(12)
     batch = data.batch([0, 5])
@@ -286,7 +293,7 @@ def test_translations_of_a_group_are_pairs():
 
 
 def test_without_translations_a_text_is_halved():
-    from fuseline.objectives.nsp import _pairs
+    from fuseline.learning.objectives.nsp import _pairs
 
     batch = rows(12).batch([0])
     del batch["translation_tokens"]

@@ -9,8 +9,9 @@ from pathlib import Path, PurePosixPath
 import pytest
 
 from fuseline.params.whole import SECTIONS
-from fuseline.provenance import SourceTree
-from tests.declared import REPOSITORY, DeclaredStage, declared_stages
+from fuseline.pipeline.provenance import SourceTree
+from tests.support.declared_stages import DeclaredStage, declared_stages
+from tests.support.repository import REPOSITORY
 
 STAGES = declared_stages(REPOSITORY)
 FRAMED = [stage for stage in STAGES.values() if stage.name != "code"]
@@ -176,8 +177,8 @@ def test_no_module_is_imported_by_name_but_checks_that_only_stop() -> None:
         and ast.unparse(node.func).split(".")[-1] in ("import_module", "__import__", "exec")
     }
     assert found == {
-        ("fuseline.stage", f"importlib.import_module('fuseline.{name}')")
-        for name in ("params.whole", "provenance")
+        ("fuseline.pipeline.stage", f"importlib.import_module('fuseline.{name}')")
+        for name in ("params.whole", "pipeline.provenance")
     }
 
 

@@ -4,10 +4,10 @@ import numpy as np
 import pytest
 import torch
 
-from fuseline.prompting import METHODS
-from fuseline.prompting.head import Head
-from tests.prompting import material, params
-from tests.tiny import pretrainer
+from fuseline.learning.prompting import METHODS
+from fuseline.learning.prompting.head import Head
+from tests.support.prompt_material import material, params
+from tests.support.tiny_models import pretrainer
 
 every_method = pytest.mark.parametrize("name", METHODS)
 MODALITIES = [("text", "image"), ("text",), ("image",), ("image", "audio")]

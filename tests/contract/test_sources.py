@@ -16,11 +16,11 @@ import pytest
 from PIL import Image
 
 from fuseline.config import read_yaml
-from fuseline.ingest.refusal import REASONS
+from fuseline.data.ingest.refusal import REASONS
+from fuseline.data.sources import SOURCES, Media, RawRow, Source
 from fuseline.params.ingest import IngestParams
-from fuseline.sources import SOURCES, Media, RawRow, Source
+from tests.support.repository import PARAMS_FILE
 
-PARAMS_FILE = Path(__file__).parents[2] / "params.yaml"
 FIRST = 40
 # Media that no source may read, and rows that none may choke on, are among the first rows of all.
 DIRTY = {"datasets", "image_folder", "manifest", "webdataset"}

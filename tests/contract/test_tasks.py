@@ -9,21 +9,21 @@ import numpy as np
 import pytest
 import torch
 
-from fuseline.attacks import build_attack
-from fuseline.dataset import NO_LABEL
+from fuseline.data.dataset import NO_LABEL
 from fuseline.errors import ContractError
-from fuseline.evaluation.target import Audit, Target, goal_of
-from fuseline.model import FuselineForTasks
-from fuseline.model.heads import HEADS
+from fuseline.evaluation.robustness.target import Audit, Target, goal_of
+from fuseline.learning.attacks import build_attack
+from fuseline.learning.model import FuselineForTasks
+from fuseline.learning.model.heads import HEADS
+from fuseline.learning.tasks import TASKS
+from fuseline.learning.tasks.labelled import build_tasks
+from fuseline.learning.tasks.prediction import predict
+from fuseline.learning.training.adversarial import _RobustDevelopment
+from fuseline.learning.training.development import Development
 from fuseline.params.attack import AttackParams
 from fuseline.params.base import BaseParams
-from fuseline.tasks import TASKS
-from fuseline.tasks.labelled import build_tasks
-from fuseline.tasks.prediction import predict
-from fuseline.training.adversarial import _RobustDevelopment
-from fuseline.training.development import Development
-from tests.made_tasks import SMOOTHED, WORDS, cells, entry, made, perfect, wrong
-from tests.tiny import EVERY, config
+from tests.support.tasks import SMOOTHED, WORDS, cells, entry, made, perfect, wrong
+from tests.support.tiny_models import EVERY, config
 
 STAND_ALONE = [kind for kind, task in TASKS.items() if task.rows_stand_alone]
 FGM = AttackParams(
@@ -375,7 +375,11 @@ def test_other_tasks_texts_are_not_decoded_for_the_first(ask, monkeypatch):
     )
     found = ask(tasks, data, model)
     assert widths == {1}
-    for module in ("tasks.prediction", "evaluation.target", "training.adversarial"):
+    for module in (
+        "learning.tasks.prediction",
+        "evaluation.robustness.target",
+        "learning.training.adversarial",
+    ):
         monkeypatch.setattr(f"fuseline.{module}.with_labels_of", lambda batch, _: batch)
     assert ask(tasks, data, model) == found
     assert max(widths) > 1
@@ -394,7 +398,7 @@ def test_a_row_that_only_another_task_knows_teaches_that_task():
 
 def test_retrieval_of_every_modality():
     """A modality that no row has is no direction to score, and the head knows its order."""
-    from tests.tiny import rows
+    from tests.support.tiny_models import rows
 
     data = rows(24, modalities=EVERY)
     found = cells("retrieval", data=data)

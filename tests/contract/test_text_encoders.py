@@ -3,12 +3,12 @@
 import pytest
 import torch
 
-from fuseline.objectives.perturbation import Perturbable
-from fuseline.objectives.pretraining import OBJECTIVES
-from fuseline.training.freezing import apply_freezing
-from fuseline.training.groups import parameter_groups
-from fuseline.training.lora import adapters
-from tests.tiny import (
+from fuseline.learning.objectives.perturbation import Perturbable
+from fuseline.learning.objectives.pretraining import OBJECTIVES
+from fuseline.learning.training.freezing import apply_freezing
+from fuseline.learning.training.groups import parameter_groups
+from fuseline.learning.training.lora import adapters
+from tests.support.tiny_models import (
     VOCAB,
     classifier,
     freezing,

@@ -8,11 +8,11 @@ import pytest
 import torch
 from torch.nn import functional
 
-from fuseline.attacks import build_attack
-from fuseline.dataset import LABELS
-from fuseline.objectives.perturbation import Perturbable
+from fuseline.data.dataset import LABELS
+from fuseline.learning.attacks import build_attack
+from fuseline.learning.objectives.perturbation import Perturbable
 from fuseline.params.attack import AttackParams
-from tests.tiny import classifier, rows
+from tests.support.tiny_models import classifier, rows
 
 SPACE = "image_feature"
 NUM_ROWS, NUM_STEPS, STEP_SIZE = 240, 20, 0.1

@@ -4,9 +4,9 @@ import pytest
 import torch
 from transformers import AutoConfig, AutoModel
 
-from fuseline.model.fusion import FUSIONS
-from fuseline.objectives.perturbation import Perturbable
-from tests.tiny import SPECIAL, classifier, config, rows
+from fuseline.learning.model.fusion import FUSIONS
+from fuseline.learning.objectives.perturbation import Perturbable
+from tests.support.tiny_models import SPECIAL, classifier, config, rows
 
 SPACES = ["image_feature", "text_embedding"]
 

@@ -8,8 +8,8 @@ from pathlib import Path
 import pytest
 from filelock import FileLock
 
-from tests.declared import DeclaredStage, declared_stages
 from tests.pipeline.workspace import OBSERVER, Workspace
+from tests.support.declared_stages import DeclaredStage, declared_stages
 
 
 @pytest.fixture(scope="session")

@@ -14,7 +14,7 @@ from pathlib import Path
 
 import psutil
 
-from fuseline.stage import LOCK_FILE
+from fuseline.pipeline.stage import LOCK_FILE
 from tests.pipeline.workspace import Workspace, wait_for
 
 OUTPUTS = {

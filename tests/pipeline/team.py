@@ -9,9 +9,9 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
-from tests.declared import REPOSITORY
 from tests.pipeline.servers import Server
 from tests.pipeline.workspace import Workspace
+from tests.support.repository import REPOSITORY
 
 PAGE = REPOSITORY / "docs" / "sharing.md"
 # The section of each kind of remote.

@@ -14,7 +14,6 @@ from pathlib import Path
 import pytest
 
 from fuseline.config import read_yaml
-from tests.declared import DeclaredStage
 from tests.pipeline.change_table import (
     ADVERSARIAL,
     ALL,
@@ -30,6 +29,7 @@ from tests.pipeline.change_table import (
     TOKENIZE,
 )
 from tests.pipeline.workspace import Workspace
+from tests.support.declared_stages import DeclaredStage
 
 
 @pytest.fixture(scope="module")
@@ -112,14 +112,14 @@ def test_the_page_template_re_runs_the_report(
     shared: Workspace, change: Callable[[str], Path]
 ) -> None:
     change("code.json")
-    path = change("src/fuseline/evaluation/report.html.j2")
+    path = change("src/fuseline/reporting/report.html.j2")
     path.write_text(path.read_text() + "\n<!-- another line -->\n")
     shared.hash_code()
     assert shared.would_run() == CODE | REPORT
 
 
 @pytest.mark.parametrize(
-    "name", ["src/fuseline/stage.py", "params.yaml", "data/examples/manifest.json"]
+    "name", ["src/fuseline/pipeline/stage.py", "params.yaml", "data/examples/manifest.json"]
 )
 def test_a_touched_file_re_runs_nothing(
     shared: Workspace, change: Callable[[str], Path], name: str
@@ -229,7 +229,7 @@ def test_the_command_gives_the_same_answer(
 ) -> None:
     change("params.yaml")
     change("code.json")
-    module = change("src/fuseline/evaluation/charts.py")
+    module = change("src/fuseline/reporting/charts.py")
     module.write_text(module.read_text() + "\nUNUSED_CONSTANT = 1\n")
     shared.set_params({"stress.max_rows": 100})
     assert set(shared.repro("--dry")) == shared.would_run() == CODE | STRESS
@@ -245,20 +245,20 @@ def test_removed_outputs_come_back_without_any_work(workspace: Workspace) -> Non
 
 
 def test_a_comment_runs_the_hashing_and_stops_there(workspace: Workspace) -> None:
-    path = workspace.root / "src/fuseline/stage.py"
+    path = workspace.root / "src/fuseline/pipeline/stage.py"
     path.write_text("# A note.\n" + path.read_text())
     assert workspace.repro() == ["code"]
 
 
 def test_a_change_of_the_report_leaves_all_else_alone(workspace: Workspace) -> None:
-    path = workspace.root / "src/fuseline/evaluation/charts.py"
+    path = workspace.root / "src/fuseline/reporting/charts.py"
     path.write_text(path.read_text() + "\nUNUSED_CONSTANT = 1\n")
     assert workspace.repro() == ["code", "report"]
 
 
 def test_equal_outputs_stop_a_change_from_spreading(workspace: Workspace) -> None:
     """A source that is not in use changes hashes, but not what their stages write."""
-    path = workspace.root / "src/fuseline/sources/emoji.py"
+    path = workspace.root / "src/fuseline/data/sources/emoji.py"
     path.write_text(path.read_text() + "\nUNUSED_CONSTANT = 1\n")
     assert workspace.repro() == ["code", "ingest", "stress"]
 

@@ -17,8 +17,7 @@ import psutil
 import pytest
 from ruamel.yaml import YAML
 
-from fuseline.stage import FINISHED
-from tests.declared import DeclaredStage
+from fuseline.pipeline.stage import FINISHED
 from tests.pipeline.killing import (
     LONGER,
     OUTPUTS,
@@ -29,6 +28,7 @@ from tests.pipeline.killing import (
     uninterrupted,
 )
 from tests.pipeline.workspace import Workspace, kill_group, wait_for
+from tests.support.declared_stages import DeclaredStage
 
 FINETUNED = OUTPUTS["finetune"]
 
@@ -160,7 +160,7 @@ def change_params(workspace: Workspace) -> None:
 
 
 def change_code(workspace: Workspace) -> None:
-    with (workspace.root / "src/fuseline/training/finetune.py").open("a") as module:
+    with (workspace.root / "src/fuseline/learning/training/finetune.py").open("a") as module:
         module.write("\nCHANGED = True\n")
     assert workspace.repro("code") == ["code"]
 

@@ -9,14 +9,15 @@ from typing import Any
 
 import pytest
 
-from fuseline.provenance import SourceTree
-from tests.declared import REPOSITORY, DeclaredStage, declared_stages
+from fuseline.pipeline.provenance import SourceTree
 from tests.pipeline.workspace import Workspace
+from tests.support.declared_stages import DeclaredStage, declared_stages
+from tests.support.repository import REPOSITORY
 
 STAGES = declared_stages(REPOSITORY)
 
 # Imported by name to check all params, outside the closure: it can stop a stage, not change it.
-BY_NAME = {"fuseline.params.whole", "fuseline.provenance"}
+BY_NAME = {"fuseline.params.whole", "fuseline.pipeline.provenance"}
 # Who made what: written by every stage beside its outputs, read to keep the entries of others.
 RECORD = "environment.json"
 # Read by every stage to check params and to know its own code.

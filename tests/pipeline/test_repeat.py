@@ -6,9 +6,9 @@ import os
 import shutil
 from pathlib import Path
 
-from fuseline.environment import RECORD_FILE, read_record
-from tests.declared import DeclaredStage
+from fuseline.pipeline.environment import RECORD_FILE, read_record
 from tests.pipeline.workspace import Workspace
+from tests.support.declared_stages import DeclaredStage
 
 # What differs from user to user and must not reach an output. More threads of the libraries
 # than `base.num_threads` is one of these.

@@ -11,10 +11,10 @@ from typing import Any
 import psutil
 import pytest
 
-from fuseline.revisions import experiment, head
-from fuseline.tuning.experiment import COPIES, DvcRunner
-from fuseline.tuning.plan import Plan, read_plan
-from fuseline.tuning.study import Failed, Pruned
+from fuseline.pipeline.revisions import experiment, head
+from fuseline.workbench.tuning.experiment import COPIES, DvcRunner
+from fuseline.workbench.tuning.plan import Plan, read_plan
+from fuseline.workbench.tuning.study import Failed, Pruned
 from tests.pipeline.workspace import Workspace, wait_for
 
 FUSELINE = (sys.executable, "-m", "fuseline.cli")

@@ -9,10 +9,10 @@ from pathlib import Path
 
 import pytest
 
-from tests.declared import DeclaredStage
 from tests.pipeline.servers import SERVERS, SSHD
 from tests.pipeline.team import PULL, REPRO, Member, Team, blocks
 from tests.pipeline.workspace import Workspace
+from tests.support.declared_stages import DeclaredStage
 
 LOOP = blocks("The team's loop")
 

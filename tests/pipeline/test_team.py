@@ -14,8 +14,8 @@ import pytest
 import vl_convert
 from PIL import Image
 
-from tests.declared import REPOSITORY
 from tests.pipeline.workspace import Workspace
+from tests.support.repository import REPOSITORY
 
 # What `dvc exp show` makes columns of, and more would not be read.
 MOST_COLUMNS = 45

@@ -22,8 +22,8 @@ from ruamel.yaml.comments import CommentedSeq
 
 from fuseline.contracts import hash_path, write_json
 from fuseline.params.whole import set_keys
-from fuseline.provenance import stage_hashes
-from tests.declared import REPOSITORY
+from fuseline.pipeline.provenance import stage_hashes
+from tests.support.repository import REPOSITORY
 
 OBSERVER = Path(__file__).parent / "observer"
 GIT_IDENTITY = {

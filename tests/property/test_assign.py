@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -10,12 +9,13 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from fuseline.config import read_yaml
-from fuseline.ingest.assign import Assigner
-from fuseline.ingest.candidate import Candidate
-from fuseline.ingest.refusal import Refusal
+from fuseline.data.ingest.assign import Assigner
+from fuseline.data.ingest.candidate import Candidate
+from fuseline.data.ingest.refusal import Refusal
 from fuseline.params.ingest import IngestParams
+from tests.support.repository import PARAMS_FILE
 
-CONTENT = read_yaml(Path(__file__).parents[2] / "params.yaml")["ingest"]
+CONTENT = read_yaml(PARAMS_FILE)["ingest"]
 CONTENT["duplicates"] |= {"max_copies": 3, "image_distance": 4}
 PARAMS = IngestParams.model_validate(CONTENT)
 

@@ -3,7 +3,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 
-from fuseline.attacks.geometry import norms, project, random_in_ball, steepest
+from fuseline.learning.attacks.geometry import norms, project, random_in_ball, steepest
 
 VALUES = arrays("float32", (2, 3, 4), elements=st.floats(-1e6, 1e6, width=32))
 NORMS = st.sampled_from(["l2", "linf"])

@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from fuseline.contracts import SPLITS
-from fuseline.ingest.split import HELD_GROUPS, Splitter, split_of
+from fuseline.data.ingest.split import HELD_GROUPS, Splitter, split_of
 from fuseline.params.ingest import SplitParams
 
 SHARES = SplitParams(salt=0, train=0.70, dev=0.15, test=0.15)

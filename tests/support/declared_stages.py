@@ -8,8 +8,6 @@ from pathlib import Path
 
 from dvc.repo import Repo
 
-REPOSITORY = Path(__file__).parents[1]
-
 
 @dataclass(frozen=True)
 class DeclaredStage:

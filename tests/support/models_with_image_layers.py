@@ -3,7 +3,7 @@
 import torch
 from transformers import ViTConfig
 
-from tests.tiny import classifier, pretrainer, rows
+from tests.support.tiny_models import classifier, pretrainer, rows
 
 SIDE, GRID, DIM = 16, 2, 16
 # A class token and 4 x 4 patches.

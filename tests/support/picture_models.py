@@ -6,11 +6,11 @@ from pathlib import Path
 import numpy as np
 from PIL import Image
 
-from fuseline.dataset import MultimodalData
-from fuseline.modalities.pixels import decode_pixels, stack_pixels
-from tests.made_media import encoded
-from tests.tiny import classifier, rows
-from tests.unit.modalities.tables import write_examples
+from fuseline.data.dataset import MultimodalData
+from fuseline.data.modalities.image.pixels import decode_pixels, stack_pixels
+from tests.support.examples_tables import write_examples
+from tests.support.media import encoded
+from tests.support.tiny_models import classifier, rows
 
 SIDE, GRID = 16, 2
 IMAGE = {"name": "patches", "grid": GRID, "top_layers": 0, "image_size": SIDE, "config": None}

@@ -8,12 +8,12 @@ from tokenizers import Tokenizer, models, normalizers, pre_tokenizers, processor
 from transformers import PreTrainedTokenizerFast
 
 from fuseline.config import read_yaml
+from fuseline.learning.prompting.base import Material
 from fuseline.params.base import BaseParams
 from fuseline.params.prompt import PromptParams
 from fuseline.params.whole import set_keys
-from fuseline.prompting.base import Material
-from tests.declared import REPOSITORY
-from tests.tiny import VOCAB, classification, pretrainer, rows
+from tests.support.repository import REPOSITORY
+from tests.support.tiny_models import VOCAB, classification, pretrainer, rows
 
 WORDS = ["ant", "bee", "cat", "this", "is", "about", "a", "picture", "of", ".", "and"]
 BASE = BaseParams(seed=3, modalities=["text", "image"], num_threads=1, precision="fp32")

@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 from dataclasses import replace
 from functools import cache
-from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -15,15 +14,16 @@ from torch.nn import functional
 from transformers import PreTrainedTokenizerFast
 
 from fuseline.config import load_section
-from fuseline.dataset import LABELS, MultimodalData
-from fuseline.modalities.text import _train_tokenizer
-from fuseline.model import FuselineForTasks
+from fuseline.data.dataset import LABELS, MultimodalData
+from fuseline.data.modalities.text.tokenizer import _train_tokenizer
+from fuseline.learning.model import FuselineForTasks
+from fuseline.learning.tasks import TASKS, Task
+from fuseline.learning.tasks.base import Cells
+from fuseline.learning.tasks.labelled import build_tasks
 from fuseline.params.finetune import FinetuneParams
 from fuseline.params.tokenize import ScratchTextParams
-from fuseline.tasks import TASKS, Task
-from fuseline.tasks.base import Cells
-from fuseline.tasks.labelled import build_tasks
-from tests.tiny import config, rows
+from tests.support.repository import PARAMS_FILE
+from tests.support.tiny_models import config, rows
 
 WORDS = ["ant", "bee", "cat", "tab", "can"]
 TAGS = ["B-X", "I-X", "O", "B-Y"]
@@ -33,7 +33,7 @@ SMOOTHED = {"classification", "generation", "multilabel", "ranking", "token_clas
 
 def params() -> FinetuneParams:
     """The section as shipped, with a decoder that fits the tiny model."""
-    shipped = load_section("finetune", FinetuneParams, Path(__file__).parents[1] / "params.yaml")
+    shipped = load_section("finetune", FinetuneParams, PARAMS_FILE)
     shape = {"num_layers": 1, "num_heads": 2, "max_length_tokens": 8}
     return shipped.model_copy(update={"generation": shipped.generation.model_copy(update=shape)})
 

@@ -5,9 +5,9 @@ from collections.abc import Sequence
 import numpy as np
 import torch
 
-from fuseline.dataset import MultimodalData
-from fuseline.model import FuselineConfig, FuselineForPreTraining, FuselineForTasks
-from fuseline.objectives.pretraining import OBJECTIVES
+from fuseline.data.dataset import MultimodalData
+from fuseline.learning.model import FuselineConfig, FuselineForPreTraining, FuselineForTasks
+from fuseline.learning.objectives.pretraining import OBJECTIVES
 from fuseline.params.finetune import FreezingParams
 from fuseline.params.pretrain import ObjectiveParams
 from fuseline.params.training import TrainingParams

@@ -13,8 +13,7 @@ from click.testing import Result
 from typer.testing import CliRunner
 
 from fuseline.cli import app
-
-REPOSITORY = Path(__file__).parents[2]
+from tests.support.repository import REPOSITORY
 
 MODEL_METRICS = {
     "accuracy": 0.875,

@@ -14,7 +14,7 @@ from fuseline.errors import ConfigError
 from fuseline.params.base import BaseParams
 from fuseline.params.finetune import FinetuneParams
 from fuseline.params.whole import SECTIONS, check
-from tests.declared import REPOSITORY
+from tests.support.repository import REPOSITORY
 
 
 @pytest.fixture

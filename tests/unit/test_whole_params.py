@@ -1,16 +1,13 @@
 """What the check before any work refuses, with the key named."""
 
-from pathlib import Path
-
 import pytest
 
 from fuseline.config import read_yaml
 from fuseline.errors import ConfigError
 from fuseline.params.whole import check, set_keys
+from tests.support.repository import PARAMS_FILE
 
-PARAMS = Path(__file__).parents[2] / "params.yaml"
-
-OBJECTIVES = read_yaml(PARAMS)["pretrain"]["objectives"]
+OBJECTIVES = read_yaml(PARAMS_FILE)["pretrain"]["objectives"]
 
 WRONG = {
     "pretrain.model.fusion.kind": ("attenton", r"pretrain\.model\.fusion\.kind: .*'attention'"),
@@ -85,7 +82,7 @@ WRONG = {
 
 
 def with_value(key, value):
-    content = read_yaml(PARAMS)
+    content = read_yaml(PARAMS_FILE)
     set_keys(content, {key: value})
     return content
 
@@ -99,7 +96,7 @@ def test_a_key_that_is_not_there_is_named_and_nothing_is_set(key):
 
 
 def test_the_committed_params_pass():
-    check(read_yaml(PARAMS))
+    check(read_yaml(PARAMS_FILE))
 
 
 def test_hard_negatives_may_stay_where_matching_is_not_trained():

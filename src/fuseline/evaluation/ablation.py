@@ -9,8 +9,8 @@ from typing import Any
 
 import numpy as np
 
-from fuseline.dataset import MultimodalData
-from fuseline.evaluation.metrics import scores
+from fuseline.data.dataset import MultimodalData
+from fuseline.learning.tasks.scores import scores
 from fuseline.params.base import MODALITIES
 
 # Read from outside whatever takes part.

@@ -10,32 +10,32 @@ from typing import Any
 import numpy as np
 
 from fuseline.contracts import read_manifest
-from fuseline.dataset import MultimodalData, load_data
+from fuseline.data.dataset import MultimodalData, load_data
+from fuseline.data.modalities.image.encoder import missing_layers, whole_features
+from fuseline.data.modalities.text.encoder import embed_texts
 from fuseline.errors import ConfigError, ContractError
 from fuseline.evaluation.ablation import modality_ablation, named, presence_scores
-from fuseline.evaluation.calibration import expected_calibration_error, reliability_bins
-from fuseline.evaluation.metrics import classification_metrics, scores
-from fuseline.evaluation.pixels import measure_pixel_robustness
-from fuseline.evaluation.robustness import measure_robustness
+from fuseline.evaluation.robustness.measure import measure_robustness
+from fuseline.evaluation.robustness.pixels import measure_pixel_robustness
+from fuseline.evaluation.robustness.target import goal_of
 from fuseline.evaluation.tables import write_plots, write_predictions
-from fuseline.evaluation.target import goal_of
-from fuseline.evaluation.task_twins import task_twins
 from fuseline.evaluation.trust.attacked import Attacked
+from fuseline.evaluation.trust.calibration import expected_calibration_error, reliability_bins
 from fuseline.evaluation.trust.measure import Judged, measure_trust
 from fuseline.evaluation.trust.slices import read_slice_columns
-from fuseline.evaluation.twin import Block, feature_blocks, twin_metrics
-from fuseline.modalities.image_encoder import missing_layers, whole_features
-from fuseline.modalities.text_encoder import embed_texts
-from fuseline.model import FuselineForTasks, FuselineProcessor
-from fuseline.model.prediction import Model
+from fuseline.evaluation.twins.classification import Block, feature_blocks, twin_metrics
+from fuseline.evaluation.twins.tasks import task_twins
+from fuseline.learning.model import FuselineForTasks, FuselineProcessor
+from fuseline.learning.model.prediction import Model
+from fuseline.learning.tasks import Task
+from fuseline.learning.tasks.base import Decoded
+from fuseline.learning.tasks.labelled import Examples, build_tasks, with_labels
+from fuseline.learning.tasks.prediction import Predicted, predict
+from fuseline.learning.tasks.scores import classification_metrics, scores
 from fuseline.params.attack import SPACE_OF
 from fuseline.params.base import BaseParams
 from fuseline.params.evaluate import EvaluateParams
-from fuseline.precision import make_deterministic
-from fuseline.tasks import Task
-from fuseline.tasks.base import Decoded
-from fuseline.tasks.labelled import Examples, build_tasks, with_labels
-from fuseline.tasks.prediction import Predicted, predict
+from fuseline.pipeline.precision import make_deterministic
 
 # Scores beside the model's own that runs are compared by.
 COMPARED = ("text_only", "image_only", "shuffled", "twin")

@@ -15,7 +15,7 @@ from fuseline.contracts import TableWriter, predictions_schema, shard_name
 
 if TYPE_CHECKING:
     # The report reads this module's file names: how models are fed is none of its business.
-    from fuseline.dataset import MultimodalData
+    from fuseline.data.dataset import MultimodalData
 
 CONFUSION = "confusion.csv"
 RELIABILITY = "reliability.csv"

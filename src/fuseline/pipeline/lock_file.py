@@ -15,7 +15,7 @@ from ruamel.yaml import YAML
 from ruamel.yaml.error import YAMLError
 
 from fuseline.errors import ConfigError
-from fuseline.stage import CODE_FILE, LOCK_FILE
+from fuseline.pipeline.stage import CODE_FILE, LOCK_FILE
 
 
 @dataclass(frozen=True)

@@ -9,7 +9,7 @@ from typing import Literal
 import numpy as np
 import torch
 
-from fuseline.environment import precision_used
+from fuseline.pipeline.environment import precision_used
 
 Precision = Literal["auto", "bf16", "fp32"]
 

@@ -10,7 +10,7 @@ from typing import Any
 
 from fuseline.config import parse_yaml
 from fuseline.errors import ConfigError, ContractError
-from fuseline.metrics_file import joined
+from fuseline.pipeline.metrics_file import joined
 from fuseline.registry import suggestion
 
 WORKSPACE = "workspace"

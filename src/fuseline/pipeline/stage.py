@@ -25,9 +25,9 @@ import psutil
 
 from fuseline.config import PARAMS_FILE, read_yaml
 from fuseline.contracts import hash_path, write_json
-from fuseline.environment import Maker
 from fuseline.errors import ContractError, FuselineError
-from fuseline.interruption import STARTED_BY, end, full_disk
+from fuseline.pipeline.environment import Maker
+from fuseline.pipeline.interruption import STARTED_BY, end, full_disk
 
 CODE_FILE = Path("code.json")
 SOURCES, STAGES = Path("src"), Path("stages")
@@ -179,7 +179,7 @@ def _check_code(name: str) -> None:
     """
     if not (STAGES / f"{name}.py").exists():
         return
-    provenance = importlib.import_module("fuseline.provenance")
+    provenance = importlib.import_module("fuseline.pipeline.provenance")
     now = provenance.SourceTree.of(SOURCES, STAGES).hash_closure(f"{STAGES}.{name}")
     if json.loads(CODE_FILE.read_text(encoding="utf-8")).get(name) != now:
         raise ContractError(

@@ -12,11 +12,6 @@ from markupsafe import Markup
 
 from fuseline.contracts import read_manifest
 from fuseline.errors import ContractError
-from fuseline.evaluation.charts import (
-    confusion_chart,
-    history_chart,
-    robustness_chart,
-)
 from fuseline.evaluation.figures import (
     FIGURES,
     RIGHT,
@@ -25,14 +20,19 @@ from fuseline.evaluation.figures import (
     shown,
     title,
 )
-from fuseline.evaluation.report_data import read_data_section
-from fuseline.evaluation.report_examples import choose_examples, read_predictions
-from fuseline.evaluation.report_leakage import read_leakage_section
-from fuseline.evaluation.report_prompt import read_prompt_section
-from fuseline.evaluation.report_stress import read_stress_section
-from fuseline.evaluation.report_trust import read_trust_section
-from fuseline.metrics_file import read_metrics
 from fuseline.params.report import ReportParams
+from fuseline.pipeline.metrics_file import read_metrics
+from fuseline.reporting.charts import (
+    confusion_chart,
+    history_chart,
+    robustness_chart,
+)
+from fuseline.reporting.sections.data import read_data_section
+from fuseline.reporting.sections.examples import choose_examples, read_predictions
+from fuseline.reporting.sections.leakage import read_leakage_section
+from fuseline.reporting.sections.prompt import read_prompt_section
+from fuseline.reporting.sections.stress import read_stress_section
+from fuseline.reporting.sections.trust import read_trust_section
 
 TEMPLATE = "report.html.j2"
 TITLES = {

@@ -7,9 +7,9 @@ from typing import Any
 
 from fuseline.errors import ContractError
 from fuseline.evaluation.figures import named_figures
-from fuseline.metrics_file import read_metrics
-from fuseline.stage import leaf
-from fuseline.terminal import aligned
+from fuseline.pipeline.metrics_file import read_metrics
+from fuseline.pipeline.stage import leaf
+from fuseline.workbench.terminal import aligned
 
 COUNTS = ("in", "kept", "quarantined")
 

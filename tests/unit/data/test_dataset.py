@@ -3,7 +3,7 @@ import pyarrow as pa
 import pytest
 
 from fuseline.contracts import EXAMPLES, TOKENS, TableWriter, features_schema
-from fuseline.dataset import NO_LABEL, load_data
+from fuseline.data.dataset import NO_LABEL, load_data
 from fuseline.errors import ContractError
 
 LABELS = ["cat", None, "ant", "cat"]

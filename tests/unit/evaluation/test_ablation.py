@@ -7,7 +7,7 @@ import pytest
 import torch
 from torch import Tensor
 
-from fuseline.dataset import MultimodalData
+from fuseline.data.dataset import MultimodalData
 from fuseline.evaluation.ablation import (
     keep,
     modality_ablation,
@@ -15,8 +15,8 @@ from fuseline.evaluation.ablation import (
     presence_scores,
     shuffle,
 )
-from fuseline.evaluation.metrics import scores
-from fuseline.model.prediction import length_batches, predict_logits
+from fuseline.learning.model.prediction import length_batches, predict_logits
+from fuseline.learning.tasks.scores import scores
 
 
 def read_both(

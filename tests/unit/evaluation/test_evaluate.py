@@ -13,24 +13,24 @@ import torch
 
 from fuseline.config import parse_section, read_yaml
 from fuseline.contracts import EXAMPLES, hash_path, read_manifest, read_table
-from fuseline.dataset import load_data
+from fuseline.data.dataset import load_data
+from fuseline.data.ingest import ingest_examples
+from fuseline.data.modalities.extractors import EXTRACTORS
+from fuseline.data.modalities.image.features import extract_image_features
+from fuseline.data.modalities.text.tokenizer import tokenize_examples
 from fuseline.errors import ConfigError, ContractError
 from fuseline.evaluation.evaluate import EvaluationInputs, _blocks, evaluate_model
-from fuseline.ingest import ingest_examples
-from fuseline.modalities.extractors import EXTRACTORS
-from fuseline.modalities.image import extract_image_features
-from fuseline.modalities.text import tokenize_examples
-from fuseline.model import FuselineForTasks
-from fuseline.model.creation import create_model
-from fuseline.model.processing import create_processor
+from fuseline.learning.model import FuselineForTasks
+from fuseline.learning.model.creation import create_model
+from fuseline.learning.model.processing import create_processor
 from fuseline.params.base import BaseParams
 from fuseline.params.evaluate import EvaluateParams
 from fuseline.params.extract_features import ExtractFeaturesParams
 from fuseline.params.ingest import IngestParams
 from fuseline.params.pretrain import PretrainParams
 from fuseline.params.tokenize import TokenizeParams
+from tests.support.repository import PARAMS_FILE
 
-PARAMS = Path(__file__).parents[3] / "params.yaml"
 # What is read from outside, and what the report and the plots need besides.
 KEYS = {
     "accuracy", "macro_f1", "ece", "robust_accuracy", "attack_success_rate", "text_only",
@@ -44,7 +44,7 @@ EVERY = ["text", "image", "audio", "video", "tabular"]
 
 @pytest.fixture(scope="module")
 def content() -> dict:
-    return read_yaml(PARAMS)
+    return read_yaml(PARAMS_FILE)
 
 
 @pytest.fixture(scope="module")

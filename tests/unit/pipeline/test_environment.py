@@ -10,9 +10,9 @@ from pathlib import Path
 import pytest
 import torch
 
-from fuseline import environment
-from fuseline.environment import Maker, current, environment_of, made_by, read_record
 from fuseline.errors import ContractError
+from fuseline.pipeline import environment
+from fuseline.pipeline.environment import Maker, current, environment_of, made_by, read_record
 
 OUT = Path("out")
 PARAMS = {"base": {"num_threads": 1, "precision": "auto"}}

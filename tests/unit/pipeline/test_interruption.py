@@ -17,8 +17,8 @@ import pytest
 import torch
 from safetensors.torch import save_file
 
-from fuseline.interruption import full_disk
-from tests.declared import REPOSITORY
+from fuseline.pipeline.interruption import full_disk
+from tests.support.repository import REPOSITORY
 
 # Interrupted within a library's C code that calls back, where an exception would get lost.
 WORK = """

@@ -9,7 +9,7 @@ import pytest
 from dvc.repo.metrics.show import _extract_metrics
 
 from fuseline.errors import ContractError
-from fuseline.metrics_file import read_metrics, write_metrics
+from fuseline.pipeline.metrics_file import read_metrics, write_metrics
 
 METRICS = {
     "shuffled": {"accuracy": 2.0000001, "by_modality": {"text": 0.25}},

@@ -11,7 +11,7 @@ import pytest
 # A step of gradients that is cut into as many parts as there are threads.
 STEP = """
 import hashlib, torch
-from fuseline.precision import make_deterministic
+from fuseline.pipeline.precision import make_deterministic
 make_deterministic(17, {threads})
 layer = torch.nn.Sequential(torch.nn.Linear(257, 129), torch.nn.LayerNorm(129))
 layer(torch.randn(1031, 257)).square().sum().backward()

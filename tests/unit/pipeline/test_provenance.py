@@ -8,9 +8,8 @@ import grimp
 import pytest
 
 from fuseline.errors import ContractError
-from fuseline.provenance import SourceTree, stage_hashes
-
-REPOSITORY = Path(__file__).parents[2]
+from fuseline.pipeline.provenance import SourceTree, stage_hashes
+from tests.support.repository import REPOSITORY
 
 FILES = {
     "src/shop/__init__.py": "",

@@ -11,7 +11,7 @@ from typer.testing import CliRunner
 
 from fuseline.cli import app
 from fuseline.errors import ConfigError, ContractError
-from fuseline.remote import FetchedLists, fetch_lists
+from fuseline.pipeline.remote import FetchedLists, fetch_lists
 
 
 @pytest.fixture

@@ -13,12 +13,12 @@ from pathlib import Path
 
 import pytest
 
-from fuseline import environment
 from fuseline.errors import ContractError
-from fuseline.metrics_file import read_metrics, write_metrics
-from fuseline.provenance import stage_hashes
-from fuseline.stage import FINISHED, UNRECORDED_SECONDS, StageRun, leaf, run_stage
-from tests.declared import REPOSITORY
+from fuseline.pipeline import environment
+from fuseline.pipeline.metrics_file import read_metrics, write_metrics
+from fuseline.pipeline.provenance import stage_hashes
+from fuseline.pipeline.stage import FINISHED, UNRECORDED_SECONDS, StageRun, leaf, run_stage
+from tests.support.repository import REPOSITORY
 
 SOURCE, FOLDER, METRICS = Path("source.txt"), Path("out/folder"), Path("metrics/it.json")
 

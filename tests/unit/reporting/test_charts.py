@@ -4,7 +4,7 @@ from xml.etree import ElementTree
 
 import pytest
 
-from fuseline.evaluation.charts import (
+from fuseline.reporting.charts import (
     confusion_chart,
     history_chart,
     noise_chart,

@@ -14,20 +14,20 @@ import soundfile
 from PIL import Image
 
 from fuseline.contracts import EXAMPLES, LEAKAGE, QUARANTINE, TableWriter
+from fuseline.data.media.audio import Waveform
 from fuseline.errors import ContractError
-from fuseline.evaluation.calibration import expected_calibration_error, reliability_bins
 from fuseline.evaluation.leakage.shortcuts import SHORTCUTS
-from fuseline.evaluation.metrics import classification_metrics, scores
-from fuseline.evaluation.report import ReportInputs, write_report
-from fuseline.evaluation.report_examples import choose_examples, read_predictions
-from fuseline.evaluation.report_prompt import read_prompt_section
-from fuseline.evaluation.report_rows import read_contents, thumbnail, wave_path
-from fuseline.evaluation.report_trust import MAX_SLICES, read_trust_section
 from fuseline.evaluation.tables import write_plots, write_predictions
-from fuseline.media.audio import Waveform
+from fuseline.evaluation.trust.calibration import expected_calibration_error, reliability_bins
+from fuseline.learning.tasks.classification import Classification
+from fuseline.learning.tasks.scores import classification_metrics, scores
 from fuseline.params.leakage import LeakageParams, NearParams, RuleParams
 from fuseline.params.report import ReportParams
-from fuseline.tasks.classification import Classification
+from fuseline.reporting.report import ReportInputs, write_report
+from fuseline.reporting.sections.examples import choose_examples, read_predictions
+from fuseline.reporting.sections.prompt import read_prompt_section
+from fuseline.reporting.sections.rows import read_contents, thumbnail, wave_path
+from fuseline.reporting.sections.trust import MAX_SLICES, read_trust_section
 
 EVIL = "<script>alert(\"x\")</script> & 'y'"
 NAMES = ["class0", EVIL, "class2"]

@@ -8,11 +8,11 @@ import numpy as np
 import pytest
 
 from fuseline.evaluation.figures import FIGURES, RIGHT
-from fuseline.evaluation.report_examples import choose_examples, read_predictions
 from fuseline.evaluation.tables import write_plots, write_predictions
-from fuseline.summary import summarise
-from fuseline.tasks import TASKS
-from tests.unit.evaluation.test_report import (
+from fuseline.learning.tasks import TASKS
+from fuseline.reporting.sections.examples import choose_examples, read_predictions
+from fuseline.workbench.summary import summarise
+from tests.unit.reporting.test_report import (
     EVIL,
     INGEST,
     NUM_ROWS,

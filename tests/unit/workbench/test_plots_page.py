@@ -12,7 +12,7 @@ from typer.testing import CliRunner
 
 from fuseline.cli import app
 from fuseline.errors import ConfigError
-from fuseline.plots_page import TEMPLATE, write_plots_page
+from fuseline.workbench.plots_page import TEMPLATE, write_plots_page
 
 
 def configured(root: Path) -> str:

@@ -14,16 +14,17 @@ import pytest
 from typer.testing import CliRunner
 
 from fuseline.cli import app
-from fuseline.environment import RECORD_FILE, Maker
 from fuseline.errors import ConfigError
-from fuseline.lock_file import in_order, read_lock
-from fuseline.metrics_file import joined
-from fuseline.verify import Comparison, compare, describe
-from fuseline.verify.declared import Declared
-from fuseline.verify.figures import Splits, differences
-from fuseline.verify.revision import commit_of
-from tests.declared import REPOSITORY, declared_stages
+from fuseline.pipeline.environment import RECORD_FILE, Maker
+from fuseline.pipeline.lock_file import in_order, read_lock
+from fuseline.pipeline.metrics_file import joined
+from fuseline.workbench.verify import Comparison, compare, describe
+from fuseline.workbench.verify.declared import Declared
+from fuseline.workbench.verify.figures import Splits, differences
+from fuseline.workbench.verify.revision import commit_of
 from tests.pipeline.workspace import GIT_IDENTITY
+from tests.support.declared_stages import declared_stages
+from tests.support.repository import REPOSITORY
 
 FILES: dict[str, Any] = {
     "metrics/ingest.json": {"rows_in": 120, "labels": ["a", "b"]},

@@ -2,6 +2,6 @@
 
 from __future__ import annotations
 
-from fuseline.ingest.run import ingest_examples
+from fuseline.data.ingest.run import ingest_examples
 
 __all__ = ["ingest_examples"]

@@ -7,11 +7,11 @@ from collections import Counter
 from collections.abc import Iterator, Sequence
 from typing import Any
 
-from fuseline.ingest.candidate import Candidate, Record
-from fuseline.ingest.duplicates import Contents, Copy, CopySearch
-from fuseline.ingest.duplicates.search import ALL, MODALITIES
-from fuseline.ingest.refusal import Refusal
-from fuseline.ingest.split import Splitter
+from fuseline.data.ingest.candidate import Candidate, Record
+from fuseline.data.ingest.duplicates import Contents, Copy, CopySearch
+from fuseline.data.ingest.duplicates.search import ALL, MODALITIES
+from fuseline.data.ingest.refusal import Refusal
+from fuseline.data.ingest.split import Splitter
 from fuseline.params.ingest import IngestParams
 
 MAX_LISTED_CONFLICTS = 50

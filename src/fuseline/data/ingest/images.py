@@ -11,8 +11,8 @@ from io import BytesIO
 
 from PIL import Image, ImageOps, UnidentifiedImageError
 
-from fuseline.ingest.fingerprints import image_fingerprint
-from fuseline.ingest.refusal import Refusal
+from fuseline.data.ingest.fingerprints import image_fingerprint
+from fuseline.data.ingest.refusal import Refusal
 from fuseline.params.ingest import LimitParams
 
 # Raster formats only: Pillow hands some of the others (EPS) to outside programs.

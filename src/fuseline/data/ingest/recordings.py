@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from fuseline.ingest.fingerprints import VIDEO_FRAMES, audio_fingerprint, video_fingerprint
-from fuseline.ingest.refusal import Refusal
-from fuseline.media import MediaError, MediaTooLarge
-from fuseline.media.containers import ENDINGS, container_of
+from fuseline.data.ingest.fingerprints import VIDEO_FRAMES, audio_fingerprint, video_fingerprint
+from fuseline.data.ingest.refusal import Refusal
+from fuseline.data.media import MediaError, MediaTooLarge
+from fuseline.data.media.containers import ENDINGS, container_of
 from fuseline.params.ingest import LimitParams
 
 
@@ -31,7 +31,7 @@ def check_audio(content: bytes, limits: LimitParams) -> CheckedRecording:
         Refusal: `oversized_audio` or `unreadable_audio`.
     """
     # Decoders load when the first sound comes: other sets start faster without.
-    from fuseline.media.audio import decode_audio
+    from fuseline.data.media.audio import decode_audio
 
     _check_bytes("audio", content, limits.max_audio_bytes)
     try:
@@ -48,7 +48,7 @@ def check_video(content: bytes, limits: LimitParams) -> CheckedRecording:
     Raises:
         Refusal: `oversized_video` or `unreadable_video`.
     """
-    from fuseline.media.video import Limits, read_video
+    from fuseline.data.media.video import Limits, read_video
 
     _check_bytes("video", content, limits.max_video_bytes)
     bounds = Limits(limits.max_video_seconds, limits.max_video_frames, limits.max_image_pixels)

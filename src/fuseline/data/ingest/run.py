@@ -10,16 +10,16 @@ from typing import Any
 from tqdm import tqdm
 
 from fuseline.contracts import EXAMPLES, QUARANTINE, TableWriter
+from fuseline.data.ingest.assign import Assigner
+from fuseline.data.ingest.candidate import Candidate
+from fuseline.data.ingest.refusal import REASONS, Refusal
+from fuseline.data.ingest.shards import ShardedTable, ShardPlan, media_bytes, move_to_quarantine
+from fuseline.data.ingest.tally import Tally
+from fuseline.data.ingest.validate import Validator
+from fuseline.data.sources import SOURCES, RawRow, Source
 from fuseline.errors import ContractError
-from fuseline.ingest.assign import Assigner
-from fuseline.ingest.candidate import Candidate
-from fuseline.ingest.refusal import REASONS, Refusal
-from fuseline.ingest.shards import ShardedTable, ShardPlan, media_bytes, move_to_quarantine
-from fuseline.ingest.tally import Tally
-from fuseline.ingest.validate import Validator
 from fuseline.params.ingest import IngestParams
 from fuseline.registry import lookup
-from fuseline.sources import SOURCES, RawRow, Source
 
 # Rows that are compared with all earlier ones at once; with their media they are in memory.
 BLOCK_ROWS = 1024

@@ -9,8 +9,8 @@ import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
 from fuseline.contracts import TableWriter, shard_name
-from fuseline.ingest.candidate import Record
-from fuseline.ingest.validate import raw_json
+from fuseline.data.ingest.candidate import Record
+from fuseline.data.ingest.validate import raw_json
 
 MEDIA = ("image", "audio", "video")
 

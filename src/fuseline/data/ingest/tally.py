@@ -6,8 +6,8 @@ from collections import Counter
 from typing import Any, get_args
 
 from fuseline.contracts import SPLITS
-from fuseline.ingest.candidate import Record
-from fuseline.ingest.refusal import REASONS
+from fuseline.data.ingest.candidate import Record
+from fuseline.data.ingest.refusal import REASONS
 from fuseline.params.base import Modality
 
 MAX_LISTED_LABELS = 100

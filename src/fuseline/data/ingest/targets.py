@@ -7,10 +7,10 @@ import math
 import re
 from collections.abc import Callable
 
-from fuseline.ingest.refusal import Refusal
-from fuseline.ingest.text import NO_LABELS, clean_label
+from fuseline.data.ingest.refusal import Refusal
+from fuseline.data.ingest.text import NO_LABELS, clean_label
+from fuseline.data.sources.cells import is_broken
 from fuseline.params.ingest import TargetKind
-from fuseline.sources.cells import is_broken
 
 SEPARATOR = "|"
 # Of float32, which predictions are kept in.

@@ -10,16 +10,16 @@ from functools import partial
 from pathlib import PurePosixPath
 
 from fuseline.contracts import SPLITS
-from fuseline.ingest import images
-from fuseline.ingest.candidate import Candidate, Record
-from fuseline.ingest.recordings import CheckedRecording, check_audio, check_video
-from fuseline.ingest.refusal import Refusal
-from fuseline.ingest.safety import SafetyScreen
-from fuseline.ingest.targets import check_target
-from fuseline.ingest.text import NO_LABELS, clean_label, clean_text, find_markup
+from fuseline.data.ingest import images
+from fuseline.data.ingest.candidate import Candidate, Record
+from fuseline.data.ingest.recordings import CheckedRecording, check_audio, check_video
+from fuseline.data.ingest.refusal import Refusal
+from fuseline.data.ingest.safety import SafetyScreen
+from fuseline.data.ingest.targets import check_target
+from fuseline.data.ingest.text import NO_LABELS, clean_label, clean_text, find_markup
+from fuseline.data.sources import Media, RawRow
+from fuseline.data.sources.split_names import split_named
 from fuseline.params.ingest import IngestParams, TargetKind
-from fuseline.sources import Media, RawRow
-from fuseline.sources.split_names import split_named
 
 RAW_VALUE_CHARACTERS = 500
 

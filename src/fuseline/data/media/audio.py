@@ -11,8 +11,8 @@ import numpy as np
 import soundfile
 import soxr
 
-from fuseline.media import MediaError, MediaTooLarge
-from fuseline.media.containers import check_whole, container_of
+from fuseline.data.media import MediaError, MediaTooLarge
+from fuseline.data.media.containers import check_whole, container_of
 
 _CONTAINERS = ("wav", "flac", "ogg", "mp3")
 # Outside of these a header is wrong, and resampling would multiply the samples by thousands.

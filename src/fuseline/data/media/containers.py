@@ -9,7 +9,7 @@ from __future__ import annotations
 import struct
 from collections.abc import Iterator
 
-from fuseline.media import MediaError
+from fuseline.data.media import MediaError
 
 # Sizes that writers leave where they cannot go back to fill them in.
 _UNKNOWN_RIFF_SIZE = 0x7FFFF000

@@ -25,9 +25,9 @@ from av.video.frame import VideoFrame
 from av.video.stream import VideoStream
 from PIL import Image
 
-from fuseline.media import MediaError, MediaTooLarge
-from fuseline.media.audio import Waveform, check_sampling_rate, join_blocks
-from fuseline.media.containers import check_whole, container_of
+from fuseline.data.media import MediaError, MediaTooLarge
+from fuseline.data.media.audio import Waveform, check_sampling_rate, join_blocks
+from fuseline.data.media.containers import check_whole, container_of
 
 # Our names, and FFmpeg's.
 _CONTAINERS = {

@@ -13,6 +13,11 @@ IMAGE_ENCODERS = ("efficientnet_lite0", "patches")
 HUB_FILES = ("*.json", "*.safetensors", "*.txt", "*.model")
 
 
+def encoder_key(modality: str) -> str:
+    """The params key that names a modality's encoder."""
+    return f"extract_features.{modality}.encoder"
+
+
 def checkpoint_folder(name: str, *, where: str, names: tuple[str, ...] = ()) -> Path:
     """Folder of a Transformers checkpoint in safetensors.
 

@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
-from fuseline.modalities.audio import extract_audio_features
-from fuseline.modalities.image import extract_image_features
-from fuseline.modalities.tabular import extract_tabular_features
-from fuseline.modalities.video import extract_video_features
+from fuseline.data.modalities.audio.features import extract_audio_features
+from fuseline.data.modalities.image.features import extract_image_features
+from fuseline.data.modalities.tabular.features import extract_tabular_features
+from fuseline.data.modalities.video.features import extract_video_features
 
 EXTRACTORS: dict[str, Callable[..., dict[str, Any]]] = {
     "image": extract_image_features,

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from fuseline.sources.base import Media, Problem, RawRow, Source
-from fuseline.sources.emoji import EmojiSource
-from fuseline.sources.hub_datasets import DatasetsSource
-from fuseline.sources.image_folder import ImageFolderSource
-from fuseline.sources.manifest import ManifestSource
-from fuseline.sources.synthetic import SyntheticSource
-from fuseline.sources.webdataset import WebDatasetSource
+from fuseline.data.sources.base import Media, Problem, RawRow, Source
+from fuseline.data.sources.emoji import EmojiSource
+from fuseline.data.sources.hub_datasets import DatasetsSource
+from fuseline.data.sources.image_folder import ImageFolderSource
+from fuseline.data.sources.manifest import ManifestSource
+from fuseline.data.sources.synthetic import SyntheticSource
+from fuseline.data.sources.webdataset import WebDatasetSource
 
 SOURCES: dict[str, type[Source]] = {
     "datasets": DatasetsSource,

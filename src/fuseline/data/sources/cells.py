@@ -9,12 +9,12 @@ from collections.abc import Collection, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+from fuseline.data.sources.base import Media, Problem, RawRow
+from fuseline.data.sources.media_files import MEDIA_FIELDS, read_media
 from fuseline.errors import ConfigError, ContractError
 from fuseline.params.base import Modality
 from fuseline.params.ingest import ColumnParams, LimitParams, TargetKind
 from fuseline.registry import suggestion
-from fuseline.sources.base import Media, Problem, RawRow
-from fuseline.sources.media_files import MEDIA_FIELDS, read_media
 
 Record = Mapping[str, Any]
 

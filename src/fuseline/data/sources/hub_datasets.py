@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 
+from fuseline.data.sources.base import RawRow, Source
+from fuseline.data.sources.cells import RowBuilder, check_columns, unreadable
+from fuseline.data.sources.hub_data import SECTION, open_data
+from fuseline.data.sources.manifest_files import BadRecord
 from fuseline.params.ingest import IngestParams, TargetKind
-from fuseline.sources.base import RawRow, Source
-from fuseline.sources.cells import RowBuilder, check_columns, unreadable
-from fuseline.sources.hub_data import SECTION, open_data
-from fuseline.sources.manifest_files import BadRecord
 
 COLUMNS_KEY = f"{SECTION}.columns"
 

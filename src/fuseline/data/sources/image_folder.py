@@ -5,11 +5,11 @@ from __future__ import annotations
 from collections.abc import Iterator
 from pathlib import Path
 
+from fuseline.data.sources.base import Media, Problem, RawRow, Source
+from fuseline.data.sources.cells import is_broken
+from fuseline.data.sources.media_files import read_media
 from fuseline.errors import ConfigError, ContractError
 from fuseline.params.ingest import IngestParams
-from fuseline.sources.base import Media, Problem, RawRow, Source
-from fuseline.sources.cells import is_broken
-from fuseline.sources.media_files import read_media
 
 PATH_KEY = "ingest.image_folder.path"
 

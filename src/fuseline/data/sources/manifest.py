@@ -5,11 +5,11 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 
+from fuseline.data.sources.base import RawRow, Source
+from fuseline.data.sources.batch_files import batch_files
+from fuseline.data.sources.cells import RowBuilder, check_columns, unreadable
+from fuseline.data.sources.manifest_files import MANIFEST_FILES, BadRecord, ManifestFile
 from fuseline.params.ingest import IngestParams, TargetKind
-from fuseline.sources.base import RawRow, Source
-from fuseline.sources.batch_files import batch_files
-from fuseline.sources.cells import RowBuilder, check_columns, unreadable
-from fuseline.sources.manifest_files import MANIFEST_FILES, BadRecord, ManifestFile
 
 PATH_KEY = "ingest.manifest.path"
 COLUMNS_KEY = "ingest.manifest.columns"

@@ -19,8 +19,8 @@ from typing import Any, BinaryIO, NoReturn
 import pyarrow as pa
 import pyarrow.parquet as pq
 
+from fuseline.data.sources.cells import Record, as_cell, is_broken, one_line
 from fuseline.errors import ConfigError, ContractError
-from fuseline.sources.cells import Record, as_cell, is_broken, one_line
 
 # Some rows may hold whole pictures, so few of them are in memory at a time; of plain cells, more.
 PARQUET_MEDIA_ROWS = 32

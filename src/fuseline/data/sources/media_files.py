@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from pathlib import Path, PurePosixPath, PureWindowsPath
 
+from fuseline.data.sources.base import Media, Problem
 from fuseline.params.ingest import LimitParams
-from fuseline.sources.base import Media, Problem
 
 MEDIA_FIELDS = ("image", "audio", "video")
 

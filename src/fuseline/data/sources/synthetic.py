@@ -7,10 +7,10 @@ import random
 from collections.abc import Iterator, Mapping
 from typing import Any
 
+from fuseline.data.sources.base import Media, RawRow, Source
+from fuseline.data.sources.synthetic_media import clip, picture, sound
+from fuseline.data.sources.synthetic_texts import WORDS, record, retelling, sentence, tags
 from fuseline.params.ingest import IngestParams, TargetKind
-from fuseline.sources.base import Media, RawRow, Source
-from fuseline.sources.synthetic_media import clip, picture, sound
-from fuseline.sources.synthetic_texts import WORDS, record, retelling, sentence, tags
 
 # Every row draws from its own generators, seeded by this and its position alone: more rows,
 # further modalities, or another `base.seed`, leave what was there as it was.

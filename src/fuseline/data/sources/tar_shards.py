@@ -12,9 +12,9 @@ from dataclasses import dataclass, field
 from pathlib import Path, PurePosixPath
 from typing import BinaryIO
 
-from fuseline.sources.base import Problem
-from fuseline.sources.cells import is_broken, one_line
-from fuseline.sources.media_files import leads_out
+from fuseline.data.sources.base import Problem
+from fuseline.data.sources.cells import is_broken, one_line
+from fuseline.data.sources.media_files import leads_out
 
 # Longer headers (of long names) are refused: the standard library would read them whole.
 HEADER_BYTES = 1_000_000

@@ -6,13 +6,13 @@ import tarfile
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 
+from fuseline.data.sources.base import Problem, RawRow, Source
+from fuseline.data.sources.batch_files import batch_files
+from fuseline.data.sources.cells import RowBuilder, is_broken, one_line
+from fuseline.data.sources.tar_shards import Sample, samples
+from fuseline.data.sources.webdataset_members import COLUMNS_KEY, KEY, Members
 from fuseline.errors import ContractError
 from fuseline.params.ingest import IngestParams, TargetKind
-from fuseline.sources.base import Problem, RawRow, Source
-from fuseline.sources.batch_files import batch_files
-from fuseline.sources.cells import RowBuilder, is_broken, one_line
-from fuseline.sources.tar_shards import Sample, samples
-from fuseline.sources.webdataset_members import COLUMNS_KEY, KEY, Members
 
 PATH_KEY = "ingest.webdataset.path"
 

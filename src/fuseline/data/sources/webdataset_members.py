@@ -7,12 +7,12 @@ import json
 from pathlib import Path
 from typing import Any
 
+from fuseline.data.sources.base import Problem
+from fuseline.data.sources.cells import MODALITIES, as_cell, is_broken, one_line
+from fuseline.data.sources.media_files import MEDIA_FIELDS, max_bytes, oversized
+from fuseline.data.sources.tar_shards import Sample, samples
 from fuseline.errors import ConfigError
 from fuseline.params.ingest import LimitParams
-from fuseline.sources.base import Problem
-from fuseline.sources.cells import MODALITIES, as_cell, is_broken, one_line
-from fuseline.sources.media_files import MEDIA_FIELDS, max_bytes, oversized
-from fuseline.sources.tar_shards import Sample, samples
 
 COLUMNS_KEY = "ingest.webdataset.columns"
 KEY = "__key__"

@@ -116,8 +116,8 @@ def _finisher(manifest: dict[str, Any]) -> Finish:
     if not manifest.get("top_layers"):
         return lambda values: values
     # Few sets need them: the libraries take seconds to load.
-    from fuseline.modalities.image_encoder import missing_layers, whole_features
-    from fuseline.precision import make_deterministic
+    from fuseline.data.modalities.image.encoder import missing_layers, whole_features
+    from fuseline.pipeline.precision import make_deterministic
 
     make_deterministic(0, 1)
     top = missing_layers(manifest)

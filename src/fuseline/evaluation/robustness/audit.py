@@ -9,15 +9,15 @@ from typing import Any
 import numpy as np
 import torch
 
-from fuseline.attacks import Attack, build_attack
-from fuseline.dataset import MultimodalData
+from fuseline.data.dataset import MultimodalData
 from fuseline.errors import ContractError
-from fuseline.evaluation.standing import Standing
-from fuseline.evaluation.target import Audit, Goal, Target
-from fuseline.model.prediction import Model, length_batches
+from fuseline.evaluation.robustness.standing import Standing
+from fuseline.evaluation.robustness.target import Audit, Goal, Target
+from fuseline.learning.attacks import Attack, build_attack
+from fuseline.learning.model.prediction import Model, length_batches
 from fuseline.params.attack import AttackParams
 from fuseline.params.evaluate import HEADLINE, AuditParams, RobustnessParams
-from fuseline.precision import Precision
+from fuseline.pipeline.precision import Precision
 
 MORE_STEPS = 2
 

@@ -11,16 +11,16 @@ import torch
 from torch import Tensor
 from tqdm import tqdm
 
-from fuseline.attacks import build_attack
-from fuseline.attacks.fgm import FGM
-from fuseline.dataset import MultimodalData
-from fuseline.evaluation.attack_audit import Probe, audit_attack
-from fuseline.evaluation.standing import Standing
-from fuseline.evaluation.target import Audit, Deltas, Goal, Loss, Note, Target
+from fuseline.data.dataset import MultimodalData
+from fuseline.evaluation.robustness.audit import Probe, audit_attack
+from fuseline.evaluation.robustness.standing import Standing
+from fuseline.evaluation.robustness.target import Audit, Deltas, Goal, Loss, Note, Target
 from fuseline.evaluation.trust.attacked import Attacked
-from fuseline.model.prediction import Model, length_batches
+from fuseline.learning.attacks import build_attack
+from fuseline.learning.attacks.fgm import FGM
+from fuseline.learning.model.prediction import Model, length_batches
 from fuseline.params.evaluate import HEADLINE, RobustnessParams
-from fuseline.precision import Precision
+from fuseline.pipeline.precision import Precision
 
 # After so many steps the rows that fell leave the batch.
 STEPS_BETWEEN_CHECKS = 5

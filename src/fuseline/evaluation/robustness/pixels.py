@@ -10,14 +10,14 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from fuseline.attacks import build_attack
-from fuseline.dataset import MultimodalData
-from fuseline.evaluation.target import Audit, Goal, Target
-from fuseline.modalities.pictures import StoredPictures
-from fuseline.model import FuselineForTasks
+from fuseline.data.dataset import MultimodalData
+from fuseline.data.modalities.image.stored_pictures import StoredPictures
+from fuseline.evaluation.robustness.target import Audit, Goal, Target
+from fuseline.learning.attacks import build_attack
+from fuseline.learning.model import FuselineForTasks
 from fuseline.params.attack import PIXEL_SPACE
 from fuseline.params.evaluate import PixelRobustnessParams
-from fuseline.precision import Precision
+from fuseline.pipeline.precision import Precision
 
 
 def measure_pixel_robustness(

@@ -10,13 +10,13 @@ from torch import Tensor
 from torch.nn import functional
 from torch.nn.attention import SDPBackend, sdpa_kernel
 
-from fuseline.attacks import Attack
-from fuseline.attacks.base import Search
-from fuseline.dataset import LABELS
-from fuseline.model.prediction import Model, with_labels_of
-from fuseline.objectives.perturbation import Perturbable
-from fuseline.precision import Precision, autocast
-from fuseline.tasks import Task
+from fuseline.data.dataset import LABELS
+from fuseline.learning.attacks import Attack
+from fuseline.learning.attacks.base import Search
+from fuseline.learning.model.prediction import Model, with_labels_of
+from fuseline.learning.objectives.perturbation import Perturbable
+from fuseline.learning.tasks import Task
+from fuseline.pipeline.precision import Precision, autocast
 
 Deltas = dict[str, Tensor]
 Batch = dict[str, Tensor]

@@ -12,16 +12,16 @@ from typing import Any
 import numpy as np
 
 from fuseline.contracts import EXAMPLES, read_table
-from fuseline.dataset import MultimodalData
-from fuseline.evaluation.metrics import scores
-from fuseline.model import FuselineProcessor
-from fuseline.model.prediction import Model
+from fuseline.data.dataset import MultimodalData
+from fuseline.learning.model import FuselineProcessor
+from fuseline.learning.model.prediction import Model
+from fuseline.learning.tasks import Task
+from fuseline.learning.tasks.base import Cells
+from fuseline.learning.tasks.prediction import Predicted, predict
+from fuseline.learning.tasks.scores import scores
 from fuseline.params.base import BaseParams
 from fuseline.params.extract_features import ExtractFeaturesParams
 from fuseline.params.stress import StressParams
-from fuseline.tasks import Task
-from fuseline.tasks.base import Cells
-from fuseline.tasks.prediction import Predicted, predict
 
 
 @dataclass(frozen=True)

@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from fuseline.dataset import MultimodalData
+from fuseline.data.dataset import MultimodalData
 from fuseline.evaluation.ablation import keep
 from fuseline.evaluation.stress.base import Context, sample
 from fuseline.evaluation.stress.media import CorruptibleMedia

@@ -11,16 +11,16 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from fuseline.contracts import EXAMPLES, iter_shards, read_table
-from fuseline.dataset import NO_LABEL, MultimodalData
+from fuseline.data.dataset import NO_LABEL, MultimodalData
+from fuseline.data.modalities.audio.features import LogMelEncoder
+from fuseline.data.modalities.audio.log_mel import LOG_MEL
+from fuseline.data.modalities.extraction.extract import ABSENT_SHAPE, Encoder
+from fuseline.data.modalities.extraction.stored_media import row_media
+from fuseline.data.modalities.image.picture_encoder import PictureEncoder
+from fuseline.data.sources.synthetic import SyntheticSource
 from fuseline.errors import ConfigError, ContractError
 from fuseline.evaluation.stress.base import Context, sample
-from fuseline.modalities.audio import LogMelEncoder
-from fuseline.modalities.extraction import ABSENT_SHAPE, Encoder
-from fuseline.modalities.log_mel import LOG_MEL
-from fuseline.modalities.picture_encoder import PictureEncoder
-from fuseline.modalities.stored_media import row_media
 from fuseline.params.ingest import IngestParams, SyntheticParams
-from fuseline.sources.synthetic import SyntheticSource
 
 COLUMNS = ["example_id", "text", "image", "audio"]
 # Of rows that are rendered: enough labels and pixels for them to differ from one another.

@@ -9,10 +9,10 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
+from fuseline.data.modalities.extraction.stored_media import media_of
 from fuseline.evaluation.stress.base import Context
 from fuseline.evaluation.stress.corruption_scores import corruption_scores
 from fuseline.evaluation.stress.media import Pictures
-from fuseline.modalities.stored_media import media_of
 from fuseline.params.stress_media import ImageStressParams
 
 

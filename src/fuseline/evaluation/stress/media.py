@@ -11,19 +11,20 @@ from typing import TYPE_CHECKING, Protocol
 
 import numpy as np
 
+from fuseline.data.media.audio import Waveform
+from fuseline.data.modalities.audio.features import load_encoder
+from fuseline.data.modalities.audio.sounds import sound_of
+from fuseline.data.modalities.extraction.stored_media import Medium
+from fuseline.data.modalities.image.picture_encoder import PictureEncoder, ahead, encode_pixels
+from fuseline.data.modalities.image.pixels import decode_pixels
 from fuseline.errors import ContractError
 from fuseline.evaluation.stress.corruptions import (
     AUDIO_CORRUPTIONS,
     IMAGE_CORRUPTIONS,
     Corruption,
 )
-from fuseline.media.audio import Waveform
-from fuseline.modalities.audio import load_encoder, sound_of
-from fuseline.modalities.picture_encoder import PictureEncoder, ahead, encode_pixels
-from fuseline.modalities.pixels import decode_pixels
-from fuseline.modalities.stored_media import Medium
 from fuseline.params.extract_features import AudioFeatureParams, ImageFeatureParams
-from fuseline.precision import Precision
+from fuseline.pipeline.precision import Precision
 from fuseline.registry import lookup
 
 if TYPE_CHECKING:

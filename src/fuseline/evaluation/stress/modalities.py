@@ -8,10 +8,10 @@ from typing import Any
 
 import numpy as np
 
-from fuseline.dataset import MultimodalData
+from fuseline.data.dataset import MultimodalData
 from fuseline.evaluation.ablation import keep, shuffle
 from fuseline.evaluation.stress.base import Context
-from fuseline.tasks.prediction import Predicted
+from fuseline.learning.tasks.prediction import Predicted
 
 
 def modalities_suite(context: Context) -> dict[str, Any]:

@@ -9,16 +9,16 @@ from typing import Any
 import pandas as pd
 from tqdm import tqdm
 
-from fuseline.dataset import load_data
+from fuseline.data.dataset import load_data
 from fuseline.errors import ContractError
 from fuseline.evaluation.stress import SUITES, Context
 from fuseline.evaluation.stress.base import sample
-from fuseline.model import FuselineForTasks, FuselineProcessor
+from fuseline.learning.model import FuselineForTasks, FuselineProcessor
+from fuseline.learning.tasks.labelled import Examples, build_tasks, with_labels
 from fuseline.params.base import BaseParams
 from fuseline.params.extract_features import ExtractFeaturesParams
 from fuseline.params.stress import StressParams
-from fuseline.precision import make_deterministic
-from fuseline.tasks.labelled import Examples, build_tasks, with_labels
+from fuseline.pipeline.precision import make_deterministic
 
 TEXT_PLOT = "text.csv"
 PLOT_COLUMNS = ("model", "noise", "strength", "score")

@@ -13,7 +13,7 @@ from typing import Any
 
 import numpy as np
 
-from fuseline.dataset import MultimodalData
+from fuseline.data.dataset import MultimodalData
 from fuseline.evaluation.ablation import keep
 from fuseline.evaluation.stress.base import Context
 from fuseline.evaluation.stress.neighbours import whole_words, word_neighbours

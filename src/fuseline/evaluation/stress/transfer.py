@@ -8,10 +8,10 @@ from typing import Any
 import numpy as np
 import torch
 
-from fuseline.attacks import build_attack
+from fuseline.evaluation.robustness.target import Audit, Deltas, Target, goal_of
 from fuseline.evaluation.stress.base import Context
-from fuseline.evaluation.target import Audit, Deltas, Target, goal_of
-from fuseline.model.prediction import Model, length_batches
+from fuseline.learning.attacks import build_attack
+from fuseline.learning.model.prediction import Model, length_batches
 
 
 def transfer_suite(context: Context) -> dict[str, Any]:

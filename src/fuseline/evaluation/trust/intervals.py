@@ -7,9 +7,9 @@ from dataclasses import replace
 
 import numpy as np
 
-from fuseline.dataset import MultimodalData
-from fuseline.evaluation.calibration import bins_of
-from fuseline.tasks.base import Task
+from fuseline.data.dataset import MultimodalData
+from fuseline.evaluation.trust.calibration import bins_of
+from fuseline.learning.tasks.base import Task
 
 # Figures of some rows, given by their numbers; a row may come several times.
 Score = Callable[[np.ndarray], dict[str, float]]

@@ -25,9 +25,9 @@ from fuseline.evaluation.trust.selective import (
 )
 from fuseline.evaluation.trust.slices import Values, measure_slices
 from fuseline.evaluation.trust.temperature import calibration, fit_temperature
+from fuseline.learning.tasks import Task
+from fuseline.learning.tasks.prediction import Predicted
 from fuseline.params.evaluate import EvaluateParams
-from fuseline.tasks import Task
-from fuseline.tasks.prediction import Predicted
 
 # What a reliability bin or a point of the risk is of.
 CLEAN, CALIBRATED, ATTACK = "clean", "calibrated", "attack"

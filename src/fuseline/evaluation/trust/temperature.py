@@ -6,7 +6,7 @@ import numpy as np
 from scipy.optimize import minimize_scalar
 from scipy.special import log_softmax
 
-from fuseline.evaluation.calibration import (
+from fuseline.evaluation.trust.calibration import (
     Bin,
     expected_calibration_error,
     reliability_bins,

@@ -8,9 +8,9 @@ import numpy as np
 from sklearn.linear_model import LogisticRegression
 from threadpoolctl import threadpool_limits
 
-from fuseline.dataset import MultimodalData
+from fuseline.data.dataset import MultimodalData
 from fuseline.errors import ContractError
-from fuseline.evaluation.metrics import scores
+from fuseline.learning.tasks.scores import scores
 
 # Inverse strengths of the penalty to choose from on the development split.
 STRENGTHS = (0.001, 0.003, 0.01, 0.03, 0.1, 1.0)

@@ -9,9 +9,9 @@ from sklearn.linear_model import LogisticRegression, Ridge
 from sklearn.multiclass import OneVsRestClassifier
 from threadpoolctl import threadpool_limits
 
-from fuseline.dataset import MultimodalData
-from fuseline.evaluation.twin import MAX_ITERATIONS, STRENGTHS, Block, standardised
-from fuseline.tasks import Task
+from fuseline.data.dataset import MultimodalData
+from fuseline.evaluation.twins.classification import MAX_ITERATIONS, STRENGTHS, Block, standardised
+from fuseline.learning.tasks import Task
 
 # Takes inputs (N, D), labels (N, ...), which rows to fit on, and the inverse strength of the
 # penalty; gives outputs (N, ...) as the task's own.

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from fuseline.attacks.apgd import APGD
-from fuseline.attacks.base import Attack, Deltas, LossFunction
-from fuseline.attacks.fgm import FGM
-from fuseline.attacks.pgd import PGD
-from fuseline.attacks.random_search import RandomSearch
+from fuseline.learning.attacks.apgd import APGD
+from fuseline.learning.attacks.base import Attack, Deltas, LossFunction
+from fuseline.learning.attacks.fgm import FGM
+from fuseline.learning.attacks.pgd import PGD
+from fuseline.learning.attacks.random_search import RandomSearch
 from fuseline.params.attack import AttackParams, PixelAttackParams
 from fuseline.registry import lookup
 

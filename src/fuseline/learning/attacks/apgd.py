@@ -8,7 +8,7 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
-from fuseline.attacks.base import Attack, Deltas, LossFunction, Search, bounded
+from fuseline.learning.attacks.base import Attack, Deltas, LossFunction, Search, bounded
 
 # The paper's constants: share of a step that is new, rises that a stretch needs, and the shares
 # of the steps that the stretches between checkpoints take.

@@ -9,8 +9,8 @@ from typing import Any, Self
 import torch
 from torch import Tensor
 
-from fuseline.attacks.geometry import norms, project, random_in_ball, steepest
 from fuseline.errors import ConfigError
+from fuseline.learning.attacks.geometry import norms, project, random_in_ball, steepest
 from fuseline.params.attack import BallParams, PixelAttackParams
 
 Deltas = dict[str, Tensor]

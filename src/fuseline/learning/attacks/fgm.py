@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from fuseline.attacks.base import Attack
+from fuseline.learning.attacks.base import Attack
 from fuseline.params.attack import BallParams, PixelAttackParams
 
 

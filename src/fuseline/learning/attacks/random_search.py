@@ -8,9 +8,9 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
-from fuseline.attacks.apgd import chosen
-from fuseline.attacks.base import Attack, LossFunction, Search, bounded
-from fuseline.attacks.geometry import steepest
+from fuseline.learning.attacks.apgd import chosen
+from fuseline.learning.attacks.base import Attack, LossFunction, Search, bounded
+from fuseline.learning.attacks.geometry import steepest
 
 FIRST_SHARE = 0.8
 # The paper's, of 10 000 queries: the share of what is redrawn is halved at each.

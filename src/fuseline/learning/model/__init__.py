@@ -1,9 +1,9 @@
 """The multimodal model, as Transformers classes."""
 
-from fuseline.model.configuration import FuselineConfig
-from fuseline.model.modeling import FuselineForPreTraining, FuselineForTasks, FuselineModel
-from fuseline.model.output import FuselineOutput, TaskOutput
-from fuseline.model.processing import FuselineProcessor
+from fuseline.learning.model.configuration import FuselineConfig
+from fuseline.learning.model.modeling import FuselineForPreTraining, FuselineForTasks, FuselineModel
+from fuseline.learning.model.output import FuselineOutput, TaskOutput
+from fuseline.learning.model.processing import FuselineProcessor
 
 __all__ = [
     "FuselineConfig",

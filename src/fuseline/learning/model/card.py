@@ -17,7 +17,7 @@ from ruamel.yaml import YAML
 
 from fuseline.config import Section
 from fuseline.contracts import EXAMPLES, SPLITS, read_manifest, read_table
-from fuseline.model.configuration import FuselineConfig
+from fuseline.learning.model.configuration import FuselineConfig
 
 CARD = "README.md"
 TEMPLATE = "card.md.j2"

@@ -10,12 +10,16 @@ import torch
 from torch import nn
 
 from fuseline.contracts import read_manifest
-from fuseline.modalities.configs import portable
-from fuseline.modalities.image_encoder import parts_of
-from fuseline.modalities.text_encoder import load_text_encoder, special_token_ids, text_config
-from fuseline.model.configuration import FuselineConfig
-from fuseline.model.encoders import TopEncoder
-from fuseline.model.modeling import FuselineForPreTraining, FuselineModel, ModalityEmbedding
+from fuseline.data.modalities.configs import portable
+from fuseline.data.modalities.image.encoder import parts_of
+from fuseline.data.modalities.text.encoder import load_text_encoder, special_token_ids, text_config
+from fuseline.learning.model.configuration import FuselineConfig
+from fuseline.learning.model.encoders import TopEncoder
+from fuseline.learning.model.modeling import (
+    FuselineForPreTraining,
+    FuselineModel,
+    ModalityEmbedding,
+)
 from fuseline.params.pretrain import ModelParams
 
 

@@ -13,11 +13,11 @@ import torch
 from torch import Tensor, nn
 from transformers import BertConfig, BertLMHeadModel, DynamicCache, EncoderDecoderCache
 
-from fuseline.dataset import NO_LABEL
+from fuseline.data.dataset import NO_LABEL
 from fuseline.errors import ConfigError
-from fuseline.model.configuration import FuselineConfig
-from fuseline.model.controls import Asked, ControlledEmbedding, ControlTokens
-from fuseline.model.output import FuselineOutput, HeadOutput
+from fuseline.learning.model.configuration import FuselineConfig
+from fuseline.learning.model.controls import Asked, ControlledEmbedding, ControlTokens
+from fuseline.learning.model.output import FuselineOutput, HeadOutput
 
 Batch = dict[str, Any]
 # Of a row's number and its tokens so far, those that may follow.

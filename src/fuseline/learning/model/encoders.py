@@ -12,7 +12,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
-from fuseline.modalities.image_top import ImageTop
+from fuseline.data.modalities.image.top import ImageTop
 
 
 class FeatureEncoder(nn.Module):

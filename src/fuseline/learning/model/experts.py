@@ -8,7 +8,7 @@ from __future__ import annotations
 import torch
 from torch import Tensor, nn
 
-from fuseline.model.configuration import FuselineConfig
+from fuseline.learning.model.configuration import FuselineConfig
 
 
 class UnimodalExperts(nn.Module):

@@ -11,10 +11,10 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
-from fuseline.model.configuration import FuselineConfig
-from fuseline.model.decoder import DecoderHead
-from fuseline.model.experts import UnimodalExperts, where_single
-from fuseline.model.output import FuselineOutput, HeadOutput
+from fuseline.learning.model.configuration import FuselineConfig
+from fuseline.learning.model.decoder import DecoderHead
+from fuseline.learning.model.experts import UnimodalExperts, where_single
+from fuseline.learning.model.output import FuselineOutput, HeadOutput
 from fuseline.registry import lookup
 
 Batch = dict[str, Any]

@@ -13,20 +13,20 @@ from torch import Tensor, nn
 from torch.nn import functional
 from transformers import AutoConfig, PreTrainedModel
 
-from fuseline.modalities.image_encoder import (
+from fuseline.data.modalities.image.encoder import (
     ImageEncoder,
     build_image_encoder,
     build_image_parts,
 )
-from fuseline.modalities.image_top import ImageTop
-from fuseline.modalities.text_encoder import build_text_encoder
-from fuseline.model.configuration import FuselineConfig
-from fuseline.model.controls import Asked
-from fuseline.model.decoder import DecoderHead
-from fuseline.model.encoders import ENCODERS, FeatureEncoder, TopEncoder
-from fuseline.model.fusion import FUSIONS, Sequence
-from fuseline.model.heads import build_head
-from fuseline.model.output import FuselineOutput, TaskOutput
+from fuseline.data.modalities.image.top import ImageTop
+from fuseline.data.modalities.text.encoder import build_text_encoder
+from fuseline.learning.model.configuration import FuselineConfig
+from fuseline.learning.model.controls import Asked
+from fuseline.learning.model.decoder import DecoderHead
+from fuseline.learning.model.encoders import ENCODERS, FeatureEncoder, TopEncoder
+from fuseline.learning.model.fusion import FUSIONS, Sequence
+from fuseline.learning.model.heads import build_head
+from fuseline.learning.model.output import FuselineOutput, TaskOutput
 from fuseline.registry import lookup
 
 

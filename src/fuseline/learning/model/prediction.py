@@ -9,8 +9,8 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from fuseline.dataset import LABELS, PAD_MULTIPLE, MultimodalData
-from fuseline.precision import Precision, autocast
+from fuseline.data.dataset import LABELS, PAD_MULTIPLE, MultimodalData
+from fuseline.pipeline.precision import Precision, autocast
 
 Model = Any
 

@@ -14,11 +14,11 @@ from torch import Tensor
 from transformers import BatchFeature, PreTrainedTokenizerFast, ProcessorMixin
 
 from fuseline.contracts import EXAMPLES, read_manifest
-from fuseline.media.audio import Waveform
-from fuseline.modalities.log_mel import LOG_MEL, LogMel
-from fuseline.modalities.pixels import picture_to_pixels, stack_pixels
-from fuseline.modalities.tabular_encoding import TabularEncoding
-from fuseline.modalities.text_encoder import read_encoder_facts, special_spellings
+from fuseline.data.media.audio import Waveform
+from fuseline.data.modalities.audio.log_mel import LOG_MEL, LogMel
+from fuseline.data.modalities.image.pixels import picture_to_pixels, stack_pixels
+from fuseline.data.modalities.tabular.encoding import TabularEncoding
+from fuseline.data.modalities.text.encoder import read_encoder_facts, special_spellings
 from fuseline.params.extract_features import AudioFeatureParams
 
 Sound = tuple[np.ndarray, int]

@@ -8,15 +8,15 @@ from typing import Any
 
 from torch import Tensor
 
-from fuseline.objectives.base import Batch, ObjectiveOutput, mean_of_means, presence
-from fuseline.objectives.info_nce import contrast
-from fuseline.objectives.matching import (
+from fuseline.learning.objectives.base import Batch, ObjectiveOutput, mean_of_means, presence
+from fuseline.learning.objectives.info_nce import contrast
+from fuseline.learning.objectives.matching import (
     Identities,
     contrastive_scale,
     lasting_identities,
     mismatched,
 )
-from fuseline.objectives.negative_queue import NegativeQueue
+from fuseline.learning.objectives.negative_queue import NegativeQueue
 from fuseline.params.pretrain import ObjectiveParams
 
 

@@ -9,8 +9,8 @@ import torch
 from torch import Tensor
 from torch.nn import functional
 
-from fuseline.objectives.base import Batch, ObjectiveOutput, mean_or_zero, presence
-from fuseline.objectives.matching import contrastive_scale, draw_negative, mismatched
+from fuseline.learning.objectives.base import Batch, ObjectiveOutput, mean_or_zero, presence
+from fuseline.learning.objectives.matching import contrastive_scale, draw_negative, mismatched
 from fuseline.params.pretrain import ObjectiveParams
 
 

@@ -10,9 +10,9 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from fuseline.objectives.base import Batch, ObjectiveOutput, mean_of_means, presence
-from fuseline.objectives.info_nce import contrast
-from fuseline.objectives.matching import contrastive_scale, mismatched
+from fuseline.learning.objectives.base import Batch, ObjectiveOutput, mean_of_means, presence
+from fuseline.learning.objectives.info_nce import contrast
+from fuseline.learning.objectives.matching import contrastive_scale, mismatched
 from fuseline.params.pretrain import ObjectiveParams
 
 

@@ -9,7 +9,7 @@ import torch
 from torch import Tensor
 from torch.nn import functional
 
-from fuseline.objectives.base import Batch, ObjectiveOutput, mean_of_means, presence
+from fuseline.learning.objectives.base import Batch, ObjectiveOutput, mean_of_means, presence
 from fuseline.params.pretrain import ObjectiveParams
 
 

@@ -9,7 +9,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from fuseline.objectives.base import Batch, presence
+from fuseline.learning.objectives.base import Batch, presence
 
 
 @dataclass(frozen=True)

@@ -10,8 +10,8 @@ from torch import Tensor
 from torch.nn import functional
 
 from fuseline.errors import ConfigError
-from fuseline.objectives.base import Batch, ObjectiveOutput, mean_or_zero
-from fuseline.objectives.masking import MASKINGS, Choice, own_columns, words_of
+from fuseline.learning.objectives.base import Batch, ObjectiveOutput, mean_or_zero
+from fuseline.learning.objectives.masking import MASKINGS, Choice, own_columns, words_of
 from fuseline.params.pretrain import ObjectiveParams
 
 

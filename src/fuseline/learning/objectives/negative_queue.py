@@ -6,7 +6,7 @@ import torch
 from torch import Tensor
 
 from fuseline.errors import ContractError
-from fuseline.objectives.matching import Identities
+from fuseline.learning.objectives.matching import Identities
 
 
 class NegativeQueue:

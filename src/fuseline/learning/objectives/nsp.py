@@ -10,9 +10,9 @@ import torch
 from torch import Tensor
 from torch.nn import functional
 
-from fuseline.dataset import pad
-from fuseline.objectives.base import Batch, ObjectiveOutput, mean_or_zero
-from fuseline.objectives.matching import draw_negative, mismatched
+from fuseline.data.dataset import pad
+from fuseline.learning.objectives.base import Batch, ObjectiveOutput, mean_or_zero
+from fuseline.learning.objectives.matching import draw_negative, mismatched
 from fuseline.params.pretrain import ObjectiveParams
 
 

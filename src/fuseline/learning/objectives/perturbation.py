@@ -12,7 +12,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from fuseline.dataset import PIXELS
+from fuseline.data.dataset import PIXELS
 from fuseline.params.attack import PIXEL_SPACE
 
 Batch = dict[str, Tensor]

@@ -9,19 +9,19 @@ import torch
 from torch import Tensor
 
 from fuseline.errors import ConfigError
-from fuseline.objectives.base import (
+from fuseline.learning.objectives.base import (
     Batch,
     Objective,
     ObjectiveOutput,
     PretrainingObjective,
     Stateful,
 )
-from fuseline.objectives.contrastive import Contrastive
-from fuseline.objectives.itm import ImageTextMatching
-from fuseline.objectives.joint_contrastive import JointContrastive
-from fuseline.objectives.masked_features import MaskedFeatures
-from fuseline.objectives.mlm import MaskedLanguageModelling
-from fuseline.objectives.nsp import NextSentencePrediction
+from fuseline.learning.objectives.contrastive import Contrastive
+from fuseline.learning.objectives.itm import ImageTextMatching
+from fuseline.learning.objectives.joint_contrastive import JointContrastive
+from fuseline.learning.objectives.masked_features import MaskedFeatures
+from fuseline.learning.objectives.mlm import MaskedLanguageModelling
+from fuseline.learning.objectives.nsp import NextSentencePrediction
 from fuseline.params.pretrain import ObjectiveParams
 from fuseline.registry import lookup
 

@@ -9,7 +9,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from fuseline.objectives.base import Batch, ObjectiveOutput, presence
+from fuseline.learning.objectives.base import Batch, ObjectiveOutput, presence
 
 
 class SupervisedTask(Protocol):

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from fuseline.prompting.base import PromptMethod
-from fuseline.prompting.cloze import Cloze
-from fuseline.prompting.contrastive import ClassPrompts
-from fuseline.prompting.head import Head, HeadWithoutPretraining
-from fuseline.prompting.probe import Probe
-from fuseline.prompting.residual import Residual
-from fuseline.prompting.soft_prompt import SoftPrompt
+from fuseline.learning.prompting.base import PromptMethod
+from fuseline.learning.prompting.cloze import Cloze
+from fuseline.learning.prompting.contrastive import ClassPrompts
+from fuseline.learning.prompting.head import Head, HeadWithoutPretraining
+from fuseline.learning.prompting.probe import Probe
+from fuseline.learning.prompting.residual import Residual
+from fuseline.learning.prompting.soft_prompt import SoftPrompt
 
 METHODS: dict[str, type[PromptMethod]] = {
     "cloze": Cloze,

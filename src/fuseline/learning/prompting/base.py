@@ -10,11 +10,16 @@ from typing import Any, ClassVar, Protocol
 
 import numpy as np
 
-from fuseline.dataset import MultimodalData
+from fuseline.data.dataset import MultimodalData
+from fuseline.learning.prompting.vectors import (
+    ClassVectors,
+    RowVectors,
+    encode_prompts,
+    encode_rows,
+)
+from fuseline.learning.prompting.words import LabelWords
 from fuseline.params.base import BaseParams
 from fuseline.params.prompt import PromptParams
-from fuseline.prompting.vectors import ClassVectors, RowVectors, encode_prompts, encode_rows
-from fuseline.prompting.words import LabelWords
 
 
 @dataclass(frozen=True)

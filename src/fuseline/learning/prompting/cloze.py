@@ -15,16 +15,16 @@ import torch
 from torch import Tensor
 from torch.nn import functional
 
-from fuseline.dataset import MultimodalData, pad
+from fuseline.data.dataset import MultimodalData, pad
 from fuseline.errors import ConfigError
-from fuseline.model.prediction import length_batches
+from fuseline.learning.model.prediction import length_batches
+from fuseline.learning.prompting.base import Material
+from fuseline.learning.prompting.calibration import calibrate
+from fuseline.learning.prompting.fitting import fit, open_for_training
+from fuseline.learning.prompting.vectors import longest_text
+from fuseline.learning.prompting.words import plain_ids
 from fuseline.params.prompt import PromptParams
-from fuseline.precision import autocast
-from fuseline.prompting.base import Material
-from fuseline.prompting.calibration import calibrate
-from fuseline.prompting.fitting import fit, open_for_training
-from fuseline.prompting.vectors import longest_text
-from fuseline.prompting.words import plain_ids
+from fuseline.pipeline.precision import autocast
 
 BATCH = 64
 

@@ -10,9 +10,9 @@ import torch
 from torch import Tensor
 from torch.nn import functional
 
+from fuseline.learning.prompting.base import Material
+from fuseline.learning.prompting.vectors import ClassVectors, RowVectors
 from fuseline.params.prompt import PromptParams
-from fuseline.prompting.base import Material
-from fuseline.prompting.vectors import ClassVectors, RowVectors
 
 
 class ClassPrompts:

@@ -11,9 +11,9 @@ import torch
 from torch import Tensor
 
 from fuseline.errors import ContractError
+from fuseline.learning.training.groups import IMAGE_ENCODER, IMAGE_TOP, TEXT_ENCODER
 from fuseline.params.prompt import FewShotTrainingParams
-from fuseline.precision import Precision, autocast
-from fuseline.training.groups import IMAGE_ENCODER, IMAGE_TOP, TEXT_ENCODER
+from fuseline.pipeline.precision import Precision, autocast
 
 
 def open_for_training(model: Any, *, encoder: bool = True) -> None:

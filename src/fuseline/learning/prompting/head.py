@@ -8,15 +8,15 @@ from typing import Any, ClassVar
 import numpy as np
 from torch import Tensor
 
-from fuseline.model import FuselineForTasks
-from fuseline.model.creation import create_model
-from fuseline.model.prediction import predict_logits
-from fuseline.objectives.supervised import Supervised
+from fuseline.learning.model import FuselineForTasks
+from fuseline.learning.model.creation import create_model
+from fuseline.learning.model.prediction import predict_logits
+from fuseline.learning.objectives.supervised import Supervised
+from fuseline.learning.prompting.base import Material, above_zero
+from fuseline.learning.prompting.fitting import fit, open_for_training
+from fuseline.learning.tasks.labelled import build_tasks
 from fuseline.params.pretrain import ModelParams
 from fuseline.params.prompt import PromptParams
-from fuseline.prompting.base import Material, above_zero
-from fuseline.prompting.fitting import fit, open_for_training
-from fuseline.tasks.labelled import build_tasks
 
 EVALUATION_BATCH = 256
 

@@ -10,9 +10,9 @@ import torch
 from sklearn.linear_model import LogisticRegression
 from threadpoolctl import threadpool_limits
 
+from fuseline.learning.prompting.base import Material, above_zero
+from fuseline.learning.prompting.vectors import RowVectors
 from fuseline.params.prompt import PromptParams
-from fuseline.prompting.base import Material, above_zero
-from fuseline.prompting.vectors import RowVectors
 
 # Vectors have length one, so the penalty must be weak to be felt little.
 STRENGTH = 10.0

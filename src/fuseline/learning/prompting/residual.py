@@ -10,10 +10,10 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
+from fuseline.learning.prompting.base import Material, above_zero
+from fuseline.learning.prompting.fitting import check_finite
+from fuseline.learning.prompting.vectors import ClassVectors
 from fuseline.params.prompt import PromptParams
-from fuseline.prompting.base import Material, above_zero
-from fuseline.prompting.fitting import check_finite
-from fuseline.prompting.vectors import ClassVectors
 
 
 class Residual:

@@ -13,21 +13,21 @@ import torch
 from tqdm import tqdm
 
 from fuseline.contracts import write_json
-from fuseline.dataset import MultimodalData, load_data
+from fuseline.data.dataset import MultimodalData, load_data
 from fuseline.errors import ContractError
-from fuseline.evaluation.metrics import scores
-from fuseline.model import FuselineForPreTraining, FuselineProcessor
+from fuseline.learning.model import FuselineForPreTraining, FuselineProcessor
+from fuseline.learning.prompting import METHODS
+from fuseline.learning.prompting.base import Material, PromptMethod
+from fuseline.learning.prompting.curves import Cell, summarise
+from fuseline.learning.prompting.shots import cell_seed, draw_shots, short_labels
+from fuseline.learning.tasks.classification import Classification
+from fuseline.learning.tasks.labelled import Examples, check_target, config_entry, with_labels
+from fuseline.learning.tasks.scores import scores
 from fuseline.params.base import BaseParams
 from fuseline.params.finetune import TaskParams
 from fuseline.params.prompt import PromptParams
-from fuseline.precision import make_deterministic
-from fuseline.prompting import METHODS
-from fuseline.prompting.base import Material, PromptMethod
-from fuseline.prompting.curves import Cell, summarise
-from fuseline.prompting.shots import cell_seed, draw_shots, short_labels
+from fuseline.pipeline.precision import make_deterministic
 from fuseline.registry import lookup
-from fuseline.tasks.classification import Classification
-from fuseline.tasks.labelled import Examples, check_target, config_entry, with_labels
 
 
 @dataclass(frozen=True)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from fuseline.dataset import MultimodalData
+from fuseline.data.dataset import MultimodalData
 
 
 def cell_seed(base_seed: int, seed: int, shots: int) -> int:

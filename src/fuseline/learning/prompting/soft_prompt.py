@@ -11,13 +11,18 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
-from fuseline.dataset import pad
+from fuseline.data.dataset import pad
+from fuseline.learning.prompting.base import Material, above_zero
+from fuseline.learning.prompting.fitting import check_finite
+from fuseline.learning.prompting.vectors import (
+    ClassVectors,
+    class_vectors,
+    longest_text,
+    text_vectors,
+)
+from fuseline.learning.prompting.words import plain_ids
 from fuseline.params.prompt import PromptParams, SoftPromptParams
-from fuseline.precision import autocast
-from fuseline.prompting.base import Material, above_zero
-from fuseline.prompting.fitting import check_finite
-from fuseline.prompting.vectors import ClassVectors, class_vectors, longest_text, text_vectors
-from fuseline.prompting.words import plain_ids
+from fuseline.pipeline.precision import autocast
 
 NOISE = 0.02
 

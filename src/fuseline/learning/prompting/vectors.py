@@ -14,10 +14,10 @@ import torch
 from torch import Tensor
 from torch.nn import functional
 
-from fuseline.dataset import PAD_MULTIPLE, MultimodalData
-from fuseline.model.prediction import length_batches
+from fuseline.data.dataset import PAD_MULTIPLE, MultimodalData
+from fuseline.learning.model.prediction import length_batches
 from fuseline.params.prompt import ClassPromptParams
-from fuseline.precision import Precision, autocast
+from fuseline.pipeline.precision import Precision, autocast
 
 BATCH = 128
 LONGEST = 512

@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from fuseline.tasks.base import Task
-from fuseline.tasks.classification import Classification
-from fuseline.tasks.generation import Generation
-from fuseline.tasks.multilabel import Multilabel
-from fuseline.tasks.ranking import Ranking
-from fuseline.tasks.regression import Regression
-from fuseline.tasks.retrieval import Retrieval
-from fuseline.tasks.token_classification import TokenClassification
+from fuseline.learning.tasks.base import Task
+from fuseline.learning.tasks.classification import Classification
+from fuseline.learning.tasks.generation import Generation
+from fuseline.learning.tasks.multilabel import Multilabel
+from fuseline.learning.tasks.ranking import Ranking
+from fuseline.learning.tasks.regression import Regression
+from fuseline.learning.tasks.retrieval import Retrieval
+from fuseline.learning.tasks.token_classification import TokenClassification
 
 TASKS: dict[str, type[Task]] = {
     "classification": Classification,

@@ -14,7 +14,7 @@ import numpy as np
 from torch import Tensor
 from transformers import PreTrainedTokenizerFast
 
-from fuseline.dataset import LABELS, MultimodalData
+from fuseline.data.dataset import LABELS, MultimodalData
 
 if TYPE_CHECKING:
     # For types alone: a stage is not tied to sections that it does not read.

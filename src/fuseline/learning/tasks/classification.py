@@ -9,11 +9,11 @@ from sklearn.metrics import accuracy_score, classification_report, f1_score
 from torch import Tensor
 from torch.nn import functional
 
-from fuseline.dataset import NO_LABEL, MultimodalData
+from fuseline.data.dataset import NO_LABEL, MultimodalData
 from fuseline.errors import ContractError
-from fuseline.model.prediction import softmax
-from fuseline.tasks.base import Batch, Cells, Facts, Task
-from fuseline.tasks.divergences import categorical
+from fuseline.learning.model.prediction import softmax
+from fuseline.learning.tasks.base import Batch, Cells, Facts, Task
+from fuseline.learning.tasks.divergences import categorical
 
 # More do not fit a screen, epoch after epoch; the metrics have each label's figures.
 MAX_REPORTED_LABELS = 20

@@ -11,14 +11,14 @@ from torch import Tensor
 from torch.nn import functional
 from transformers import PreTrainedTokenizerFast
 
-from fuseline.dataset import NO_LABEL, MultimodalData
+from fuseline.data.dataset import NO_LABEL, MultimodalData
 from fuseline.errors import ContractError
-from fuseline.model.controls import ControlTokens
-from fuseline.model.prediction import length_batches
-from fuseline.tasks.base import Batch, Cells, Decoded, Facts, Task
-from fuseline.tasks.controls import CONTROLS, Control, Reference
-from fuseline.tasks.obedience import Values, obedience, own_values
-from fuseline.tasks.tokens import all_right, token_divergences, token_losses
+from fuseline.learning.model.controls import ControlTokens
+from fuseline.learning.model.prediction import length_batches
+from fuseline.learning.tasks.base import Batch, Cells, Decoded, Facts, Task
+from fuseline.learning.tasks.controls import CONTROLS, Control, Reference
+from fuseline.learning.tasks.obedience import Values, obedience, own_values
+from fuseline.learning.tasks.tokens import all_right, token_divergences, token_losses
 
 if TYPE_CHECKING:
     # For types alone: a stage is not tied to sections that it does not read.

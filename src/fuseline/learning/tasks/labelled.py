@@ -11,11 +11,11 @@ import numpy as np
 from transformers import PreTrainedTokenizerFast
 
 from fuseline.contracts import EXAMPLES, read_manifest, read_table
-from fuseline.dataset import LABELS, MultimodalData, check_order
+from fuseline.data.dataset import LABELS, MultimodalData, check_order
 from fuseline.errors import ConfigError
+from fuseline.learning.tasks import TASKS
+from fuseline.learning.tasks.base import Cells, Task
 from fuseline.registry import lookup, suggestion
-from fuseline.tasks import TASKS
-from fuseline.tasks.base import Cells, Task
 
 if TYPE_CHECKING:
     # For types alone: a stage is not tied to sections that it does not read.

@@ -10,10 +10,10 @@ from sklearn.metrics import average_precision_score
 from torch import Tensor
 from torch.nn import functional
 
-from fuseline.dataset import MultimodalData
+from fuseline.data.dataset import MultimodalData
 from fuseline.errors import ContractError
-from fuseline.tasks.base import Batch, Cells, Facts, Task
-from fuseline.tasks.divergences import bernoulli
+from fuseline.learning.tasks.base import Batch, Cells, Facts, Task
+from fuseline.learning.tasks.divergences import bernoulli
 
 
 class Multilabel(Task):

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 from fuseline.errors import ContractError
-from fuseline.tasks.base import Cells
+from fuseline.learning.tasks.base import Cells
 
 
 def numbers(cells: Cells) -> np.ndarray:

@@ -6,7 +6,7 @@ from collections.abc import Callable, Mapping, Sequence
 
 import numpy as np
 
-from fuseline.tasks.controls import Control, Reference
+from fuseline.learning.tasks.controls import Control, Reference
 
 # By control a value for each of N rows, None for any.
 Values = dict[str, list[str | None]]

@@ -8,10 +8,10 @@ from dataclasses import dataclass
 import numpy as np
 import torch
 
-from fuseline.dataset import MultimodalData
-from fuseline.model.prediction import Model, length_batches, with_labels_of
-from fuseline.precision import Precision, autocast
-from fuseline.tasks.base import Task
+from fuseline.data.dataset import MultimodalData
+from fuseline.learning.model.prediction import Model, length_batches, with_labels_of
+from fuseline.learning.tasks.base import Task
+from fuseline.pipeline.precision import Precision, autocast
 
 
 @dataclass(frozen=True)

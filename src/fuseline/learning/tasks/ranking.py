@@ -9,10 +9,10 @@ from sklearn.metrics import ndcg_score, roc_auc_score
 from torch import Tensor
 from torch.nn import functional
 
-from fuseline.dataset import MultimodalData
-from fuseline.tasks.base import Batch, Cells, Facts, Task
-from fuseline.tasks.divergences import bernoulli
-from fuseline.tasks.numbers import numbers, training_numbers
+from fuseline.data.dataset import MultimodalData
+from fuseline.learning.tasks.base import Batch, Cells, Facts, Task
+from fuseline.learning.tasks.divergences import bernoulli
+from fuseline.learning.tasks.numbers import numbers, training_numbers
 
 TOP = 10
 

@@ -9,12 +9,12 @@ import torch
 from torch import Tensor
 from torch.nn import functional
 
-from fuseline.dataset import MultimodalData
+from fuseline.data.dataset import MultimodalData
 from fuseline.errors import ContractError
-from fuseline.objectives.base import presence
-from fuseline.objectives.info_nce import contrast
-from fuseline.objectives.matching import mismatched
-from fuseline.tasks.base import Batch, Cells, Facts, Task
+from fuseline.learning.objectives.base import presence
+from fuseline.learning.objectives.info_nce import contrast
+from fuseline.learning.objectives.matching import mismatched
+from fuseline.learning.tasks.base import Batch, Cells, Facts, Task
 
 CUTS = (1, 5, 10)
 # Queries that are compared with all candidates at once.

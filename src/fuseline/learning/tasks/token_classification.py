@@ -12,10 +12,10 @@ from seqeval.metrics.sequence_labeling import get_entities
 from torch import Tensor
 from torch.nn import functional
 
-from fuseline.dataset import NO_LABEL, MultimodalData
+from fuseline.data.dataset import NO_LABEL, MultimodalData
 from fuseline.errors import ContractError
-from fuseline.tasks.base import Batch, Cells, Facts, Task
-from fuseline.tasks.tokens import all_right, token_divergences, token_losses
+from fuseline.learning.tasks.base import Batch, Cells, Facts, Task
+from fuseline.learning.tasks.tokens import all_right, token_divergences, token_losses
 
 WORD = re.compile(r"\S+")
 # The tag of what is no entity.

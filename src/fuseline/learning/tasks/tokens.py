@@ -8,8 +8,8 @@ from __future__ import annotations
 from torch import Tensor
 from torch.nn import functional
 
-from fuseline.dataset import NO_LABEL
-from fuseline.tasks.divergences import categorical
+from fuseline.data.dataset import NO_LABEL
+from fuseline.learning.tasks.divergences import categorical
 
 
 def token_losses(logits: Tensor, labels: Tensor, smoothing: float) -> Tensor:

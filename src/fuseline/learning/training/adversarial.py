@@ -10,24 +10,19 @@ import numpy as np
 import torch
 from transformers import TrainerCallback, TrainerState
 
-from fuseline.attacks import Attack
-from fuseline.attacks.pgd import PGD
-from fuseline.dataset import MultimodalData
+from fuseline.data.dataset import MultimodalData
+from fuseline.data.modalities.image.stored_pictures import StoredPictures
 from fuseline.errors import ContractError
-from fuseline.modalities.pictures import StoredPictures
-from fuseline.model import FuselineForTasks, FuselineProcessor
-from fuseline.model.card import write_model_card
-from fuseline.model.prediction import with_labels_of
-from fuseline.objectives.adversarial.methods import METHODS
-from fuseline.objectives.perturbation import Perturbable
-from fuseline.objectives.supervised import Supervised
-from fuseline.params.adversarial_finetune import AdversarialFinetuneParams
-from fuseline.params.attack import PIXEL_SPACE
-from fuseline.params.base import BaseParams
-from fuseline.params.finetune import FreezingParams
-from fuseline.precision import autocast, make_deterministic
-from fuseline.tasks.labelled import build_tasks, with_labels
-from fuseline.training.development import (
+from fuseline.learning.attacks import Attack
+from fuseline.learning.attacks.pgd import PGD
+from fuseline.learning.model import FuselineForTasks, FuselineProcessor
+from fuseline.learning.model.card import write_model_card
+from fuseline.learning.model.prediction import with_labels_of
+from fuseline.learning.objectives.adversarial.methods import METHODS
+from fuseline.learning.objectives.perturbation import Perturbable
+from fuseline.learning.objectives.supervised import Supervised
+from fuseline.learning.tasks.labelled import build_tasks, with_labels
+from fuseline.learning.training.development import (
     EVALUATION_BATCH,
     Development,
     History,
@@ -35,9 +30,14 @@ from fuseline.training.development import (
     load_rows,
     training_metrics,
 )
-from fuseline.training.freezing import apply_freezing
-from fuseline.training.loop import Selection, train
-from fuseline.training.lora import adapters
+from fuseline.learning.training.freezing import apply_freezing
+from fuseline.learning.training.loop import Selection, train
+from fuseline.learning.training.lora import adapters
+from fuseline.params.adversarial_finetune import AdversarialFinetuneParams
+from fuseline.params.attack import PIXEL_SPACE
+from fuseline.params.base import BaseParams
+from fuseline.params.finetune import FreezingParams
+from fuseline.pipeline.precision import autocast, make_deterministic
 
 VALIDATION_STEPS = 5
 COLLAPSE_FROM = 0.2

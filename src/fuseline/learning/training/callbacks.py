@@ -8,7 +8,7 @@ from typing import Any
 from transformers import TrainerCallback, TrainerState
 from transformers.trainer_callback import ProgressCallback
 
-from fuseline.training.batches import LengthGroupedBatches
+from fuseline.learning.training.batches import LengthGroupedBatches
 
 # A kill costs less than one part of this many of a run's steps, whatever the number of its epochs.
 NUM_CHECKPOINTS = 12

@@ -23,7 +23,7 @@ from transformers import TrainerState
 from transformers.trainer import TRAINER_STATE_NAME
 
 from fuseline.contracts import write_json
-from fuseline.objectives.base import Objective, Stateful
+from fuseline.learning.objectives.base import Objective, Stateful
 
 COMPLETE = "complete.json"
 PARTS = "state.pt"

@@ -6,15 +6,15 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from fuseline.dataset import MultimodalData, load_data
+from fuseline.data.dataset import MultimodalData, load_data
 from fuseline.errors import ContractError
-from fuseline.model import FuselineProcessor
+from fuseline.learning.model import FuselineProcessor
+from fuseline.learning.tasks import Task
+from fuseline.learning.tasks.labelled import Examples
+from fuseline.learning.tasks.prediction import predict
+from fuseline.learning.training.loop import Selection
 from fuseline.params.base import BaseParams
-from fuseline.precision import Precision
-from fuseline.tasks import Task
-from fuseline.tasks.labelled import Examples
-from fuseline.tasks.prediction import predict
-from fuseline.training.loop import Selection
+from fuseline.pipeline.precision import Precision
 
 History = list[dict[str, float]]
 EVALUATION_BATCH = 256

@@ -8,14 +8,11 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-from fuseline.model import FuselineForTasks, FuselineProcessor
-from fuseline.model.card import write_model_card
-from fuseline.objectives.supervised import Supervised
-from fuseline.params.base import BaseParams
-from fuseline.params.finetune import FinetuneParams
-from fuseline.precision import make_deterministic
-from fuseline.tasks.labelled import build_tasks, learn_tasks, with_labels
-from fuseline.training.development import (
+from fuseline.learning.model import FuselineForTasks, FuselineProcessor
+from fuseline.learning.model.card import write_model_card
+from fuseline.learning.objectives.supervised import Supervised
+from fuseline.learning.tasks.labelled import build_tasks, learn_tasks, with_labels
+from fuseline.learning.training.development import (
     Development,
     History,
     check_splits,
@@ -23,9 +20,12 @@ from fuseline.training.development import (
     selection_of,
     training_metrics,
 )
-from fuseline.training.freezing import apply_freezing
-from fuseline.training.loop import train
-from fuseline.training.lora import adapters
+from fuseline.learning.training.freezing import apply_freezing
+from fuseline.learning.training.loop import train
+from fuseline.learning.training.lora import adapters
+from fuseline.params.base import BaseParams
+from fuseline.params.finetune import FinetuneParams
+from fuseline.pipeline.precision import make_deterministic
 
 
 def finetune(

@@ -8,9 +8,9 @@ from typing import Any
 from torch import nn
 
 from fuseline.errors import ConfigError
-from fuseline.model.encoders import TopEncoder
+from fuseline.learning.model.encoders import TopEncoder
+from fuseline.learning.training.groups import ADAPTER, IMAGE_ENCODER, IMAGE_TOP, TEXT_ENCODER
 from fuseline.params.finetune import FreezingParams
-from fuseline.training.groups import ADAPTER, IMAGE_ENCODER, IMAGE_TOP, TEXT_ENCODER
 
 BACKBONE = "fuseline."
 

@@ -15,14 +15,12 @@ from transformers import Trainer, TrainerCallback, TrainerState, TrainingArgumen
 from transformers.trainer import TRAINER_STATE_NAME
 from transformers.trainer_callback import ProgressCallback
 
-from fuseline.dataset import MultimodalData
+from fuseline.data.dataset import MultimodalData
 from fuseline.errors import ContractError
-from fuseline.objectives.base import Objective
-from fuseline.params.training import TrainingParams
-from fuseline.precision import Precision, use_bf16
-from fuseline.training.batches import LengthGroupedBatches, Rows
-from fuseline.training.callbacks import EpochOrder, EvenSaves, Progress
-from fuseline.training.checkpoint import (
+from fuseline.learning.objectives.base import Objective
+from fuseline.learning.training.batches import LengthGroupedBatches, Rows
+from fuseline.learning.training.callbacks import EpochOrder, EvenSaves, Progress
+from fuseline.learning.training.checkpoint import (
     latest_checkpoint,
     load_objective,
     load_random_state,
@@ -32,9 +30,11 @@ from fuseline.training.checkpoint import (
     trained_state,
     write_checkpoint,
 )
-from fuseline.training.groups import parameter_groups
-from fuseline.training.history import collect_history
-from fuseline.training.totals import Totals
+from fuseline.learning.training.groups import parameter_groups
+from fuseline.learning.training.history import collect_history
+from fuseline.learning.training.totals import Totals
+from fuseline.params.training import TrainingParams
+from fuseline.pipeline.precision import Precision, use_bf16
 
 Evaluator = Callable[[Any], dict[str, float]]
 

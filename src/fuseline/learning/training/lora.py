@@ -11,9 +11,9 @@ from peft import LoraConfig, LoraModel
 from torch import nn
 
 from fuseline.errors import ConfigError
+from fuseline.learning.training.freezing import image_top
 from fuseline.params.finetune import FreezingParams, LoraParams
 from fuseline.registry import suggestion
-from fuseline.training.freezing import image_top
 
 # What an error calls an encoder, and the end of the key with its targets.
 TEXT = ("text encoder", "targets")

@@ -8,22 +8,22 @@ from typing import Any
 
 import torch
 
-from fuseline.dataset import MultimodalData, load_data
+from fuseline.data.dataset import MultimodalData, load_data
+from fuseline.data.modalities.text.encoder import special_token_ids
+from fuseline.data.modalities.text.word_pieces import continuing_pieces
 from fuseline.errors import ContractError
-from fuseline.modalities.text_encoder import special_token_ids
-from fuseline.modalities.word_pieces import continuing_pieces
-from fuseline.model.creation import create_model
-from fuseline.model.processing import create_processor
-from fuseline.objectives.adversarial.base import AdversarialObjective
-from fuseline.objectives.adversarial.freelb import FreeLB
-from fuseline.objectives.adversarial.standard import FGMTraining, PGDTraining
-from fuseline.objectives.base import Objective
-from fuseline.objectives.pretraining import Mixture, build_objectives
+from fuseline.learning.model.creation import create_model
+from fuseline.learning.model.processing import create_processor
+from fuseline.learning.objectives.adversarial.base import AdversarialObjective
+from fuseline.learning.objectives.adversarial.freelb import FreeLB
+from fuseline.learning.objectives.adversarial.standard import FGMTraining, PGDTraining
+from fuseline.learning.objectives.base import Objective
+from fuseline.learning.objectives.pretraining import Mixture, build_objectives
+from fuseline.learning.training.freezing import freeze_image_encoder
+from fuseline.learning.training.loop import Selection, train
 from fuseline.params.base import BaseParams
 from fuseline.params.pretrain import PretrainParams
-from fuseline.precision import autocast, make_deterministic
-from fuseline.training.freezing import freeze_image_encoder
-from fuseline.training.loop import Selection, train
+from fuseline.pipeline.precision import autocast, make_deterministic
 
 History = list[dict[str, float]]
 

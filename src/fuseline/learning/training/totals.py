@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from fuseline.objectives.base import ObjectiveOutput
+from fuseline.learning.objectives.base import ObjectiveOutput
 
 
 @dataclass

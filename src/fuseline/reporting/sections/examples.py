@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from fuseline.contracts import predictions_schema, read_manifest, read_table
-from fuseline.evaluation.report_rows import RowContent, read_contents
+from fuseline.reporting.sections.rows import RowContent, read_contents
 
 
 @dataclass(frozen=True)

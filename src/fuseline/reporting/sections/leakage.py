@@ -10,8 +10,8 @@ from typing import Any
 from fuseline.contracts import LEAKAGE, read_manifest, read_table
 from fuseline.evaluation.leakage.shortcuts import SHORTCUTS
 from fuseline.evaluation.leakage.verdicts import Verdict, verdicts
-from fuseline.evaluation.report_rows import RowContent, read_contents
 from fuseline.params.leakage import LeakageParams
+from fuseline.reporting.sections.rows import RowContent, read_contents
 
 
 @dataclass(frozen=True)

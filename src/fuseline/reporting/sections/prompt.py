@@ -7,7 +7,7 @@ from typing import Any
 
 from markupsafe import Markup
 
-from fuseline.evaluation.charts import shots_chart
+from fuseline.reporting.charts import shots_chart
 
 FIGURES = {"accuracy": "accuracy", "macro_f1": "macro-F1"}
 

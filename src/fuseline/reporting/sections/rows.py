@@ -15,9 +15,9 @@ from markupsafe import Markup
 from PIL import Image
 
 from fuseline.contracts import EXAMPLES, iter_shards
+from fuseline.data.media.audio import Waveform, decode_audio
+from fuseline.data.media.video import read_video
 from fuseline.errors import ContractError
-from fuseline.media.audio import Waveform, decode_audio
-from fuseline.media.video import read_video
 
 THUMBNAIL_SIZE = 64
 FRAME_SIZE = 48

@@ -9,7 +9,7 @@ from typing import Any
 
 from markupsafe import Markup
 
-from fuseline.evaluation.charts import noise_chart
+from fuseline.reporting.charts import noise_chart
 
 Figures = dict[str, Any]
 

@@ -10,8 +10,8 @@ from typing import Any
 import pandas as pd
 from markupsafe import Markup
 
-from fuseline.evaluation.charts import reliability_chart, selective_chart
 from fuseline.evaluation.tables import RELIABILITY, SELECTIVE
+from fuseline.reporting.charts import reliability_chart, selective_chart
 
 # Slices shown of a column, the worst first.
 MAX_SLICES = 12

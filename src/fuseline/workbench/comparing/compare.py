@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from fuseline.comparing.evaluated import Evaluated, read_evaluated
-from fuseline.comparing.predictions import Cache
-from fuseline.comparing.table import figures_table
-from fuseline.comparing.verdicts import verdicts
 from fuseline.errors import ConfigError
-from fuseline.revisions import WORKSPACE, resolve
+from fuseline.pipeline.revisions import WORKSPACE, resolve
+from fuseline.workbench.comparing.evaluated import Evaluated, read_evaluated
+from fuseline.workbench.comparing.predictions import Cache
+from fuseline.workbench.comparing.table import figures_table
+from fuseline.workbench.comparing.verdicts import verdicts
 
 MEANING = (
     "Intervals are 95 %. Real: these two models differ on these rows by more than chance, p below"

@@ -9,9 +9,9 @@ from pathlib import Path
 from typing import Any
 
 from fuseline.errors import ContractError
-from fuseline.lock_file import LockedStage, hash_of, is_current, read_lock
-from fuseline.revisions import Revision
-from fuseline.stage import LOCK_FILE
+from fuseline.pipeline.lock_file import LockedStage, hash_of, is_current, read_lock
+from fuseline.pipeline.revisions import Revision
+from fuseline.pipeline.stage import LOCK_FILE
 
 FOLDER = "metrics/evaluate"
 

@@ -10,9 +10,9 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from fuseline.comparing.evaluated import Evaluated
 from fuseline.errors import ContractError
-from fuseline.lock_file import hash_of
+from fuseline.pipeline.lock_file import hash_of
+from fuseline.workbench.comparing.evaluated import Evaluated
 
 COLUMNS = ["example_id", "label", "prediction"]
 

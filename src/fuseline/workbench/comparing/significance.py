@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from fuseline.comparing.predictions import Predictions
+from fuseline.workbench.comparing.predictions import Predictions
 
 NUM_RESAMPLES = 2000
 SEED = 0

@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
-from fuseline.comparing.evaluated import Evaluated
-from fuseline.comparing.verdicts import LEFT_OUT
 from fuseline.evaluation.figures import FIGURES, named_figures, title
-from fuseline.terminal import aligned
+from fuseline.workbench.comparing.evaluated import Evaluated
+from fuseline.workbench.comparing.verdicts import LEFT_OUT
+from fuseline.workbench.terminal import aligned
 
 NONE, UNREADABLE = "-", "?"
 # What a figure of a revision is, as text; None where it has none.

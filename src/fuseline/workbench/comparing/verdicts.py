@@ -8,10 +8,10 @@ from typing import Any
 
 import numpy as np
 
-from fuseline.comparing.evaluated import Evaluated
-from fuseline.comparing.predictions import Cache, Predictions
-from fuseline.comparing.significance import Difference, Pair, encode, holm
 from fuseline.evaluation.figures import named_figures, title
+from fuseline.workbench.comparing.evaluated import Evaluated
+from fuseline.workbench.comparing.predictions import Cache, Predictions
+from fuseline.workbench.comparing.significance import Difference, Pair, encode, holm
 
 LEVEL = 0.05
 LEFT_OUT = "attack_success_rate"

@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
-from fuseline.doctor import data, history, installation, leftovers, remotes, storage
-from fuseline.doctor.finding import Finding, Level
+from fuseline.workbench.doctor import data, history, installation, leftovers, remotes, storage
+from fuseline.workbench.doctor.finding import Finding, Level
 
 __all__ = ["EXAMINATIONS", "Finding", "Level", "examine"]
 

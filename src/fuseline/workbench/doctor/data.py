@@ -9,11 +9,11 @@ from pathlib import Path
 from typing import Any
 
 from fuseline.config import PARAMS_FILE, read_yaml
-from fuseline.doctor.finding import Finding, Level
-from fuseline.doctor.storage import cache_folder
 from fuseline.errors import ConfigError
-from fuseline.lock_file import read_lock
-from fuseline.stage import LOCK_FILE
+from fuseline.pipeline.lock_file import read_lock
+from fuseline.pipeline.stage import LOCK_FILE
+from fuseline.workbench.doctor.finding import Finding, Level
+from fuseline.workbench.doctor.storage import cache_folder
 
 # Sources that read files of the user's; the built-in ones and hub data need none.
 FILE_SOURCES = ("manifest", "image_folder", "webdataset")

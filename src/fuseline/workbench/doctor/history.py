@@ -6,9 +6,9 @@ import subprocess
 from collections.abc import Iterator
 from pathlib import Path
 
-from fuseline.doctor.finding import Finding, Level
-from fuseline.environment import RECORD_FILE
-from fuseline.stage import CODE_FILE, LOCK_FILE
+from fuseline.pipeline.environment import RECORD_FILE
+from fuseline.pipeline.stage import CODE_FILE, LOCK_FILE
+from fuseline.workbench.doctor.finding import Finding, Level
 
 # What a run writes and a team shares by git.
 RESULTS = (LOCK_FILE.name, CODE_FILE.name, RECORD_FILE.name, "metrics", "reports/plots")

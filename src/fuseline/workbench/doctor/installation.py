@@ -11,11 +11,11 @@ from packaging.requirements import Requirement
 from packaging.specifiers import SpecifierSet
 
 from fuseline.config import PARAMS_FILE, load_section, read_yaml
-from fuseline.doctor.finding import Finding, Level
-from fuseline.environment import available_cores, lack_of_cores, precision_used
 from fuseline.errors import ConfigError
 from fuseline.params.base import BaseParams
 from fuseline.params.whole import check
+from fuseline.pipeline.environment import available_cores, lack_of_cores, precision_used
+from fuseline.workbench.doctor.finding import Finding, Level
 
 CONSTRAINTS_FILE = "constraints.txt"
 

@@ -10,8 +10,8 @@ from typing import Any
 
 import psutil
 
-from fuseline.doctor.finding import Finding, Level, size
-from fuseline.stage import FINISHED, WORK_FOLDER
+from fuseline.pipeline.stage import FINISHED, WORK_FOLDER
+from fuseline.workbench.doctor.finding import Finding, Level, size
 
 
 def checkpoints(root: Path) -> Iterator[Finding]:

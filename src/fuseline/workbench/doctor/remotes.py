@@ -11,9 +11,9 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
 
-from fuseline.doctor.finding import Finding, Level
-from fuseline.doctor.installation import installed
-from fuseline.doctor.storage import dvc_config
+from fuseline.workbench.doctor.finding import Finding, Level
+from fuseline.workbench.doctor.installation import installed
+from fuseline.workbench.doctor.storage import dvc_config
 
 REACH_SECONDS = 30
 

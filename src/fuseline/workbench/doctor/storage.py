@@ -10,7 +10,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-from fuseline.doctor.finding import Finding, Level, size
+from fuseline.workbench.doctor.finding import Finding, Level, size
 
 GIGABYTE = 10**9
 FATAL_DISK_GIGABYTES = 1

@@ -2,10 +2,15 @@
 
 from __future__ import annotations
 
-from fuseline.scaffold.bring import bring, place_of
-from fuseline.scaffold.params_file import check_params, found_problems, with_source, write_whole
-from fuseline.scaffold.proposal import Proposal, propose
-from fuseline.scaffold.show import next_steps, table
+from fuseline.workbench.scaffold.bring import bring, place_of
+from fuseline.workbench.scaffold.params_file import (
+    check_params,
+    found_problems,
+    with_source,
+    write_whole,
+)
+from fuseline.workbench.scaffold.proposal import Proposal, propose
+from fuseline.workbench.scaffold.show import next_steps, table
 
 __all__ = [
     "Proposal",

@@ -6,10 +6,10 @@ import shutil
 from collections.abc import Iterator
 from pathlib import Path
 
+from fuseline.data.sources.manifest_files import MANIFEST_FILES, BadRecord
+from fuseline.data.sources.media_files import MEDIA_FIELDS, leads_out
 from fuseline.errors import ConfigError
-from fuseline.scaffold.proposal import Proposal
-from fuseline.sources.manifest_files import MANIFEST_FILES, BadRecord
-from fuseline.sources.media_files import MEDIA_FIELDS, leads_out
+from fuseline.workbench.scaffold.proposal import Proposal
 
 WATCHED = Path("data/raw")
 

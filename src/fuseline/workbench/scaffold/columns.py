@@ -10,9 +10,9 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from fuseline.scaffold.profile import Profile
-from fuseline.sources.cells import MODALITIES
-from fuseline.sources.split_names import split_named
+from fuseline.data.sources.cells import MODALITIES
+from fuseline.data.sources.split_names import split_named
+from fuseline.workbench.scaffold.profile import Profile
 
 # More values than this make no label; more categories than this make no column of a table.
 MOST_LABELS = 200

@@ -6,11 +6,11 @@ import itertools
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
-from fuseline.scaffold.columns import Guess
-from fuseline.scaffold.media_kinds import CONVERTED_ENDINGS, ending_of, medium_of_name
-from fuseline.scaffold.profile import Profile, is_there
-from fuseline.sources.image_folder import picture_names
-from fuseline.sources.media_files import MEDIA_FIELDS, is_web_address
+from fuseline.data.sources.image_folder import picture_names
+from fuseline.data.sources.media_files import MEDIA_FIELDS, is_web_address
+from fuseline.workbench.scaffold.columns import Guess
+from fuseline.workbench.scaffold.media_kinds import CONVERTED_ENDINGS, ending_of, medium_of_name
+from fuseline.workbench.scaffold.profile import Profile, is_there
 
 _LOOKED_AT = 1000
 _SHOWN_FOLDERS = 5

@@ -13,7 +13,7 @@ from ruamel.yaml.representer import RoundTripRepresenter
 from fuseline.config import read_yaml
 from fuseline.errors import ConfigError
 from fuseline.params.whole import check
-from fuseline.scaffold.proposal import Proposal
+from fuseline.workbench.scaffold.proposal import Proposal
 
 
 class _Representer(RoundTripRepresenter):

@@ -10,9 +10,9 @@ from datetime import date
 from pathlib import Path
 from typing import Any
 
-from fuseline.modalities.columns import ABSENT, LARGEST, PARSED_SHARE
-from fuseline.scaffold.media_kinds import medium_of_bytes, medium_of_name
-from fuseline.sources.media_files import leads_out
+from fuseline.data.modalities.tabular.columns import ABSENT, LARGEST, PARSED_SHARE
+from fuseline.data.sources.media_files import leads_out
+from fuseline.workbench.scaffold.media_kinds import medium_of_bytes, medium_of_name
 
 # A share of values that makes a rule hold: a few odd ones are dirt, and end in quarantine.
 MOST = PARSED_SHARE

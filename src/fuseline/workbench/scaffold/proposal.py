@@ -8,24 +8,31 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
+from fuseline.data.sources.batch_files import batch_files
+from fuseline.data.sources.cells import (
+    MODALITIES,
+    TEXT_FIELDS,
+    Record,
+    as_cell,
+    check_once,
+    is_broken,
+)
+from fuseline.data.sources.image_folder import picture_names
+from fuseline.data.sources.manifest_files import MANIFEST_FILES, BadRecord, with_advice
+from fuseline.data.sources.media_files import MEDIA_FIELDS
+from fuseline.data.sources.tar_shards import Sample, samples
+from fuseline.data.sources.webdataset_members import JSON, KEY, NEVER_DECODED, json_object
 from fuseline.errors import ConfigError, ContractError
 from fuseline.params.ingest import ColumnParams, DatasetsParams
-from fuseline.scaffold.columns import Guess, guess_columns
-from fuseline.scaffold.media_kinds import (
+from fuseline.workbench.scaffold.columns import Guess, guess_columns
+from fuseline.workbench.scaffold.media_kinds import (
     CONVERTED_ENDINGS,
     IMAGE_ENDINGS,
     MEDIUM_OF,
     medium_of_name,
 )
-from fuseline.scaffold.media_notes import conversion, path_notes, unnamed_pictures
-from fuseline.scaffold.profile import Profile
-from fuseline.sources.batch_files import batch_files
-from fuseline.sources.cells import MODALITIES, TEXT_FIELDS, Record, as_cell, check_once, is_broken
-from fuseline.sources.image_folder import picture_names
-from fuseline.sources.manifest_files import MANIFEST_FILES, BadRecord, with_advice
-from fuseline.sources.media_files import MEDIA_FIELDS
-from fuseline.sources.tar_shards import Sample, samples
-from fuseline.sources.webdataset_members import JSON, KEY, NEVER_DECODED, json_object
+from fuseline.workbench.scaffold.media_notes import conversion, path_notes, unnamed_pictures
+from fuseline.workbench.scaffold.profile import Profile
 
 FIRST_ROWS = 1000
 _FIRST_SAMPLES = 200
@@ -131,7 +138,7 @@ def _manifest(path: Path) -> Proposal:
 
 
 def _datasets(path: Path) -> Proposal:
-    from fuseline.sources.hub_data import open_data, splits_of
+    from fuseline.data.sources.hub_data import open_data, splits_of
 
     splits = splits_of(path)
     split = "train" if "train" in splits else splits[0]

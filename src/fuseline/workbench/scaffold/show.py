@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from fuseline.scaffold.bring import WATCHED
-from fuseline.scaffold.proposal import Proposal
+from fuseline.workbench.scaffold.bring import WATCHED
+from fuseline.workbench.scaffold.proposal import Proposal
 
 _HEADING = ("column", "is for", "because", "for example")
 _LEFT_OUT = "-"

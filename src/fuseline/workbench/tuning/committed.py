@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 from fuseline.errors import ConfigError
-from fuseline.revisions import git, head
+from fuseline.pipeline.revisions import git, head
 
 # What trials run: new files here, which no experiment would take along, would be left out of them.
 CODE = ("src", "stages", "dvc.yaml", "params.yaml", "data/raw")

@@ -19,14 +19,14 @@ from pathlib import Path
 from typing import Any, TextIO
 
 from fuseline.errors import ConfigError
-from fuseline.lock_file import leaves
+from fuseline.learning.training.progress import progress_since
 from fuseline.params.whole import set_keys
-from fuseline.revisions import Revision, experiment
-from fuseline.stage import FINISHED, LOCK_FILE, WORK_FOLDER
-from fuseline.training.progress import progress_since
-from fuseline.tuning.committed import check_committed
-from fuseline.tuning.plan import Plan
-from fuseline.tuning.study import Failed, Finished, Outcome, Pruned, Watch
+from fuseline.pipeline.lock_file import leaves
+from fuseline.pipeline.revisions import Revision, experiment
+from fuseline.pipeline.stage import FINISHED, LOCK_FILE, WORK_FOLDER
+from fuseline.workbench.tuning.committed import check_committed
+from fuseline.workbench.tuning.plan import Plan
+from fuseline.workbench.tuning.study import Failed, Finished, Outcome, Pruned, Watch
 
 # Where DVC keeps the copies that experiments run in, and what it knows of them.
 COPIES = Path(".dvc/tmp/exps")

@@ -7,10 +7,10 @@ import io
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from fuseline.terminal import aligned
-from fuseline.tuning.plan import Plan
-from fuseline.tuning.space import shown
-from fuseline.tuning.study import REASON, trial_name
+from fuseline.workbench.terminal import aligned
+from fuseline.workbench.tuning.plan import Plan
+from fuseline.workbench.tuning.space import shown
+from fuseline.workbench.tuning.study import REASON, trial_name
 
 if TYPE_CHECKING:
     from optuna import Study
@@ -33,7 +33,7 @@ def conclude(study: Study, plan: Plan, folder: Path) -> str:
     head += f" ({counts})" if counts else ""
     if "finished" not in words:
         return head
-    from fuseline.tuning.plot import study_plot
+    from fuseline.workbench.tuning.plot import study_plot
 
     importance = _importance(study, plan, words.count("finished"))
     _write(folder / TABLE, _csv(plan, ended))

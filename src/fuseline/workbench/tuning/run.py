@@ -7,13 +7,13 @@ from pathlib import Path
 
 from fuseline.config import PARAMS_FILE, read_yaml
 from fuseline.params.whole import check
-from fuseline.revisions import check_repository, head
-from fuseline.tuning.committed import check_committed
-from fuseline.tuning.experiment import DvcRunner, stages_read
-from fuseline.tuning.plan import read_plan
-from fuseline.tuning.report import conclude
-from fuseline.tuning.space import check_space
-from fuseline.tuning.study import FOLDER, locked, open_study, search
+from fuseline.pipeline.revisions import check_repository, head
+from fuseline.workbench.tuning.committed import check_committed
+from fuseline.workbench.tuning.experiment import DvcRunner, stages_read
+from fuseline.workbench.tuning.plan import read_plan
+from fuseline.workbench.tuning.report import conclude
+from fuseline.workbench.tuning.space import check_space
+from fuseline.workbench.tuning.study import FOLDER, locked, open_study, search
 
 
 def tune(path: Path, root: Path, say: Callable[[str], None]) -> None:

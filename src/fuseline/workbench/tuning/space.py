@@ -8,10 +8,10 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from fuseline.errors import ConfigError
-from fuseline.lock_file import leaves
 from fuseline.params.whole import check, set_keys
+from fuseline.pipeline.lock_file import leaves
 from fuseline.registry import suggestion
-from fuseline.tuning.plan import Choices, Domain, FloatRange, IntRange, Plan
+from fuseline.workbench.tuning.plan import Choices, Domain, FloatRange, IntRange, Plan
 
 if TYPE_CHECKING:
     from optuna import Trial

@@ -10,8 +10,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol
 
 from fuseline.errors import ConfigError, ContractError
-from fuseline.tuning.plan import HalvingPruner, MedianPruner, Plan
-from fuseline.tuning.space import propose, shown
+from fuseline.workbench.tuning.plan import HalvingPruner, MedianPruner, Plan
+from fuseline.workbench.tuning.space import propose, shown
 
 if TYPE_CHECKING:
     from optuna import Study, Trial

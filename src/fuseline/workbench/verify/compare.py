@@ -8,15 +8,15 @@ from dataclasses import dataclass, replace
 from enum import StrEnum
 from pathlib import Path
 
-from fuseline.environment import RECORD_FILE, environment_of, made_by, parse_record
 from fuseline.errors import ConfigError
-from fuseline.lock_file import LockedStage, in_order, overlap, read_lock
-from fuseline.revisions import Revision
-from fuseline.stage import LOCK_FILE
-from fuseline.verify.declared import Declared
-from fuseline.verify.figures import ABSENT, Difference, Splits, differences, is_readable
-from fuseline.verify.reasons import speaks_of, unlike
-from fuseline.verify.revision import commit_of
+from fuseline.pipeline.environment import RECORD_FILE, environment_of, made_by, parse_record
+from fuseline.pipeline.lock_file import LockedStage, in_order, overlap, read_lock
+from fuseline.pipeline.revisions import Revision
+from fuseline.pipeline.stage import LOCK_FILE
+from fuseline.workbench.verify.declared import Declared
+from fuseline.workbench.verify.figures import ABSENT, Difference, Splits, differences, is_readable
+from fuseline.workbench.verify.reasons import speaks_of, unlike
+from fuseline.workbench.verify.revision import commit_of
 
 # Metrics of the stage that splits the rows.
 SPLITS = "metrics/ingest.json"
@@ -93,7 +93,8 @@ def compare(root: Path, name: str, tolerance: float) -> Comparison:
     Args:
         root: the repository's folder.
         name: of the revision.
-        tolerance: how far scores between 0 and 1 may lie apart; see `fuseline.verify.figures`.
+        tolerance: how far scores between 0 and 1 may lie apart; see
+            `fuseline.workbench.verify.figures`.
 
     Outputs are compared by the hashes in the lock files. Of those here only metrics are held
     against their hashes; that of a model or a table is what the last run wrote down.

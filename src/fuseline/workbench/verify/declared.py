@@ -1,6 +1,6 @@
 """Which stages `dvc.yaml` has, cells of a matrix one by one.
 
-Read by itself, as `dvc.lock` is (`fuseline.lock_file`): DVC's own interface takes seconds.
+Read by itself, as `dvc.lock` is (`fuseline.pipeline.lock_file`): DVC's own interface takes seconds.
 """
 
 from __future__ import annotations

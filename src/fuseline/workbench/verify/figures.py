@@ -15,7 +15,7 @@ from dataclasses import dataclass, field
 from pathlib import PurePosixPath
 from typing import Any
 
-from fuseline.metrics_file import joined
+from fuseline.pipeline.metrics_file import joined
 
 # Rows whose answer may flip where a figure says over how few rows it was taken.
 FLIPPED_ROWS = 2

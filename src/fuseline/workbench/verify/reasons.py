@@ -24,7 +24,7 @@ def speaks_of(recorded: Mapping[str, str], read: Callable[[str], bytes | None]) 
 
 
 def unlike(there: Mapping[str, Any], here: Mapping[str, Any]) -> list[str]:
-    """Sentences on two environments (`fuseline.environment`), what weighs most first."""
+    """Sentences on two environments (`fuseline.pipeline.environment`), what weighs most first."""
     return [*_facts(there, here), *_features(there, here), *_versions(there, here)]
 
 

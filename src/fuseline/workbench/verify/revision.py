@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 from fuseline.errors import ConfigError
-from fuseline.revisions import Revision, git
+from fuseline.pipeline.revisions import Revision, git
 
 
 def commit_of(root: Path, name: str) -> Revision:

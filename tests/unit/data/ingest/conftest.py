@@ -12,8 +12,8 @@ from PIL import Image
 
 from fuseline.config import read_yaml
 from fuseline.params.ingest import IngestParams
+from tests.support.repository import PARAMS_FILE
 
-PARAMS_FILE = Path(__file__).parents[3] / "params.yaml"
 Build = Callable[..., IngestParams]
 
 

@@ -9,9 +9,9 @@ import numpy as np
 import pytest
 
 from fuseline.contracts import SPLITS
-from fuseline.ingest.assign import MAX_LISTED_CONFLICTS, Assigner
-from fuseline.ingest.candidate import Candidate, Record
-from fuseline.ingest.refusal import Refusal
+from fuseline.data.ingest.assign import MAX_LISTED_CONFLICTS, Assigner
+from fuseline.data.ingest.candidate import Candidate, Record
+from fuseline.data.ingest.refusal import Refusal
 from fuseline.params.ingest import IngestParams
 
 Build = Callable[..., IngestParams]
@@ -269,7 +269,7 @@ def test_cost_of_a_recurring_picture_does_not_grow(
 ) -> None:
     """Each distinct fingerprint is compared once a block, however many rows hold it."""
     compared: list[int] = []
-    from fuseline.ingest.duplicates import media
+    from fuseline.data.ingest.duplicates import media
 
     distances = media._distances
     monkeypatch.setattr(

@@ -8,8 +8,8 @@ from typing import Any
 import pytest
 from PIL import Image
 
-from fuseline.ingest.images import check_image
-from fuseline.ingest.refusal import Refusal
+from fuseline.data.ingest.images import check_image
+from fuseline.data.ingest.refusal import Refusal
 from fuseline.params.ingest import LimitParams
 
 LIMITS = LimitParams(

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from fuseline.ingest.text import clean_label, clean_text, find_markup
+from fuseline.data.ingest.text import clean_label, clean_text, find_markup
 
 
 @pytest.mark.parametrize(

@@ -20,9 +20,9 @@ import pytest
 from PIL import Image
 
 from fuseline.contracts import EXAMPLES, QUARANTINE, read_table
-from fuseline.ingest import ingest_examples
+from fuseline.data.ingest import ingest_examples
 from fuseline.params.ingest import IngestParams
-from tests.made_media import animation, encoded, picture, sound, video
+from tests.support.media import animation, encoded, picture, sound, video
 
 Build = Callable[..., IngestParams]
 COLUMNS = ["id", "text", "image", "audio", "video", "price", "label"]

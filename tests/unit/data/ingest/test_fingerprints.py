@@ -13,8 +13,8 @@ import soundfile
 import soxr
 from PIL import Image, ImageDraw
 
-from fuseline.ingest.duplicates.media import MediaIndex
-from fuseline.ingest.fingerprints import (
+from fuseline.data.ingest.duplicates.media import MediaIndex
+from fuseline.data.ingest.fingerprints import (
     audio_fingerprint,
     image_fingerprint,
     video_fingerprint,

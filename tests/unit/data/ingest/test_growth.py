@@ -10,7 +10,7 @@ import pytest
 from PIL import Image
 
 from fuseline.contracts import EXAMPLES, hash_file, read_table
-from fuseline.ingest import ingest_examples, run
+from fuseline.data.ingest import ingest_examples, run
 from fuseline.params.ingest import IngestParams
 
 Build = Callable[..., IngestParams]
@@ -98,7 +98,7 @@ def test_heavy_media_are_spread_over_shards_and_blocks(
         Image.effect_noise((40, 40), 10 + n).save(tmp_path / "raw" / f"{n}.png")
     write(tmp_path / "raw" / "rows.csv", [[str(n), "", f"{n}.png", "x"] for n in range(12)])
     size = (tmp_path / "raw" / "5.png").stat().st_size
-    monkeypatch.setattr("fuseline.ingest.shards.MAX_SHARD_MEDIA_BYTES", 3 * size)
+    monkeypatch.setattr("fuseline.data.ingest.shards.MAX_SHARD_MEDIA_BYTES", 3 * size)
     monkeypatch.setattr(run, "BLOCK_MEDIA_BYTES", 2 * size)
     manifest = {"path": str(tmp_path / "raw" / "rows.csv"), "columns": {"id": "id", "text": None}}
     params = build_params(source="manifest", manifest=manifest)

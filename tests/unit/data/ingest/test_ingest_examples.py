@@ -19,9 +19,9 @@ from fuseline.contracts import (
     read_manifest,
     read_table,
 )
+from fuseline.data.ingest import ingest_examples
+from fuseline.data.ingest.refusal import REASONS
 from fuseline.errors import ContractError
-from fuseline.ingest import ingest_examples
-from fuseline.ingest.refusal import REASONS
 from fuseline.params.ingest import IngestParams
 
 Build = Callable[..., IngestParams]

@@ -8,8 +8,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from fuseline.ingest import shards
-from fuseline.ingest.shards import ShardPlan
+from fuseline.data.ingest import shards
+from fuseline.data.ingest.shards import ShardPlan
 
 
 def placed(batches: list[int], shard_rows: int = 64) -> list[int]:

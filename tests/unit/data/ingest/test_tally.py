@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from fuseline.ingest.tally import MAX_LISTED_NAMES, Tally
+from fuseline.data.ingest.tally import MAX_LISTED_NAMES, Tally
 
 
 def example(label: str | None, **values: Any) -> dict[str, Any]:

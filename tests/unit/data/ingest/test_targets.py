@@ -13,12 +13,12 @@ import pytest
 from pydantic import ValidationError
 
 from fuseline.contracts import EXAMPLES, QUARANTINE, read_manifest, read_table
-from fuseline.ingest import ingest_examples
-from fuseline.ingest.refusal import Refusal
-from fuseline.ingest.targets import check_target
-from fuseline.ingest.validate import Validator
+from fuseline.data.ingest import ingest_examples
+from fuseline.data.ingest.refusal import Refusal
+from fuseline.data.ingest.targets import check_target
+from fuseline.data.ingest.validate import Validator
+from fuseline.data.sources import RawRow
 from fuseline.params.ingest import IngestParams, TargetKind
-from fuseline.sources import RawRow
 
 Build = Callable[..., IngestParams]
 TEXT = "red ants bite"

@@ -8,18 +8,18 @@ import pytest
 from PIL import Image
 
 from fuseline.contracts import EXAMPLES
-from fuseline.ingest.fingerprints import (
+from fuseline.data.ingest.fingerprints import (
     audio_fingerprint,
     image_fingerprint,
     video_fingerprint,
 )
-from fuseline.ingest.refusal import Refusal
-from fuseline.ingest.validate import Validator, raw_json
-from fuseline.media.audio import decode_audio
-from fuseline.media.video import sample_frames
+from fuseline.data.ingest.refusal import Refusal
+from fuseline.data.ingest.validate import Validator, raw_json
+from fuseline.data.media.audio import decode_audio
+from fuseline.data.media.video import sample_frames
+from fuseline.data.sources import Media, Problem, RawRow
 from fuseline.params.ingest import IngestParams
-from fuseline.sources import Media, Problem, RawRow
-from tests.made_media import picture, sound, video
+from tests.support.media import picture, sound, video
 
 Build = Callable[..., IngestParams]
 EVERY = frozenset({"text", "image", "audio", "video", "tabular", "label"})

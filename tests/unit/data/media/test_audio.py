@@ -5,9 +5,9 @@ import struct
 import numpy as np
 import pytest
 
-from fuseline.media import MediaError, MediaTooLarge
-from fuseline.media.audio import Waveform, decode_audio, resample
-from tests.made_media import RATE, picture, sound, tone, video
+from fuseline.data.media import MediaError, MediaTooLarge
+from fuseline.data.media.audio import Waveform, decode_audio, resample
+from tests.support.media import RATE, picture, sound, tone, video
 
 KINDS = [
     ("WAV", None),

@@ -8,9 +8,9 @@ import pytest
 from av.stream import Disposition
 from PIL import Image
 
-from fuseline.media import MediaError, MediaTooLarge
-from fuseline.media.video import Limits, read_video, sample_frames, sound_track
-from tests.made_media import RATE, picture, real_media, sound, tone, video
+from fuseline.data.media import MediaError, MediaTooLarge
+from fuseline.data.media.video import Limits, read_video, sample_frames, sound_track
+from tests.support.media import RATE, picture, real_media, sound, tone, video
 
 VIDEOS = [name for name in real_media() if name.endswith((".mp4", ".webm", ".mkv", ".avi", ".ts"))]
 

@@ -3,13 +3,13 @@ import json
 import huggingface_hub
 import pytest
 
-from fuseline.errors import ConfigError
-from fuseline.modalities.checkpoints import (
+from fuseline.data.modalities.checkpoints import (
     checkpoint_folder,
     checkpoint_identity,
     image_encoder_identity,
     weights_hash,
 )
+from fuseline.errors import ConfigError
 
 
 def save(folder, weights=b"weights", name="model.safetensors"):

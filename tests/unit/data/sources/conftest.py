@@ -3,15 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from pathlib import Path
 from typing import Any
 
 import pytest
 
 from fuseline.config import read_yaml
 from fuseline.params.ingest import IngestParams
+from tests.support.repository import PARAMS_FILE
 
-PARAMS_FILE = Path(__file__).parents[3] / "params.yaml"
 Build = Callable[..., IngestParams]
 
 

@@ -2,7 +2,7 @@ from __future__ import annotations
 
 import pytest
 
-from fuseline.sources.emoji_groups import variant_group
+from fuseline.data.sources.emoji_groups import variant_group
 
 VARIANTS = {
     "1F3C3": [  # running: tone, gender, direction, and all of them

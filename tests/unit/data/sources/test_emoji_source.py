@@ -10,10 +10,10 @@ from importlib import metadata
 import pytest
 from PIL import Image
 
+from fuseline.data.sources.base import RawRow
+from fuseline.data.sources.emoji import EmojiSource
 from fuseline.errors import ConfigError
 from fuseline.params.ingest import IngestParams
-from fuseline.sources.base import RawRow
-from fuseline.sources.emoji import EmojiSource
 
 Build = Callable[..., IngestParams]
 

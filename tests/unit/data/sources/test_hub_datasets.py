@@ -10,10 +10,10 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
+from fuseline.data.sources.base import Media
+from fuseline.data.sources.hub_datasets import DatasetsSource
 from fuseline.errors import ConfigError, ContractError
 from fuseline.params.ingest import IngestParams
-from fuseline.sources.base import Media
-from fuseline.sources.hub_datasets import DatasetsSource
 
 Build = Callable[..., IngestParams]
 Open = Callable[..., DatasetsSource]

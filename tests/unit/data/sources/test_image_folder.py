@@ -6,10 +6,10 @@ from pathlib import Path
 
 import pytest
 
+from fuseline.data.sources.base import Media, RawRow
+from fuseline.data.sources.image_folder import ImageFolderSource
 from fuseline.errors import ConfigError, ContractError
 from fuseline.params.ingest import IngestParams
-from fuseline.sources.base import Media, RawRow
-from fuseline.sources.image_folder import ImageFolderSource
 
 Build = Callable[..., IngestParams]
 

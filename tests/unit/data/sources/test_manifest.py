@@ -10,11 +10,11 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
+from fuseline.data.sources import manifest_files
+from fuseline.data.sources.base import Media, RawRow
+from fuseline.data.sources.manifest import ManifestSource
 from fuseline.errors import ConfigError, ContractError
 from fuseline.params.ingest import IngestParams
-from fuseline.sources import manifest_files
-from fuseline.sources.base import Media, RawRow
-from fuseline.sources.manifest import ManifestSource
 
 Build = Callable[..., IngestParams]
 

@@ -5,11 +5,11 @@ from pathlib import Path
 import pytest
 
 from fuseline.config import read_yaml
+from fuseline.data.sources.base import Media, Problem
+from fuseline.data.sources.media_files import MEDIA_FIELDS, read_media
 from fuseline.params.ingest import LimitParams
-from fuseline.sources.base import Media, Problem
-from fuseline.sources.media_files import MEDIA_FIELDS, read_media
+from tests.support.repository import PARAMS_FILE
 
-PARAMS_FILE = Path(__file__).parents[3] / "params.yaml"
 LIMITS = LimitParams.model_validate(read_yaml(PARAMS_FILE)["ingest"]["limits"])
 
 

@@ -7,12 +7,12 @@ import pytest
 
 from fuseline.config import Section, load_section
 from fuseline.contracts import EXAMPLES, read_table
-from fuseline.ingest import ingest_examples
+from fuseline.data.ingest import ingest_examples
 from fuseline.params.ingest import IngestParams
+from tests.support.repository import PARAMS_FILE
 
 DATA = os.environ.get("FUSELINE_TEST_DATA")
 pytestmark = pytest.mark.skipif(DATA is None, reason="FUSELINE_TEST_DATA is not set")
-PARAMS = Path(__file__).parents[3] / "params.yaml"
 
 
 def changed(section: Section, **values: object) -> Section:
@@ -20,7 +20,7 @@ def changed(section: Section, **values: object) -> Section:
 
 
 def test_banking77_is_kept_row_for_row(tmp_path):
-    params = load_section("ingest", IngestParams, PARAMS)
+    params = load_section("ingest", IngestParams, PARAMS_FILE)
     columns = changed(params.manifest.columns, image=None, label="category")
     file = Path(DATA or "") / "banking77" / "train.csv"
     manifest = changed(params.manifest, path=str(file), columns=columns)

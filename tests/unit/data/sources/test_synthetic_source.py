@@ -16,10 +16,10 @@ import pytest
 import soundfile
 from PIL import Image
 
+from fuseline.data.sources.base import RawRow
+from fuseline.data.sources.synthetic import SyntheticSource
+from fuseline.data.sources.synthetic_texts import WORDS
 from fuseline.params.ingest import IngestParams
-from fuseline.sources.base import RawRow
-from fuseline.sources.synthetic import SyntheticSource
-from fuseline.sources.synthetic_texts import WORDS
 
 Build = Callable[..., IngestParams]
 
@@ -180,7 +180,7 @@ def test_columns_tell_their_digit_together(build_params: Build) -> None:
 def test_media_are_the_same_in_another_process() -> None:
     script = (
         "import hashlib, random\n"
-        "from fuseline.sources.synthetic_media import clip, sound\n"
+        "from fuseline.data.sources.synthetic_media import clip, sound\n"
         "rng = random.Random('x')\n"
         "made = clip(11, 32, rng) + sound(11, rng)\n"
         "print(hashlib.sha256(made).hexdigest())"

@@ -8,10 +8,10 @@ from typing import Any
 
 import pytest
 
+from fuseline.data.sources.base import Media, RawRow
+from fuseline.data.sources.webdataset import WebDatasetSource
 from fuseline.errors import ConfigError, ContractError
 from fuseline.params.ingest import IngestParams
-from fuseline.sources.base import Media, RawRow
-from fuseline.sources.webdataset import WebDatasetSource
 
 Build = Callable[..., IngestParams]
 Open = Callable[..., WebDatasetSource]

@@ -8,14 +8,14 @@ import torch
 from torch import Tensor, nn
 
 from fuseline.errors import ContractError
-from fuseline.evaluation.robustness import measure_robustness
-from fuseline.evaluation.standing import Standing
-from fuseline.evaluation.target import Goal, goal_of
+from fuseline.evaluation.robustness.measure import measure_robustness
+from fuseline.evaluation.robustness.standing import Standing
+from fuseline.evaluation.robustness.target import Goal, goal_of
 from fuseline.evaluation.trust.attacked import Attacked
-from fuseline.model.prediction import predict_logits
+from fuseline.learning.model.prediction import predict_logits
+from fuseline.learning.tasks.classification import Classification
 from fuseline.params.evaluate import RobustnessParams
-from fuseline.tasks.classification import Classification
-from tests.attacked import AUDIT, PIXELS
+from tests.support.evaluation_params import AUDIT, PIXELS
 
 SCALES = [0.25, 0.5, 1.0, 2.0, 4.0, 64.0]
 

@@ -5,16 +5,16 @@ from __future__ import annotations
 import pytest
 import torch
 
-from fuseline.attacks import build_attack
-from fuseline.dataset import PIXELS
-from fuseline.evaluation.pixels import measure_pixel_robustness
-from fuseline.evaluation.target import Target, goal_of
-from fuseline.objectives.perturbation import Perturbable
+from fuseline.data.dataset import PIXELS
+from fuseline.evaluation.robustness.pixels import measure_pixel_robustness
+from fuseline.evaluation.robustness.target import Target, goal_of
+from fuseline.learning.attacks import build_attack
+from fuseline.learning.objectives.perturbation import Perturbable
+from fuseline.learning.tasks.classification import Classification
 from fuseline.params.attack import PIXEL_SPACE, PixelAttackParams
 from fuseline.params.evaluate import PixelRobustnessParams
-from fuseline.tasks.classification import Classification
-from tests.pictured import SIDE, model, table
-from tests.tiny import rows
+from tests.support.picture_models import SIDE, model, table
+from tests.support.tiny_models import rows
 
 
 def attack(**changes: object) -> PixelAttackParams:

@@ -10,29 +10,29 @@ import torch
 
 from fuseline.config import parse_section, read_yaml
 from fuseline.contracts import read_manifest
+from fuseline.data.ingest import ingest_examples
+from fuseline.data.modalities.extractors import EXTRACTORS
+from fuseline.data.modalities.text.tokenizer import tokenize_examples
 from fuseline.evaluation.stress import Context
 from fuseline.evaluation.stress.run import StressInputs, make_context
-from fuseline.ingest import ingest_examples
-from fuseline.modalities.extractors import EXTRACTORS
-from fuseline.modalities.text import tokenize_examples
-from fuseline.model import FuselineForTasks
-from fuseline.model.creation import create_model
-from fuseline.model.processing import create_processor
+from fuseline.learning.model import FuselineForTasks
+from fuseline.learning.model.creation import create_model
+from fuseline.learning.model.processing import create_processor
 from fuseline.params.base import BaseParams
 from fuseline.params.extract_features import ExtractFeaturesParams
 from fuseline.params.ingest import IngestParams
 from fuseline.params.pretrain import PretrainParams
 from fuseline.params.stress import StressParams
 from fuseline.params.tokenize import TokenizeParams
+from tests.support.repository import PARAMS_FILE
 
-PARAMS = Path(__file__).parents[4] / "params.yaml"
 MODALITIES = ["text", "image", "audio", "tabular"]
 
 
 @pytest.fixture(scope="session")
 def content() -> dict[str, Any]:
     """Params as shipped, but for what would take long."""
-    content = read_yaml(PARAMS)
+    content = read_yaml(PARAMS_FILE)
     content["base"] |= {"modalities": MODALITIES, "num_threads": 1, "precision": "fp32"}
     content["ingest"]["source"] = "synthetic"
     content["ingest"]["synthetic"] |= {"num_rows": 80, "image_size": 16, "modalities": MODALITIES}

@@ -8,14 +8,14 @@ import torch
 
 from fuseline.config import load_section
 from fuseline.contracts import features_schema, read_manifest, read_table
+from fuseline.data.modalities.extraction.stored_media import media_of
+from fuseline.data.modalities.extractors import EXTRACTORS
 from fuseline.errors import ConfigError, ContractError
 from fuseline.evaluation.stress.media import Pictures, Recordings, random_state
-from fuseline.modalities.extractors import EXTRACTORS
-from fuseline.modalities.stored_media import media_of
 from fuseline.params.extract_features import ExtractFeaturesParams
-from tests.declared import REPOSITORY
-from tests.made_media import picture, sound, video
-from tests.unit.modalities.tables import write_examples
+from tests.support.examples_tables import write_examples
+from tests.support.media import picture, sound, video
+from tests.support.repository import REPOSITORY
 
 SHIPPED = load_section("extract_features", ExtractFeaturesParams, REPOSITORY / "params.yaml")
 KINDS = {"image": (Pictures, ["image"]), "audio": (Recordings, ["audio", "video"])}

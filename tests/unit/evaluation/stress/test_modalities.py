@@ -16,8 +16,8 @@ from fuseline.evaluation.stress.modalities import (
     partners_of_another_label,
     taken_from,
 )
-from fuseline.tasks.classification import Classification
-from tests.tiny import rows
+from fuseline.learning.tasks.classification import Classification
+from tests.support.tiny_models import rows
 
 NAMES = ["ant", "bee", "cat"]
 

@@ -17,7 +17,7 @@ from fuseline.errors import ContractError
 from fuseline.evaluation.stress import SUITES
 from fuseline.evaluation.stress.base import sample
 from fuseline.evaluation.stress.run import TEXT_PLOT, stress_models
-from fuseline.model import FuselineConfig
+from fuseline.learning.model import FuselineConfig
 from fuseline.params.stress import SuiteName
 
 MODELS = {"finetuned", "adversarial"}

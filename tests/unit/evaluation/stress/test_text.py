@@ -13,7 +13,7 @@ from torch import nn
 from fuseline.evaluation.stress.neighbours import whole_words, word_neighbours
 from fuseline.evaluation.stress.noises import CHARACTER_NOISES, KEYBOARD, LOOK_ALIKES, synonyms
 from fuseline.evaluation.stress.text import noisy, text_suite
-from tests import made_tasks
+from tests.support import tasks
 
 
 class Embedded(nn.Module):
@@ -77,10 +77,10 @@ def test_a_row_without_text_stays_without(context):
 
 
 def test_tags_follow_their_words(tmp_path, context):
-    task, data, model = made_tasks.made("token_classification")
+    task, data, model = tasks.made("token_classification")
     processor = type("Processor", (), {})()
-    processor.tokenizer, processor.max_length_tokens = made_tasks.tokenizer(), 64
-    cells = made_tasks.cells("token_classification")
+    processor.tokenizer, processor.max_length_tokens = tasks.tokenizer(), 64
+    cells = tasks.cells("token_classification")
     tagged = replace(
         context,
         models={"finetuned": model},
@@ -110,10 +110,10 @@ def test_neighbours_are_the_nearest_whole_words():
 
 
 def test_pieces_and_special_tokens_are_no_words():
-    words = whole_words(made_tasks.tokenizer())
-    assert set(made_tasks.WORDS) <= set(words)
+    words = whole_words(tasks.tokenizer())
+    assert set(tasks.WORDS) <= set(words)
     assert not any("#" in word or "[" in word for word in words)
-    tokenizer = made_tasks.tokenizer()
+    tokenizer = tasks.tokenizer()
     assert all(tokenizer.convert_ids_to_tokens(token) == word for word, token in words.items())
 
 

@@ -11,9 +11,9 @@ import torch
 from torch import Tensor, nn
 
 from fuseline.evaluation.stress.transfer import transfer_suite
-from fuseline.tasks.classification import Classification
-from tests import made_tasks, tiny
-from tests.tiny import rows
+from fuseline.learning.tasks.classification import Classification
+from tests.support import tasks, tiny_models
+from tests.support.tiny_models import rows
 
 EPSILON = 0.5
 
@@ -80,7 +80,7 @@ def test_shares_are_of_the_rows_that_a_model_gets_right(pictures):
 
 
 def test_a_delta_of_text_is_added_to_the_other_model_s_own_embeddings(context):
-    models = {"one": tiny.classifier(seed=0), "two": tiny.classifier(seed=1)}
+    models = {"one": tiny_models.classifier(seed=0), "two": tiny_models.classifier(seed=1)}
     seen: list[Tensor] = []
 
     def note(module, arguments, batch):
@@ -108,5 +108,5 @@ def test_a_delta_of_text_is_added_to_the_other_model_s_own_embeddings(context):
 
 
 def test_nothing_for_a_task_whose_rows_do_not_stand_alone(context):
-    task, data, model = made_tasks.made("retrieval")
+    task, data, model = tasks.made("retrieval")
     assert transfer_suite(replace(context, models={"one": model}, task=task, test=data)) == {}

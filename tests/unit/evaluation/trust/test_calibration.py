@@ -3,7 +3,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from fuseline.evaluation.calibration import expected_calibration_error, reliability_bins
+from fuseline.evaluation.trust.calibration import expected_calibration_error, reliability_bins
 
 
 def two_class(confidence: list[float]) -> np.ndarray:

@@ -3,8 +3,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from fuseline.evaluation.calibration import expected_calibration_error, reliability_bins
-from fuseline.evaluation.metrics import scores
+from fuseline.evaluation.trust.calibration import expected_calibration_error, reliability_bins
 from fuseline.evaluation.trust.intervals import (
     bootstrap,
     class_scores,
@@ -13,9 +12,10 @@ from fuseline.evaluation.trust.intervals import (
     task_scores,
     together,
 )
-from fuseline.model.prediction import softmax
-from fuseline.tasks.ranking import Ranking
-from fuseline.tasks.regression import Regression
+from fuseline.learning.model.prediction import softmax
+from fuseline.learning.tasks.ranking import Ranking
+from fuseline.learning.tasks.regression import Regression
+from fuseline.learning.tasks.scores import scores
 
 
 def drawn(num_rows: int, seed: int) -> tuple[np.ndarray, np.ndarray]:

@@ -7,16 +7,16 @@ import json
 import numpy as np
 import pytest
 
-from fuseline.evaluation.calibration import expected_calibration_error, reliability_bins
 from fuseline.evaluation.trust.attacked import Attacked
+from fuseline.evaluation.trust.calibration import expected_calibration_error, reliability_bins
 from fuseline.evaluation.trust.measure import Judged, Trust, measure_trust
-from fuseline.model.prediction import softmax
+from fuseline.learning.model.prediction import softmax
+from fuseline.learning.tasks.classification import Classification
+from fuseline.learning.tasks.prediction import Predicted
+from fuseline.learning.tasks.regression import Regression
+from fuseline.learning.tasks.retrieval import Retrieval
 from fuseline.params.evaluate import EvaluateParams
-from fuseline.tasks.classification import Classification
-from fuseline.tasks.prediction import Predicted
-from fuseline.tasks.regression import Regression
-from fuseline.tasks.retrieval import Retrieval
-from tests.attacked import AUDIT, PIXELS
+from tests.support.evaluation_params import AUDIT, PIXELS
 
 PARAMS = EvaluateParams.model_validate(
     {

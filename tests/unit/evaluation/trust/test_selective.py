@@ -10,7 +10,7 @@ from fuseline.evaluation.trust.selective import (
     choose_threshold,
     risk_coverage,
 )
-from fuseline.metrics_file import read_metrics, write_metrics
+from fuseline.pipeline.metrics_file import read_metrics, write_metrics
 
 
 def test_the_area_of_a_perfect_ranking_is_the_closed_one():

@@ -3,7 +3,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from fuseline.evaluation.calibration import expected_calibration_error, reliability_bins
+from fuseline.evaluation.trust.calibration import expected_calibration_error, reliability_bins
 from fuseline.evaluation.trust.temperature import (
     BOUNDS,
     brier_score,
@@ -11,7 +11,7 @@ from fuseline.evaluation.trust.temperature import (
     fit_temperature,
     negative_log_likelihood,
 )
-from fuseline.model.prediction import softmax
+from fuseline.learning.model.prediction import softmax
 
 
 def drawn(temperature: float, num_classes: int, seed: int) -> tuple[np.ndarray, np.ndarray]:

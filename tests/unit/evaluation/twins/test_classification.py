@@ -4,7 +4,12 @@ import numpy as np
 import pytest
 
 from fuseline.errors import ContractError
-from fuseline.evaluation.twin import Block, feature_blocks, predict_twin, twin_metrics
+from fuseline.evaluation.twins.classification import (
+    Block,
+    feature_blocks,
+    predict_twin,
+    twin_metrics,
+)
 
 BOTH = ["text", "image"]
 

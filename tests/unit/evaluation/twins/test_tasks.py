@@ -3,12 +3,12 @@
 import numpy as np
 import pytest
 
-from fuseline.evaluation.task_twins import FITS, task_twins
-from fuseline.evaluation.twin import Block, feature_blocks
-from fuseline.tasks import TASKS
-from fuseline.tasks.multilabel import Multilabel
-from fuseline.tasks.ranking import Ranking
-from fuseline.tasks.regression import Regression
+from fuseline.evaluation.twins.classification import Block, feature_blocks
+from fuseline.evaluation.twins.tasks import FITS, task_twins
+from fuseline.learning.tasks import TASKS
+from fuseline.learning.tasks.multilabel import Multilabel
+from fuseline.learning.tasks.ranking import Ranking
+from fuseline.learning.tasks.regression import Regression
 
 COUNT = 240
 FACTS = {"mean": 0.0, "deviation": 1.0, "low": 0.0, "high": 1.0, "labels": ["a", "b"]}

@@ -1,6 +1,6 @@
 import pytest
 
-from fuseline.modalities.text import _train_tokenizer
+from fuseline.data.modalities.text.tokenizer import _train_tokenizer
 from fuseline.params.tokenize import ScratchTextParams
 
 

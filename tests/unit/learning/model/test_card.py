@@ -8,13 +8,13 @@ from markdown_it import MarkdownIt
 from ruamel.yaml import YAML
 
 from fuseline.contracts import EXAMPLES, TableWriter
-from fuseline.model.card import SENTENCES, escape_markdown, hub_license, write_model_card
+from fuseline.learning.model.card import SENTENCES, escape_markdown, hub_license, write_model_card
+from fuseline.learning.tasks import TASKS
 from fuseline.params.adversarial import MartParams, SmartParams, VillaParams
 from fuseline.params.adversarial_finetune import AdversarialFinetuneParams
 from fuseline.params.attack import FinetuneBallParams
 from fuseline.params.training import TrainingParams
-from fuseline.tasks import TASKS
-from tests import tiny
+from tests.support import tiny_models
 
 EVIL = (
     "x | y\n---\nlicense: mit\n# <script>alert(1)</script>"
@@ -56,8 +56,8 @@ def write_examples(folder, **facts):
 
 
 def card_of(tmp_path, params=PARAMS, labels=("cat", "dog", "bird"), config=None, **facts) -> str:
-    task = tiny.classification() | {"facts": {"labels": list(labels)}}
-    config = config or tiny.config(tasks=[task])
+    task = tiny_models.classification() | {"facts": {"labels": list(labels)}}
+    config = config or tiny_models.config(tasks=[task])
     examples = write_examples(tmp_path / "examples", **facts)
     write_model_card(tmp_path / "model", config, examples, METRICS, params)
     return (tmp_path / "model" / "README.md").read_text(encoding="utf-8")
@@ -113,7 +113,7 @@ def test_a_classifier_names_its_target_and_labels(tmp_path):
 def test_every_task_says_what_it_does_and_none_invents_labels(tmp_path):
     def entry(kind: str, target: str | None, *labels: str) -> dict:
         facts = {"labels": list(labels)} if labels else {"mean": 1.0}
-        return tiny.classification() | {"kind": kind, "target": target, "facts": facts}
+        return tiny_models.classification() | {"kind": kind, "target": target, "facts": facts}
 
     entries = [
         entry("regression", EVIL),
@@ -124,7 +124,7 @@ def test_every_task_says_what_it_does_and_none_invents_labels(tmp_path):
         entry("retrieval", None),
     ]
     assert {task["kind"] for task in entries} == set(SENTENCES) - {"classification"}
-    card = card_of(tmp_path, config=tiny.config(tasks=entries))
+    card = card_of(tmp_path, config=tiny_models.config(tasks=entries))
     assert "A model of rows with" in card
     assert "It estimates a number, “x" in card
     assert "It also says which of 2 labels hold, “topics”: art; x" in card
@@ -134,7 +134,7 @@ def test_every_task_says_what_it_does_and_none_invents_labels(tmp_path):
     assert "LABEL_0" not in card
     assert "<script" not in card
     assert {"regression", "token-classification"} <= set(head_of(card)["tags"])
-    plain = card_of(tmp_path / "one", config=tiny.config(tasks=entries[:1]))
+    plain = card_of(tmp_path / "one", config=tiny_models.config(tasks=entries[:1]))
     assert "labels" not in plain
 
 
@@ -143,14 +143,14 @@ def test_the_sentences_are_those_of_all_tasks():
 
 
 def test_what_was_trained_is_told_key_by_key(tmp_path):
-    frozen = tiny.freezing("lora").model_dump()
-    card = card_of(tmp_path, config=tiny.config(freezing=frozen))
+    frozen = tiny_models.freezing("lora").model_dump()
+    card = card_of(tmp_path, config=tiny_models.config(freezing=frozen))
     assert "freezing policy | lora |" in card
     assert "freezing lora.rank | 2 |" in card
     assert r"image\_policy" not in card, "the model holds no image layers"
     assert r"image\_targets" not in card
     image = {"name": "x", "grid": 2, "top_layers": 3, "image_size": 8, "config": None}
-    card = card_of(tmp_path, config=tiny.config(freezing=frozen, image_encoder=image))
+    card = card_of(tmp_path, config=tiny_models.config(freezing=frozen, image_encoder=image))
     assert "image layers of its own | 3 |" in card
     assert r"freezing image\_policy | none |" in card
     assert r"freezing lora.image\_targets |" in card

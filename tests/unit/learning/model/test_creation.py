@@ -5,10 +5,10 @@ import torch
 from transformers import BertConfig
 
 from fuseline.contracts import TableWriter, features_schema
-from fuseline.modalities.configs import portable
-from fuseline.model import FuselineForTasks
-from fuseline.model.creation import create_model
-from fuseline.model.encoders import ConvEncoder, PerceptronEncoder
+from fuseline.data.modalities.configs import portable
+from fuseline.learning.model import FuselineForTasks
+from fuseline.learning.model.creation import create_model
+from fuseline.learning.model.encoders import ConvEncoder, PerceptronEncoder
 from fuseline.params.pretrain import FusionParams, ModelParams
 
 PARAMS = ModelParams(

@@ -1,8 +1,8 @@
 import torch
 
-from fuseline.model import FuselineForTasks
-from fuseline.model.experts import UnimodalExperts, where_single
-from tests.tiny import EVERY, classification, classifier, config, pretrainer, rows
+from fuseline.learning.model import FuselineForTasks
+from fuseline.learning.model.experts import UnimodalExperts, where_single
+from tests.support.tiny_models import EVERY, classification, classifier, config, pretrainer, rows
 
 
 def only(batch, *kept):

@@ -3,9 +3,9 @@
 import pytest
 import torch
 
-from fuseline.model.fusion import FUSIONS, Sequence
-from fuseline.model.fusion.block import Block
-from tests.tiny import EVERY, config
+from fuseline.learning.model.fusion import FUSIONS, Sequence
+from fuseline.learning.model.fusion.block import Block
+from tests.support.tiny_models import EVERY, config
 
 WIDTH = 16
 LENGTHS = {"text": 5, "image": 4, "audio": 6, "video": 2, "tabular": 3}

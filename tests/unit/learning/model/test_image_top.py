@@ -4,15 +4,22 @@ import pytest
 import torch
 
 from fuseline.errors import ConfigError
-from fuseline.model import FuselineForTasks
-from fuseline.objectives.perturbation import Perturbable
-from fuseline.objectives.pretraining import OBJECTIVES
-from fuseline.prompting.fitting import open_for_training
-from fuseline.training.freezing import apply_freezing
-from fuseline.training.groups import IMAGE_TOP, parameter_groups
-from fuseline.training.lora import adapters
-from tests.tiny import classifier, freezing, objective_params, rows, training
-from tests.topped import DIM, GRID, SIDE, topped_batch, topped_classifier, topped_pretrainer
+from fuseline.learning.model import FuselineForTasks
+from fuseline.learning.objectives.perturbation import Perturbable
+from fuseline.learning.objectives.pretraining import OBJECTIVES
+from fuseline.learning.prompting.fitting import open_for_training
+from fuseline.learning.training.freezing import apply_freezing
+from fuseline.learning.training.groups import IMAGE_TOP, parameter_groups
+from fuseline.learning.training.lora import adapters
+from tests.support.models_with_image_layers import (
+    DIM,
+    GRID,
+    SIDE,
+    topped_batch,
+    topped_classifier,
+    topped_pretrainer,
+)
+from tests.support.tiny_models import classifier, freezing, objective_params, rows, training
 
 
 def trained(model):

@@ -4,13 +4,13 @@ import sys
 import pytest
 import torch
 
-from fuseline.model import FuselineForTasks
-from fuseline.training.finetune import _pretrained_heads
-from tests.tiny import classification, classifier, freezing, pretrainer, rows
+from fuseline.learning.model import FuselineForTasks
+from fuseline.learning.training.finetune import _pretrained_heads
+from tests.support.tiny_models import classification, classifier, freezing, pretrainer, rows
 
 SCRIPT = """
 import sys, torch
-from fuseline.model import FuselineForTasks
+from fuseline.learning.model import FuselineForTasks
 folder = sys.argv[1]
 torch.set_num_threads(int(sys.argv[2]))
 batch = torch.load(folder + "/batch.pt", weights_only=True)
@@ -83,7 +83,7 @@ def test_the_level_of_a_sound_does_not_matter_and_its_course_does():
 
 
 def test_freezing_policies_train_exactly_what_they_say():
-    from fuseline.training.freezing import apply_freezing
+    from fuseline.learning.training.freezing import apply_freezing
 
     def trained(policy: str, top_k: int = 1) -> set[str]:
         model = classifier()

@@ -1,7 +1,6 @@
 """The processor prepares raw rows as the stages did."""
 
 from io import BytesIO
-from pathlib import Path
 
 import numpy as np
 import pytest
@@ -12,24 +11,24 @@ from transformers import PreTrainedTokenizerFast
 
 from fuseline.config import parse_section, read_yaml
 from fuseline.contracts import EXAMPLES, read_table
-from fuseline.dataset import load_data
-from fuseline.ingest import ingest_examples
-from fuseline.modalities.extractors import EXTRACTORS
-from fuseline.modalities.text import tokenize_examples
-from fuseline.model import FuselineProcessor
-from fuseline.model.processing import create_processor
+from fuseline.data.dataset import load_data
+from fuseline.data.ingest import ingest_examples
+from fuseline.data.modalities.extractors import EXTRACTORS
+from fuseline.data.modalities.text.tokenizer import tokenize_examples
+from fuseline.learning.model import FuselineProcessor
+from fuseline.learning.model.processing import create_processor
 from fuseline.params.extract_features import ExtractFeaturesParams
 from fuseline.params.ingest import IngestParams
 from fuseline.params.tokenize import TokenizeParams
+from tests.support.repository import PARAMS_FILE
 
-PARAMS = Path(__file__).parents[3] / "params.yaml"
 MODALITIES = ["text", "image", "audio", "tabular"]
 
 
 @pytest.fixture(scope="module")
 def tables(tmp_path_factory):
     """Examples, tokens and features of a few rows that hold everything but a video."""
-    root, content = tmp_path_factory.mktemp("processing"), read_yaml(PARAMS)
+    root, content = tmp_path_factory.mktemp("processing"), read_yaml(PARAMS_FILE)
     ingest = parse_section(content, "ingest", IngestParams)
     changes = {"num_rows": 40, "image_size": 16, "modalities": MODALITIES}
     ingest = ingest.model_copy(

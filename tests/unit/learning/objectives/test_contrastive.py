@@ -7,9 +7,9 @@ import torch
 from torch.nn import functional
 
 from fuseline.errors import ContractError
-from fuseline.objectives.contrastive import Contrastive
-from fuseline.objectives.pretraining import Mixture
-from tests.tiny import EVERY, objective_params, pretrainer, rows
+from fuseline.learning.objectives.contrastive import Contrastive
+from fuseline.learning.objectives.pretraining import Mixture
+from tests.support.tiny_models import EVERY, objective_params, pretrainer, rows
 
 # Rows that have text and picture, each of another group.
 EARLIER, NOW = [0, 2, 5, 8], [6, 10]

@@ -3,10 +3,10 @@
 import pytest
 import torch
 
-from fuseline.objectives import itm
-from fuseline.objectives.itm import ImageTextMatching
-from fuseline.objectives.matching import draw_negative, mismatched
-from tests.tiny import objective_params, pretrainer, rows
+from fuseline.learning.objectives import itm
+from fuseline.learning.objectives.itm import ImageTextMatching
+from fuseline.learning.objectives.matching import draw_negative, mismatched
+from tests.support.tiny_models import objective_params, pretrainer, rows
 
 
 def objective(negatives):

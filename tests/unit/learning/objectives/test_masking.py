@@ -7,16 +7,16 @@ import pytest
 import torch
 
 from fuseline.errors import ConfigError
-from fuseline.objectives.masking import (
+from fuseline.learning.objectives.masking import (
     MASKINGS,
     MAX_SPAN_WORDS,
     MAX_WORD_PIECES,
     own_columns,
     words_of,
 )
-from fuseline.objectives.mlm import MaskedLanguageModelling
+from fuseline.learning.objectives.mlm import MaskedLanguageModelling
 from fuseline.params.pretrain import ObjectiveParams
-from tests.tiny import CONTINUES_WORD, objective_params, pretrainer, rows
+from tests.support.tiny_models import CONTINUES_WORD, objective_params, pretrainer, rows
 
 ROWS, TOKENS = 64, 48
 NO_ID = -1

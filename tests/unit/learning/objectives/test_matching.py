@@ -1,8 +1,8 @@
 import torch
 from torch.nn import functional
 
-from fuseline.objectives.matching import draw_negative, lasting_identities, mismatched
-from tests.tiny import EVERY, rows
+from fuseline.learning.objectives.matching import draw_negative, lasting_identities, mismatched
+from tests.support.tiny_models import EVERY, rows
 
 
 def batch(groups):

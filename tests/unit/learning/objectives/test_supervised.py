@@ -4,13 +4,13 @@ import pytest
 import torch
 from torch.nn import functional
 
-from fuseline.dataset import NO_LABEL
-from fuseline.model import TaskOutput
-from fuseline.objectives.supervised import Supervised, drop_modalities
-from fuseline.tasks.classification import Classification
-from fuseline.tasks.labelled import build_tasks
-from fuseline.tasks.regression import Regression
-from tests.tiny import EVERY, classification, classifier, rows
+from fuseline.data.dataset import NO_LABEL
+from fuseline.learning.model import TaskOutput
+from fuseline.learning.objectives.supervised import Supervised, drop_modalities
+from fuseline.learning.tasks.classification import Classification
+from fuseline.learning.tasks.labelled import build_tasks
+from fuseline.learning.tasks.regression import Regression
+from tests.support.tiny_models import EVERY, classification, classifier, rows
 
 TASK = Classification("label", {"labels": ["ant", "bee", "cat"]})
 

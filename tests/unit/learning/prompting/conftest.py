@@ -1,6 +1,6 @@
 import pytest
 
-from tests.prompting import material
+from tests.support.prompt_material import material
 
 
 @pytest.fixture

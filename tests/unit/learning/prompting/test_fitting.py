@@ -3,8 +3,8 @@
 import numpy as np
 import pytest
 
-from fuseline.prompting.fitting import _batches, _course, num_steps
-from tests.prompting import params
+from fuseline.learning.prompting.fitting import _batches, _course, num_steps
+from tests.support.prompt_material import params
 
 TRAINING = params(training__num_steps=8, training__batch_size=4).training
 

@@ -5,14 +5,19 @@ import pytest
 import torch
 
 from fuseline.errors import ContractError
-from fuseline.prompting.cloze import Cloze
-from fuseline.prompting.contrastive import ClassPrompts
-from fuseline.prompting.head import Head
-from fuseline.prompting.residual import Residual
-from fuseline.prompting.soft_prompt import ContextPrompt, SoftPrompt
-from fuseline.prompting.vectors import ClassVectors, RowVectors, encode_prompts, text_vectors
-from tests.prompting import material, params, tokenizer
-from tests.tiny import pretrainer
+from fuseline.learning.prompting.cloze import Cloze
+from fuseline.learning.prompting.contrastive import ClassPrompts
+from fuseline.learning.prompting.head import Head
+from fuseline.learning.prompting.residual import Residual
+from fuseline.learning.prompting.soft_prompt import ContextPrompt, SoftPrompt
+from fuseline.learning.prompting.vectors import (
+    ClassVectors,
+    RowVectors,
+    encode_prompts,
+    text_vectors,
+)
+from tests.support.prompt_material import material, params, tokenizer
+from tests.support.tiny_models import pretrainer
 
 PROMPTS = params().class_prompts
 

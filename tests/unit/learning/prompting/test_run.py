@@ -9,13 +9,13 @@ import pandas as pd
 import pytest
 
 from fuseline.errors import ConfigError, ContractError
+from fuseline.learning.prompting import METHODS, run
+from fuseline.learning.prompting.curves import summarise, write_curves
+from fuseline.learning.tasks.base import Cells
 from fuseline.params.finetune import TaskParams
-from fuseline.prompting import METHODS, run
-from fuseline.prompting.curves import summarise, write_curves
-from fuseline.tasks.base import Cells
-from tests.prompting import BASE, params, tokenizer
-from tests.tiny import pretrainer, rows
-from tests.unit.training.test_loop import Killed
+from tests.support.prompt_material import BASE, params, tokenizer
+from tests.support.tiny_models import pretrainer, rows
+from tests.unit.learning.training.test_loop import Killed
 
 LABEL = TaskParams(kind="classification", target="label", weight=1.0)
 ANY = run.PromptInputs(*[Path()] * 5)

@@ -8,13 +8,13 @@ import torch
 from pydantic import ValidationError
 
 from fuseline.errors import ConfigError
-from fuseline.evaluation.metrics import scores
-from fuseline.prompting.calibration import calibrate
-from fuseline.prompting.cloze import ClozeInput, Verbaliser
-from fuseline.prompting.shots import cell_seed, draw_shots, short_labels
-from fuseline.prompting.words import LabelWords, tidied
-from tests.prompting import params, tokenizer
-from tests.tiny import VOCAB, pretrainer, rows
+from fuseline.learning.prompting.calibration import calibrate
+from fuseline.learning.prompting.cloze import ClozeInput, Verbaliser
+from fuseline.learning.prompting.shots import cell_seed, draw_shots, short_labels
+from fuseline.learning.prompting.words import LabelWords, tidied
+from fuseline.learning.tasks.scores import scores
+from tests.support.prompt_material import params, tokenizer
+from tests.support.tiny_models import VOCAB, pretrainer, rows
 
 
 @pytest.mark.parametrize(

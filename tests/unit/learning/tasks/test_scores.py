@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 from sklearn import metrics as reference
 
-from fuseline.evaluation.metrics import (
+from fuseline.learning.tasks.scores import (
     classification_metrics,
     confusion_matrix,
     scores,

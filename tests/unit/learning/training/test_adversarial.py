@@ -3,7 +3,7 @@ from types import SimpleNamespace
 import pytest
 
 from fuseline.errors import ContractError
-from fuseline.training.adversarial import RefuseCollapse
+from fuseline.learning.training.adversarial import RefuseCollapse
 
 
 def watch(*robust):

@@ -1,6 +1,6 @@
 import numpy as np
 
-from fuseline.training.batches import LengthGroupedBatches
+from fuseline.learning.training.batches import LengthGroupedBatches
 
 
 def batches(epoch=0, seed=0, count=203):

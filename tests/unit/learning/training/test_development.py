@@ -7,14 +7,14 @@ import numpy as np
 import pytest
 import torch
 
-from fuseline.dataset import NO_LABEL
+from fuseline.data.dataset import NO_LABEL
 from fuseline.errors import ContractError
-from fuseline.model import FuselineForTasks
-from fuseline.tasks.classification import Classification
-from fuseline.tasks.labelled import build_tasks
-from fuseline.training.development import Development, check_splits
-from tests.made_tasks import cells, entry
-from tests.tiny import config, rows
+from fuseline.learning.model import FuselineForTasks
+from fuseline.learning.tasks.classification import Classification
+from fuseline.learning.tasks.labelled import build_tasks
+from fuseline.learning.training.development import Development, check_splits
+from tests.support.tasks import cells, entry
+from tests.support.tiny_models import config, rows
 
 
 def test_a_further_task_takes_no_figure_of_the_first():

@@ -7,11 +7,11 @@ from unittest.mock import Mock
 import pytest
 import torch
 
+from fuseline.learning.tasks.labelled import build_tasks
+from fuseline.learning.training import finetune
 from fuseline.params.base import BaseParams
-from fuseline.tasks.labelled import build_tasks
-from fuseline.training import finetune
-from tests.made_tasks import cells, entry, params
-from tests.tiny import freezing, pretrainer, training
+from tests.support.tasks import cells, entry, params
+from tests.support.tiny_models import freezing, pretrainer, training
 
 BASE = BaseParams(seed=3, modalities=["text", "image"], num_threads=1, precision="fp32")
 TRANSFORMERS = logging.getLogger("transformers.modeling_utils")

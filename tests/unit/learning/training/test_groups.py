@@ -4,10 +4,10 @@ import pytest
 from transformers import Trainer
 
 from fuseline.errors import ConfigError
-from fuseline.training.freezing import apply_freezing
-from fuseline.training.groups import parameter_groups
-from fuseline.training.lora import adapters
-from tests.tiny import classifier, freezing, training
+from fuseline.learning.training.freezing import apply_freezing
+from fuseline.learning.training.groups import parameter_groups
+from fuseline.learning.training.lora import adapters
+from tests.support.tiny_models import classifier, freezing, training
 
 LAYER = "fuseline.text_encoder.encoder.layer."
 

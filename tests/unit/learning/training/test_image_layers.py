@@ -12,15 +12,19 @@ from transformers import ViTConfig, ViTModel
 
 from fuseline.config import parse_section, read_yaml
 from fuseline.contracts import features_schema, iter_shards, read_manifest
+from fuseline.data.ingest import ingest_examples
+from fuseline.data.modalities.image.encoder import build_image_encoder, build_image_parts
+from fuseline.data.modalities.image.features import extract_image_features
+from fuseline.data.modalities.text.tokenizer import tokenize_examples
 from fuseline.errors import ContractError
 from fuseline.evaluation.evaluate import EvaluationInputs, evaluate_model
 from fuseline.evaluation.leakage.neighbours import feature_vectors
-from fuseline.ingest import ingest_examples
-from fuseline.modalities.image import extract_image_features
-from fuseline.modalities.image_encoder import build_image_encoder, build_image_parts
-from fuseline.modalities.text import tokenize_examples
-from fuseline.model import FuselineForPreTraining, FuselineForTasks
-from fuseline.model.creation import create_model
+from fuseline.learning.model import FuselineForPreTraining, FuselineForTasks
+from fuseline.learning.model.creation import create_model
+from fuseline.learning.training.adversarial import adversarial_finetune
+from fuseline.learning.training.finetune import finetune
+from fuseline.learning.training.groups import IMAGE_TOP
+from fuseline.learning.training.pretrain import pretrain
 from fuseline.params.adversarial_finetune import AdversarialFinetuneParams
 from fuseline.params.base import BaseParams
 from fuseline.params.evaluate import EvaluateParams
@@ -30,12 +34,8 @@ from fuseline.params.ingest import IngestParams
 from fuseline.params.pretrain import PretrainParams
 from fuseline.params.tokenize import TokenizeParams
 from fuseline.params.whole import set_keys
-from fuseline.training.adversarial import adversarial_finetune
-from fuseline.training.finetune import finetune
-from fuseline.training.groups import IMAGE_TOP
-from fuseline.training.pretrain import pretrain
-from tests.declared import REPOSITORY
 from tests.pipeline.workspace import SMALL_PARAMS
+from tests.support.repository import REPOSITORY
 
 SECTIONS = {
     "base": BaseParams,

@@ -8,21 +8,21 @@ import numpy as np
 import pytest
 import torch
 
-from fuseline.dataset import MultimodalData
+from fuseline.data.dataset import MultimodalData
 from fuseline.errors import ContractError
-from fuseline.interruption import full_disk
-from fuseline.objectives.adversarial.methods import METHODS
-from fuseline.objectives.contrastive import Contrastive
-from fuseline.objectives.pretraining import Mixture
-from fuseline.objectives.supervised import Supervised
-from fuseline.tasks.classification import Classification
-from fuseline.training.callbacks import is_save_step
-from fuseline.training.checkpoint import PARTS, is_complete, latest_checkpoint
-from fuseline.training.development import Development
-from fuseline.training.loop import FuselineTrainer, Selection, train
-from fuseline.training.totals import Totals
-from tests.adversarial import adversarial_params
-from tests.tiny import classifier, objective_params, pretrainer, rows, training
+from fuseline.learning.objectives.adversarial.methods import METHODS
+from fuseline.learning.objectives.contrastive import Contrastive
+from fuseline.learning.objectives.pretraining import Mixture
+from fuseline.learning.objectives.supervised import Supervised
+from fuseline.learning.tasks.classification import Classification
+from fuseline.learning.training.callbacks import is_save_step
+from fuseline.learning.training.checkpoint import PARTS, is_complete, latest_checkpoint
+from fuseline.learning.training.development import Development
+from fuseline.learning.training.loop import FuselineTrainer, Selection, train
+from fuseline.learning.training.totals import Totals
+from fuseline.pipeline.interruption import full_disk
+from tests.support.adversarial_params import adversarial_params
+from tests.support.tiny_models import classifier, objective_params, pretrainer, rows, training
 
 TASK = Classification("label", {"labels": ["ant", "bee", "cat"]})
 
@@ -142,7 +142,7 @@ def test_what_an_epoch_adds_up_to_is_part_of_a_checkpoint(
         run(tmp_path, classifier(), objective=dying(5))
     monkeypatch.setattr(Forgetful, "part", part)
     monkeypatch.setattr(Forgetful, "blank", blank)
-    monkeypatch.setattr("fuseline.training.loop.FuselineTrainer", Forgetful)
+    monkeypatch.setattr("fuseline.learning.training.loop.FuselineTrainer", Forgetful)
     assert run(tmp_path, classifier()) != uninterrupted[1]
 
 

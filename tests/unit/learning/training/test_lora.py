@@ -7,18 +7,25 @@ import pytest
 import torch
 
 from fuseline.errors import ConfigError
-from fuseline.model import FuselineForTasks
+from fuseline.learning.model import FuselineForTasks
+from fuseline.learning.training import adversarial, finetune
+from fuseline.learning.training.checkpoint import latest_checkpoint, read_parts
+from fuseline.learning.training.freezing import apply_freezing
+from fuseline.learning.training.lora import adapters
 from fuseline.params.adversarial import MartParams, SmartParams, VillaParams
 from fuseline.params.adversarial_finetune import AdversarialFinetuneParams
 from fuseline.params.attack import FinetuneBallParams
 from fuseline.params.base import BaseParams
 from fuseline.params.finetune import DecoderParams, FinetuneParams, TaskParams
-from fuseline.training import adversarial, finetune
-from fuseline.training.checkpoint import latest_checkpoint, read_parts
-from fuseline.training.freezing import apply_freezing
-from fuseline.training.lora import adapters
-from tests.tiny import classification, classifier, freezing, pretrainer, rows, training
-from tests.unit.training.test_loop import Killed, dying, run, same, weights
+from tests.support.tiny_models import (
+    classification,
+    classifier,
+    freezing,
+    pretrainer,
+    rows,
+    training,
+)
+from tests.unit.learning.training.test_loop import Killed, dying, run, same, weights
 
 LORA = freezing("lora")
 BASE = BaseParams(seed=3, modalities=["text", "image"], num_threads=1, precision="fp32")

@@ -7,19 +7,19 @@ import numpy as np
 import pytest
 import torch
 
-from fuseline.dataset import PIXELS
-from fuseline.modalities.image_encoder import EfficientNetLite0, ImageEncoder
-from fuseline.modalities.pictures import StoredPictures
-from fuseline.model import FuselineForTasks
-from fuseline.objectives.perturbation import Perturbable
+from fuseline.data.dataset import PIXELS
+from fuseline.data.modalities.image.encoder import EfficientNetLite0, ImageEncoder
+from fuseline.data.modalities.image.stored_pictures import StoredPictures
+from fuseline.learning.model import FuselineForTasks
+from fuseline.learning.objectives.perturbation import Perturbable
+from fuseline.learning.training import adversarial
 from fuseline.params.adversarial_finetune import AdversarialFinetuneParams
 from fuseline.params.attack import PIXEL_SPACE
 from fuseline.params.base import BaseParams
-from fuseline.precision import autocast
-from fuseline.training import adversarial
-from tests.adversarial import adversarial_params
-from tests.pictured import GRID, SIDE, model, table
-from tests.tiny import classifier, freezing, rows, training
+from fuseline.pipeline.precision import autocast
+from tests.support.adversarial_params import adversarial_params
+from tests.support.picture_models import GRID, SIDE, model, table
+from tests.support.tiny_models import classifier, freezing, rows, training
 
 BASE = BaseParams(seed=1, modalities=["text", "image"], num_threads=1, precision="fp32")
 SPACES = {"text_embedding": 0.1, PIXEL_SPACE: 8.0}

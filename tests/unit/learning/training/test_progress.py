@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from fuseline.training.progress import progress_since
+from fuseline.learning.training.progress import progress_since
 
 
 def checkpoint(work: Path, step: int, losses: list[float], written: int) -> Path:

@@ -7,8 +7,8 @@ import json
 import pytest
 
 from fuseline.errors import ContractError
-from fuseline.evaluation.report_stress import read_stress_section
-from tests.unit.evaluation.test_report import (
+from fuseline.reporting.sections.stress import read_stress_section
+from tests.unit.reporting.test_report import (
     EVIL,
     Reader,
     inputs,

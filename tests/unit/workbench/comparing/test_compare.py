@@ -12,9 +12,9 @@ from scipy.stats import binomtest
 from typer.testing import CliRunner
 
 from fuseline.cli import app
-from fuseline.comparing.compare import compare
 from fuseline.errors import ConfigError, ContractError
-from tests.unit.comparing.made import Made, Repository
+from fuseline.workbench.comparing.compare import compare
+from tests.support.compared_repositories import Made, Repository
 
 NONE = Made()
 FEW, SOME, MANY = (Made(frozenset(range(count))) for count in (4, 20, 60))

@@ -5,8 +5,8 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from fuseline.comparing.predictions import Predictions
-from fuseline.comparing.significance import Pair, encode, holm
+from fuseline.workbench.comparing.predictions import Predictions
+from fuseline.workbench.comparing.significance import Pair, encode, holm
 
 ROWS = 200
 

@@ -15,12 +15,20 @@ from types import SimpleNamespace
 import pytest
 from typer.testing import CliRunner
 
-from fuseline import environment
 from fuseline.cli import app
-from fuseline.doctor import EXAMINATIONS, Finding, Level, examine, installation, remotes, storage
-from fuseline.stage import WORK_FOLDER
-from tests.declared import REPOSITORY
+from fuseline.pipeline import environment
+from fuseline.pipeline.stage import WORK_FOLDER
+from fuseline.workbench.doctor import (
+    EXAMINATIONS,
+    Finding,
+    Level,
+    examine,
+    installation,
+    remotes,
+    storage,
+)
 from tests.pipeline.workspace import GIT_IDENTITY
+from tests.support.repository import REPOSITORY
 
 
 @pytest.fixture(autouse=True)

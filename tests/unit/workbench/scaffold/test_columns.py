@@ -8,9 +8,9 @@ from typing import Any
 import pyarrow as pa
 import pytest
 
-from fuseline.modalities.columns import guess_kind
-from fuseline.scaffold.columns import guess_columns
-from fuseline.scaffold.profile import Profile
+from fuseline.data.modalities.tabular.columns import guess_kind
+from fuseline.workbench.scaffold.columns import guess_columns
+from fuseline.workbench.scaffold.profile import Profile
 
 ROWS = 12
 PNG, WAV, MP4 = b"\x89PNG\r\n", b"RIFF\0\0\0\0WAVEfmt ", b"\0\0\0\x18ftypmp42"

@@ -21,11 +21,11 @@ from typer.testing import CliRunner
 
 from fuseline.cli import app
 from fuseline.config import read_yaml
+from fuseline.data.sources import SOURCES
 from fuseline.params.ingest import IngestParams
 from fuseline.params.whole import check
-from fuseline.sources import SOURCES
+from tests.support.repository import REPOSITORY
 
-REPOSITORY = Path(__file__).parents[3]
 ROWS = 12
 
 

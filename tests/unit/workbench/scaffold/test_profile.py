@@ -7,8 +7,8 @@ from itertools import product
 import numpy as np
 import pyarrow as pa
 
-from fuseline.modalities.columns import dates, numbers
-from fuseline.scaffold.profile import parses_as_date, parses_as_number
+from fuseline.data.modalities.tabular.columns import dates, numbers
+from fuseline.workbench.scaffold.profile import parses_as_date, parses_as_number
 
 NUMBERS = [
     "".join(parts)

@@ -12,14 +12,14 @@ import pytest
 from ruamel.yaml import YAML
 
 from fuseline.errors import ConfigError
-from fuseline.metrics_file import write_metrics
-from fuseline.stage import FINISHED
-from fuseline.tuning.committed import check_committed
-from fuseline.tuning.experiment import DvcRunner
-from fuseline.tuning.plan import Plan
-from fuseline.tuning.study import FOLDER, Finished, Outcome, locked
-from tests.unit.comparing.made import Repository
-from tests.unit.tuning.test_study import PLAN
+from fuseline.pipeline.metrics_file import write_metrics
+from fuseline.pipeline.stage import FINISHED
+from fuseline.workbench.tuning.committed import check_committed
+from fuseline.workbench.tuning.experiment import DvcRunner
+from fuseline.workbench.tuning.plan import Plan
+from fuseline.workbench.tuning.study import FOLDER, Finished, Outcome, locked
+from tests.support.compared_repositories import Repository
+from tests.unit.workbench.tuning.test_study import PLAN
 
 RATE, EPOCHS = "finetune.training.learning_rate", "finetune.training.num_epochs"
 PARAMS: dict[str, Any] = {
@@ -186,7 +186,7 @@ def test_a_second_search_is_told_of_the_first(repository: Repository) -> None:
     YAML().dump(PLAN, repository.root / "tune.yaml")
     (repository.root / "params.yaml").write_text("base: {seed: 2}\n")
     script = (
-        "import sys; from pathlib import Path; from fuseline.tuning.run import tune\n"
+        "import sys; from pathlib import Path; from fuseline.workbench.tuning.run import tune\n"
         "tune(Path(sys.argv[1]) / 'tune.yaml', Path(sys.argv[1]), print)"
     )
     with locked(repository.root / FOLDER):

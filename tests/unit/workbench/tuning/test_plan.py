@@ -12,10 +12,10 @@ from ruamel.yaml import YAML
 
 from fuseline.config import read_yaml
 from fuseline.errors import ConfigError
-from fuseline.tuning.experiment import setting, stages_read
-from fuseline.tuning.plan import Choices, Plan, read_plan
-from fuseline.tuning.space import check_space
-from tests.declared import REPOSITORY
+from fuseline.workbench.tuning.experiment import setting, stages_read
+from fuseline.workbench.tuning.plan import Choices, Plan, read_plan
+from fuseline.workbench.tuning.space import check_space
+from tests.support.repository import REPOSITORY
 
 RATE = "finetune.training.learning_rate"
 READ = ["base", "pretrain", "finetune"]

@@ -12,9 +12,9 @@ from typing import Any
 import pytest
 
 from fuseline.errors import ConfigError, ContractError
-from fuseline.tuning.plan import Plan
-from fuseline.tuning.report import conclude
-from fuseline.tuning.study import (
+from fuseline.workbench.tuning.plan import Plan
+from fuseline.workbench.tuning.report import conclude
+from fuseline.workbench.tuning.study import (
     Failed,
     Finished,
     Outcome,
@@ -182,7 +182,7 @@ def test_failures_in_a_row_end_the_search(tmp_path: Path) -> None:
 
 def test_two_searches_at_once_are_refused(tmp_path: Path) -> None:
     script = (
-        "import sys; from pathlib import Path; from fuseline.tuning.study import locked\n"
+        "import sys; from pathlib import Path; from fuseline.workbench.tuning.study import locked\n"
         "with locked(Path(sys.argv[1])): pass"
     )
     with locked(tmp_path):

@@ -2,6 +2,6 @@
 
 from __future__ import annotations
 
-from fuseline.ingest.duplicates.search import Contents, Copy, CopySearch
+from fuseline.data.ingest.duplicates.search import Contents, Copy, CopySearch
 
 __all__ = ["Contents", "Copy", "CopySearch"]

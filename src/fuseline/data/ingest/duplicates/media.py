@@ -7,9 +7,9 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from fuseline.ingest.duplicates.storage import GrowingArray
-from fuseline.ingest.duplicates.values import Matches, Numbering, by_value
-from fuseline.ingest.fingerprints import LENGTH_BYTES, VIDEO_FRAMES
+from fuseline.data.ingest.duplicates.storage import GrowingArray
+from fuseline.data.ingest.duplicates.values import Matches, Numbering, by_value
+from fuseline.data.ingest.fingerprints import LENGTH_BYTES, VIDEO_FRAMES
 from fuseline.params.ingest import DuplicateParams
 
 _WORD_BYTES, _WORD_BITS = 8, 64

@@ -7,11 +7,11 @@ from array import array
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 
-from fuseline.ingest.candidate import Candidate
-from fuseline.ingest.duplicates.holders import Holders
-from fuseline.ingest.duplicates.media import MediaIndex
-from fuseline.ingest.duplicates.texts import TextIndex
-from fuseline.ingest.duplicates.values import Matches
+from fuseline.data.ingest.candidate import Candidate
+from fuseline.data.ingest.duplicates.holders import Holders
+from fuseline.data.ingest.duplicates.media import MediaIndex
+from fuseline.data.ingest.duplicates.texts import TextIndex
+from fuseline.data.ingest.duplicates.values import Matches
 from fuseline.params.ingest import DuplicateParams
 
 MEDIA = ("image", "audio", "video")

@@ -6,9 +6,9 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from fuseline.ingest.duplicates.minhash import NUM_HASHES, band_keys, normalise, sign
-from fuseline.ingest.duplicates.storage import GrowingArray, SortedRuns
-from fuseline.ingest.duplicates.values import Matches, Numbering, by_value
+from fuseline.data.ingest.duplicates.minhash import NUM_HASHES, band_keys, normalise, sign
+from fuseline.data.ingest.duplicates.storage import GrowingArray, SortedRuns
+from fuseline.data.ingest.duplicates.values import Matches, Numbering, by_value
 
 # Texts of fewer distinct shingles, about 20 characters, are alike too easily.
 WEAK_SHINGLES = 16

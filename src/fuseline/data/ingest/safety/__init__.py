@@ -5,9 +5,9 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from fuseline.ingest.refusal import Refusal
-from fuseline.ingest.safety.harmful import build_screen
-from fuseline.ingest.safety.personal import Find, column_context, find_personal_data, mask
+from fuseline.data.ingest.refusal import Refusal
+from fuseline.data.ingest.safety.harmful import build_screen
+from fuseline.data.ingest.safety.personal import Find, column_context, find_personal_data, mask
 from fuseline.params.ingest import SafetyParams
 
 

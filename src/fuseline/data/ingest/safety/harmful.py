@@ -6,8 +6,8 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Protocol
 
-from fuseline.ingest.safety.classifier import ClassifierScreen
-from fuseline.ingest.safety.word_list import WordListScreen
+from fuseline.data.ingest.safety.classifier import ClassifierScreen
+from fuseline.data.ingest.safety.word_list import WordListScreen
 from fuseline.params.ingest import HarmfulParams
 from fuseline.registry import lookup
 

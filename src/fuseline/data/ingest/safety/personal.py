@@ -102,7 +102,7 @@ def _merged(found: list[Find]) -> list[Find]:
 @cache
 def _finders() -> dict[str, Finder]:
     # Presidio takes seconds to import: only texts with something to judge pay for it.
-    from fuseline.ingest.safety.recognisers import FINDERS
+    from fuseline.data.ingest.safety.recognisers import FINDERS
 
     assert set(FINDERS) == set(KINDS)
     return FINDERS

@@ -10,17 +10,17 @@ import torch
 from torch import Tensor
 from transformers import AutoConfig, AutoFeatureExtractor, AutoModel
 
+from fuseline.data.media.audio import Waveform, resample
+from fuseline.data.modalities.audio.log_mel import HOP_SECONDS, LOG_MEL, pool
+from fuseline.data.modalities.audio.sounds import sound_of
+from fuseline.data.modalities.checkpoints import checkpoint_folder, encoder_key, weights_hash
+from fuseline.data.modalities.configs import portable
+from fuseline.data.modalities.extraction.stored_media import Medium
 from fuseline.errors import ConfigError
-from fuseline.media.audio import Waveform, resample
-from fuseline.modalities.audio import sound_of
-from fuseline.modalities.checkpoints import checkpoint_folder, weights_hash
-from fuseline.modalities.configs import portable
-from fuseline.modalities.log_mel import HOP_SECONDS, LOG_MEL, pool
-from fuseline.modalities.stored_media import Medium
 from fuseline.params.extract_features import AudioFeatureParams
-from fuseline.precision import Precision, autocast
+from fuseline.pipeline.precision import Precision, autocast
 
-WHERE = "extract_features.audio.encoder"
+WHERE = encoder_key("audio")
 # Convolutions over the samples give no frame of less.
 LEAST_SECONDS = 0.1
 # The two tokens that stand before the patches of a spectrum.

@@ -9,16 +9,16 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from fuseline.modalities.checkpoints import checkpoint_identity
-from fuseline.modalities.extraction import Extractor, Runtime, extract
-from fuseline.modalities.log_mel import LOG_MEL, LogMel
-from fuseline.modalities.stored_media import Medium
+from fuseline.data.modalities.audio.log_mel import LOG_MEL, LogMel
+from fuseline.data.modalities.audio.sounds import sound_of
+from fuseline.data.modalities.checkpoints import checkpoint_identity, encoder_key
+from fuseline.data.modalities.extraction.extract import Extractor, Runtime, extract
+from fuseline.data.modalities.extraction.stored_media import Medium
 from fuseline.params.extract_features import AudioFeatureParams
 
 if TYPE_CHECKING:
-    from fuseline.media.audio import Waveform
-    from fuseline.modalities.audio_encoder import AudioEncoder
-    from fuseline.precision import Precision
+    from fuseline.data.modalities.audio.encoder import AudioEncoder
+    from fuseline.pipeline.precision import Precision
 
 
 def extract_audio_features(
@@ -46,9 +46,10 @@ def extract_audio_features(
     """
     identity: dict[str, Any] = {"audio": params.model_dump()}
     if params.encoder != LOG_MEL:
-        where = "extract_features.audio.encoder"
         identity |= {"precision": precision}
-        identity |= checkpoint_identity(params.encoder, where=where, names=(LOG_MEL,))
+        identity |= checkpoint_identity(
+            params.encoder, where=encoder_key("audio"), names=(LOG_MEL,)
+        )
     extractor = Extractor(
         "audio", __name__, ("audio", "video"), identity, partial(load_encoder, params, precision)
     )
@@ -60,7 +61,7 @@ def load_encoder(params: AudioFeatureParams, precision: Precision) -> LogMelEnco
     if params.encoder == LOG_MEL:
         return LogMelEncoder(params)
     # Transformers takes seconds to import, and spectra do without it.
-    from fuseline.modalities.audio_encoder import AudioEncoder
+    from fuseline.data.modalities.audio.encoder import AudioEncoder
 
     return AudioEncoder(params, precision)
 
@@ -73,14 +74,3 @@ class LogMelEncoder(LogMel):
         for medium in media:
             waveform = sound_of(medium)
             yield None if waveform is None else self.features(waveform)
-
-
-def sound_of(medium: Medium) -> Waveform | None:
-    """Sound of a stored clip or video; None for a video without a sound track."""
-    if medium.column == "audio":
-        from fuseline.media.audio import decode_audio
-
-        return medium.decoded(decode_audio)
-    from fuseline.media.video import sound_track
-
-    return medium.decoded(sound_track)

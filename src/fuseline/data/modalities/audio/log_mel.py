@@ -10,7 +10,7 @@ import numpy as np
 from fuseline.params.extract_features import AudioFeatureParams
 
 if TYPE_CHECKING:
-    from fuseline.media.audio import Waveform
+    from fuseline.data.media.audio import Waveform
 
 LOG_MEL = "log_mel"
 FRAME_SECONDS, HOP_SECONDS = 0.025, 0.010
@@ -36,7 +36,7 @@ class LogMel:
 
     def features(self, waveform: Waveform) -> np.ndarray:
         """(P, 2 M) float16 of one clip."""
-        from fuseline.media.audio import resample
+        from fuseline.data.media.audio import resample
 
         samples = resample(waveform, self.params.sampling_rate).samples
         spectrum = log_mel(samples, self.params.sampling_rate, self.params.num_mels)

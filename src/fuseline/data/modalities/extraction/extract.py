@@ -29,10 +29,10 @@ from fuseline.contracts import (
     read_manifest,
     read_shard,
 )
+from fuseline.data.modalities.extraction.feature_cache import FeatureCache
+from fuseline.data.modalities.extraction.stored_media import Medium, row_media
+from fuseline.data.modalities.extraction.surroundings import code_hash
 from fuseline.errors import ContractError
-from fuseline.modalities.feature_cache import FeatureCache
-from fuseline.modalities.stored_media import Medium, row_media
-from fuseline.modalities.surroundings import code_hash
 
 T = TypeVar("T")
 

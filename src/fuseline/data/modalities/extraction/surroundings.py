@@ -8,8 +8,8 @@ from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 
 import fuseline
-from fuseline.environment import processor
-from fuseline.provenance import SourceTree
+from fuseline.pipeline.environment import processor
+from fuseline.pipeline.provenance import SourceTree
 
 # Libraries that decode media, prepare them or run a network.
 LIBRARIES = (

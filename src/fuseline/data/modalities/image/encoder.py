@@ -15,28 +15,29 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from fuseline.contracts import hash_file
-from fuseline.errors import ConfigError, ContractError
-from fuseline.modalities.checkpoints import (
+from fuseline.data.modalities.checkpoints import (
     IMAGE_ENCODERS,
     checkpoint_folder,
     efficientnet_weights,
+    encoder_key,
     weights_hash,
 )
-from fuseline.modalities.configs import portable
-from fuseline.modalities.image_top import (
+from fuseline.data.modalities.configs import portable
+from fuseline.data.modalities.image.top import (
     EfficientNetTop,
     ImageTop,
     TransformersTop,
     find_ending,
     tokens_to_maps,
 )
-from fuseline.precision import Precision, autocast
+from fuseline.errors import ConfigError, ContractError
+from fuseline.pipeline.precision import Precision, autocast
 
 # ImageNet's, for checkpoints that do not say theirs.
 DEFAULT_MEAN = [0.485, 0.456, 0.406]
 DEFAULT_STD = [0.229, 0.224, 0.225]
 
-WHERE = "extract_features.image.encoder"
+WHERE = encoder_key("image")
 TOP_LAYERS = "extract_features.image.top_layers"
 # Between a network and its parts, of its states' own size: the same products, summed alike.
 TOLERANCE = 1e-3

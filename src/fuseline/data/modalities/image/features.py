@@ -5,12 +5,12 @@ from __future__ import annotations
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from fuseline.modalities.checkpoints import image_encoder_identity
-from fuseline.modalities.extraction import Encoder, Extractor, Runtime, extract
+from fuseline.data.modalities.checkpoints import encoder_key, image_encoder_identity
+from fuseline.data.modalities.extraction.extract import Encoder, Extractor, Runtime, extract
 from fuseline.params.extract_features import ImageFeatureParams
 
 if TYPE_CHECKING:
-    from fuseline.precision import Precision
+    from fuseline.pipeline.precision import Precision
 
 
 def extract_image_features(
@@ -38,11 +38,11 @@ def extract_image_features(
     """
 
     def load() -> Encoder:
-        from fuseline.modalities.picture_encoder import PictureEncoder
+        from fuseline.data.modalities.image.picture_encoder import PictureEncoder
 
         return PictureEncoder(params, precision)
 
-    encoder = image_encoder_identity(params.encoder, where="extract_features.image.encoder")
+    encoder = image_encoder_identity(params.encoder, where=encoder_key("image"))
     identity = {"image": params.model_dump(), "precision": precision, **encoder}
     extractor = Extractor("image", __name__, ("image",), identity, load)
     return extract(examples, features, extractor, runtime or Runtime())

@@ -12,12 +12,12 @@ from typing import Any, TypeVar
 import numpy as np
 import torch
 
-from fuseline.modalities.folding import fold
-from fuseline.modalities.image_encoder import WHERE, ImageEncoder, build_image_encoder
-from fuseline.modalities.pixels import decode_pixels, stack_pixels
-from fuseline.modalities.stored_media import Medium
+from fuseline.data.modalities.extraction.stored_media import Medium
+from fuseline.data.modalities.image.encoder import WHERE, ImageEncoder, build_image_encoder
+from fuseline.data.modalities.image.folding import fold
+from fuseline.data.modalities.image.pixels import decode_pixels, stack_pixels
 from fuseline.params.extract_features import ImageFeatureParams
-from fuseline.precision import Precision, autocast, use_bf16
+from fuseline.pipeline.precision import Precision, autocast, use_bf16
 
 S = TypeVar("S")
 T = TypeVar("T")

@@ -9,8 +9,8 @@ from pathlib import Path
 import numpy as np
 from torch import Tensor
 
-from fuseline.modalities.pixels import decode_pixels, stack_pixels
-from fuseline.modalities.stored_media import media_of
+from fuseline.data.modalities.extraction.stored_media import media_of
+from fuseline.data.modalities.image.pixels import decode_pixels, stack_pixels
 
 
 class StoredPictures:

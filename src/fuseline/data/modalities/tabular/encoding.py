@@ -8,7 +8,7 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from fuseline.modalities.columns import COLUMNS, Column
+from fuseline.data.modalities.tabular.columns import COLUMNS, Column
 
 
 class TabularEncoding:

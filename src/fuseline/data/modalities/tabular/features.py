@@ -16,9 +16,7 @@ import pyarrow.compute as pc
 from tqdm import tqdm
 
 from fuseline.contracts import EXAMPLES, TableWriter, features_schema, iter_shards, read_manifest
-from fuseline.errors import ConfigError
-from fuseline.modalities.columns import COLUMNS, Column, guess_kind
-from fuseline.modalities.extraction import (
+from fuseline.data.modalities.extraction.extract import (
     ID_COLUMNS,
     Counts,
     Runtime,
@@ -26,12 +24,14 @@ from fuseline.modalities.extraction import (
     list_column,
     write_absent,
 )
-from fuseline.modalities.fitting import fitting_rows
-from fuseline.modalities.tabular_encoding import TabularEncoding, cells_of
+from fuseline.data.modalities.extraction.fitting import fitting_rows
+from fuseline.data.modalities.tabular.columns import COLUMNS, Column, guess_kind
+from fuseline.data.modalities.tabular.encoding import TabularEncoding, cells_of
+from fuseline.errors import ConfigError
 from fuseline.params.extract_features import TabularFeatureParams
 
 if TYPE_CHECKING:
-    from fuseline.precision import Precision
+    from fuseline.pipeline.precision import Precision
 
 ENCODER = "columns"
 # Above this many fitting rows every second, fourth, … is fitted on, so that memory is bounded.

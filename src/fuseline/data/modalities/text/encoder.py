@@ -18,11 +18,11 @@ from transformers import (
     PreTrainedModel,
 )
 
-from fuseline.dataset import pad
+from fuseline.data.dataset import pad
+from fuseline.data.modalities.checkpoints import weights_hash
+from fuseline.data.modalities.text.tokenizer import ENCODER_FILE, encoder_folder, load_tokenizer
 from fuseline.errors import ConfigError, ContractError
-from fuseline.modalities.checkpoints import weights_hash
-from fuseline.modalities.text import ENCODER_FILE, encoder_folder, load_tokenizer
-from fuseline.precision import Precision, autocast
+from fuseline.pipeline.precision import Precision, autocast
 
 
 def load_text_encoder(tokenizer_folder: Path) -> PreTrainedModel:

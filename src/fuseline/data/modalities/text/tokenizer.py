@@ -22,9 +22,9 @@ from fuseline.contracts import (
     read_manifest,
     write_json,
 )
+from fuseline.data.modalities.checkpoints import checkpoint_folder, weights_hash
+from fuseline.data.modalities.extraction.fitting import fitting_rows
 from fuseline.errors import ConfigError
-from fuseline.modalities.checkpoints import checkpoint_folder, weights_hash
-from fuseline.modalities.fitting import fitting_rows
 from fuseline.params.tokenize import ScratchTextParams, TokenizeParams
 
 ENCODER_FILE = "encoder.json"

@@ -9,7 +9,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from fuseline.modalities.text import load_tokenizer
+from fuseline.data.modalities.text.tokenizer import load_tokenizer
 
 # How byte-level BPE and SentencePiece spell the space in front of a word, by what in their rules
 # gives them away.

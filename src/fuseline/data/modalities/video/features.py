@@ -5,14 +5,12 @@ from __future__ import annotations
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from fuseline.modalities.checkpoints import image_encoder_identity
-from fuseline.modalities.extraction import Encoder, Extractor, Runtime, extract
+from fuseline.data.modalities.checkpoints import encoder_key, image_encoder_identity
+from fuseline.data.modalities.extraction.extract import Encoder, Extractor, Runtime, extract
 from fuseline.params.extract_features import VideoFeatureParams
 
 if TYPE_CHECKING:
-    from fuseline.precision import Precision
-
-WHERE = "extract_features.video.encoder"
+    from fuseline.pipeline.precision import Precision
 
 
 def extract_video_features(
@@ -40,11 +38,11 @@ def extract_video_features(
     """
 
     def load() -> Encoder:
-        from fuseline.modalities.frame_encoder import FrameEncoder
+        from fuseline.data.modalities.video.frame_encoder import FrameEncoder
 
         return FrameEncoder(params, precision)
 
-    encoder = image_encoder_identity(params.encoder, where=WHERE)
+    encoder = image_encoder_identity(params.encoder, where=encoder_key("video"))
     identity = {"video": params.model_dump(), "precision": precision, **encoder}
     extractor = Extractor("video", __name__, ("video",), identity, load)
     return extract(examples, features, extractor, runtime or Runtime())

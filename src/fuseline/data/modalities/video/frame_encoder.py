@@ -8,13 +8,13 @@ from typing import Any
 
 import numpy as np
 
-from fuseline.media.video import sample_frames
-from fuseline.modalities.picture_encoder import ahead, encode_pixels, frozen_network
-from fuseline.modalities.pixels import picture_to_pixels
-from fuseline.modalities.stored_media import Medium
-from fuseline.modalities.video import WHERE
+from fuseline.data.media.video import sample_frames
+from fuseline.data.modalities.checkpoints import encoder_key
+from fuseline.data.modalities.extraction.stored_media import Medium
+from fuseline.data.modalities.image.picture_encoder import ahead, encode_pixels, frozen_network
+from fuseline.data.modalities.image.pixels import picture_to_pixels
 from fuseline.params.extract_features import VideoFeatureParams
-from fuseline.precision import Precision
+from fuseline.pipeline.precision import Precision
 
 # Videos decoded ahead of the encoder: enough to keep it busy, few enough to hold.
 VIDEOS_AHEAD = 2
@@ -25,7 +25,8 @@ class FrameEncoder:
 
     def __init__(self, params: VideoFeatureParams, precision: Precision) -> None:
         self.params, self.precision = params, precision
-        self.network = frozen_network(params.encoder, 1, params.image_size, precision, where=WHERE)
+        where = encoder_key("video")
+        self.network = frozen_network(params.encoder, 1, params.image_size, precision, where=where)
         self.shape = (params.num_frames, self.network.dim)
         self.facts: dict[str, Any] = {
             "encoder": params.encoder,

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from fuseline.model.fusion.attention import AttentionFusion
-from fuseline.model.fusion.base import Fused, Fusion, Sequence
-from fuseline.model.fusion.bottleneck import BottleneckFusion
-from fuseline.model.fusion.concat import ConcatFusion
-from fuseline.model.fusion.cross_attention import CrossAttentionFusion
-from fuseline.model.fusion.gated import GatedFusion
+from fuseline.learning.model.fusion.attention import AttentionFusion
+from fuseline.learning.model.fusion.base import Fused, Fusion, Sequence
+from fuseline.learning.model.fusion.bottleneck import BottleneckFusion
+from fuseline.learning.model.fusion.concat import ConcatFusion
+from fuseline.learning.model.fusion.cross_attention import CrossAttentionFusion
+from fuseline.learning.model.fusion.gated import GatedFusion
 
 FUSIONS: dict[str, type[Fusion]] = {
     "attention": AttentionFusion,

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor, nn
 
-from fuseline.model.configuration import FuselineConfig
+from fuseline.learning.model.configuration import FuselineConfig
 
 
 @dataclass(frozen=True)

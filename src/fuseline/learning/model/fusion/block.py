@@ -5,7 +5,7 @@ from __future__ import annotations
 from torch import Tensor, nn
 from torch.nn import functional
 
-from fuseline.model.configuration import FuselineConfig
+from fuseline.learning.model.configuration import FuselineConfig
 
 
 class Block(nn.Module):

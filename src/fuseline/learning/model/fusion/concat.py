@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from torch import nn
 
-from fuseline.model.configuration import FuselineConfig
-from fuseline.model.fusion.base import Fused, Fusion, Sequence
+from fuseline.learning.model.configuration import FuselineConfig
+from fuseline.learning.model.fusion.base import Fused, Fusion, Sequence
 
 
 class ConcatFusion(Fusion):

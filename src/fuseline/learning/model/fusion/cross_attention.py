@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from torch import nn
 
-from fuseline.model.configuration import FuselineConfig
-from fuseline.model.fusion.base import Fused, Fusion, Sequence
-from fuseline.model.fusion.block import Block
+from fuseline.learning.model.configuration import FuselineConfig
+from fuseline.learning.model.fusion.base import Fused, Fusion, Sequence
+from fuseline.learning.model.fusion.block import Block
 
 
 class CrossAttentionFusion(Fusion):

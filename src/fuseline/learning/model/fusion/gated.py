@@ -5,8 +5,8 @@ from __future__ import annotations
 import torch
 from torch import Tensor, nn
 
-from fuseline.model.configuration import FuselineConfig
-from fuseline.model.fusion.base import Fused, Fusion, Sequence
+from fuseline.learning.model.configuration import FuselineConfig
+from fuseline.learning.model.fusion.base import Fused, Fusion, Sequence
 
 
 class GatedFusion(Fusion):

@@ -10,10 +10,10 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from fuseline.attacks import Attack, Deltas
-from fuseline.attacks.pgd import PGD
-from fuseline.objectives.adversarial.trial import Trial
-from fuseline.objectives.base import Batch, Objective, ObjectiveOutput, Stateful
+from fuseline.learning.attacks import Attack, Deltas
+from fuseline.learning.attacks.pgd import PGD
+from fuseline.learning.objectives.adversarial.trial import Trial
+from fuseline.learning.objectives.base import Batch, Objective, ObjectiveOutput, Stateful
 from fuseline.params.adversarial import AdversarialParams
 from fuseline.params.attack import BallParams
 

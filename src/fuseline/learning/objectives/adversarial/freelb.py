@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from torch import Tensor
 
-from fuseline.objectives.adversarial.base import AdversarialObjective
-from fuseline.objectives.adversarial.trial import Trial, leaves
-from fuseline.objectives.base import ObjectiveOutput
+from fuseline.learning.objectives.adversarial.base import AdversarialObjective
+from fuseline.learning.objectives.adversarial.trial import Trial, leaves
+from fuseline.learning.objectives.base import ObjectiveOutput
 
 
 class FreeLB(AdversarialObjective):

@@ -5,11 +5,11 @@ from __future__ import annotations
 
 from torch import Tensor
 
-from fuseline.objectives.adversarial.base import detached
-from fuseline.objectives.adversarial.standard import PGDTraining
-from fuseline.objectives.adversarial.trial import Trial
-from fuseline.objectives.base import ObjectiveOutput
-from fuseline.objectives.supervised import Supervised
+from fuseline.learning.objectives.adversarial.base import detached
+from fuseline.learning.objectives.adversarial.standard import PGDTraining
+from fuseline.learning.objectives.adversarial.trial import Trial
+from fuseline.learning.objectives.base import ObjectiveOutput
+from fuseline.learning.objectives.supervised import Supervised
 from fuseline.params.adversarial import MethodParams
 
 

@@ -2,15 +2,15 @@
 
 from __future__ import annotations
 
-from fuseline.objectives.adversarial.base import AdversarialObjective
-from fuseline.objectives.adversarial.free import Free
-from fuseline.objectives.adversarial.freelb import FreeLB
-from fuseline.objectives.adversarial.mart import Mart
-from fuseline.objectives.adversarial.r3f import R3F
-from fuseline.objectives.adversarial.smart import Smart
-from fuseline.objectives.adversarial.standard import FGMTraining, PGDTraining
-from fuseline.objectives.adversarial.trades import Trades
-from fuseline.objectives.adversarial.villa import Villa
+from fuseline.learning.objectives.adversarial.base import AdversarialObjective
+from fuseline.learning.objectives.adversarial.free import Free
+from fuseline.learning.objectives.adversarial.freelb import FreeLB
+from fuseline.learning.objectives.adversarial.mart import Mart
+from fuseline.learning.objectives.adversarial.r3f import R3F
+from fuseline.learning.objectives.adversarial.smart import Smart
+from fuseline.learning.objectives.adversarial.standard import FGMTraining, PGDTraining
+from fuseline.learning.objectives.adversarial.trades import Trades
+from fuseline.learning.objectives.adversarial.villa import Villa
 
 METHODS: dict[str, type[AdversarialObjective]] = {
     "fgm": FGMTraining,

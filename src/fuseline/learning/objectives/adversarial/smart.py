@@ -7,9 +7,9 @@ from typing import Any
 from torch import Tensor
 from torch.func import functional_call
 
-from fuseline.objectives.adversarial.base import AdversarialObjective, detached
-from fuseline.objectives.adversarial.trial import Trial
-from fuseline.objectives.base import ObjectiveOutput
+from fuseline.learning.objectives.adversarial.base import AdversarialObjective, detached
+from fuseline.learning.objectives.adversarial.trial import Trial
+from fuseline.learning.objectives.base import ObjectiveOutput
 from fuseline.params.adversarial import MethodParams
 
 AVERAGE = "average."

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from torch import Tensor
 
-from fuseline.attacks import Attack, Deltas
-from fuseline.attacks.fgm import FGM
-from fuseline.objectives.adversarial.base import AdversarialObjective
-from fuseline.objectives.adversarial.trial import Trial
-from fuseline.objectives.base import ObjectiveOutput
+from fuseline.learning.attacks import Attack, Deltas
+from fuseline.learning.attacks.fgm import FGM
+from fuseline.learning.objectives.adversarial.base import AdversarialObjective
+from fuseline.learning.objectives.adversarial.trial import Trial
+from fuseline.learning.objectives.base import ObjectiveOutput
 from fuseline.params.attack import BallParams
 
 

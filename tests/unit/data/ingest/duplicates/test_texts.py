@@ -8,10 +8,10 @@ import numpy as np
 import pytest
 from datasketch import MinHash
 
-from fuseline.ingest.duplicates import minhash
-from fuseline.ingest.duplicates.minhash import SHINGLE_CHARACTERS, normalise, sign
-from fuseline.ingest.duplicates.storage import SortedRuns
-from fuseline.ingest.duplicates.texts import TextIndex
+from fuseline.data.ingest.duplicates import minhash
+from fuseline.data.ingest.duplicates.minhash import SHINGLE_CHARACTERS, normalise, sign
+from fuseline.data.ingest.duplicates.storage import SortedRuns
+from fuseline.data.ingest.duplicates.texts import TextIndex
 
 WORDS = [
     "".join(random.Random(seed).choices("abcdefghijklmnopqrstuvwxyz", k=2 + seed % 8))

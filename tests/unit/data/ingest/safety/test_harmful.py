@@ -6,10 +6,10 @@ import pytest
 import torch
 from transformers import BertConfig, BertForSequenceClassification, PreTrainedTokenizerFast
 
+from fuseline.data.ingest.safety.classifier import ClassifierScreen, harmful_labels
+from fuseline.data.ingest.safety.harmful import SCREENS, build_screen
+from fuseline.data.ingest.safety.word_list import ORDINARY, WordListScreen, _listed_words
 from fuseline.errors import ConfigError
-from fuseline.ingest.safety.classifier import ClassifierScreen, harmful_labels
-from fuseline.ingest.safety.harmful import SCREENS, build_screen
-from fuseline.ingest.safety.word_list import ORDINARY, WordListScreen, _listed_words
 from fuseline.params.ingest import HarmfulParams
 
 

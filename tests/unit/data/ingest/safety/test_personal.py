@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from fuseline.ingest.safety.personal import KINDS, column_context, find_personal_data, mask
+from fuseline.data.ingest.safety.personal import KINDS, column_context, find_personal_data, mask
 
 FOUND = [
     ("email", "write to {jane.doe@example.org} now"),
@@ -206,7 +206,7 @@ def test_plain_texts_cost_next_to_nothing():
 
 def test_presidio_is_not_loaded_for_plain_texts():
     code = (
-        "import sys; from fuseline.ingest.safety.personal import find_personal_data;"
+        "import sys; from fuseline.data.ingest.safety.personal import find_personal_data;"
         "find_personal_data('keycap: 10, a dog of 2021'); print('presidio_analyzer' in sys.modules)"
     )
     command = [sys.executable, "-c", code]
@@ -215,7 +215,7 @@ def test_presidio_is_not_loaded_for_plain_texts():
 
 def test_domains_are_judged_without_the_network():
     """Presidio's own recogniser would fetch the list of suffixes."""
-    from fuseline.ingest.safety.recognisers import _OfflineEmails
+    from fuseline.data.ingest.safety.recognisers import _OfflineEmails
 
     assert _OfflineEmails._extract.suffix_list_urls == ()
     assert not _OfflineEmails._extract._cache.enabled

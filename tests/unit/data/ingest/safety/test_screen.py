@@ -4,9 +4,9 @@ import re
 
 import pytest
 
+from fuseline.data.ingest.refusal import Refusal
+from fuseline.data.ingest.safety import SafetyScreen
 from fuseline.errors import ConfigError
-from fuseline.ingest.refusal import Refusal
-from fuseline.ingest.safety import SafetyScreen
 from fuseline.params.ingest import HarmfulParams, SafetyParams
 
 TEXT = "mail a@b.de or call +44 20 7946 0958"

@@ -7,14 +7,14 @@ import pytest
 import soundfile
 
 from fuseline.contracts import features_schema, read_manifest, read_table
+from fuseline.data.media.audio import Waveform
+from fuseline.data.modalities.audio.features import extract_audio_features
+from fuseline.data.modalities.audio.log_mel import LogMel, log_mel, pool
+from fuseline.data.modalities.extraction.extract import Runtime
+from fuseline.data.modalities.extraction.feature_cache import FeatureCache
 from fuseline.errors import ConfigError, ContractError
-from fuseline.media.audio import Waveform
-from fuseline.modalities.audio import extract_audio_features
-from fuseline.modalities.extraction import Runtime
-from fuseline.modalities.feature_cache import FeatureCache
-from fuseline.modalities.log_mel import LogMel, log_mel, pool
 from fuseline.params.extract_features import AudioFeatureParams
-from tests.unit.modalities.tables import mp4, wav, write_examples
+from tests.support.examples_tables import mp4, wav, write_examples
 
 RATE = 8000
 
@@ -198,7 +198,7 @@ def test_a_folder_with_a_transformers_audio_encoder_serves(tmp_path, save):
 
 
 def test_of_a_fixed_window_only_the_clip_s_share_is_averaged(tmp_path):
-    from fuseline.modalities.audio_encoder import AudioEncoder
+    from fuseline.data.modalities.audio.encoder import AudioEncoder
 
     save_whisper(tmp_path)
     encoder = AudioEncoder(params(str(tmp_path), positions=2), "fp32")
@@ -223,7 +223,7 @@ def np_to_tensor(values):
 
 
 def test_patches_of_a_spectrum_are_brought_into_the_order_of_time(tmp_path):
-    from fuseline.modalities.audio_encoder import AudioEncoder
+    from fuseline.data.modalities.audio.encoder import AudioEncoder
 
     save_ast(tmp_path)
     encoder = AudioEncoder(params(str(tmp_path)), "fp32")

@@ -6,11 +6,11 @@ import numpy as np
 import pytest
 
 from fuseline.contracts import features_schema, read_manifest, read_table
+from fuseline.data.modalities.extraction import extract as extraction
+from fuseline.data.modalities.extraction.extract import Extractor, Runtime, extract
+from fuseline.data.modalities.extraction.feature_cache import FeatureCache
 from fuseline.errors import ContractError
-from fuseline.modalities import extraction
-from fuseline.modalities.extraction import Extractor, Runtime, extract
-from fuseline.modalities.feature_cache import FeatureCache
-from tests.unit.modalities.tables import write_examples
+from tests.support.examples_tables import write_examples
 
 
 class Letters:

@@ -9,8 +9,12 @@ import warnings
 
 import pytest
 
+from fuseline.data.modalities.extraction.feature_cache import (
+    FeatureCache,
+    cache_bytes,
+    cache_folder,
+)
 from fuseline.errors import ConfigError
-from fuseline.modalities.feature_cache import FeatureCache, cache_bytes, cache_folder
 
 MEGABYTE = 1_000_000
 

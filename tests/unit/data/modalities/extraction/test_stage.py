@@ -7,9 +7,9 @@ import sys
 
 import pytest
 
-from fuseline.metrics_file import read_metrics
-from tests.declared import REPOSITORY
-from tests.unit.modalities.tables import png, write_examples
+from fuseline.pipeline.metrics_file import read_metrics
+from tests.support.examples_tables import png, write_examples
+from tests.support.repository import REPOSITORY
 
 HEAVY = ("torch", "torch._inductor", "transformers", "av", "soundfile")
 SCRIPT = """

@@ -1,7 +1,7 @@
 import fuseline
-from fuseline.modalities import surroundings as module
-from fuseline.modalities.fitting import fitting_rows
-from fuseline.modalities.surroundings import code_hash, surroundings
+from fuseline.data.modalities.extraction import surroundings as module
+from fuseline.data.modalities.extraction.fitting import fitting_rows
+from fuseline.data.modalities.extraction.surroundings import code_hash, surroundings
 
 
 def test_threads_processor_and_libraries_count(monkeypatch):

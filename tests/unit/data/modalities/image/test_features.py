@@ -7,13 +7,13 @@ import torch
 from PIL import Image
 
 from fuseline.contracts import features_schema, read_manifest, read_table
+from fuseline.data.modalities.image.encoder import build_image_encoder
+from fuseline.data.modalities.image.features import extract_image_features
+from fuseline.data.modalities.image.picture_encoder import _compute_alone, ahead, encode_pixels
+from fuseline.data.modalities.image.pixels import decode_pixels, stack_pixels
 from fuseline.errors import ConfigError
-from fuseline.modalities.image import extract_image_features
-from fuseline.modalities.image_encoder import build_image_encoder
-from fuseline.modalities.picture_encoder import _compute_alone, ahead, encode_pixels
-from fuseline.modalities.pixels import decode_pixels, stack_pixels
 from fuseline.params.extract_features import ImageFeatureParams
-from tests.unit.modalities.tables import png, write_examples
+from tests.support.examples_tables import png, write_examples
 
 
 def params(encoder="patches", grid=2, top_layers=0):

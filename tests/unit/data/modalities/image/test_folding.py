@@ -4,8 +4,8 @@ import pytest
 import torch
 from torch import nn
 
-from fuseline.modalities.folding import fold
-from fuseline.modalities.image_encoder import build_image_encoder
+from fuseline.data.modalities.image.encoder import build_image_encoder
+from fuseline.data.modalities.image.folding import fold
 
 PIXELS = torch.rand(2, 3, 32, 32, generator=torch.Generator().manual_seed(0))
 

@@ -7,17 +7,17 @@ import transformers
 from torch import nn
 
 from fuseline.contracts import features_schema, iter_shards, read_manifest
-from fuseline.errors import ConfigError, ContractError
-from fuseline.modalities.image import extract_image_features
-from fuseline.modalities.image_encoder import (
+from fuseline.data.modalities.image.encoder import (
     build_image_encoder,
     build_image_parts,
     missing_layers,
     whole_features,
 )
-from fuseline.modalities.image_top import TransformersTop, tokens_to_maps
+from fuseline.data.modalities.image.features import extract_image_features
+from fuseline.data.modalities.image.top import TransformersTop, tokens_to_maps
+from fuseline.errors import ConfigError, ContractError
 from fuseline.params.extract_features import ImageFeatureParams
-from tests.unit.modalities.tables import png, write_examples
+from tests.support.examples_tables import png, write_examples
 
 SIZES = {
     "hidden_size": 16,

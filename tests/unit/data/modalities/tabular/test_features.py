@@ -5,12 +5,12 @@ import pyarrow as pa
 import pytest
 
 from fuseline.contracts import EXAMPLES, features_schema, read_manifest, read_table
+from fuseline.data.modalities.tabular.columns import Categorical, Date, Numeric, dates, guess_kind
+from fuseline.data.modalities.tabular.encoding import TabularEncoding
+from fuseline.data.modalities.tabular.features import extract_tabular_features
 from fuseline.errors import ConfigError
-from fuseline.modalities.columns import Categorical, Date, Numeric, dates, guess_kind
-from fuseline.modalities.tabular import extract_tabular_features
-from fuseline.modalities.tabular_encoding import TabularEncoding
 from fuseline.params.extract_features import TabularFeatureParams
-from tests.unit.modalities.tables import write_examples
+from tests.support.examples_tables import write_examples
 
 
 def params(kinds=None, bins=4, most=2):

@@ -3,10 +3,14 @@ import json
 import pytest
 
 from fuseline.contracts import TOKENS, read_table
+from fuseline.data.modalities.text.tokenizer import (
+    encoder_folder,
+    load_tokenizer,
+    tokenize_examples,
+)
 from fuseline.errors import ConfigError
-from fuseline.modalities.text import encoder_folder, load_tokenizer, tokenize_examples
 from fuseline.params.tokenize import ScratchTextParams, TokenizeParams
-from tests.unit.modalities.tables import write_examples
+from tests.support.examples_tables import write_examples
 
 TEXTS = ["a red dot", "blue blue square", None, "unseen word zebra", "a " * 40]
 SPLITS = ["train", "train", "train", "test", "train"]

@@ -3,7 +3,7 @@
 import pytest
 from tokenizers import Regex, Tokenizer, models, normalizers, pre_tokenizers
 
-from fuseline.modalities.word_pieces import continuing_pieces
+from fuseline.data.modalities.text.word_pieces import continuing_pieces
 
 WORD_PIECE = {"[UNK]": 0, "red": 1, "##dish": 2, "dot": 3}
 BYTE_LEVEL = {"red": 0, "Ġred": 1, "dish": 2, "Ġdot": 3, ".": 4}

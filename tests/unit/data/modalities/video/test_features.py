@@ -2,10 +2,10 @@ import numpy as np
 import pytest
 
 from fuseline.contracts import features_schema, read_manifest, read_table
+from fuseline.data.modalities.video.features import extract_video_features
 from fuseline.errors import ContractError
-from fuseline.modalities.video import extract_video_features
 from fuseline.params.extract_features import VideoFeatureParams
-from tests.unit.modalities.tables import mp4, write_examples
+from tests.support.examples_tables import mp4, write_examples
 
 
 def params(encoder="patches", frames=3, batch=2):

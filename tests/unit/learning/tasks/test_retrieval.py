@@ -8,10 +8,10 @@ import pytest
 import torch
 
 from fuseline.errors import ContractError
-from fuseline.tasks import retrieval
-from fuseline.tasks.retrieval import Retrieval
-from tests.made_tasks import cells
-from tests.tiny import rows
+from fuseline.learning.tasks import retrieval
+from fuseline.learning.tasks.retrieval import Retrieval
+from tests.support.tasks import cells
+from tests.support.tiny_models import rows
 
 # Rows 0 to 2 have both a text and a picture.
 SIMILARITIES = np.array([[0.9, 0.5, 0.1], [0.8, 0.3, 0.2], [0.3, 0.3, 0.3]])
@@ -158,9 +158,9 @@ def test_labels_are_rows_with_two_modalities():
 
 def test_the_head_has_the_vectors_of_the_facts_alone():
     """Where no row has a text, the facts name none, and neither may the head."""
-    from fuseline.model import FuselineForTasks
-    from tests.made_tasks import entry
-    from tests.tiny import config
+    from fuseline.learning.model import FuselineForTasks
+    from tests.support.tasks import entry
+    from tests.support.tiny_models import config
 
     names = ["text", "image", "audio"]
     data = rows(24, modalities=names)

@@ -1,7 +1,7 @@
 """Shares of obeyed values, by hand."""
 
-from fuseline.tasks.controls import Length, Reference
-from fuseline.tasks.obedience import Values, obedience, own_values
+from fuseline.learning.tasks.controls import Length, Reference
+from fuseline.learning.tasks.obedience import Values, obedience, own_values
 
 LENGTH = Length({"short": 1, "medium": 2, "values": ["long", "medium", "short"]})
 TWO = Length({"short": 1, "medium": 1, "values": ["long", "short"]})

@@ -8,11 +8,11 @@ import pyarrow as pa
 import pytest
 
 from fuseline.contracts import EXAMPLES, TableWriter
-from fuseline.dataset import MultimodalData
+from fuseline.data.dataset import MultimodalData
 from fuseline.errors import ConfigError, ContractError
+from fuseline.learning.tasks.labelled import Examples, build_tasks, learn_tasks, with_labels
 from fuseline.params.finetune import TaskParams
-from fuseline.tasks.labelled import Examples, build_tasks, learn_tasks, with_labels
-from tests.made_tasks import data, params, texts, tokenizer
+from tests.support.tasks import data, params, texts, tokenizer
 
 COUNT = 12
 KINDS = {"stars": "number", "parts": "categories", "caption": "text"}

@@ -9,14 +9,14 @@ import torch
 from tokenizers import Tokenizer, models, pre_tokenizers, processors
 from transformers import PreTrainedTokenizerFast
 
-from fuseline.dataset import NO_LABEL
+from fuseline.data.dataset import NO_LABEL
 from fuseline.errors import ContractError
 from fuseline.evaluation.ablation import modality_ablation
-from fuseline.tasks.base import Cells
-from fuseline.tasks.prediction import predict
-from fuseline.tasks.token_classification import TokenClassification, first_tokens
-from tests.made_tasks import cells, made, tokenizer
-from tests.tiny import rows
+from fuseline.learning.tasks.base import Cells
+from fuseline.learning.tasks.prediction import predict
+from fuseline.learning.tasks.token_classification import TokenClassification, first_tokens
+from tests.support.tasks import cells, made, tokenizer
+from tests.support.tiny_models import rows
 
 NAMES = ["B-X", "B-Y", "I-X", "O"]
 X, Y, IX, O = range(4)  # noqa: E741

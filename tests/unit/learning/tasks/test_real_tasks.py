@@ -14,15 +14,15 @@ import pytest
 from seqeval.metrics.sequence_labeling import get_entities
 from transformers import PreTrainedTokenizerFast
 
-from fuseline.dataset import NO_LABEL, MultimodalData
-from fuseline.ingest.targets import check_target
-from fuseline.ingest.text import clean_text
-from fuseline.modalities.text import _train_tokenizer
+from fuseline.data.dataset import NO_LABEL, MultimodalData
+from fuseline.data.ingest.targets import check_target
+from fuseline.data.ingest.text import clean_text
+from fuseline.data.modalities.text.tokenizer import _train_tokenizer
+from fuseline.learning.tasks import TASKS, Task
+from fuseline.learning.tasks.base import Cells
+from fuseline.learning.tasks.generation import text_scores
 from fuseline.params.ingest import TargetKind
 from fuseline.params.tokenize import ScratchTextParams
-from fuseline.tasks import TASKS, Task
-from fuseline.tasks.base import Cells
-from fuseline.tasks.generation import text_scores
 
 DATA = os.environ.get("FUSELINE_TEST_DATA")
 pytestmark = pytest.mark.skipif(DATA is None, reason="FUSELINE_TEST_DATA is not set")

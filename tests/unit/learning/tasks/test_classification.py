@@ -7,11 +7,11 @@ import numpy as np
 import pytest
 import torch
 
-from fuseline.dataset import NO_LABEL
+from fuseline.data.dataset import NO_LABEL
 from fuseline.errors import ContractError
-from fuseline.tasks.classification import Classification
-from tests.made_tasks import cells
-from tests.tiny import rows
+from fuseline.learning.tasks.classification import Classification
+from tests.support.tasks import cells
+from tests.support.tiny_models import rows
 
 
 def task() -> Classification:

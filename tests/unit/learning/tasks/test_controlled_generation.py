@@ -10,18 +10,18 @@ import torch
 from torch import nn
 from transformers import PreTrainedTokenizerFast
 
-from fuseline.dataset import NO_LABEL
-from fuseline.modalities.text import _train_tokenizer
-from fuseline.model import FuselineForTasks
-from fuseline.model.constraints import OneOf
+from fuseline.data.dataset import NO_LABEL
+from fuseline.data.modalities.text.tokenizer import _train_tokenizer
+from fuseline.learning.model import FuselineForTasks
+from fuseline.learning.model.constraints import OneOf
+from fuseline.learning.tasks.base import Cells
+from fuseline.learning.tasks.generation import Generation
+from fuseline.learning.tasks.labelled import build_tasks
+from fuseline.learning.tasks.prediction import predict
 from fuseline.params.evaluate import EvaluateParams, GenerationParams
 from fuseline.params.finetune import DecoderParams, FinetuneParams
 from fuseline.params.tokenize import ScratchTextParams
-from fuseline.tasks.base import Cells
-from fuseline.tasks.generation import Generation
-from fuseline.tasks.labelled import build_tasks
-from fuseline.tasks.prediction import predict
-from tests.tiny import config, pretrainer, rows
+from tests.support.tiny_models import config, pretrainer, rows
 
 # What a row's content tells, by language and length; all four are asked of each content.
 SUBJECTS = {"en": ["ant", "bee", "cat"], "de": ["ameise", "biene", "katze"]}

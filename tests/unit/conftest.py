@@ -5,7 +5,7 @@ from collections.abc import Callable
 import numpy as np
 import pytest
 
-from fuseline.dataset import MultimodalData
+from fuseline.data.dataset import MultimodalData
 
 MakeData = Callable[..., MultimodalData]
 

@@ -8,9 +8,9 @@ import pytest
 import torch
 
 from fuseline.errors import ContractError
-from fuseline.tasks.regression import Regression
-from tests.made_tasks import cells
-from tests.tiny import rows
+from fuseline.learning.tasks.regression import Regression
+from tests.support.tasks import cells
+from tests.support.tiny_models import rows
 
 NAN = float("nan")
 

@@ -6,8 +6,8 @@ import emoji
 import pytest
 
 from fuseline.errors import ContractError
+from fuseline.learning.tasks.controls import CONTROLS, Language, Reference, words
 from fuseline.params.finetune import DecoderParams
-from fuseline.tasks.controls import CONTROLS, Language, Reference, words
 
 
 def params(**changes: object) -> DecoderParams:

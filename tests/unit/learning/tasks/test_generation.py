@@ -9,17 +9,17 @@ from safetensors import safe_open
 from torch import nn
 from transformers import PreTrainedTokenizerFast
 
-from fuseline.dataset import NO_LABEL
+from fuseline.data.dataset import NO_LABEL
+from fuseline.data.modalities.text.tokenizer import _train_tokenizer
 from fuseline.errors import ConfigError, ContractError
-from fuseline.modalities.text import _train_tokenizer
-from fuseline.model import FuselineForTasks
+from fuseline.learning.model import FuselineForTasks
+from fuseline.learning.tasks.base import Cells
+from fuseline.learning.tasks.generation import Generation, text_scores
+from fuseline.learning.tasks.prediction import predict
 from fuseline.params.evaluate import EvaluateParams
 from fuseline.params.tokenize import ScratchTextParams
-from fuseline.tasks.base import Cells
-from fuseline.tasks.generation import Generation, text_scores
-from fuseline.tasks.prediction import predict
-from tests.attacked import AUDIT, PIXELS
-from tests.tiny import SPECIAL, config, rows
+from tests.support.evaluation_params import AUDIT, PIXELS
+from tests.support.tiny_models import SPECIAL, config, rows
 
 TEXTS = ["a red ant", "two bees fly", "a cat", "the old ant naps", "bees", "a red cat naps"]
 LIMIT = 8

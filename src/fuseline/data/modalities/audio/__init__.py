@@ -1,0 +1,1 @@
+"""Sounds: log-mel spectra, frozen encoders, features."""

@@ -1,0 +1,1 @@
+"""Media to features, shard by shard: what every modality shares."""

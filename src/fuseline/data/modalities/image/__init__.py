@@ -1,0 +1,1 @@
+"""Pictures: pixels, frozen encoders and their top layers, features."""

@@ -1,0 +1,1 @@
+"""Table columns: fitted encodings, features."""

@@ -1,0 +1,1 @@
+"""Texts: token ids, the frozen text encoder, parts of words."""

@@ -1,0 +1,1 @@
+"""Linear models on the same frozen features, as figures to beat."""

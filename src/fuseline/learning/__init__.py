@@ -1,0 +1,1 @@
+"""What learns: models, objectives, attacks on them, tasks, the training loop, prompts."""
