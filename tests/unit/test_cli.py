@@ -141,6 +141,15 @@ def test_summary_prints_rows_and_figures_by_model(root: Path) -> None:
     assert "leakage" not in result.output
 
 
+def test_summary_names_the_labels_that_macro_f1_leaves_out(root: Path) -> None:
+    write_metrics(root)
+    path = root / "metrics/evaluate/adversarial.json"
+    content = json.loads(path.read_text())
+    content["per_class"] = {name: {"support": rows} for name, rows in (("a", 3), ("b", 0))}
+    path.write_text(json.dumps(content))
+    assert "macro_f1 leaves out labels without test rows: b\n" in run("summary").output
+
+
 def test_summary_names_the_checks_of_an_attack_that_failed(root: Path) -> None:
     write_metrics(root)
     path = root / "metrics" / "evaluate" / "finetuned.json"

@@ -89,6 +89,12 @@ def other_figures(metrics: Mapping[str, Any]) -> list[str]:
     return sorted(numbers - FIGURES.keys() - {ROWS})
 
 
+def labels_without_rows(metrics: Mapping[str, Any]) -> list[str]:
+    """Labels that the test split has no row of, so that macro-F1 leaves them out."""
+    per_class: Mapping[str, Mapping[str, float]] = metrics.get("per_class", {})
+    return [label for label, figures in per_class.items() if not figures["support"]]
+
+
 def title(name: str) -> str:
     """What a figure is called."""
     return FIGURES[name].title if name in FIGURES else name.replace("_", " ")

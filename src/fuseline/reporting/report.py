@@ -15,6 +15,7 @@ from fuseline.errors import ContractError
 from fuseline.evaluation.figures import (
     FIGURES,
     RIGHT,
+    labels_without_rows,
     named_figures,
     other_figures,
     shown,
@@ -116,6 +117,7 @@ def write_report(inputs: ReportInputs, out: Path, params: ReportParams) -> None:
         models=models,
         known=FIGURES,
         named=named,
+        without_rows=labels_without_rows(models[0].metrics),
         plain=[title(name) for name in named if not FIGURES[name].is_share],
         others=other_figures(models[0].metrics),
         right=RIGHT.get(models[0].metrics["task"]),

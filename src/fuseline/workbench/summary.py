@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Any
 
 from fuseline.errors import ContractError
-from fuseline.evaluation.figures import named_figures
+from fuseline.evaluation.figures import labels_without_rows, named_figures
 from fuseline.pipeline.metrics_file import read_metrics
 from fuseline.pipeline.stage import leaf
 from fuseline.workbench.terminal import aligned
@@ -55,7 +55,10 @@ def _scores(models: list[Path]) -> list[str]:
         for task, scores in sorted(_model(path).get("further_tasks", {}).items())
     ]
     trust = [line for path in models for line in _trust(path)]
-    return [*aligned(table), f"on the test split{meaning}", *further, *trust, *_audits(models)]
+    absent = ", ".join(labels_without_rows(first))
+    left_out = [f"macro_f1 leaves out labels without test rows: {absent}"] if absent else []
+    lines = [*aligned(table), f"on the test split{meaning}", *left_out, *further]
+    return [*lines, *trust, *_audits(models)]
 
 
 def _trust(path: Path) -> list[str]:

@@ -478,6 +478,16 @@ def test_confidence_is_told_before_and_after_and_under_attack(inputs):
     assert "Reliability: Fine-tuned" in text and "Reliability: Adversarial" in text
 
 
+def test_labels_without_test_rows_are_named_beside_macro_f1(inputs):
+    assert "since no test row has them" not in page_of(inputs)
+    path = inputs.metrics / "evaluate/finetuned.json"
+    content = json.loads(path.read_text())
+    content["per_class"][EVIL]["support"] = 0
+    path.write_text(json.dumps(content))
+    text = " ".join(Reader(page_of(inputs)).text.split())
+    assert f"Left out, since no test row has them: {EVIL}." in text
+
+
 def test_slices_are_shown_worst_first_with_their_gap(inputs):
     text = " ".join(Reader(page_of(inputs)).text.split())
     interval = "50.0 37.5–56.2"

@@ -10,6 +10,7 @@ import numpy as np
 from fuseline.data.dataset import MultimodalData
 from fuseline.evaluation.trust.calibration import bins_of
 from fuseline.learning.tasks.base import Task
+from fuseline.learning.tasks.scores import mean_f1
 
 # Figures of some rows, given by their numbers; a row may come several times.
 Score = Callable[[np.ndarray], dict[str, float]]
@@ -27,9 +28,8 @@ OF_USERS = ("user_auc", "ndcg_at_10", "num_users")
 def bootstrap(score: Score, num_rows: int, *, num_resamples: int, seed: int) -> dict[str, Interval]:
     """95 % percentile intervals of every figure that `score` gives (Efron 1979).
 
-    An interval is widened to hold the figure of the rows as they are. Two figures need it: noise
-    adds to the gaps of a calibration error, so its resamples lie higher, and a rare class may
-    vanish from a resample, where its F1 is 0.
+    An interval is widened to hold the figure of the rows as they are: noise adds to the gaps of a
+    calibration error, so that its resamples lie higher.
 
     Args:
         score: of rows by number.
@@ -57,37 +57,24 @@ def _interval(values: np.ndarray, value: float) -> Interval:
     return {"low": min(float(low), value), "high": max(float(high), value)}
 
 
-def class_scores(
-    labels: np.ndarray, predictions: np.ndarray, num_classes: int, *, absent_too: bool
-) -> Score:
-    """`accuracy` and `macro_f1`.
+def class_scores(labels: np.ndarray, predictions: np.ndarray, num_classes: int) -> Score:
+    """`accuracy` and `macro_f1`, over the classes that the rows asked for are of; see `mean_f1`.
 
     Args:
         labels, predictions: (N,) int64 below C.
         num_classes: C.
-        absent_too: whether a class that neither occurs nor is predicted counts as 0, as in
-            `metrics.scores`, or is left out of the mean: a slice may lack some.
     """
     right = labels == predictions
 
     def score(rows: np.ndarray) -> dict[str, float]:
-        f1, named = _f1(labels[rows], predictions[rows], num_classes)
-        return {
-            "accuracy": float(right[rows].mean()),
-            "macro_f1": float(f1.mean() if absent_too else f1[named].mean()),
-        }
+        # Counts by class, not by pair of classes: thousands of resamples of many are needed.
+        actual, found = labels[rows], predictions[rows]
+        hits = np.bincount(actual[right[rows]], minlength=num_classes)
+        predicted = np.bincount(found, minlength=num_classes)
+        f1 = mean_f1(hits, predicted, np.bincount(actual, minlength=num_classes))
+        return {"accuracy": float(right[rows].mean()), "macro_f1": float(f1)}
 
     return score
-
-
-def _f1(labels: np.ndarray, found: np.ndarray, num_classes: int) -> tuple[np.ndarray, np.ndarray]:
-    """F1 (C,) by class, 0 where it neither occurs nor is predicted, and (C,) bool where it does.
-
-    Counts by class, not by pair of classes: thousands of resamples of many classes are needed.
-    """
-    hits = np.bincount(labels[labels == found], minlength=num_classes)
-    named = np.bincount(labels, minlength=num_classes) + np.bincount(found, minlength=num_classes)
-    return 2 * hits / np.maximum(named, 1), named > 0
 
 
 def ece_score(probabilities: np.ndarray, labels: np.ndarray, num_bins: int) -> Score:

@@ -93,7 +93,7 @@ def _intervals(judged: Judged, params: EvaluateParams, seed: int) -> dict[str, A
     if task.kind == "classification":
         labels, num_bins = _labels(test), params.num_calibration_bins
         scores += [
-            class_scores(labels, test.outputs.argmax(-1), len(task.label_names), absent_too=True),
+            class_scores(labels, test.outputs.argmax(-1), len(task.label_names)),
             ece_score(task.probabilities(test.outputs), labels, num_bins),
         ]
     else:
@@ -124,7 +124,7 @@ def _slices(
 
 def _class_slice(judged: Judged, rows: np.ndarray) -> Score:
     labels, predicted = _labels(judged.test)[rows], judged.test.outputs[rows].argmax(-1)
-    return class_scores(labels, predicted, len(judged.task.label_names), absent_too=False)
+    return class_scores(labels, predicted, len(judged.task.label_names))
 
 
 def _task_slice(judged: Judged, rows: np.ndarray) -> Score:

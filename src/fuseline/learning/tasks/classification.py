@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 import numpy as np
-from sklearn.metrics import accuracy_score, classification_report, f1_score
+from sklearn.metrics import classification_report
 from torch import Tensor
 from torch.nn import functional
 
@@ -14,6 +14,7 @@ from fuseline.errors import ContractError
 from fuseline.learning.model.prediction import softmax
 from fuseline.learning.tasks.base import Batch, Cells, Facts, Task
 from fuseline.learning.tasks.divergences import categorical
+from fuseline.learning.tasks.scores import scores
 
 # More do not fit a screen, epoch after epoch; the metrics have each label's figures.
 MAX_REPORTED_LABELS = 20
@@ -78,14 +79,8 @@ class Classification(Task):
         return logits.argmax(-1) == batch[self.key]
 
     def scores(self, outputs: np.ndarray, data: MultimodalData) -> dict[str, float]:
-        """Accuracy, and macro-F1 over the labels that occur or are predicted; 0 without rows."""
-        labels, predictions = self._known(outputs, data)
-        if not len(labels):
-            return {"accuracy": 0.0, "macro_f1": 0.0}
-        return {
-            "accuracy": float(accuracy_score(labels, predictions)),
-            "macro_f1": float(f1_score(labels, predictions, average="macro", zero_division=0)),
-        }
+        """Accuracy, and macro-F1 over the labels that occur; 0 without rows."""
+        return scores(*self._known(outputs, data), len(self.label_names))
 
     def spelt(self, outputs: np.ndarray, data: MultimodalData) -> tuple[list[str], list[str]]:
         names = self.label_names
@@ -97,18 +92,20 @@ class Classification(Task):
         return softmax(outputs)
 
     def report(self, outputs: np.ndarray, data: MultimodalData) -> str:
-        """scikit-learn's `classification_report` over all labels, if they are few."""
+        """scikit-learn's `classification_report` over the labels that occur, if there are few."""
         labels, predictions = self._known(outputs, data)
         if not len(labels) or len(self.label_names) > MAX_REPORTED_LABELS:
             return super().report(outputs, data)
+        occurring = np.unique(labels)
         text: Any = classification_report(
             labels,
             predictions,
-            labels=range(len(self.label_names)),
-            target_names=self.label_names,
+            labels=occurring,
+            target_names=[self.label_names[label] for label in occurring],
             zero_division=0,
         )
-        return str(text)
+        absent = [name for row, name in enumerate(self.label_names) if row not in occurring]
+        return f"{text}\nwithout rows, so left out: {', '.join(absent)}" if absent else str(text)
 
     def _known(self, outputs: np.ndarray, data: MultimodalData) -> tuple[np.ndarray, np.ndarray]:
         """Labels and predictions (M,) of the rows that have a label."""

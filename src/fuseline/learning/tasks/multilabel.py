@@ -14,6 +14,7 @@ from fuseline.data.dataset import MultimodalData
 from fuseline.errors import ContractError
 from fuseline.learning.tasks.base import Batch, Cells, Facts, Task
 from fuseline.learning.tasks.divergences import bernoulli
+from fuseline.learning.tasks.scores import mean_f1
 
 
 class Multilabel(Task):
@@ -77,21 +78,22 @@ class Multilabel(Task):
         return ((logits > 0) == (batch[self.key] == 1)).all(-1) & batch[self.key][:, 0].isfinite()
 
     def scores(self, outputs: np.ndarray, data: MultimodalData) -> dict[str, float]:
-        """F1 over all pairs and averaged over the names that occur or are predicted, mean average
-        precision over the names that occur, and the share of rows whose set is right; 0 where
+        """F1 over all pairs and averaged over the names that occur, mean average precision
+        over these, and the share of rows whose set is right; 0 where
         there is nothing to average."""
         own = self.own_rows(data)
         outputs, actual = outputs[own], data.labels_of(self.key)[own] == 1
         found = outputs > 0
         # By hand: of a single column scikit-learn would score the rows without the name as well.
-        hits, named = (actual & found).sum(0), actual.sum(0) + found.sum(0)
+        hits, predicted, occurring = (actual & found).sum(0), found.sum(0), actual.sum(0)
+        num_named = predicted.sum() + occurring.sum()
         precisions = [
             average_precision_score(actual[:, name], outputs[:, name])
             for name in np.flatnonzero(actual.any(0))
         ]
         return {
-            "macro_f1": _mean(2 * hits[named > 0] / named[named > 0]),
-            "micro_f1": float(2 * hits.sum() / max(1, named.sum())),
+            "macro_f1": float(mean_f1(hits, predicted, occurring)),
+            "micro_f1": float(2 * hits.sum() / max(1, num_named)),
             "mean_average_precision": _mean(precisions),
             "subset_accuracy": _mean((actual == found).all(1)),
         }

@@ -148,7 +148,7 @@ def _of_classes(count: int) -> dict[str, Figure]:
     from fuseline.evaluation.trust.intervals import class_scores
 
     def macro_f1(labels: np.ndarray, predictions: np.ndarray) -> float:
-        score = class_scores(labels, predictions, count, absent_too=True)
+        score = class_scores(labels, predictions, count)
         return score(np.arange(len(labels)))["macro_f1"]
 
     return {"accuracy": _right, "macro_f1": macro_f1}

@@ -34,7 +34,7 @@ def test_figures_of_all_rows_are_those_of_the_metrics(num_rows):
     labels, predictions = drawn(num_rows, 1)
     logits = np.random.default_rng(2).normal(size=(num_rows, 4))
     every = np.arange(num_rows)
-    found = class_scores(labels, predictions, 4, absent_too=True)(every)
+    found = class_scores(labels, predictions, 4)(every)
     assert found == pytest.approx(scores(labels, predictions, 4))
     bins = reliability_bins(softmax(logits), labels, 10)
     assert ece_score(softmax(logits), labels, 10)(every)["ece"] == pytest.approx(
@@ -45,7 +45,7 @@ def test_figures_of_all_rows_are_those_of_the_metrics(num_rows):
 def test_the_interval_of_accuracy_is_the_binomial_one():
     labels = np.zeros(400, dtype=np.int64)
     predictions = (np.arange(400) >= 300).astype(np.int64)  # accuracy 0.75
-    score = class_scores(labels, predictions, 2, absent_too=True)
+    score = class_scores(labels, predictions, 2)
     found = intervals(score, 400, seed=3, num_resamples=2000)["accuracy"]
     half = 1.96 * (0.75 * 0.25 / 400) ** 0.5
     assert found["low"] == pytest.approx(0.75 - half, abs=0.006)
@@ -54,7 +54,7 @@ def test_the_interval_of_accuracy_is_the_binomial_one():
 
 def test_the_interval_of_macro_f1_agrees_with_resampled_rows():
     labels, predictions = drawn(120, 1)
-    score = class_scores(labels, predictions, 3, absent_too=True)
+    score = class_scores(labels, predictions, 3)
     found = intervals(score, 120, num_resamples=2000)["macro_f1"]
     generator = np.random.default_rng(5)
     values = []
@@ -74,7 +74,7 @@ def test_an_interval_holds_its_figure(num_rows, num_classes):
     probabilities = softmax(generator.normal(size=(num_rows, num_classes)))
     correct = generator.random(num_rows) < 0.8
     score = together(
-        class_scores(labels, labels, num_classes, absent_too=True),
+        class_scores(labels, labels, num_classes),
         ece_score(probabilities, labels, 15),
         robust_scores(correct, correct & (generator.random(num_rows) < 0.5)),
     )
@@ -96,9 +96,9 @@ def test_a_calibrated_error_is_held_though_all_resamples_lie_above():
 
 def test_constant_predictions_have_an_interval():
     labels, constant = drawn(50, 0)[0], np.zeros(50, dtype=np.int64)
-    found = intervals(class_scores(labels, constant, 3, absent_too=True), 50)
+    found = intervals(class_scores(labels, constant, 3), 50)
     assert 0 < found["macro_f1"]["low"] < found["macro_f1"]["high"] < 1
-    everything = class_scores(constant, constant, 3, absent_too=False)
+    everything = class_scores(constant, constant, 3)
     assert intervals(everything, 50)["macro_f1"] == {"low": 1.0, "high": 1.0}
 
 
@@ -118,7 +118,7 @@ def test_robust_figures_are_shares_of_all_and_of_the_right_rows():
 
 
 def test_intervals_hang_on_the_seed_alone():
-    score = class_scores(*drawn(50, 0), 3, absent_too=True)
+    score = class_scores(*drawn(50, 0), 3)
     assert intervals(score, 50, seed=4) == intervals(score, 50, seed=4)
     assert intervals(score, 50, seed=4) != intervals(score, 50, seed=5)
 

@@ -54,7 +54,7 @@ def sliced(values: list[str | None], labels: list[int], predicted: list[int], **
     known, found = np.array(labels), np.array(predicted)
 
     def score_of(rows: np.ndarray) -> Score:
-        return class_scores(known[rows], found[rows], 3, absent_too=False)
+        return class_scores(known[rows], found[rows], 3)
 
     fixed = {"min_rows": 2, "num_resamples": 50, "seed": 0} | changes
     return measure_slices({"shop": values}, score_of, **fixed)["shop"]

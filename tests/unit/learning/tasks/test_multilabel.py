@@ -70,9 +70,11 @@ def test_figures_by_hand():
     assert found["subset_accuracy"] == pytest.approx(1 / 3)
 
 
-def test_a_name_that_is_predicted_but_nowhere_counts_against():
+def test_a_name_that_is_predicted_but_nowhere_counts_against_all_pairs_alone():
     found = task().scores(np.array([[5.0, 5.0, -5.0]]), data([[1, 0, 0]]))
-    assert found["macro_f1"] == 0.5
+    assert found["macro_f1"] == 1.0
+    assert found["micro_f1"] == pytest.approx(2 / 3)
+    assert found["subset_accuracy"] == 0.0
     assert found["mean_average_precision"] == 1.0
 
 

@@ -4,6 +4,9 @@ import numpy as np
 import pytest
 from sklearn import metrics as reference
 
+from fuseline.evaluation.figures import labels_without_rows
+from fuseline.evaluation.trust.intervals import class_scores
+from fuseline.learning.tasks.classification import Classification
 from fuseline.learning.tasks.scores import (
     classification_metrics,
     confusion_matrix,
@@ -31,7 +34,9 @@ def test_agrees_with_scikit_learn(num_rows, seed):
     )
     assert found["accuracy"] == pytest.approx(reference.accuracy_score(labels, predictions))
     assert found["macro_f1"] == pytest.approx(
-        reference.f1_score(labels, predictions, average="macro", **fixed)
+        reference.f1_score(
+            labels, predictions, labels=np.unique(labels), average="macro", zero_division=0
+        )
     )
     assert found["confusion_matrix"] == (
         reference.confusion_matrix(labels, predictions, labels=range(4)).tolist()
@@ -42,9 +47,30 @@ def test_agrees_with_scikit_learn(num_rows, seed):
             assert value == pytest.approx(expected[figure])
 
 
-def test_a_class_that_is_neither_present_nor_predicted_counts_as_zero():
-    labels = np.array([0, 1, 2])
-    assert scores(labels, labels, 4) == {"accuracy": 1.0, "macro_f1": 0.75}
+@pytest.mark.parametrize(
+    ("labels", "predictions", "macro_f1"),
+    [
+        pytest.param([0, 1, 2], [0, 1, 2], 1.0, id="a class neither present nor predicted"),
+        pytest.param([0, 0, 1], [0, 3, 1], (2 / 3 + 1) / 2, id="a class predicted, not present"),
+        pytest.param([0, 0], [3, 3], 0.0, id="nothing right"),
+        pytest.param([], [], 0.0, id="no rows"),
+    ],
+)
+def test_macro_f1_is_over_the_classes_that_have_rows(labels, predictions, macro_f1):
+    labels, predictions = (np.array(of, dtype=np.int64) for of in (labels, predictions))
+    assert scores(labels, predictions, 4)["macro_f1"] == pytest.approx(macro_f1)
+
+
+def test_development_test_and_intervals_share_the_definition(make_data):
+    labels, predictions = drawn(60, 1)
+    task = Classification("label", {"labels": NAMES})
+    data = make_data(60, 4, labels=labels, label_names=NAMES)
+    expected = scores(labels, predictions, 4)
+    assert task.scores(np.eye(4)[predictions], data) == expected
+    assert class_scores(labels, predictions, 4)(np.arange(60)) == pytest.approx(expected)
+    found = classification_metrics(labels, predictions, NAMES)
+    assert found["macro_f1"] == expected["macro_f1"]
+    assert labels_without_rows(found) == ["d"]
 
 
 def test_rows_of_the_confusion_matrix_are_actual_classes():
