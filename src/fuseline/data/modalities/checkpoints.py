@@ -1,12 +1,17 @@
-"""Where the weights of a frozen encoder lie: a folder, or a revision of a hub repository."""
+"""Where the weights of a frozen encoder lie, a folder or a revision of a hub repository, and what
+of it an output may carry."""
 
 from __future__ import annotations
 
 import hashlib
 from pathlib import Path
+from typing import TYPE_CHECKING, Any
 
 from fuseline.contracts import hash_file
 from fuseline.errors import ConfigError
+
+if TYPE_CHECKING:
+    from transformers import PretrainedConfig
 
 IMAGE_ENCODERS = ("efficientnet_lite0", "patches")
 # Never pickled weights, never code.
@@ -109,3 +114,12 @@ def _download(name: str, where: str, names: tuple[str, ...]) -> Path:
     except (HfHubHTTPError, HFValidationError, LocalEntryNotFoundError, OSError) as error:
         raise ConfigError(f"{where}: '{name}' could not be fetched: {error}") from None
     return Path(found)
+
+
+def portable(config: PretrainedConfig) -> dict[str, Any]:
+    """The configuration as a dict, without the folder that it came from: the same network gives
+    the same bytes wherever its files lie."""
+    content: dict[str, Any] = config.to_dict()
+    content.pop("_name_or_path", None)
+    content.pop("transformers_version", None)
+    return content

@@ -10,7 +10,7 @@ import torch
 from torch import nn
 
 from fuseline.contracts import read_manifest
-from fuseline.data.modalities.configs import portable
+from fuseline.data.modalities.checkpoints import portable
 from fuseline.data.modalities.image.encoder import parts_of
 from fuseline.data.modalities.text.encoder import load_text_encoder, special_token_ids, text_config
 from fuseline.learning.model.configuration import FuselineConfig

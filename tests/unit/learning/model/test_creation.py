@@ -5,7 +5,7 @@ import torch
 from transformers import BertConfig
 
 from fuseline.contracts import TableWriter, features_schema
-from fuseline.data.modalities.configs import portable
+from fuseline.data.modalities.checkpoints import portable
 from fuseline.learning.model import FuselineForTasks
 from fuseline.learning.model.creation import create_model
 from fuseline.learning.model.encoders import ConvEncoder, PerceptronEncoder

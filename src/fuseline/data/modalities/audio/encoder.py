@@ -13,8 +13,12 @@ from transformers import AutoConfig, AutoFeatureExtractor, AutoModel
 from fuseline.data.media.audio import Waveform, resample
 from fuseline.data.modalities.audio.log_mel import HOP_SECONDS, LOG_MEL, pool
 from fuseline.data.modalities.audio.sounds import sound_of
-from fuseline.data.modalities.checkpoints import checkpoint_folder, encoder_key, weights_hash
-from fuseline.data.modalities.configs import portable
+from fuseline.data.modalities.checkpoints import (
+    checkpoint_folder,
+    encoder_key,
+    portable,
+    weights_hash,
+)
 from fuseline.data.modalities.extraction.stored_media import Medium
 from fuseline.errors import ConfigError
 from fuseline.params.extract_features import AudioFeatureParams

@@ -20,9 +20,9 @@ from fuseline.data.modalities.checkpoints import (
     checkpoint_folder,
     efficientnet_weights,
     encoder_key,
+    portable,
     weights_hash,
 )
-from fuseline.data.modalities.configs import portable
 from fuseline.data.modalities.image.top import (
     EfficientNetTop,
     ImageTop,
