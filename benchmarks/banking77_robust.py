@@ -14,11 +14,11 @@ from typing import Any
 import numpy as np
 
 from benchmarks.banking77 import ARMS, BATCH_SIZE, prepare, sections, tested
+from fuseline.evaluation.robustness.attacked import Attacked
 from fuseline.evaluation.robustness.measure import measure_robustness
 from fuseline.evaluation.robustness.target import goal_of
-from fuseline.evaluation.trust.attacked import Attacked
 from fuseline.learning.tasks.prediction import predict
-from fuseline.learning.training.adversarial import adversarial_finetune
+from fuseline.learning.training.adversarial_finetune import adversarial_finetune
 from fuseline.learning.training.finetune import finetune
 from fuseline.params.base import BaseParams
 from fuseline.params.evaluate import EvaluateParams

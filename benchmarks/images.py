@@ -23,8 +23,8 @@ from PIL import Image
 from transformers import PreTrainedModel
 
 from fuseline.data.modalities.extraction.extract import Medium
-from fuseline.data.modalities.image.encoder import EfficientNetLite0
-from fuseline.data.modalities.image.picture_encoder import PictureEncoder
+from fuseline.data.modalities.image.encoder import PictureEncoder
+from fuseline.data.modalities.image.networks import EfficientNetLite0
 from fuseline.params.extract_features import ImageFeatureParams
 from fuseline.pipeline.precision import make_deterministic
 

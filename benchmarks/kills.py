@@ -13,8 +13,8 @@ import signal
 import tempfile
 from pathlib import Path
 
-from tests.pipeline.killing import OUTPUTS, Kill, kill_and_repeat, uninterrupted
-from tests.pipeline.workspace import Workspace
+from tests.support.killing import OUTPUTS, Kill, kill_and_repeat, uninterrupted
+from tests.support.workspace import Workspace
 
 
 def main(kills: int = 100, seed: int = 0, finished: Path | None = None) -> None:

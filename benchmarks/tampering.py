@@ -19,9 +19,9 @@ from pathlib import Path
 from ruamel.yaml import YAML
 
 from fuseline.contracts import hash_file
-from tests.pipeline.servers import SERVERS, SSHD
-from tests.pipeline.team import Member, Team
-from tests.pipeline.workspace import Workspace
+from tests.support.servers import SERVERS, SSHD
+from tests.support.team import Member, Team
+from tests.support.workspace import Workspace
 
 SEED = 20_003
 CASES_PER_DAMAGE = 4

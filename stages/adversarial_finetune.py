@@ -37,7 +37,7 @@ def main(
         outputs=[model, metrics, history],
     ) as run:
         from fuseline.config import load_section
-        from fuseline.learning.training.adversarial import adversarial_finetune
+        from fuseline.learning.training.adversarial_finetune import adversarial_finetune
         from fuseline.learning.training.history import write_history
         from fuseline.params.adversarial_finetune import AdversarialFinetuneParams
         from fuseline.params.base import BaseParams

@@ -11,14 +11,14 @@ import torch
 
 from fuseline.data.dataset import NO_LABEL
 from fuseline.errors import ContractError
-from fuseline.evaluation.robustness.target import Audit, Target, goal_of
+from fuseline.evaluation.robustness.target import Spent, Target, goal_of
 from fuseline.learning.attacks import build_attack
 from fuseline.learning.model import FuselineForTasks
 from fuseline.learning.model.heads import HEADS
 from fuseline.learning.tasks import TASKS
 from fuseline.learning.tasks.labelled import build_tasks
 from fuseline.learning.tasks.prediction import predict
-from fuseline.learning.training.adversarial import _RobustDevelopment
+from fuseline.learning.training.adversarial_finetune import _RobustDevelopment
 from fuseline.learning.training.development import Development
 from fuseline.params.attack import AttackParams
 from fuseline.params.base import BaseParams
@@ -346,7 +346,7 @@ def test_tasks_side_by_side():
 
 def attacked_target(tasks, data, model):
     batch = data.batch(tasks[0].own_rows(data))
-    target = Target(model, batch, goal_of(tasks[0]), ["text_embedding"], "fp32", Audit())
+    target = Target(model, batch, goal_of(tasks[0]), ["text_embedding"], "fp32", Spent())
     climb = target.climb(build_attack(FGM), tasks[0].losses, 1.0, torch.Generator())
     return target.fallen(climb).tolist()
 

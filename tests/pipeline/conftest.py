@@ -8,8 +8,8 @@ from pathlib import Path
 import pytest
 from filelock import FileLock
 
-from tests.pipeline.workspace import OBSERVER, Workspace
 from tests.support.declared_stages import DeclaredStage, declared_stages
+from tests.support.workspace import OBSERVER, Workspace
 
 
 @pytest.fixture(scope="session")

@@ -28,8 +28,8 @@ from tests.pipeline.change_table import (
     STRESS,
     TOKENIZE,
 )
-from tests.pipeline.workspace import Workspace
 from tests.support.declared_stages import DeclaredStage
+from tests.support.workspace import Workspace
 
 
 @pytest.fixture(scope="module")

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from fuseline.contracts import hash_file
-from tests.pipeline.workspace import MODALITIES, Workspace
+from tests.support.workspace import MODALITIES, Workspace
 
 ROWS, MORE_ROWS = 120, 127
 TABLES = [

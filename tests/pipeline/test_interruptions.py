@@ -18,7 +18,8 @@ import pytest
 from ruamel.yaml import YAML
 
 from fuseline.pipeline.stage import FINISHED
-from tests.pipeline.killing import (
+from tests.support.declared_stages import DeclaredStage
+from tests.support.killing import (
     LONGER,
     OUTPUTS,
     PROGRESS,
@@ -27,8 +28,7 @@ from tests.pipeline.killing import (
     step_of,
     uninterrupted,
 )
-from tests.pipeline.workspace import Workspace, kill_group, wait_for
-from tests.support.declared_stages import DeclaredStage
+from tests.support.workspace import Workspace, kill_group, wait_for
 
 FINETUNED = OUTPUTS["finetune"]
 

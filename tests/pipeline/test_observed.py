@@ -10,9 +10,9 @@ from typing import Any
 import pytest
 
 from fuseline.pipeline.provenance import SourceTree
-from tests.pipeline.workspace import Workspace
 from tests.support.declared_stages import DeclaredStage, declared_stages
 from tests.support.repository import REPOSITORY
+from tests.support.workspace import Workspace
 
 STAGES = declared_stages(REPOSITORY)
 

@@ -7,8 +7,8 @@ import shutil
 from pathlib import Path
 
 from fuseline.pipeline.environment import RECORD_FILE, read_record
-from tests.pipeline.workspace import Workspace
 from tests.support.declared_stages import DeclaredStage
+from tests.support.workspace import Workspace
 
 # What differs from user to user and must not reach an output. More threads of the libraries
 # than `base.num_threads` is one of these.

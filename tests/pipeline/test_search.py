@@ -15,7 +15,7 @@ from fuseline.pipeline.revisions import experiment, head
 from fuseline.workbench.tuning.experiment import COPIES, DvcRunner
 from fuseline.workbench.tuning.plan import Plan, read_plan
 from fuseline.workbench.tuning.study import Failed, Pruned
-from tests.pipeline.workspace import Workspace, wait_for
+from tests.support.workspace import Workspace, wait_for
 
 FUSELINE = (sys.executable, "-m", "fuseline.cli")
 NUM_EPOCHS = 40

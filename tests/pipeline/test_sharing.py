@@ -9,10 +9,10 @@ from pathlib import Path
 
 import pytest
 
-from tests.pipeline.servers import SERVERS, SSHD
-from tests.pipeline.team import PULL, REPRO, Member, Team, blocks
-from tests.pipeline.workspace import Workspace
 from tests.support.declared_stages import DeclaredStage
+from tests.support.servers import SERVERS, SSHD
+from tests.support.team import PULL, REPRO, Member, Team, blocks
+from tests.support.workspace import Workspace
 
 LOOP = blocks("The team's loop")
 

@@ -14,8 +14,8 @@ import pytest
 import vl_convert
 from PIL import Image
 
-from tests.pipeline.workspace import Workspace
 from tests.support.repository import REPOSITORY
+from tests.support.workspace import Workspace
 
 # What `dvc exp show` makes columns of, and more would not be read.
 MOST_COLUMNS = 45

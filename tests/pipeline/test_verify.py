@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from tests.pipeline.workspace import Workspace
+from tests.support.workspace import Workspace
 
 
 def test_a_stage_made_by_other_kernels_is_found_and_explained(workspace: Workspace) -> None:

@@ -8,7 +8,12 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from fuseline.evaluation.stress.noises import CHARACTER_NOISES, look_alikes, swap, with_neighbours
+from fuseline.evaluation.stress.text_noises import (
+    CHARACTER_NOISES,
+    look_alikes,
+    swap,
+    with_neighbours,
+)
 
 # A Latin word, one of another script, digits, signs, several kinds of white space, an emoji of
 # several code points.

@@ -16,7 +16,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 from ruamel.yaml import YAML
 
-from tests.pipeline.workspace import GIT_IDENTITY
+from tests.support.workspace import GIT_IDENTITY
 
 CLASSES = ["cat", "dog", "emu"]
 ROWS = 120

@@ -11,22 +11,22 @@ import numpy as np
 
 from fuseline.contracts import read_manifest
 from fuseline.data.dataset import MultimodalData, load_data
-from fuseline.data.modalities.image.encoder import missing_layers, whole_features
+from fuseline.data.modalities.image.networks import missing_layers, whole_features
 from fuseline.data.modalities.text.encoder import embed_texts
 from fuseline.errors import ConfigError, ContractError
 from fuseline.evaluation.ablation import modality_ablation, named, presence_scores
+from fuseline.evaluation.robustness.attacked import Attacked
 from fuseline.evaluation.robustness.measure import measure_robustness
 from fuseline.evaluation.robustness.pixels import measure_pixel_robustness
 from fuseline.evaluation.robustness.target import goal_of
 from fuseline.evaluation.tables import write_plots, write_predictions
-from fuseline.evaluation.trust.attacked import Attacked
 from fuseline.evaluation.trust.calibration import expected_calibration_error, reliability_bins
 from fuseline.evaluation.trust.measure import Judged, measure_trust
 from fuseline.evaluation.trust.slices import read_slice_columns
 from fuseline.evaluation.twins.classification import Block, feature_blocks, twin_metrics
 from fuseline.evaluation.twins.tasks import task_twins
 from fuseline.learning.model import FuselineForTasks, FuselineProcessor
-from fuseline.learning.model.prediction import Model
+from fuseline.learning.model.passes import Model
 from fuseline.learning.tasks import Task
 from fuseline.learning.tasks.base import Decoded
 from fuseline.learning.tasks.labelled import Examples, build_tasks, with_labels

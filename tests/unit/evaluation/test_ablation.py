@@ -15,7 +15,7 @@ from fuseline.evaluation.ablation import (
     presence_scores,
     shuffle,
 )
-from fuseline.learning.model.prediction import length_batches, predict_logits
+from fuseline.learning.model.passes import length_batches, predict_logits
 from fuseline.learning.tasks.scores import scores
 
 

@@ -22,9 +22,9 @@ from fuseline.workbench.verify import Comparison, compare, describe
 from fuseline.workbench.verify.declared import Declared
 from fuseline.workbench.verify.figures import Splits, differences
 from fuseline.workbench.verify.revision import commit_of
-from tests.pipeline.workspace import GIT_IDENTITY
 from tests.support.declared_stages import declared_stages
 from tests.support.repository import REPOSITORY
+from tests.support.workspace import GIT_IDENTITY
 
 FILES: dict[str, Any] = {
     "metrics/ingest.json": {"rows_in": 120, "labels": ["a", "b"]},

@@ -6,7 +6,7 @@ from collections.abc import Iterator, Mapping
 
 from fuseline.data.sources.base import RawRow, Source
 from fuseline.data.sources.cells import RowBuilder, check_columns, unreadable
-from fuseline.data.sources.hub_data import SECTION, open_data
+from fuseline.data.sources.hub_split import SECTION, open_split
 from fuseline.data.sources.manifest_files import BadRecord
 from fuseline.params.ingest import IngestParams, TargetKind
 
@@ -25,7 +25,7 @@ class DatasetsSource(Source):
     def __init__(self, params: IngestParams) -> None:
         columns, place = params.datasets.columns, str(params.datasets.path)
         self._builder = RowBuilder(columns, params.limits, where=COLUMNS_KEY)
-        self._data = open_data(params.datasets)
+        self._data = open_split(params.datasets)
         check_columns(self._data.columns(), self._builder.mapped, where=COLUMNS_KEY, place=place)
 
     @property

@@ -116,7 +116,7 @@ def _finisher(manifest: dict[str, Any]) -> Finish:
     if not manifest.get("top_layers"):
         return lambda values: values
     # Few sets need them: the libraries take seconds to load.
-    from fuseline.data.modalities.image.encoder import missing_layers, whole_features
+    from fuseline.data.modalities.image.networks import missing_layers, whole_features
     from fuseline.pipeline.precision import make_deterministic
 
     make_deterministic(0, 1)

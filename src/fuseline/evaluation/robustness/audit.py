@@ -12,9 +12,9 @@ import torch
 from fuseline.data.dataset import MultimodalData
 from fuseline.errors import ContractError
 from fuseline.evaluation.robustness.standing import Standing
-from fuseline.evaluation.robustness.target import Audit, Goal, Target
+from fuseline.evaluation.robustness.target import Goal, Spent, Target
 from fuseline.learning.attacks import Attack, build_attack
-from fuseline.learning.model.prediction import Model, length_batches
+from fuseline.learning.model.passes import Model, length_batches
 from fuseline.params.attack import AttackParams
 from fuseline.params.evaluate import HEADLINE, AuditParams, RobustnessParams
 from fuseline.pipeline.precision import Precision
@@ -36,7 +36,7 @@ class Probe:
     batch_size: int
     precision: Precision
     seed: int
-    spent: Audit = field(default_factory=Audit)
+    spent: Spent = field(default_factory=Spent)
 
     def standing(self, params: AttackParams, rows: np.ndarray, scale: float) -> np.ndarray:
         """(n,) bool: which of the `rows` are right after one run at that scale. All runs begin at

@@ -12,13 +12,13 @@ from torch import Tensor
 from tqdm import tqdm
 
 from fuseline.data.dataset import MultimodalData
+from fuseline.evaluation.robustness.attacked import Attacked
 from fuseline.evaluation.robustness.audit import Probe, audit_attack
 from fuseline.evaluation.robustness.standing import Standing
-from fuseline.evaluation.robustness.target import Audit, Deltas, Goal, Loss, Note, Target
-from fuseline.evaluation.trust.attacked import Attacked
+from fuseline.evaluation.robustness.target import Deltas, Goal, Loss, Note, Spent, Target
 from fuseline.learning.attacks import build_attack
 from fuseline.learning.attacks.fgm import FGM
-from fuseline.learning.model.prediction import Model, length_batches
+from fuseline.learning.model.passes import Model, length_batches
 from fuseline.params.evaluate import HEADLINE, RobustnessParams
 from fuseline.pipeline.precision import Precision
 
@@ -73,7 +73,7 @@ def measure_robustness(
     for index in tqdm([*upwards, *reversed(range(headline))], desc="attack", unit="scale"):
         siege.restarts(index, headline)
     attacked.standing = standing.at(headline)
-    figures = _figures(siege.audit, list(params.attack.epsilon), int(siege.movable.sum()))
+    figures = _figures(siege.spent, list(params.attack.epsilon), int(siege.movable.sum()))
     figures["unmovable_rows"] = int(correct.sum() - siege.movable.sum())
     figures["audit"] = audit_attack(
         siege.probe(), standing, siege.movable, params, figures["zero_gradient_share"]
@@ -103,7 +103,7 @@ class _Siege:
     seed: int
     generator: torch.Generator = field(init=False)
     movable: np.ndarray = field(init=False)
-    audit: Audit = field(default_factory=Audit)
+    spent: Spent = field(default_factory=Spent)
 
     def __post_init__(self) -> None:
         self.generator = torch.Generator().manual_seed(self.seed)
@@ -123,7 +123,7 @@ class _Siege:
             self._record(target, deltas, torch.ones(len(part), dtype=torch.bool))
             movable = target.movable()
             self.movable[part] = movable.numpy()
-            self.audit.zero_gradients += int((target.unmoved(deltas) & movable).sum())
+            self.spent.zero_gradients += int((target.unmoved(deltas) & movable).sum())
             for index, scale in enumerate(self.params.scales):
                 scaled = {space: scale * d for space, d in deltas.items()}
                 fallen = target.fallen(scaled, self._note(part, scale))
@@ -164,7 +164,7 @@ class _Siege:
     def _target(self, rows: np.ndarray) -> Target:
         spaces = self.params.attack.epsilon
         batch = self.data.batch(rows)
-        return Target(self.model, batch, self.goal, spaces, self.precision, self.audit)
+        return Target(self.model, batch, self.goal, spaces, self.precision, self.spent)
 
     def _note(self, rows: np.ndarray, scale: float) -> Note | None:
         """What a row came to within the headline ball."""
@@ -175,17 +175,17 @@ class _Siege:
         attack = build_attack(self.params.attack)
         for space, delta in deltas.items():
             lengths, moves = attack.lengths(delta, target.masks[space])
-            self.audit.delta_norms.setdefault(space, []).append(lengths[moves & done[:, None]])
+            self.spent.delta_norms.setdefault(space, []).append(lengths[moves & done[:, None]])
 
 
-def _figures(audit: Audit, spaces: list[str], num_movable: int) -> dict[str, Any]:
+def _figures(spent: Spent, spaces: list[str], num_movable: int) -> dict[str, Any]:
     lengths = {
-        space: torch.cat([*audit.delta_norms.get(space, []), torch.zeros(0)]) for space in spaces
+        space: torch.cat([*spent.delta_norms.get(space, []), torch.zeros(0)]) for space in spaces
     }
     return {
         "mean_delta_norm": {s: float(x.mean()) if len(x) else 0.0 for s, x in lengths.items()},
         "max_delta_norm": {s: float(x.max()) if len(x) else 0.0 for s, x in lengths.items()},
-        "zero_gradient_share": audit.zero_gradients / max(num_movable, 1),
-        "forward_passes": audit.forward,
-        "backward_passes": audit.backward,
+        "zero_gradient_share": spent.zero_gradients / max(num_movable, 1),
+        "forward_passes": spent.forward,
+        "backward_passes": spent.backward,
     }

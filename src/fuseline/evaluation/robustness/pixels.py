@@ -12,7 +12,7 @@ from torch import Tensor
 
 from fuseline.data.dataset import MultimodalData
 from fuseline.data.modalities.image.stored_pictures import StoredPictures
-from fuseline.evaluation.robustness.target import Audit, Goal, Target
+from fuseline.evaluation.robustness.target import Goal, Spent, Target
 from fuseline.learning.attacks import build_attack
 from fuseline.learning.model import FuselineForTasks
 from fuseline.params.attack import PIXEL_SPACE
@@ -80,7 +80,7 @@ class _PixelRun:
     ) -> None:
         self.model, self.goal = model, goal
         self.params, self.precision, self.generator = params, precision, generator
-        self.spent = Audit()
+        self.spent = Spent()
         self.right: list[Tensor] = []
         self.standing: list[Tensor] = []
         self.lengths: list[Tensor] = []

@@ -13,7 +13,7 @@ from torch.nn.attention import SDPBackend, sdpa_kernel
 from fuseline.data.dataset import LABELS
 from fuseline.learning.attacks import Attack
 from fuseline.learning.attacks.base import Search
-from fuseline.learning.model.prediction import Model, with_labels_of
+from fuseline.learning.model.passes import Model, with_labels_of
 from fuseline.learning.objectives.perturbation import Perturbable
 from fuseline.learning.tasks import Task
 from fuseline.pipeline.precision import Precision, autocast
@@ -55,7 +55,7 @@ def margin(logits: Tensor, batch: Batch) -> Tensor:
 
 
 @dataclass
-class Audit:
+class Spent:
     """What the attacks cost and how far they moved.
 
     Attributes:
@@ -86,14 +86,14 @@ class Target:
         goal: Goal,
         spaces: Iterable[str],
         precision: Precision,
-        audit: Audit,
+        spent: Spent,
     ) -> None:
         self._model, self._spaces = model, sorted(spaces)
         self._batch = with_labels_of(batch, [LABELS])
         self._goal = goal
         self._rows = len(batch[LABELS])
         self._precision: Precision = precision
-        self._audit = audit
+        self._spent = spent
         self._perturbable = Perturbable(model, self._batch, self._spaces)
         self.masks = self._perturbable.masks()
         self.start = {
@@ -105,7 +105,7 @@ class Target:
     def take(self, keep: Tensor) -> Target:
         """The batch without the rows where `keep` is False, padded as before."""
         batch = {name: value[keep] for name, value in self._batch.items()}
-        return Target(self._model, batch, self._goal, self._spaces, self._precision, self._audit)
+        return Target(self._model, batch, self._goal, self._spaces, self._precision, self._spent)
 
     def begin(self, attack: Attack, scale: float, generator: torch.Generator) -> Search:
         """A search that has taken no step yet."""
@@ -126,7 +126,7 @@ class Target:
 
     def fallen(self, deltas: Deltas, note: Note | None = None) -> Tensor:
         """(B,) bool: wrong in a plain float32 pass over the perturbed batch; `note` is told."""
-        self._audit.forward += self._rows
+        self._spent.forward += self._rows
         with torch.no_grad():
             logits: Tensor = self._model(**self._perturbable.inputs(deltas)).logits.float()
         fallen = ~self._goal.right(logits, self._batch)
@@ -136,7 +136,7 @@ class Target:
 
     def shift(self, deltas: Deltas) -> Tensor:
         """L2 lengths (B, P) by which perturbed pixels moved the features."""
-        self._audit.forward += 2 * self._rows
+        self._spent.forward += 2 * self._rows
         with torch.no_grad():
             before, after = (
                 self._perturbable.inputs(moved)["image_features"] for moved in (self.start, deltas)
@@ -161,9 +161,9 @@ class Target:
     def _losses(self, loss: Loss) -> Callable[[Deltas], Tensor]:
 
         def losses(deltas: Deltas) -> Tensor:
-            self._audit.forward += self._rows
+            self._spent.forward += self._rows
             # A black-box attack asks for losses alone.
-            self._audit.backward += self._rows * torch.is_grad_enabled()
+            self._spent.backward += self._rows * torch.is_grad_enabled()
             with autocast(self._precision):
                 logits = self._model(**self._perturbable.inputs(deltas)).logits
             return loss(logits.float(), self._batch)

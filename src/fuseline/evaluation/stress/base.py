@@ -14,7 +14,7 @@ import numpy as np
 from fuseline.contracts import EXAMPLES, read_table
 from fuseline.data.dataset import MultimodalData
 from fuseline.learning.model import FuselineProcessor
-from fuseline.learning.model.prediction import Model
+from fuseline.learning.model.passes import Model
 from fuseline.learning.tasks import Task
 from fuseline.learning.tasks.base import Cells
 from fuseline.learning.tasks.prediction import Predicted, predict

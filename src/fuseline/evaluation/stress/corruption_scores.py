@@ -11,7 +11,7 @@ import numpy as np
 from fuseline.data.dataset import MultimodalData
 from fuseline.evaluation.ablation import keep
 from fuseline.evaluation.stress.base import Context, sample
-from fuseline.evaluation.stress.media import CorruptibleMedia
+from fuseline.evaluation.stress.corrupted_media import CorruptibleMedia
 
 Figures = dict[str, Any]
 

@@ -11,8 +11,8 @@ from typing import Any
 
 from fuseline.data.modalities.extraction.stored_media import media_of
 from fuseline.evaluation.stress.base import Context
+from fuseline.evaluation.stress.corrupted_media import Pictures
 from fuseline.evaluation.stress.corruption_scores import corruption_scores
-from fuseline.evaluation.stress.media import Pictures
 from fuseline.params.stress_media import ImageStressParams
 
 

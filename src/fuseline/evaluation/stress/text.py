@@ -16,8 +16,8 @@ import numpy as np
 from fuseline.data.dataset import MultimodalData
 from fuseline.evaluation.ablation import keep
 from fuseline.evaluation.stress.base import Context
-from fuseline.evaluation.stress.neighbours import whole_words, word_neighbours
-from fuseline.evaluation.stress.noises import Noise, noise_of, with_neighbours, words_of
+from fuseline.evaluation.stress.text_noises import Noise, noise_of, with_neighbours, words_of
+from fuseline.evaluation.stress.word_neighbours import whole_words, word_neighbours
 
 
 def text_suite(context: Context) -> dict[str, Any]:

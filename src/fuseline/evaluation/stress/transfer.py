@@ -8,10 +8,10 @@ from typing import Any
 import numpy as np
 import torch
 
-from fuseline.evaluation.robustness.target import Audit, Deltas, Target, goal_of
+from fuseline.evaluation.robustness.target import Deltas, Spent, Target, goal_of
 from fuseline.evaluation.stress.base import Context
 from fuseline.learning.attacks import build_attack
-from fuseline.learning.model.prediction import Model, length_batches
+from fuseline.learning.model.passes import Model, length_batches
 
 
 def transfer_suite(context: Context) -> dict[str, Any]:
@@ -60,7 +60,7 @@ def _fallen(context: Context, name: str, rows: np.ndarray, deltas: Deltas) -> np
 def _target(context: Context, model: Model, rows: np.ndarray) -> Target:
     spaces = context.params.transfer.attack.epsilon
     batch, goal = context.test.batch(rows), goal_of(context.task)
-    return Target(model, batch, goal, spaces, context.base.precision, Audit())
+    return Target(model, batch, goal, spaces, context.base.precision, Spent())
 
 
 def _share_of_right(context: Context, name: str, fallen: np.ndarray) -> float:

@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from fuseline.evaluation.trust.attacked import Attacked
+from fuseline.evaluation.robustness.attacked import Attacked
 from fuseline.evaluation.trust.intervals import (
     Score,
     bootstrap,

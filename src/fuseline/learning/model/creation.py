@@ -11,10 +11,10 @@ from torch import nn
 
 from fuseline.contracts import read_manifest
 from fuseline.data.modalities.checkpoints import portable
-from fuseline.data.modalities.image.encoder import parts_of
+from fuseline.data.modalities.image.networks import parts_of
 from fuseline.data.modalities.text.encoder import load_text_encoder, special_token_ids, text_config
 from fuseline.learning.model.configuration import FuselineConfig
-from fuseline.learning.model.encoders import TopEncoder
+from fuseline.learning.model.feature_encoders import TopEncoder
 from fuseline.learning.model.modeling import (
     FuselineForPreTraining,
     FuselineModel,

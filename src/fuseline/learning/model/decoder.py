@@ -16,7 +16,7 @@ from transformers import BertConfig, BertLMHeadModel, DynamicCache, EncoderDecod
 from fuseline.data.dataset import NO_LABEL
 from fuseline.errors import ConfigError
 from fuseline.learning.model.configuration import FuselineConfig
-from fuseline.learning.model.controls import Asked, ControlledEmbedding, ControlTokens
+from fuseline.learning.model.control_tokens import Asked, ControlledEmbedding, ControlTokens
 from fuseline.learning.model.output import FuselineOutput, HeadOutput
 
 Batch = dict[str, Any]

@@ -13,7 +13,7 @@ from torch import Tensor, nn
 from torch.nn import functional
 from transformers import AutoConfig, PreTrainedModel
 
-from fuseline.data.modalities.image.encoder import (
+from fuseline.data.modalities.image.networks import (
     ImageEncoder,
     build_image_encoder,
     build_image_parts,
@@ -21,9 +21,9 @@ from fuseline.data.modalities.image.encoder import (
 from fuseline.data.modalities.image.top import ImageTop
 from fuseline.data.modalities.text.encoder import build_text_encoder
 from fuseline.learning.model.configuration import FuselineConfig
-from fuseline.learning.model.controls import Asked
+from fuseline.learning.model.control_tokens import Asked
 from fuseline.learning.model.decoder import DecoderHead
-from fuseline.learning.model.encoders import ENCODERS, FeatureEncoder, TopEncoder
+from fuseline.learning.model.feature_encoders import ENCODERS, FeatureEncoder, TopEncoder
 from fuseline.learning.model.fusion import FUSIONS, Sequence
 from fuseline.learning.model.heads import build_head
 from fuseline.learning.model.output import FuselineOutput, TaskOutput

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from fuseline.learning.prompting.base import PromptMethod
+from fuseline.learning.prompting.class_prompts import ClassPrompts
 from fuseline.learning.prompting.cloze import Cloze
-from fuseline.learning.prompting.contrastive import ClassPrompts
 from fuseline.learning.prompting.head import Head, HeadWithoutPretraining
 from fuseline.learning.prompting.probe import Probe
 from fuseline.learning.prompting.residual import Residual

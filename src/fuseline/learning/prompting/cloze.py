@@ -17,7 +17,7 @@ from torch.nn import functional
 
 from fuseline.data.dataset import MultimodalData, pad
 from fuseline.errors import ConfigError
-from fuseline.learning.model.prediction import length_batches
+from fuseline.learning.model.passes import length_batches
 from fuseline.learning.prompting.base import Material
 from fuseline.learning.prompting.calibration import calibrate
 from fuseline.learning.prompting.fitting import fit, open_for_training

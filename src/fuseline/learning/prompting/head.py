@@ -10,7 +10,7 @@ from torch import Tensor
 
 from fuseline.learning.model import FuselineForTasks
 from fuseline.learning.model.creation import create_model
-from fuseline.learning.model.prediction import predict_logits
+from fuseline.learning.model.passes import predict_logits
 from fuseline.learning.objectives.supervised import Supervised
 from fuseline.learning.prompting.base import Material, above_zero
 from fuseline.learning.prompting.fitting import fit, open_for_training

@@ -15,7 +15,7 @@ from torch import Tensor
 from torch.nn import functional
 
 from fuseline.data.dataset import PAD_MULTIPLE, MultimodalData
-from fuseline.learning.model.prediction import length_batches
+from fuseline.learning.model.passes import length_batches
 from fuseline.params.prompt import ClassPromptParams
 from fuseline.pipeline.precision import Precision, autocast
 

@@ -11,7 +11,7 @@ from torch.nn import functional
 
 from fuseline.data.dataset import NO_LABEL, MultimodalData
 from fuseline.errors import ContractError
-from fuseline.learning.model.prediction import softmax
+from fuseline.learning.model.passes import softmax
 from fuseline.learning.tasks.base import Batch, Cells, Facts, Task
 from fuseline.learning.tasks.divergences import categorical
 from fuseline.learning.tasks.scores import scores

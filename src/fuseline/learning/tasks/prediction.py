@@ -9,7 +9,7 @@ import numpy as np
 import torch
 
 from fuseline.data.dataset import MultimodalData
-from fuseline.learning.model.prediction import Model, length_batches, with_labels_of
+from fuseline.learning.model.passes import Model, length_batches, with_labels_of
 from fuseline.learning.tasks.base import Task
 from fuseline.pipeline.precision import Precision, autocast
 

@@ -1,4 +1,4 @@
-"""Supervised fine-tuning of a task, plain or under attack."""
+"""Supervised fine-tuning, one task or several."""
 
 from __future__ import annotations
 

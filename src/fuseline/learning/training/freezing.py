@@ -8,7 +8,7 @@ from typing import Any
 from torch import nn
 
 from fuseline.errors import ConfigError
-from fuseline.learning.model.encoders import TopEncoder
+from fuseline.learning.model.feature_encoders import TopEncoder
 from fuseline.learning.training.groups import ADAPTER, IMAGE_ENCODER, IMAGE_TOP, TEXT_ENCODER
 from fuseline.params.finetune import FreezingParams
 

@@ -16,7 +16,7 @@ from fuseline.learning.model.creation import create_model
 from fuseline.learning.model.processing import create_processor
 from fuseline.learning.objectives.adversarial.base import AdversarialObjective
 from fuseline.learning.objectives.adversarial.freelb import FreeLB
-from fuseline.learning.objectives.adversarial.standard import FGMTraining, PGDTraining
+from fuseline.learning.objectives.adversarial.pgd import FGMTraining, PGDTraining
 from fuseline.learning.objectives.base import Objective
 from fuseline.learning.objectives.pretraining import Mixture, build_objectives
 from fuseline.learning.training.freezing import freeze_image_encoder

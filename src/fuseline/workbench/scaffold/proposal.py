@@ -138,14 +138,14 @@ def _manifest(path: Path) -> Proposal:
 
 
 def _datasets(path: Path) -> Proposal:
-    from fuseline.data.sources.hub_data import open_data, splits_of
+    from fuseline.data.sources.hub_split import open_split, splits_of
 
     splits = splits_of(path)
     split = "train" if "train" in splits else splits[0]
     params = DatasetsParams(
         path=str(path), name=None, revision=None, split=split, columns=_NO_COLUMNS
     )
-    data = open_data(params)
+    data = open_split(params)
     names = data.columns()
     records, bad = _parted(itertools.islice(data.records(names), FIRST_ROWS))
     guesses = guess_columns(_profiles(names, records), data.root)

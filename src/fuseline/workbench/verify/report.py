@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from fuseline.workbench.verify.compare import Comparison, StageComparison, State
+from fuseline.workbench.verify.stages import Comparison, StageComparison, State
 
 SHOWN = 3
 

@@ -8,11 +8,11 @@ import torch
 from torch import Tensor, nn
 
 from fuseline.errors import ContractError
+from fuseline.evaluation.robustness.attacked import Attacked
 from fuseline.evaluation.robustness.measure import measure_robustness
 from fuseline.evaluation.robustness.standing import Standing
 from fuseline.evaluation.robustness.target import Goal, goal_of
-from fuseline.evaluation.trust.attacked import Attacked
-from fuseline.learning.model.prediction import predict_logits
+from fuseline.learning.model.passes import predict_logits
 from fuseline.learning.tasks.classification import Classification
 from fuseline.params.evaluate import RobustnessParams
 from tests.support.evaluation_params import AUDIT, PIXELS

@@ -10,9 +10,9 @@ import pytest
 import torch
 from torch import nn
 
-from fuseline.evaluation.stress.neighbours import whole_words, word_neighbours
-from fuseline.evaluation.stress.noises import CHARACTER_NOISES, KEYBOARD, LOOK_ALIKES, synonyms
 from fuseline.evaluation.stress.text import noisy, text_suite
+from fuseline.evaluation.stress.text_noises import CHARACTER_NOISES, KEYBOARD, LOOK_ALIKES, synonyms
+from fuseline.evaluation.stress.word_neighbours import whole_words, word_neighbours
 from tests.support import tasks
 
 

@@ -12,7 +12,7 @@ from fuseline.evaluation.trust.intervals import (
     task_scores,
     together,
 )
-from fuseline.learning.model.prediction import softmax
+from fuseline.learning.model.passes import softmax
 from fuseline.learning.tasks.ranking import Ranking
 from fuseline.learning.tasks.regression import Regression
 from fuseline.learning.tasks.scores import scores

@@ -8,7 +8,7 @@ from fuseline.contracts import TableWriter, features_schema
 from fuseline.data.modalities.checkpoints import portable
 from fuseline.learning.model import FuselineForTasks
 from fuseline.learning.model.creation import create_model
-from fuseline.learning.model.encoders import ConvEncoder, PerceptronEncoder
+from fuseline.learning.model.feature_encoders import ConvEncoder, PerceptronEncoder
 from fuseline.params.pretrain import FusionParams, ModelParams
 
 PARAMS = ModelParams(

@@ -5,8 +5,8 @@ import pytest
 import torch
 
 from fuseline.errors import ContractError
+from fuseline.learning.prompting.class_prompts import ClassPrompts
 from fuseline.learning.prompting.cloze import Cloze
-from fuseline.learning.prompting.contrastive import ClassPrompts
 from fuseline.learning.prompting.head import Head
 from fuseline.learning.prompting.residual import Residual
 from fuseline.learning.prompting.soft_prompt import ContextPrompt, SoftPrompt

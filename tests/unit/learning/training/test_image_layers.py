@@ -13,15 +13,15 @@ from transformers import ViTConfig, ViTModel
 from fuseline.config import parse_section, read_yaml
 from fuseline.contracts import features_schema, iter_shards, read_manifest
 from fuseline.data.ingest import ingest_examples
-from fuseline.data.modalities.image.encoder import build_image_encoder, build_image_parts
 from fuseline.data.modalities.image.features import extract_image_features
+from fuseline.data.modalities.image.networks import build_image_encoder, build_image_parts
 from fuseline.data.modalities.text.tokenizer import tokenize_examples
 from fuseline.errors import ContractError
 from fuseline.evaluation.evaluate import EvaluationInputs, evaluate_model
 from fuseline.evaluation.leakage.neighbours import feature_vectors
 from fuseline.learning.model import FuselineForPreTraining, FuselineForTasks
 from fuseline.learning.model.creation import create_model
-from fuseline.learning.training.adversarial import adversarial_finetune
+from fuseline.learning.training.adversarial_finetune import adversarial_finetune
 from fuseline.learning.training.finetune import finetune
 from fuseline.learning.training.groups import IMAGE_TOP
 from fuseline.learning.training.pretrain import pretrain
@@ -34,8 +34,8 @@ from fuseline.params.ingest import IngestParams
 from fuseline.params.pretrain import PretrainParams
 from fuseline.params.tokenize import TokenizeParams
 from fuseline.params.whole import set_keys
-from tests.pipeline.workspace import SMALL_PARAMS
 from tests.support.repository import REPOSITORY
+from tests.support.workspace import SMALL_PARAMS
 
 SECTIONS = {
     "base": BaseParams,

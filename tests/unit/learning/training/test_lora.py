@@ -8,7 +8,7 @@ import torch
 
 from fuseline.errors import ConfigError
 from fuseline.learning.model import FuselineForTasks
-from fuseline.learning.training import adversarial, finetune
+from fuseline.learning.training import adversarial_finetune, finetune
 from fuseline.learning.training.checkpoint import latest_checkpoint, read_parts
 from fuseline.learning.training.freezing import apply_freezing
 from fuseline.learning.training.lora import adapters
@@ -206,7 +206,7 @@ def stages(monkeypatch):
     processor = Mock()
     processor.from_pretrained.return_value = processor
     monkeypatch.setattr(finetune, "learn_tasks", Mock(return_value=[classification()]))
-    for module in (finetune, adversarial):
+    for module in (finetune, adversarial_finetune):
         monkeypatch.setattr(module, "FuselineProcessor", processor)
         monkeypatch.setattr(module, "load_rows", Mock(return_value=(rows(48), None)))
         monkeypatch.setattr(module, "with_labels", lambda data, *_: data)
@@ -233,7 +233,7 @@ def test_both_stages_adapt_and_leave_a_plain_model(tmp_path, stages):
         norm="l2", per="position", epsilon={"text_embedding": 0.1}, num_steps=1, step_size=1.0,
         random_start=False,
     )  # fmt: skip
-    adversarial.adversarial_finetune(
+    adversarial_finetune.adversarial_finetune(
         tmp_path / "finetuned", tmp_path, tmp_path, tmp_path, tmp_path / "adversarial",
         params=AdversarialFinetuneParams(
             method="fgm", mart=MartParams(divergence_weight=1.0),

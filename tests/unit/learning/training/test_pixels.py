@@ -8,11 +8,11 @@ import pytest
 import torch
 
 from fuseline.data.dataset import PIXELS
-from fuseline.data.modalities.image.encoder import EfficientNetLite0, ImageEncoder
+from fuseline.data.modalities.image.networks import EfficientNetLite0, ImageEncoder
 from fuseline.data.modalities.image.stored_pictures import StoredPictures
 from fuseline.learning.model import FuselineForTasks
 from fuseline.learning.objectives.perturbation import Perturbable
-from fuseline.learning.training import adversarial
+from fuseline.learning.training import adversarial_finetune
 from fuseline.params.adversarial_finetune import AdversarialFinetuneParams
 from fuseline.params.attack import PIXEL_SPACE
 from fuseline.params.base import BaseParams
@@ -40,11 +40,11 @@ def stage(tmp_path, monkeypatch):
     examples, data = table(tmp_path / "examples", 48)
     processor = Mock()
     processor.from_pretrained.return_value = processor
-    monkeypatch.setattr(adversarial, "FuselineProcessor", processor)
-    monkeypatch.setattr(adversarial, "load_rows", Mock(return_value=(data, None)))
-    monkeypatch.setattr(adversarial, "with_labels", lambda found, *_: found)
-    monkeypatch.setattr(adversarial, "write_model_card", Mock())
-    monkeypatch.setattr(adversarial, "make_deterministic", Mock())
+    monkeypatch.setattr(adversarial_finetune, "FuselineProcessor", processor)
+    monkeypatch.setattr(adversarial_finetune, "load_rows", Mock(return_value=(data, None)))
+    monkeypatch.setattr(adversarial_finetune, "with_labels", lambda found, *_: found)
+    monkeypatch.setattr(adversarial_finetune, "write_model_card", Mock())
+    monkeypatch.setattr(adversarial_finetune, "make_deterministic", Mock())
     finetuned = model()
     finetuned.config.freezing = freezing("none").model_dump()
     finetuned.save_pretrained(tmp_path / "finetuned")
@@ -59,7 +59,7 @@ def stage(tmp_path, monkeypatch):
     monkeypatch.setattr(Perturbable, "inputs", inputs)
 
     def run(own):
-        return adversarial.adversarial_finetune(
+        return adversarial_finetune.adversarial_finetune(
             tmp_path / "finetuned", examples, tmp_path, tmp_path, tmp_path / "adversarial",
             params=own, base=BASE, work=tmp_path / "work",
         )  # fmt: skip
@@ -91,7 +91,7 @@ def test_training_climbs_in_pixels_and_leaves_the_encoder_as_it_was(stage):
 
 def test_without_pixels_no_picture_is_read(stage, monkeypatch):
     run, moved, _ = stage
-    monkeypatch.setattr(adversarial, "StoredPictures", Mock(side_effect=AssertionError))
+    monkeypatch.setattr(adversarial_finetune, "StoredPictures", Mock(side_effect=AssertionError))
     own = params()
     own.attack.epsilon.pop(PIXEL_SPACE)
     run(own)
@@ -100,7 +100,7 @@ def test_without_pixels_no_picture_is_read(stage, monkeypatch):
 
 def test_a_model_without_pictures_leaves_the_space_out(tmp_path):
     """As `image_feature` is, so that one set of params serves several data sets."""
-    data = adversarial.with_pictures(rows(8), tmp_path, classifier(), params())
+    data = adversarial_finetune.with_pictures(rows(8), tmp_path, classifier(), params())
     perturbable = Perturbable(classifier(), data.batch(range(8)), list(SPACES))
     assert list(perturbable.start()) == ["text_embedding"]
 

@@ -27,8 +27,8 @@ from fuseline.workbench.doctor import (
     remotes,
     storage,
 )
-from tests.pipeline.workspace import GIT_IDENTITY
 from tests.support.repository import REPOSITORY
+from tests.support.workspace import GIT_IDENTITY
 
 
 @pytest.fixture(autouse=True)

@@ -38,7 +38,7 @@ def extract_image_features(
     """
 
     def load() -> Encoder:
-        from fuseline.data.modalities.image.picture_encoder import PictureEncoder
+        from fuseline.data.modalities.image.encoder import PictureEncoder
 
         return PictureEncoder(params, precision)
 

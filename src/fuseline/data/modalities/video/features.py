@@ -38,7 +38,7 @@ def extract_video_features(
     """
 
     def load() -> Encoder:
-        from fuseline.data.modalities.video.frame_encoder import FrameEncoder
+        from fuseline.data.modalities.video.encoder import FrameEncoder
 
         return FrameEncoder(params, precision)
 

@@ -6,7 +6,7 @@ from __future__ import annotations
 from torch import Tensor
 
 from fuseline.learning.objectives.adversarial.base import detached
-from fuseline.learning.objectives.adversarial.standard import PGDTraining
+from fuseline.learning.objectives.adversarial.pgd import PGDTraining
 from fuseline.learning.objectives.adversarial.trial import Trial
 from fuseline.learning.objectives.base import ObjectiveOutput
 from fuseline.learning.objectives.supervised import Supervised

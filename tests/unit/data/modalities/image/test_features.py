@@ -7,9 +7,9 @@ import torch
 from PIL import Image
 
 from fuseline.contracts import features_schema, read_manifest, read_table
-from fuseline.data.modalities.image.encoder import build_image_encoder
+from fuseline.data.modalities.image.encoder import _compute_alone, ahead, encode_pixels
 from fuseline.data.modalities.image.features import extract_image_features
-from fuseline.data.modalities.image.picture_encoder import _compute_alone, ahead, encode_pixels
+from fuseline.data.modalities.image.networks import build_image_encoder
 from fuseline.data.modalities.image.pixels import decode_pixels, stack_pixels
 from fuseline.errors import ConfigError
 from fuseline.params.extract_features import ImageFeatureParams

@@ -4,8 +4,8 @@ import pytest
 import torch
 from torch import nn
 
-from fuseline.data.modalities.image.encoder import build_image_encoder
 from fuseline.data.modalities.image.folding import fold
+from fuseline.data.modalities.image.networks import build_image_encoder
 
 PIXELS = torch.rand(2, 3, 32, 32, generator=torch.Generator().manual_seed(0))
 

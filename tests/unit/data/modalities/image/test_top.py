@@ -7,13 +7,13 @@ import transformers
 from torch import nn
 
 from fuseline.contracts import features_schema, iter_shards, read_manifest
-from fuseline.data.modalities.image.encoder import (
+from fuseline.data.modalities.image.features import extract_image_features
+from fuseline.data.modalities.image.networks import (
     build_image_encoder,
     build_image_parts,
     missing_layers,
     whole_features,
 )
-from fuseline.data.modalities.image.features import extract_image_features
 from fuseline.data.modalities.image.top import TransformersTop, tokens_to_maps
 from fuseline.errors import ConfigError, ContractError
 from fuseline.params.extract_features import ImageFeatureParams

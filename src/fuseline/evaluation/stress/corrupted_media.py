@@ -7,7 +7,7 @@ import json
 from abc import abstractmethod
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from functools import partial
-from typing import TYPE_CHECKING, Protocol
+from typing import Protocol
 
 import numpy as np
 
@@ -15,7 +15,7 @@ from fuseline.data.media.audio import Waveform
 from fuseline.data.modalities.audio.features import load_encoder
 from fuseline.data.modalities.audio.sounds import sound_of
 from fuseline.data.modalities.extraction.stored_media import Medium
-from fuseline.data.modalities.image.picture_encoder import PictureEncoder, ahead, encode_pixels
+from fuseline.data.modalities.image.encoder import PictureEncoder, ahead, encode_pixels
 from fuseline.data.modalities.image.pixels import decode_pixels
 from fuseline.errors import ContractError
 from fuseline.evaluation.stress.corruptions import (
@@ -26,9 +26,6 @@ from fuseline.evaluation.stress.corruptions import (
 from fuseline.params.extract_features import AudioFeatureParams, ImageFeatureParams
 from fuseline.pipeline.precision import Precision
 from fuseline.registry import lookup
-
-if TYPE_CHECKING:
-    pass
 
 # A picture (H, W, 3) or samples (N,), and the row's id, which decides what is drawn.
 Change = Callable[[np.ndarray, str], np.ndarray]

@@ -1,4 +1,4 @@
-"""Plain forward passes over many rows."""
+"""How rows go through a model: batches of one width, logits, probabilities."""
 
 from __future__ import annotations
 

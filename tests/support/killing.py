@@ -15,7 +15,7 @@ from pathlib import Path
 import psutil
 
 from fuseline.pipeline.stage import LOCK_FILE
-from tests.pipeline.workspace import Workspace, wait_for
+from tests.support.workspace import Workspace, wait_for
 
 OUTPUTS = {
     "pretrain": ["models/pretrained", "metrics/pretrain.json", "metrics/history/pretrain.csv"],

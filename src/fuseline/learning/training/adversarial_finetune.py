@@ -17,7 +17,7 @@ from fuseline.learning.attacks import Attack
 from fuseline.learning.attacks.pgd import PGD
 from fuseline.learning.model import FuselineForTasks, FuselineProcessor
 from fuseline.learning.model.card import write_model_card
-from fuseline.learning.model.prediction import with_labels_of
+from fuseline.learning.model.passes import with_labels_of
 from fuseline.learning.objectives.adversarial.methods import METHODS
 from fuseline.learning.objectives.perturbation import Perturbable
 from fuseline.learning.objectives.supervised import Supervised

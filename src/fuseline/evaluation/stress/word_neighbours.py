@@ -8,7 +8,7 @@ import torch
 from torch.nn import functional
 from transformers import PreTrainedTokenizerFast
 
-from fuseline.learning.model.prediction import Model
+from fuseline.learning.model.passes import Model
 
 # Words compared with the whole vocabulary at once: their similarities are in memory together.
 CHUNK_WORDS = 256

@@ -4,7 +4,7 @@ import pytest
 import torch
 from torch import nn
 
-from fuseline.learning.model.controls import ControlledEmbedding, ControlTokens
+from fuseline.learning.model.control_tokens import ControlledEmbedding, ControlTokens
 
 KNOWN = {"length": ["long", "short"], "language": ["de", "en", "fr"]}
 

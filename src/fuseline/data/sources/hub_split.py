@@ -46,7 +46,7 @@ _HUB_ID = re.compile(r"[\w.-]+(/[\w.-]+)?")
 
 
 @dataclass(frozen=True)
-class HubData:
+class HubSplit:
     """One split.
 
     Attributes:
@@ -106,7 +106,7 @@ class HubData:
         return one_line(error).replace(str(self.root), "the folder")
 
 
-def open_data(params: DatasetsParams) -> HubData:
+def open_split(params: DatasetsParams) -> HubSplit:
     """Open the split that the params name.
 
     Raises:
@@ -125,8 +125,8 @@ def open_data(params: DatasetsParams) -> HubData:
     try:
         if folder.is_dir():
             data, rows = _local(folder, params)
-            return HubData(folder.resolve(), data, rows)
-        return HubData(None, _from_hub(path, params), None)
+            return HubSplit(folder.resolve(), data, rows)
+        return HubSplit(None, _from_hub(path, params), None)
     # The library answers a wrong name, split or configuration with any of these.
     except (OSError, DatasetsError, RuntimeError, KeyError, pa.ArrowException) as error:
         raise ContractError(f"{path}: not readable as a data set: {one_line(error)}.") from None

@@ -11,7 +11,7 @@ from fuseline.contracts import features_schema, read_manifest, read_table
 from fuseline.data.modalities.extraction.stored_media import media_of
 from fuseline.data.modalities.extractors import EXTRACTORS
 from fuseline.errors import ConfigError, ContractError
-from fuseline.evaluation.stress.media import Pictures, Recordings, random_state
+from fuseline.evaluation.stress.corrupted_media import Pictures, Recordings, random_state
 from fuseline.params.extract_features import ExtractFeaturesParams
 from tests.support.examples_tables import write_examples
 from tests.support.media import picture, sound, video

@@ -3,7 +3,7 @@ from types import SimpleNamespace
 import pytest
 
 from fuseline.errors import ContractError
-from fuseline.learning.training.adversarial import RefuseCollapse
+from fuseline.learning.training.adversarial_finetune import RefuseCollapse
 
 
 def watch(*robust):

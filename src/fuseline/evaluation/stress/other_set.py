@@ -16,7 +16,7 @@ from fuseline.data.modalities.audio.features import LogMelEncoder
 from fuseline.data.modalities.audio.log_mel import LOG_MEL
 from fuseline.data.modalities.extraction.extract import ABSENT_SHAPE, Encoder
 from fuseline.data.modalities.extraction.stored_media import row_media
-from fuseline.data.modalities.image.picture_encoder import PictureEncoder
+from fuseline.data.modalities.image.encoder import PictureEncoder
 from fuseline.data.sources.synthetic import SyntheticSource
 from fuseline.errors import ConfigError, ContractError
 from fuseline.evaluation.stress.base import Context, sample

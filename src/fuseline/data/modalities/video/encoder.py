@@ -11,7 +11,7 @@ import numpy as np
 from fuseline.data.media.video import sample_frames
 from fuseline.data.modalities.checkpoints import encoder_key
 from fuseline.data.modalities.extraction.stored_media import Medium
-from fuseline.data.modalities.image.picture_encoder import ahead, encode_pixels, frozen_network
+from fuseline.data.modalities.image.encoder import ahead, encode_pixels, frozen_network
 from fuseline.data.modalities.image.pixels import picture_to_pixels
 from fuseline.params.extract_features import VideoFeatureParams
 from fuseline.pipeline.precision import Precision

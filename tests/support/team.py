@@ -9,9 +9,9 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
-from tests.pipeline.servers import Server
-from tests.pipeline.workspace import Workspace
 from tests.support.repository import REPOSITORY
+from tests.support.servers import Server
+from tests.support.workspace import Workspace
 
 PAGE = REPOSITORY / "docs" / "sharing.md"
 # The section of each kind of remote.
