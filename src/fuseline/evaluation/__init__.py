@@ -1,5 +1,5 @@
-"""What the models are worth on rows they never saw, and the report that shows it.
+"""What the models are worth on rows they never saw.
 
-Import the modules by name: `evaluate` and `report` are read by different stages, and what one
-imports must not re-run the other.
+Import the modules by name: different stages read them, and what one stage imports must not re-run
+another.
 """
