@@ -63,6 +63,7 @@ LINK = re.compile(r"!?\[[^\]]*\]\(([^)\s]+)\)")
 FENCE = re.compile(r"^ *```.*?^ *```$", re.MULTILINE | re.DOTALL)
 CODE = re.compile(r"`([^`\n]+)`")
 MODULE = re.compile(r"\bfuseline(?:\.\w+)+")
+PLACED = re.compile(r"`([\w.]+)` (?:in|of) `([\w/]+/\w+\.py)`")
 
 
 def named(path: Path) -> str:
@@ -138,6 +139,18 @@ def lost_modules(text: str) -> list[str]:
     return sorted({name for name in MODULE.findall(text) if not resolves(name)})
 
 
+def misplaced(text: str) -> list[str]:
+    """What a text says is in a module and is not defined there."""
+    lost = []
+    for name, path in PLACED.findall(text):
+        sources = [base / path for base in (REPOSITORY, PACKAGE) if (base / path).is_file()]
+        last = name.split(".")[-1]
+        defined = rf"^\s*(?:def |class )?{last}\b(?=[\s(:=])"
+        if sources and not re.search(defined, sources[0].read_text(), re.MULTILINE):
+            lost.append(f"{name} in {path}")
+    return lost
+
+
 def slugs(page: Path) -> set[str]:
     """The anchors that GitHub gives a page's headings."""
     text = FENCE.sub("", page.read_text())
@@ -178,6 +191,11 @@ def test_every_path_that_a_page_names_is_there(page: Path) -> None:
 @every_page
 def test_every_module_that_a_page_names_is_there(page: Path) -> None:
     assert lost_modules(page.read_text()) == []
+
+
+@every_page
+def test_what_a_page_places_in_a_module_is_defined_there(page: Path) -> None:
+    assert misplaced(page.read_text()) == []
 
 
 @every_page
@@ -244,6 +262,21 @@ def test_every_exception_is_needed() -> None:
 )
 def test_a_path_that_is_not_there_is_noticed(text: str) -> None:
     assert lost_paths(text, REPOSITORY / "README.md")
+
+
+@pytest.mark.parametrize(
+    ("text", "lost"),
+    [
+        ("`macro_f1` in `learning/tasks/scores.py`", []),
+        ("`Attack.move` in `learning/attacks/base.py`", []),
+        ("`TASKS` in `src/fuseline/learning/tasks/__init__.py`", []),
+        ("`step_ratios` of `benchmarks/adversarial.py`", []),
+        ("`macro_f2` in `learning/tasks/scores.py`", ["macro_f2 in learning/tasks/scores.py"]),
+        ("`Attack.move` in `learning/attacks/pgd.py`", ["Attack.move in learning/attacks/pgd.py"]),
+    ],
+)
+def test_what_is_defined_elsewhere_is_noticed(text: str, lost: list[str]) -> None:
+    assert misplaced(text) == lost
 
 
 @pytest.mark.parametrize(
