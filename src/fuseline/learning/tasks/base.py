@@ -116,7 +116,7 @@ class Task(ABC):
     @property
     @abstractmethod
     def head(self) -> Facts:
-        """`kind` among `model.heads`, and what that kind needs."""
+        """`kind` among those of `learning/model/heads.py`, and what that kind needs."""
 
     @abstractmethod
     def labels(self, cells: Cells) -> np.ndarray:

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-# As `training.checkpoint` and the library call them; importing either would load torch.
+# As `checkpoint.py` and the library call them; importing either would load torch.
 COMPLETE = "complete.json"
 STATE = "trainer_state.json"
 DEVELOPMENT = "eval_"
