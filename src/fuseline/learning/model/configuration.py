@@ -14,7 +14,7 @@ class FuselineConfig(PretrainedConfig):
         text_config: configuration of the text encoder, with its `model_type`; empty for a model
             without text.
         features: by modality, `{"positions": P, "dim": D}`, and `"encoder"` where the model
-            trains a small one of its own over them (a name of `encoders.py`).
+            trains a small one of its own over them (a name of `feature_encoders.py`).
         image_encoder: `{"name", "grid", "top_layers", "image_size", "config"}` of the image
             encoder; its top layers are trained, what lies below them is frozen.
         hidden_size: common width W.
