@@ -240,7 +240,8 @@ def _row(raw: Path, number: int, rng: random.Random) -> dict[str, str]:
 @cache
 def _section() -> dict[str, object]:
     section = read_yaml(ROOT / "params.yaml")["ingest"]
-    return section | {"source": "manifest", "min_label_rows": 1, "max_quarantined_share": 1.0}
+    allowed = {"min_label_rows": 1, "max_quarantined_share": 1.0, "unlearnable": "warn"}
+    return section | {"source": "manifest"} | allowed
 
 
 def _params(manifest: Path) -> IngestParams:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
+from typing import Any
 
 import pytest
 from hypothesis import given
@@ -12,7 +13,8 @@ from fuseline.contracts import SPLITS
 from fuseline.data.ingest.split import HELD_GROUPS, Splitter, split_of
 from fuseline.params.ingest import SplitParams
 
-SHARES = SplitParams(salt=0, train=0.70, dev=0.15, test=0.15)
+GIVEN: Any = {"names": {}, "from_train": []}
+SHARES = SplitParams(salt=0, train=0.70, dev=0.15, test=0.15, **GIVEN)
 groups = st.text(st.characters(exclude_categories=["Cs"]))
 labelled = st.lists(st.tuples(groups, st.sampled_from([None, "a", "b", "c"])), max_size=80)
 
@@ -26,6 +28,7 @@ def split_params(draw: st.DrawFn) -> SplitParams:
         train=train / 100,
         dev=dev / 100,
         test=(100 - train - dev) / 100,
+        **GIVEN,
     )
 
 
@@ -95,8 +98,8 @@ def test_a_larger_train_share_takes_groups_and_gives_none(
     group: str, train: int, more: int
 ) -> None:
     larger = min(99, train + more)
-    small = SplitParams(salt=0, train=train / 100, dev=0.0, test=(100 - train) / 100)
-    large = SplitParams(salt=0, train=larger / 100, dev=0.0, test=(100 - larger) / 100)
+    small = SplitParams(salt=0, train=train / 100, dev=0.0, test=(100 - train) / 100, **GIVEN)
+    large = SplitParams(salt=0, train=larger / 100, dev=0.0, test=(100 - larger) / 100, **GIVEN)
     if split_of(group, small) == "train":
         assert split_of(group, large) == "train"
 

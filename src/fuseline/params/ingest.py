@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Literal
+from typing import Annotated, Any, Literal
 
-from pydantic import Field, model_validator
+from pydantic import Field, field_validator, model_validator
 
 from fuseline.config import Section
 from fuseline.params.base import Count, Modality, Positive, Share
@@ -114,13 +114,40 @@ class WebDatasetParams(Section):
     columns: ColumnParams
 
 
+SplitName = Literal["train", "dev", "test"]
+
+
 class SplitParams(Section):
-    """Shares of groups by salted hash; they sum to 1."""
+    """Shares of groups by salted hash; they sum to 1.
+
+    Attributes:
+        names: what further names in a column `split` mean, such as `{"0": train}`.
+        from_train: splits that such a column lacks, which take their shares of its training rows.
+    """
 
     salt: int
     train: Share
     dev: Share
     test: Share
+    names: dict[str, SplitName]
+    from_train: list[Literal["dev", "test"]]
+
+    @field_validator("names", mode="before")
+    @classmethod
+    def _numbers_are_names(cls, names: Any) -> Any:
+        """YAML reads a bare 0 as a number; a cell that holds it is text."""
+        if not isinstance(names, dict):
+            return names
+        return {str(name) if type(name) is int else name: split for name, split in names.items()}
+
+    @model_validator(mode="after")
+    def _can_take_from_train(self) -> SplitParams:
+        for name in self.from_train:
+            if not getattr(self, name):
+                raise ValueError(
+                    f"from_train names {name}, whose share is 0; raise {name} or leave it out"
+                )
+        return self
 
     @model_validator(mode="after")
     def _sum_to_one(self) -> SplitParams:
@@ -192,4 +219,6 @@ class IngestParams(Section):
     safety: SafetyParams
     min_label_rows: Count
     max_quarantined_share: Share
+    max_group_share: Share
+    unlearnable: Literal["refuse", "warn"]
     shard_rows: Annotated[int, Field(ge=8)]

@@ -10,8 +10,9 @@ from typing import Any
 from fuseline.data.ingest.candidate import Candidate, Record
 from fuseline.data.ingest.duplicates import Contents, Copy, CopySearch
 from fuseline.data.ingest.duplicates.search import ALL, MODALITIES
+from fuseline.data.ingest.joins import Joins, LargestGroup
 from fuseline.data.ingest.refusal import Refusal
-from fuseline.data.ingest.split import Splitter
+from fuseline.data.ingest.split import Splitter, shares_of_train
 from fuseline.params.ingest import IngestParams
 
 MAX_LISTED_CONFLICTS = 50
@@ -25,17 +26,23 @@ class Assigner:
     be kept: the rows before it are never moved, so that tables written earlier stay as they are.
 
     A row may come with a split of its own. A new group goes where its first row says; such groups
-    do not count towards the shares, so that all others lie where they would without them.
+    do not count towards the shares, so that all others lie where they would without them. Rows that
+    come as training rows are divided among training and `ingest.split.from_train`.
     """
 
     def __init__(self, params: IngestParams) -> None:
         self._search = CopySearch(params.duplicates)
         self._splitter = Splitter(params.split)
+        self._train_splitter = Splitter(shares_of_train(params.split))
+        self._from_train = frozenset(params.split.from_train)
         # Groups by number: name, split, first row and number of rows.
         self._names: list[str] = []
         self._splits: list[str] = []
         self._first_rows = array("q")
         self._sizes = array("q")
+        # Whether the split was drawn by the shares of all, not given by the first row.
+        self._drawn = array("b")
+        self._joins = Joins()
         # The group that a user's group, or an id standing for one, turned out to be. A row may name
         # the id of another as its group.
         self._group_of: dict[str, int] = {}
@@ -62,15 +69,17 @@ class Assigner:
         key = record["group"] or record["example_id"]
         own = self._group_of.get(key)
         # Why the row belongs to a split, by the split; the first reason of each.
-        ties: dict[str, str] = {}
-        if record["split"]:
-            ties[record["split"]] = f"its own split is {record['split']}"
+        given = record["split"]
+        ties = {given: f"its own split is {given}"} if given else {}
         if own is not None and self._splits[own] not in ties:
             ties[self._splits[own]] = self._in_group(key, own)
         for copy in copies:
             # Worded for the first of a split alone: a row may have fifty copies.
             if (split := self._splits[self._groups[copy.row]]) not in ties:
                 ties[split] = self._copying(copy, split)
+        if given == "train" and len(ties) == 2 and ties.keys() - {given} <= self._from_train:
+            # Its group, or what it copies, was taken from the training rows, and it goes along.
+            del ties[given]
         if len(ties) > 1:
             sentence = ", but ".join(ties.values())
             return Refusal("straddles_splits", f"{sentence[0].upper()}{sentence[1:]}.")
@@ -78,6 +87,10 @@ class Assigner:
             own = self._groups[copies[0].row] if copies else self._new_group(key, record)
             self._group_of[key] = own
             self._joined += bool(copies)
+            self._joins.note_name(own, copies)
+        elif record["group"]:
+            self._joins.note_member(own)
+        self._joins.note_copy(own, self._ids, record["example_id"], copies)
         self._count(record, copies)
         self._keep(record, own, contents)
         record["group"], record["split"] = self._names[own], self._splits[own]
@@ -85,10 +98,16 @@ class Assigner:
 
     def _new_group(self, name: str, first: Record) -> int:
         self._names.append(name)
-        self._splits.append(first["split"] or self._splitter.assign(name, first["label"]))
+        self._splits.append(self._new_split(name, first))
+        self._drawn.append(not first["split"])
         self._first_rows.append(len(self._ids))
         self._sizes.append(0)
         return len(self._names) - 1
+
+    def _new_split(self, name: str, first: Record) -> str:
+        if first["split"] == "train" and self._from_train:
+            return self._train_splitter.assign(name, first["label"])
+        return first["split"] or self._splitter.assign(name, first["label"])
 
     def _keep(self, record: Record, group: int, contents: Contents) -> None:
         self._search.keep(contents)
@@ -123,6 +142,37 @@ class Assigner:
     def _copying(self, copy: Copy, split: str) -> str:
         what = "all that it holds" if copy.modality == ALL else f"its {copy.modality}"
         return f"it copies row {self._ids[copy.row]!r} in {split} by {what}"
+
+    def drawn_groups(self) -> list[tuple[str, str | None]]:
+        """Names of the groups whose splits were drawn by the shares of all, in the order in which
+        they came, each with the label that it was drawn by."""
+        return [
+            (name, self._labels[first])
+            for name, first, drawn in zip(self._names, self._first_rows, self._drawn, strict=True)
+            if drawn
+        ]
+
+    @property
+    def given_splits(self) -> frozenset[str]:
+        """Where the groups lie whose first row came with a split."""
+        return frozenset(
+            split for split, drawn in zip(self._splits, self._drawn, strict=True) if not drawn
+        )
+
+    def largest_drawn(self) -> LargestGroup | None:
+        """The largest of these groups; None where there is none."""
+        numbers = [group for group, drawn in enumerate(self._drawn) if drawn]
+        if not numbers:
+            return None
+        largest = max(numbers, key=lambda group: (self._sizes[group], -group))
+        return LargestGroup(
+            name=self._names[largest],
+            first_id=self._ids[self._first_rows[largest]],
+            split=self._splits[largest],
+            rows=self._sizes[largest],
+            share=self._sizes[largest] / sum(self._sizes[group] for group in numbers),
+            joins=self._joins.of(largest),
+        )
 
     def metrics(self) -> dict[str, Any]:
         """What was found of copies, rows of rare labels included.

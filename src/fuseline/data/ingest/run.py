@@ -12,6 +12,8 @@ from tqdm import tqdm
 from fuseline.contracts import EXAMPLES, QUARANTINE, TableWriter
 from fuseline.data.ingest.assign import Assigner
 from fuseline.data.ingest.candidate import Candidate
+from fuseline.data.ingest.census import Census, take_census
+from fuseline.data.ingest.learnable import Found, unlearnable
 from fuseline.data.ingest.refusal import REASONS, Refusal
 from fuseline.data.ingest.shards import ShardedTable, ShardPlan, media_bytes, move_to_quarantine
 from fuseline.data.ingest.tally import Tally
@@ -43,7 +45,7 @@ def ingest_examples(
     Raises:
         ConfigError: the source's params are wrong; nothing was read yet.
         ContractError: nothing was kept, or more was refused than
-            `ingest.max_quarantined_share` allows.
+            `ingest.max_quarantined_share` allows, or nothing could be learnt from what was kept.
     """
     source = lookup(SOURCES, params.source, where="ingest.source")(params)
     _warn_if_unwatched(params, raw)
@@ -52,11 +54,25 @@ def ingest_examples(
     assigner, tally = Assigner(params), Tally(params.min_label_rows)
     _stream(source, params, assigner, tally, kept, refused)
     rare = tally.take_rare()
-    if rare:
-        move_to_quarantine(kept, refused, rare)
+    for _ in move_to_quarantine(kept, refused, rare):
+        # They were counted as their labels.
+        pass
+    untrained = _untrained(take_census(kept, {}))
+    for example in move_to_quarantine(kept, refused, untrained):
+        tally.take_back(example, untrained[example["label"]])
     assert tally.rows_in == tally.rows_kept + tally.quarantined.total(), "a row was lost"
     print(tally.summary())
     _check_share(tally, params)
+    found = Found(
+        census=take_census(kept, source.targets),
+        groups=assigner.drawn_groups(),
+        given_splits=assigner.given_splits,
+        largest=assigner.largest_drawn(),
+        rare_labels=len(rare),
+        untrained_labels=len(untrained),
+        has_labels="label" in source.fields,
+    )
+    _check_learnable(found, params)
     kept.writer.finish(
         source=source.name,
         targets=dict(source.targets),
@@ -117,6 +133,31 @@ def _judge(validator: Validator, row: RawRow) -> Candidate | Refusal:
         return validator.keep(row)
     except Refusal as refusal:
         return refusal
+
+
+def _untrained(census: Census) -> dict[str, Refusal]:
+    """Why the rows of labels cannot be kept that no training row bears."""
+    return {
+        label: Refusal(
+            "untrained_label",
+            f"None of the {rows} row(s) with the label {label!r} lies in the training split.",
+        )
+        for label, rows in census.untrained.items()
+    }
+
+
+def _check_learnable(found: Found, params: IngestParams) -> None:
+    """Raise ContractError where nothing could be learnt, or warn of it, as the params say."""
+    notices = unlearnable(found, params)
+    if not notices:
+        return
+    if params.unlearnable == "warn":
+        print("\n".join(f"warning: {notice}" for notice in notices), file=sys.stderr)
+        return
+    told = "\n".join(f"- {notice}" for notice in notices)
+    raise ContractError(
+        f"source '{params.source}': nothing could be learnt from these rows.\n{told}"
+    )
 
 
 def _check_share(tally: Tally, params: IngestParams) -> None:

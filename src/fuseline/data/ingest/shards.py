@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator, Mapping
 from typing import Any
 
 import pyarrow as pa
@@ -10,6 +11,7 @@ import pyarrow.parquet as pq
 
 from fuseline.contracts import TableWriter, shard_name
 from fuseline.data.ingest.candidate import Record
+from fuseline.data.ingest.refusal import Refusal
 from fuseline.data.ingest.validate import raw_json
 
 MEDIA = ("image", "audio", "video")
@@ -117,36 +119,42 @@ class ShardedTable:
         return pq.read_table(self.writer.folder / name, columns=columns)
 
     def replace(self, name: str, table: pa.Table) -> None:
-        """Write a shard anew, or take it away where no row is left."""
+        """Write a shard, anew if it is there, or take it away where no row is left."""
         if table.num_rows:
             self.writer.write(name, table)
+            self.names = sorted({*self.names, name})
         else:
             self.writer.remove(name)
+            self.names.remove(name)
 
 
 def move_to_quarantine(
-    examples: ShardedTable, quarantine: ShardedTable, rare: dict[str, int]
-) -> None:
-    """Move the rows of rare labels, shard by shard, once all rows are counted.
+    examples: ShardedTable, quarantine: ShardedTable, refusals: Mapping[str, Refusal]
+) -> Iterator[Record]:
+    """Move all rows of some labels, shard by shard, once all rows are counted.
 
     Args:
-        rare: number of rows by label.
+        refusals: by label, why its rows cannot be kept.
+
+    Yields:
+        Each row that was moved, as it stood among the examples.
     """
-    for name in examples.names:
+    for name in list(examples.names):
         labels = examples.read(name, ["label"]).column("label")
-        is_rare = pc.is_in(labels, value_set=pa.array(sorted(rare), pa.string()))
-        if not pc.any(is_rare).as_py():
+        is_refused = pc.is_in(labels, value_set=pa.array(sorted(refusals), pa.string()))
+        if not pc.any(is_refused).as_py():
             continue
         table = examples.read(name)
-        refused = [_refused(row, rare) for row in table.filter(is_rare).to_pylist()]
-        examples.replace(name, table.filter(pc.invert(is_rare)))
+        rows = table.filter(is_refused).to_pylist()
+        examples.replace(name, table.filter(pc.invert(is_refused)))
+        refused = [_refused(row, refusals[row["label"]]) for row in rows]
         moved = pa.Table.from_pylist(refused, quarantine.writer.schema)
         together = pa.concat_tables([quarantine.read(name), moved]).sort_by("source_row")
         quarantine.replace(name, together)
+        yield from rows
 
 
-def _refused(example: dict[str, Any], rare: dict[str, int]) -> Record:
-    label = example["label"]
+def _refused(example: dict[str, Any], refusal: Refusal) -> Record:
     # Not the group: it is not the user's any more.
     names = ("text", "label", "lang", "license", "provenance")
     shown = {name: example[name] for name in names}
@@ -155,7 +163,7 @@ def _refused(example: dict[str, Any], rare: dict[str, int]) -> Record:
     return {
         "source_row": example["source_row"],
         "example_id": example["example_id"],
-        "reason": "rare_label",
-        "detail": f"Only {rare[label]} row(s) could be kept with the label {label!r}.",
+        "reason": refusal.reason,
+        "detail": refusal.detail,
         "raw": raw_json({**shown, **paths, **cells}),
     }

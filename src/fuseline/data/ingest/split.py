@@ -72,6 +72,17 @@ class Splitter:
         return [share * groups - have for share, have in zip(self._shares, counts, strict=True)]
 
 
+def shares_of_train(params: SplitParams) -> SplitParams:
+    """The shares by which given training rows are divided among training and the splits that take
+    theirs of them."""
+    taken: dict[str, float] = {name: getattr(params, name) for name in params.from_train}
+    total = params.train + sum(taken.values())
+    shares = {name: taken.get(name, 0.0) / total for name in SPLITS} | {
+        "train": params.train / total
+    }
+    return params.model_copy(update=shares)
+
+
 def split_of(group: str, params: SplitParams) -> str:
     """Return `train`, `dev` or `test` as the hash of a group's name says.
 

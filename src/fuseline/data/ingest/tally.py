@@ -7,7 +7,7 @@ from typing import Any, get_args
 
 from fuseline.contracts import SPLITS
 from fuseline.data.ingest.candidate import Record
-from fuseline.data.ingest.refusal import REASONS
+from fuseline.data.ingest.refusal import REASONS, Refusal
 from fuseline.params.base import Modality
 
 MAX_LISTED_LABELS = 100
@@ -55,13 +55,33 @@ class Tally:
             record["reason"], f"; row {record['source_row']}: {record['detail']}"
         )
 
-    def take_rare(self) -> dict[str, int]:
-        """Count the rows of rare labels as refused, and return their numbers by label."""
+    def take_rare(self) -> dict[str, Refusal]:
+        """Count the rows of rare labels as refused; why, by label."""
         rare = {label: self._rows_of.pop(label) for label in self._waiting}
         self._waiting.clear()
         if rare:
             self.quarantined["rare_label"] += sum(rare.values())
-        return rare
+        return {
+            label: Refusal(
+                "rare_label", f"Only {rows} row(s) could be kept with the label {label!r}."
+            )
+            for label, rows in rare.items()
+        }
+
+    def take_back(self, example: Record, refusal: Refusal) -> None:
+        """Count a row that was kept as refused."""
+        label = example["label"]
+        self._rows_of[label] -= 1
+        if not self._rows_of[label]:
+            del self._rows_of[label]
+        self._totals.subtract(_counted(example))
+        self.refuse(
+            {
+                "source_row": example["source_row"],
+                "reason": refusal.reason,
+                "detail": refusal.detail,
+            }
+        )
 
     @property
     def rows_kept(self) -> int:
@@ -124,7 +144,7 @@ class Tally:
         return {
             key.removeprefix(prefix): rows
             for key, rows in self._totals.items()
-            if key.startswith(prefix)
+            if rows and key.startswith(prefix)
         }
 
     def _commonest(self, prefix: str) -> dict[str, int]:

@@ -18,7 +18,7 @@ from fuseline.data.ingest.safety import SafetyScreen
 from fuseline.data.ingest.targets import check_target
 from fuseline.data.ingest.text import NO_LABELS, clean_label, clean_text, find_markup
 from fuseline.data.sources import Media, RawRow
-from fuseline.data.sources.split_names import split_named
+from fuseline.data.sources.split_names import plain_name, split_named
 from fuseline.params.ingest import IngestParams, TargetKind
 
 RAW_VALUE_CHARACTERS = 500
@@ -67,6 +67,7 @@ class Validator:
         self._limits = params.limits
         self._fields = fields
         self._targets = targets
+        self._split_names = {plain_name(name): split for name, split in params.split.names.items()}
         self._screen = SafetyScreen(params.safety)
         self._seen: set[bytes] = set()
 
@@ -157,12 +158,13 @@ class Validator:
         name = self._tidy("split", row.split, notes)
         if name is None:
             return None
-        split = split_named(name)
+        split = self._split_names.get(plain_name(name)) or split_named(name)
         if split is None:
             raise Refusal(
                 "unknown_split",
                 f"{name!r} names no split; expected {', '.join(SPLITS)}, or nothing where the"
-                " row's group decides.",
+                " row's group decides. Say what it means in ingest.split.names, such as"
+                f' {{"{name}": train}}.',
             )
         return split
 

@@ -29,7 +29,9 @@ def test_rows_of_rare_labels_count_as_refused_alone() -> None:
     for label in ("a", "b", "a", "b", "a", None, "a"):
         tally.rows_in += 1
         tally.keep(example(label, lang=f"of {label}", findings=["text:html"]))
-    assert tally.take_rare() == {"b": 2}
+    assert {label: str(why) for label, why in tally.take_rare().items()} == {
+        "b": "Only 2 row(s) could be kept with the label 'b'."
+    }
     assert (tally.rows_kept, tally.labels, tally.languages) == (5, ["a"], ["of None", "of a"])
     metrics = tally.metrics()
     assert metrics["rows_in"] == metrics["rows_kept"] + metrics["rows_quarantined"]
