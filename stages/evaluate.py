@@ -52,6 +52,7 @@ def main(
             run.out(plots),
             params=load_section("evaluate", EvaluateParams),
             base=load_section("base", BaseParams),
+            work=run.work,
         )
         write_metrics(run.out(metrics), figures, headline=headline(figures))
 

@@ -30,7 +30,11 @@ def main(
         from fuseline.params.leakage import LeakageParams
 
         figures = measure_leakage(
-            examples, features, run.out(pairs), load_section("leakage", LeakageParams)
+            examples,
+            features,
+            run.out(pairs),
+            load_section("leakage", LeakageParams),
+            work=run.work,
         )
         write_metrics(run.out(metrics), figures, headline=["suspicions"])
 

@@ -52,6 +52,7 @@ def main(
             params=load_section("stress", StressParams),
             base=load_section("base", BaseParams),
             extract_features=load_section("extract_features", ExtractFeaturesParams),
+            work=run.work,
         )
         write_metrics(run.out(metrics), figures, headline=[])
 

@@ -17,6 +17,7 @@ from typing import Any
 import pyarrow as pa
 import pyarrow.parquet as pq
 
+from fuseline.durable import write_text
 from fuseline.errors import ContractError
 
 SPLITS = ("train", "dev", "test")
@@ -275,9 +276,7 @@ def write_json(path: Path, content: Any) -> None:
     """
     path.parent.mkdir(parents=True, exist_ok=True)
     text = json.dumps(content, indent=2, sort_keys=True, allow_nan=False, ensure_ascii=False)
-    partial = path.with_name(path.name + ".partial")
-    partial.write_text(text + "\n", encoding="utf-8")
-    partial.replace(path)
+    write_text(path, text + "\n")
 
 
 def hash_file(path: Path) -> str:

@@ -291,7 +291,7 @@ def test_a_module_that_is_not_there_is_noticed(text: str) -> None:
     "text",
     [
         "`learning/objectives/base.py`",
-        "`src/fuseline/evaluation/figures.py`",
+        "`src/fuseline/reporting/figures.py`",
         "`stages/<name>.py`",
         "`metrics/evaluate/<model>.json`",
         "`data/predictions`, `data/features/<modality>`",

@@ -13,15 +13,15 @@ from fuseline.evaluation.evaluate import EvaluationInputs, evaluate_model, headl
 from fuseline.evaluation.leakage.measure import measure_leakage
 from fuseline.evaluation.stress.run import StressInputs, stress_models
 from fuseline.learning.prompting.run import PromptInputs, prompt
-from fuseline.learning.training.adversarial import adversarial_finetune
+from fuseline.learning.training.adversarial_finetune import adversarial_finetune
 from fuseline.learning.training.finetune import finetune
 from fuseline.learning.training.history import write_history
 from fuseline.learning.training.pretrain import pretrain
 from fuseline.params.whole import SECTIONS, set_keys
 from fuseline.pipeline.metrics_file import write_metrics
 from fuseline.reporting.report import ReportInputs, write_report
-from tests.pipeline.workspace import SMALL_PARAMS
 from tests.support.repository import PARAMS_FILE
+from tests.support.workspace import SMALL_PARAMS
 
 
 class Stages:

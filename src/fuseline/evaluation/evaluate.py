@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from dataclasses import asdict, dataclass, replace
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -14,13 +15,13 @@ from fuseline.data.dataset import MultimodalData, load_data
 from fuseline.data.modalities.image.networks import missing_layers, whole_features
 from fuseline.data.modalities.text.encoder import embed_texts
 from fuseline.errors import ConfigError, ContractError
-from fuseline.evaluation.ablation import modality_ablation, named, presence_scores
+from fuseline.evaluation.ablation import named
+from fuseline.evaluation.clean import clean_figures
 from fuseline.evaluation.robustness.attacked import Attacked
 from fuseline.evaluation.robustness.measure import measure_robustness
 from fuseline.evaluation.robustness.pixels import measure_pixel_robustness
 from fuseline.evaluation.robustness.target import goal_of
 from fuseline.evaluation.tables import write_plots, write_predictions
-from fuseline.evaluation.trust.calibration import expected_calibration_error, reliability_bins
 from fuseline.evaluation.trust.measure import Judged, measure_trust
 from fuseline.evaluation.trust.slices import read_slice_columns
 from fuseline.evaluation.twins.classification import Block, feature_blocks, twin_metrics
@@ -31,10 +32,10 @@ from fuseline.learning.tasks import Task
 from fuseline.learning.tasks.base import Decoded
 from fuseline.learning.tasks.labelled import Examples, build_tasks, with_labels
 from fuseline.learning.tasks.prediction import Predicted, predict
-from fuseline.learning.tasks.scores import classification_metrics, scores
 from fuseline.params.attack import SPACE_OF
 from fuseline.params.base import BaseParams
 from fuseline.params.evaluate import EvaluateParams
+from fuseline.pipeline.parts import Parts
 from fuseline.pipeline.precision import make_deterministic
 
 # Scores beside the model's own that runs are compared by.
@@ -67,8 +68,13 @@ def evaluate_model(
     *,
     params: EvaluateParams,
     base: BaseParams,
+    work: Path,
 ) -> dict[str, Any]:
     """Evaluate a model; write its predictions table and its plots' data.
+
+    What takes long is kept in `work` as it is finished, so that a killed run goes on from there and
+    ends with the same figures: written texts, scores, twins, each scale of the attack, its audit,
+    the attack on pixels.
 
     Returns:
         Its metrics: fixed keys, finite numbers.
@@ -80,6 +86,7 @@ def evaluate_model(
     """
     _check_spaces(params, base)
     make_deterministic(base.seed, base.num_threads)
+    parts = Parts(work)
     model = FuselineForTasks.from_pretrained(inputs.model).eval()
     tasks = build_tasks(model.config.tasks)
     data, examples = _labelled_rows(inputs, model, base.modalities)
@@ -94,19 +101,23 @@ def evaluate_model(
     slices = read_slice_columns(inputs.examples, test.example_ids, params.trust.slices)
     found = predict(model, tasks, whole_test, params.batch_size)
     clean = found[0]
-    written = _written(model, tasks, examples, found, params, base)
-    blocks = _blocks(inputs, own, params, base)
+    written = _written(model, tasks, examples, found, params, base, parts)
     classified = first.kind == "classification"
-    measure = _classified if classified else _scored
-    figures = measure(model, first, own, clean.outputs, blocks, params, base)
+    figures = parts.values(
+        "scores", lambda: clean_figures(model, first, test, clean.outputs, params, base)
+    )
+    twins = parts.values("twins", lambda: _twins(inputs, first, own, params, base))
     attacked = Attacked(clean.right, clean.outputs if classified else None)
-    robust = _robustness(model, first, test, clean.right, attacked, inputs.examples, params, base)
+    robust = _robustness(
+        model, first, test, clean.right, attacked, inputs.examples, params, base, parts
+    )
     dev = _development(model, first, own, clean, params)
     trust = measure_trust(Judged(first, clean, dev, attacked), slices, params, base.seed)
     metrics = {
         "rows": len(test),
         "task": first.kind,
         **figures,
+        **twins,
         **(written[0].scores if written[0] else {}),
         **_further(tasks[1:], found[1:], written[1:]),
         **robust,
@@ -132,56 +143,21 @@ def headline(metrics: Mapping[str, Any]) -> list[str]:
     return [name for name in [*numbers, *COMPARED] if name != "rows"]
 
 
-def _classified(
-    model: Model,
+def _twins(
+    inputs: EvaluationInputs,
     task: Task,
     data: MultimodalData,
-    logits: np.ndarray,
-    blocks: dict[str, Block],
     params: EvaluateParams,
     base: BaseParams,
 ) -> dict[str, Any]:
-    """All clean figures of a classification."""
-    test, names = data.select("test"), [*map(str, base.modalities)]
-    predicted = logits.argmax(-1)
-    bins = reliability_bins(task.probabilities(logits), test.labels, params.num_calibration_bins)
-
-    def score(changed: MultimodalData) -> dict[str, float]:
-        found = predict(model, [task], changed, params.batch_size)[0].outputs.argmax(-1)
-        return scores(changed.labels, found, len(task.label_names))
-
-    return {
-        **classification_metrics(test.labels, predicted, task.label_names),
-        "ece": expected_calibration_error(bins),
-        **modality_ablation(score, test, names, seed=base.seed),
-        "presence": presence_scores(test, predicted, names),
-        **twin_metrics(data, blocks, named(names)),
-    }
-
-
-def _scored(
-    model: Model,
-    task: Task,
-    data: MultimodalData,
-    outputs: np.ndarray,
-    blocks: dict[str, Block],
-    params: EvaluateParams,
-    base: BaseParams,
-) -> dict[str, Any]:
-    """All clean figures of any other task."""
-    test, names = data.select("test"), [*map(str, base.modalities)]
+    """Figures of linear models of the same rows; none of a task that asks the modalities about one
+    another."""
     if not task.target_kinds:
-        # It asks the modalities about one another: alone, none has anything to answer.
-        return task.scores(outputs, test)
-
-    def score(changed: MultimodalData) -> dict[str, float]:
-        return task.scores(predict(model, [task], changed, params.batch_size)[0].outputs, changed)
-
-    return {
-        **task.scores(outputs, test),
-        **modality_ablation(score, test, names, seed=base.seed),
-        **task_twins(task, data, blocks, named(names)),
-    }
+        return {}
+    blocks, names = _blocks(inputs, data, params, base), named([*map(str, base.modalities)])
+    if task.kind == "classification":
+        return twin_metrics(data, blocks, names)
+    return task_twins(task, data, blocks, names)
 
 
 def _written(
@@ -191,13 +167,17 @@ def _written(
     found: list[Predicted],
     params: EvaluateParams,
     base: BaseParams,
+    parts: Parts,
 ) -> list[Decoded | None]:
     """By task the texts that the model writes for its rows, None for one that has none."""
-    targets = [entry["target"] for entry in model.config.tasks]
-    return [
-        task.decode(model, index, examples.cells(target, one.data), params, base.seed)
-        for index, (task, target, one) in enumerate(zip(tasks, targets, found, strict=True))
-    ]
+
+    def written(index: int) -> dict[str, Any] | None:
+        cells = examples.cells(model.config.tasks[index]["target"], found[index].data)
+        decoded = tasks[index].decode(model, index, cells, params, base.seed)
+        return asdict(decoded) if decoded else None
+
+    kept = [parts.values(f"texts-{index}", partial(written, index)) for index in range(len(tasks))]
+    return [one and Decoded(**one) for one in kept]
 
 
 def _further(
@@ -224,6 +204,7 @@ def _robustness(
     examples: Path,
     params: EvaluateParams,
     base: BaseParams,
+    parts: Parts,
 ) -> dict[str, Any]:
     """Nothing for a task whose losses are not a row's own: rows that fall leave their batch."""
     if not task.rows_stand_alone:
@@ -239,12 +220,16 @@ def _robustness(
         batch_size=params.batch_size,
         seed=base.seed,
         precision=base.precision,
+        parts=parts,
     )
     found["robustness"]["training_epsilon"] = model.config.training_attack.get("epsilon", {})
     pixels = params.robustness.image_pixel
     if pixels.max_rows and model.config.image_encoder and test.present("image").any():
-        found["robustness"]["image_pixel"] = measure_pixel_robustness(
-            model, goal, test, examples, pixels, seed=base.seed, precision=base.precision
+        found["robustness"]["image_pixel"] = parts.values(
+            "pixels",
+            lambda: measure_pixel_robustness(
+                model, goal, test, examples, pixels, seed=base.seed, precision=base.precision
+            ),
         )
     return found
 

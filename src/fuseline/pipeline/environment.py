@@ -14,15 +14,13 @@ is unknown (`made_by`).
 
 from __future__ import annotations
 
-import fcntl
 import hashlib
 import json
 import os
 import platform
 import re
 import sys
-from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Mapping
 from dataclasses import dataclass
 from importlib import metadata
 from pathlib import Path
@@ -32,6 +30,7 @@ from packaging.requirements import Requirement
 
 from fuseline.contracts import hash_path, write_json
 from fuseline.errors import ContractError
+from fuseline.pipeline.locks import held
 
 RECORD_FILE = Path("environment.json")
 
@@ -91,7 +90,8 @@ class Maker:
         }
         if self.precision:
             entry["precision"] = self.precision
-        with _locked(RECORD_FILE.parent):
+        # Two stages that end at once both stand in it.
+        with held(RECORD_FILE.parent):
             content = read_record()
             stages = content["stages"] | {self.stage: entry}
             known = content["environments"] | {identity: self.environment}
@@ -239,14 +239,3 @@ def _cpuinfo() -> dict[str, str]:
     lines = listed.read_text(encoding="utf-8", errors="replace").splitlines()
     pairs = (line.partition(":") for line in lines)
     return {key.strip(): value.strip() for key, _, value in pairs}
-
-
-@contextmanager
-def _locked(folder: Path) -> Iterator[None]:
-    """Hold a folder, so that two stages that end at once both stand in the record."""
-    handle = os.open(folder, os.O_RDONLY)
-    try:
-        fcntl.flock(handle, fcntl.LOCK_EX)
-        yield
-    finally:
-        os.close(handle)

@@ -25,9 +25,11 @@ import psutil
 
 from fuseline.config import PARAMS_FILE, read_yaml
 from fuseline.contracts import hash_path, write_json
+from fuseline.durable import put
 from fuseline.errors import ContractError, FuselineError
 from fuseline.pipeline.environment import Maker
 from fuseline.pipeline.interruption import STARTED_BY, end, full_disk
+from fuseline.pipeline.locks import held
 
 CODE_FILE = Path("code.json")
 SOURCES, STAGES = Path("src"), Path("stages")
@@ -240,15 +242,8 @@ def _exclusive(family: Path) -> Iterator[None]:
     Raises:
         ContractError: another living process holds it.
     """
-    import fcntl
-
-    with (family / "lock").open("w") as lock:
-        try:
-            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError:
-            raise ContractError(
-                f"another run of stage '{family.name}' is at work here. Wait for it or stop it."
-            ) from None
+    busy = f"another run of stage '{family.name}' is at work here. Wait for it or stop it."
+    with held(family / "lock", busy):
         yield
 
 
@@ -264,9 +259,7 @@ def _fresh_partial(path: Path) -> Path:
 def _move_into_place(partial: Path, path: Path) -> None:
     if not partial.exists():
         raise ContractError(f"{path}: the stage declared this output but did not write it.")
-    if path.is_dir():
-        shutil.rmtree(path)
-    partial.replace(path)
+    put(partial, path)
 
 
 def _signature(path: Path) -> dict[str, tuple[int, int]]:

@@ -12,7 +12,14 @@ from markupsafe import Markup
 
 from fuseline.contracts import read_manifest
 from fuseline.errors import ContractError
-from fuseline.evaluation.figures import (
+from fuseline.params.report import ReportParams
+from fuseline.pipeline.metrics_file import read_metrics
+from fuseline.reporting.charts import (
+    confusion_chart,
+    history_chart,
+    robustness_chart,
+)
+from fuseline.reporting.figures import (
     FIGURES,
     RIGHT,
     labels_without_rows,
@@ -20,13 +27,6 @@ from fuseline.evaluation.figures import (
     other_figures,
     shown,
     title,
-)
-from fuseline.params.report import ReportParams
-from fuseline.pipeline.metrics_file import read_metrics
-from fuseline.reporting.charts import (
-    confusion_chart,
-    history_chart,
-    robustness_chart,
 )
 from fuseline.reporting.sections.data import read_data_section
 from fuseline.reporting.sections.examples import choose_examples, read_predictions

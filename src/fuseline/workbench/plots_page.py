@@ -10,6 +10,7 @@ import subprocess
 import sys
 from pathlib import Path
 
+from fuseline.durable import write_text
 from fuseline.errors import ConfigError
 
 TEMPLATE = Path(".dvc/plots.html")
@@ -54,11 +55,9 @@ def write_plots_page(root: Path) -> Path:
 
     if not (root / ".dvc").is_dir():
         raise ConfigError(f"{root}: no folder .dvc here. Run this from the root of the repository.")
-    partial = root / f"{TEMPLATE}.partial"
     # A closing tag within a script's text would end the script.
     script = javascript_bundle("window.vegaEmbed = vegaEmbed;").replace("</script", r"<\/script")
-    partial.write_text(PAGE.replace("%s", script), encoding="utf-8")
-    partial.replace(root / TEMPLATE)
+    write_text(root / TEMPLATE, PAGE.replace("%s", script))
     setting = ["config", "--local", "plots.html_template", TEMPLATE.name]
     subprocess.run([sys.executable, "-m", "dvc", *setting], cwd=root, check=True)
     return TEMPLATE

@@ -6,9 +6,9 @@ from pathlib import Path
 from typing import Any
 
 from fuseline.errors import ContractError
-from fuseline.evaluation.figures import labels_without_rows, named_figures
 from fuseline.pipeline.metrics_file import read_metrics
 from fuseline.pipeline.stage import leaf
+from fuseline.reporting.figures import labels_without_rows, named_figures
 from fuseline.workbench.terminal import aligned
 
 COUNTS = ("in", "kept", "quarantined")

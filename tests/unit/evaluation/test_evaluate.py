@@ -29,6 +29,7 @@ from fuseline.params.extract_features import ExtractFeaturesParams
 from fuseline.params.ingest import IngestParams
 from fuseline.params.pretrain import PretrainParams
 from fuseline.params.tokenize import TokenizeParams
+from tests.support.kills import check_resuming
 from tests.support.repository import PARAMS_FILE
 
 # What is read from outside, and what the report and the plots need besides.
@@ -123,7 +124,13 @@ def settings(content: dict, **changes: object) -> tuple[EvaluateParams, BasePara
 def run(inputs: EvaluationInputs, out: Path, content: dict, **changes: object) -> dict:
     params, base = settings(content, **changes)
     return evaluate_model(
-        "finetuned", inputs, out / "predictions", out / "plots", params=params, base=base
+        "finetuned",
+        inputs,
+        out / "predictions",
+        out / "plots",
+        params=params,
+        base=base,
+        work=out / "work",
     )
 
 
@@ -177,14 +184,34 @@ def test_a_gate_that_fails_leaves_nothing_half_written(inputs, tmp_path, content
             tmp_path / "plots",
             params=params.model_copy(update={"robustness": robustness}),
             base=base,
+            work=tmp_path / "work",
         )
-    assert list(tmp_path.iterdir()) == []
+    assert [path.name for path in tmp_path.iterdir()] == ["work"]
+    assert not (tmp_path / "work" / "audit.json").exists()
 
 
 def test_twice_the_same_inputs_give_the_same_outputs(inputs, tmp_path, content):
     first = run(inputs, tmp_path / "one", content)
     assert run(inputs, tmp_path / "two", content) == first
     assert hash_path(tmp_path / "one") == hash_path(tmp_path / "two")
+
+
+def test_a_killed_run_goes_on_part_by_part_and_ends_with_the_same_bytes(
+    inputs, tmp_path, content, monkeypatch
+):
+    figures = {}
+
+    def evaluate(name: str) -> None:
+        figures[name] = run(inputs, tmp_path / name, content)
+
+    def result(name: str) -> tuple:
+        folder = tmp_path / name
+        return figures[name], *(hash_path(folder / one) for one in ("predictions", "plots"))
+
+    parts = check_resuming(monkeypatch, evaluate, result)
+    scales = len(settings(content)[0].robustness.scales)
+    assert len([name for name in parts if name.startswith("siege-")]) == 1 + scales
+    assert {"scores.json", "twins.json", "audit.json", "pixels.json"} < set(parts)
 
 
 def test_sounds_and_cells_are_attacked_where_an_epsilon_names_them(inputs, tmp_path, content):
@@ -199,6 +226,7 @@ def test_sounds_and_cells_are_attacked_where_an_epsilon_names_them(inputs, tmp_p
         tmp_path / "plots",
         params=params.model_copy(update={"robustness": robustness}),
         base=base,
+        work=tmp_path / "work",
     )["robustness"]
     assert found["max_delta_norm"]["audio_feature"] == pytest.approx(0.5, rel=1e-3)
     assert found["max_delta_norm"]["tabular_feature"] == pytest.approx(0.5, rel=1e-3)
@@ -217,6 +245,7 @@ def test_rows_are_sliced_by_the_columns_that_params_name(inputs, tmp_path, conte
         tmp_path / "plots",
         params=params.model_copy(update={"trust": trust}),
         base=base,
+        work=tmp_path / "work",
     )
     assert set(found["slices"]) == {"lang", "provenance", name}
     for column in found["slices"].values():
@@ -239,6 +268,7 @@ def test_an_attack_without_a_space_in_use_is_refused(inputs, tmp_path, content):
             tmp_path / "plots",
             params=params.model_copy(update={"robustness": robustness}),
             base=base,
+            work=tmp_path / "work",
         )
 
 

@@ -13,6 +13,7 @@ import torch
 from fuseline.errors import ContractError
 from fuseline.pipeline import environment
 from fuseline.pipeline.environment import Maker, current, environment_of, made_by, read_record
+from fuseline.pipeline.locks import held
 
 OUT = Path("out")
 PARAMS = {"base": {"num_threads": 1, "precision": "auto"}}
@@ -119,7 +120,7 @@ def test_a_stage_that_ends_while_another_writes_the_record_waits() -> None:
     told = context.Event()
     late = context.Process(target=record_when, args=(told, "late"))
     late.start()
-    with environment._locked(Path()):
+    with held(Path()):
         told.set()
         late.join(0.5)
         assert late.is_alive()

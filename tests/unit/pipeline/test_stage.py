@@ -18,6 +18,7 @@ from fuseline.pipeline import environment
 from fuseline.pipeline.metrics_file import read_metrics, write_metrics
 from fuseline.pipeline.provenance import stage_hashes
 from fuseline.pipeline.stage import FINISHED, UNRECORDED_SECONDS, StageRun, leaf, run_stage
+from tests.support.no_locks import without_locks
 from tests.support.repository import REPOSITORY
 
 SOURCE, FOLDER, METRICS = Path("source.txt"), Path("out/folder"), Path("metrics/it.json")
@@ -109,6 +110,36 @@ def test_a_full_disk_is_one_message_and_leaves_the_progress(
     )
     assert run.work.exists()
     assert list(root.rglob("*.partial")) == []
+
+
+@pytest.mark.parametrize("number", [errno.ENOLCK, errno.ENOSYS, errno.EOPNOTSUPP])
+def test_a_file_system_without_locks_is_told_once_and_stops_nothing(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], number: int
+) -> None:
+    without_locks(monkeypatch, number)
+    for _ in range(2):
+        with frame() as run:
+            run.work.mkdir(exist_ok=True)
+            write_outputs(run)
+    assert (FOLDER / "part").read_text() == "new"
+    assert capsys.readouterr().err.count("keeps no locks") == 1
+
+
+def test_outputs_are_on_the_disk_before_they_count(monkeypatch: pytest.MonkeyPatch) -> None:
+    synced: list[str] = []
+    sync = os.fsync
+
+    def fsync(handle: int) -> None:
+        synced.append(str(Path(f"/proc/self/fd/{handle}").readlink()))
+        sync(handle)
+
+    monkeypatch.setattr(os, "fsync", fsync)
+    with frame() as run:
+        write_outputs(run)
+        part = str((run.out(FOLDER) / "part").absolute())
+        assert part not in synced
+    assert part in synced
+    assert str(FOLDER.parent.absolute()) in synced
 
 
 def stop(capsys: pytest.CaptureFixture[str], **changes: object) -> str:

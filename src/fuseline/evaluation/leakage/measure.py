@@ -5,9 +5,11 @@ facts beside the content that do.
 from __future__ import annotations
 
 from dataclasses import asdict
+from functools import partial
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pyarrow as pa
 from threadpoolctl import threadpool_limits
 
@@ -30,12 +32,13 @@ from fuseline.evaluation.leakage.shortcuts import (
 )
 from fuseline.evaluation.leakage.verdicts import verdicts
 from fuseline.params.leakage import LeakageParams
+from fuseline.pipeline.parts import Parts
 
 MAX_LISTED_COLUMNS = 20
 
 
 def measure_leakage(
-    examples: Path, features: Path, pairs: Path, params: LeakageParams
+    examples: Path, features: Path, pairs: Path, params: LeakageParams, *, work: Path
 ) -> dict[str, Any]:
     """Compare the test split with the training split; write the closest pairs.
 
@@ -45,6 +48,8 @@ def measure_leakage(
         pairs: folder of the new table of pairs, see `contracts.LEAKAGE`. Its manifest holds the
             suspicious words and columns, which have no fixed number.
         params: section `leakage`.
+        work: keeps what is finished, for a run that goes on after a kill: the neighbours of each
+            modality, the rules, the columns, the facts beside the content.
 
     Returns:
         Metrics: fixed keys, finite numbers; figures of an absent modality are 0.
@@ -52,13 +57,18 @@ def measure_leakage(
     Raises:
         ContractError: a split is empty, or a table is not what its contract says.
     """
+    parts = Parts(work)
     rows = read_compared_rows(examples, params.max_rows)
     # Sums of one thread have one order, and so do rows that are all but equally near.
     with threadpool_limits(limits=1):
-        nearest = _nearest(rows, features)
-    rules = learn_word_rules(rows.train, rows.test, params.rule)
-    columns = dict(list(try_columns(rows).items())[:MAX_LISTED_COLUMNS])
-    best = next(iter(columns.values()), Predictor(0.0, 0.0))
+        nearest = _nearest(rows, features, parts)
+    rules = parts.values(
+        "rules", lambda: asdict(learn_word_rules(rows.train, rows.test, params.rule))
+    )
+    tried = parts.values("columns", lambda: _as_values(try_columns(rows)))
+    columns = dict(list(tried.items())[:MAX_LISTED_COLUMNS])
+    shortcuts = parts.values("shortcuts", lambda: _as_values(try_shortcuts(rows)))
+    best = next(iter(columns.values()), asdict(Predictor(0.0, 0.0)))
     metrics: dict[str, Any] = {
         "rows": {
             split: {"total": rows.totals[split], "compared": len(frame)}
@@ -72,30 +82,34 @@ def measure_leakage(
             for modality, found in nearest.items()
         },
         "rules": {
-            "accuracy": rules.accuracy,
-            "suspicious": rules.num_suspicious,
-            "share": rules.share,
+            "accuracy": rules["accuracy"],
+            "suspicious": rules["num_suspicious"],
+            "share": rules["share"],
         },
-        "shortcuts": {
-            name: asdict(one) for name, one in (try_shortcuts(rows) | {"best_column": best}).items()
-        },
+        "shortcuts": shortcuts | {"best_column": best},
     }
     listed = {name: _rounded(one) for name, one in columns.items()}
     judged = verdicts(metrics, listed, params)
     metrics["suspicions"] = sum(verdict.level == "look" for verdict in judged)
     _write_pairs(pairs, nearest, rows, params.num_pairs).finish(
-        rules=rules.listed(), columns=listed, params=params.model_dump()
+        rules=rules["suspicious"], columns=listed, params=params.model_dump()
     )
     return metrics
 
 
-def _nearest(rows: ComparedRows, features: Path) -> dict[str, Nearest]:
+def _nearest(rows: ComparedRows, features: Path, parts: Parts) -> dict[str, Nearest]:
     ids = [frame["example_id"].tolist() for frame in (rows.train, rows.test)]
     texts = [frame["text"].tolist() for frame in (rows.train, rows.test)]
-    found = {"text": find_nearest(*text_vectors(*texts))}
-    for name in MEDIA:
-        found[name] = find_nearest(*feature_vectors(features / name, *ids))
-    return found
+
+    def find(name: str) -> dict[str, np.ndarray]:
+        text = name == "text"
+        vectors = text_vectors(*texts) if text else feature_vectors(features / name, *ids)
+        return vars(find_nearest(*vectors))
+
+    return {
+        name: Nearest(**parts.arrays(f"neighbours-{name}", partial(find, name)))
+        for name in ("text", *MEDIA)
+    }
 
 
 def _write_pairs(
@@ -110,5 +124,9 @@ def _write_pairs(
     return writer
 
 
-def _rounded(one: Predictor) -> dict[str, float]:
-    return {name: round(value, 6) for name, value in asdict(one).items()}
+def _as_values(found: dict[str, Predictor]) -> dict[str, dict[str, float]]:
+    return {name: asdict(one) for name, one in found.items()}
+
+
+def _rounded(one: dict[str, float]) -> dict[str, float]:
+    return {name: round(value, 6) for name, value in one.items()}

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -49,10 +49,6 @@ class WordRules:
     suspicious: list[WordRule]
     num_suspicious: int
     share: float
-
-    def listed(self) -> list[dict[str, Any]]:
-        """The suspicious rules as plain values."""
-        return [asdict(rule) for rule in self.suspicious]
 
 
 def learn_word_rules(train: pd.DataFrame, test: pd.DataFrame, params: RuleParams) -> WordRules:

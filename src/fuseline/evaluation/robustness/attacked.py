@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+
 import numpy as np
 from torch import Tensor
 
@@ -30,6 +32,16 @@ class Attacked:
         without an attack, those of the clean pass."""
         assert self._logits is not None, "asked of a task whose logits are not kept"
         return self._logits
+
+    def state(self) -> dict[str, np.ndarray]:
+        """What was noted so far."""
+        kept = {} if self._logits is None else {"logits": self._logits}
+        return {"fallen": self._fallen, **kept}
+
+    def load(self, state: Mapping[str, np.ndarray]) -> None:
+        """Go back to a `state`."""
+        self._fallen = state["fallen"]
+        self._logits = state.get("logits")
 
     def note(self, rows: np.ndarray, logits: Tensor, fallen: Tensor) -> None:
         """Keep what a check found, at the headline scale or below it: what breaks a row within a

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from functools import partial
 from typing import Any
@@ -20,6 +21,7 @@ from fuseline.learning.attacks import build_attack
 from fuseline.learning.attacks.fgm import FGM
 from fuseline.learning.model.passes import Model, length_batches
 from fuseline.params.evaluate import HEADLINE, RobustnessParams
+from fuseline.pipeline.parts import Parts
 from fuseline.pipeline.precision import Precision
 
 # After so many steps the rows that fell leave the batch.
@@ -37,6 +39,7 @@ def measure_robustness(
     batch_size: int,
     seed: int,
     precision: Precision,
+    parts: Parts,
 ) -> dict[str, Any]:
     """Attack the rows that still stand, and count them.
 
@@ -56,6 +59,7 @@ def measure_robustness(
         batch_size: rows of one attacked batch at most.
         seed: of the random starts.
         precision: of the gradients.
+        parts: of the run: FGM, each scale, the audit.
 
     Returns:
         `robust_accuracy`, `attack_success_rate`, and `robustness` with the curve, what the attack
@@ -68,15 +72,18 @@ def measure_robustness(
     standing = Standing(correct, params.scales)
     siege = _Siege(model, goal, data, params, standing, attacked, batch_size, precision, seed)
     headline = params.scales.index(HEADLINE)
-    siege.fast_gradient()
+    siege.load(parts.arrays("siege-fgm", lambda: siege.after(siege.fast_gradient)))
     upwards = range(headline, len(params.scales))
     for index in tqdm([*upwards, *reversed(range(headline))], desc="attack", unit="scale"):
-        siege.restarts(index, headline)
+        attack = partial(siege.restarts, index, headline)
+        siege.load(parts.arrays(f"siege-{index}", partial(siege.after, attack)))
     attacked.standing = standing.at(headline)
     figures = _figures(siege.spent, list(params.attack.epsilon), int(siege.movable.sum()))
     figures["unmovable_rows"] = int(correct.sum() - siege.movable.sum())
-    figures["audit"] = audit_attack(
-        siege.probe(), standing, siege.movable, params, figures["zero_gradient_share"]
+    zero_gradients = figures["zero_gradient_share"]
+    figures["audit"] = parts.values(
+        "audit",
+        lambda: audit_attack(siege.probe(), standing, siege.movable, params, zero_gradients),
     )
     return {
         **standing.headline(headline),
@@ -109,6 +116,24 @@ class _Siege:
         self.generator = torch.Generator().manual_seed(self.seed)
         # Among the rows that are right without an attack, those that any delta can reach.
         self.movable = np.zeros(len(self.data), dtype=bool)
+
+    def after(self, attack: Callable[[], None]) -> dict[str, np.ndarray]:
+        """All that the attacks to come, and the figures, depend on, once an attack has run."""
+        attack()
+        return {
+            "generator": self.generator.get_state().numpy(),
+            "movable": self.movable,
+            **self.spent.state(),
+            **self.standing.state(),
+            **self.attacked.state(),
+        }
+
+    def load(self, state: Mapping[str, np.ndarray]) -> None:
+        """Go on from what `after` gave."""
+        self.generator.set_state(torch.from_numpy(state["generator"]))
+        self.movable = state["movable"]
+        for one in (self.spent, self.standing, self.attacked):
+            one.load(state)
 
     def fast_gradient(self) -> None:
         """FGM at every scale, whose delta grows in proportion; one gradient serves them all.

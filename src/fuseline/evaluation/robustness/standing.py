@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any
 
 import numpy as np
@@ -25,6 +26,19 @@ class Standing:
         self.attacked = np.zeros((len(scales), len(correct)), dtype=bool)
         self._broken = np.zeros((len(scales), len(correct)), dtype=bool)
         self._broken_by_fgm = np.zeros((len(scales), len(correct)), dtype=bool)
+
+    def state(self) -> dict[str, np.ndarray]:
+        """What was noted so far."""
+        return {
+            "attacked": self.attacked,
+            "broken": self._broken,
+            "broken_by_fgm": self._broken_by_fgm,
+        }
+
+    def load(self, state: Mapping[str, np.ndarray]) -> None:
+        """Go back to a `state`."""
+        self.attacked = state["attacked"]
+        self._broken, self._broken_by_fgm = state["broken"], state["broken_by_fgm"]
 
     def break_rows(self, index: int, rows: np.ndarray, *, by_fgm: bool = False) -> None:
         """Note that `rows` fell at scale `index`."""

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 
+import numpy as np
 import torch
 from torch import Tensor
 from torch.nn import functional
@@ -69,6 +70,23 @@ class Spent:
     backward: int = 0
     delta_norms: dict[str, list[Tensor]] = field(default_factory=dict)
     zero_gradients: int = 0
+
+    def state(self) -> dict[str, np.ndarray]:
+        """What was counted so far."""
+        counts = np.array([self.forward, self.backward, self.zero_gradients])
+        norms = {
+            f"norms.{space}": torch.cat(found).numpy() for space, found in self.delta_norms.items()
+        }
+        return {"counts": counts, **norms}
+
+    def load(self, state: Mapping[str, np.ndarray]) -> None:
+        """Go back to a `state`."""
+        self.forward, self.backward, self.zero_gradients = map(int, state["counts"])
+        self.delta_norms = {
+            name.removeprefix("norms."): [torch.from_numpy(values)]
+            for name, values in state.items()
+            if name.startswith("norms.")
+        }
 
 
 class Target:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -18,6 +19,7 @@ from fuseline.learning.tasks.labelled import Examples, build_tasks, with_labels
 from fuseline.params.base import BaseParams
 from fuseline.params.extract_features import ExtractFeaturesParams
 from fuseline.params.stress import StressParams
+from fuseline.pipeline.parts import Parts
 from fuseline.pipeline.precision import make_deterministic
 
 TEXT_PLOT = "text.csv"
@@ -47,8 +49,11 @@ def stress_models(
     params: StressParams,
     base: BaseParams,
     extract_features: ExtractFeaturesParams,
+    work: Path,
 ) -> dict[str, Any]:
     """Run the suites of `params.suites`, and write the data of their plots.
+
+    A finished suite is kept in `work`, so that a killed run goes on with the next one.
 
     Returns:
         `rows`, `task`, and the figures by suite: fixed keys, finite numbers; no suite for a task
@@ -63,8 +68,10 @@ def stress_models(
     # Rows that are one another's candidates are right or not by their batch, and noise on texts
     # changes the batches.
     suites = params.suites if context.task.rows_stand_alone else []
+    parts = Parts(work)
     found: dict[str, Any] = {
-        name: SUITES[name](context) for name in tqdm(suites, desc="stress", unit="suite")
+        name: parts.values(name, partial(SUITES[name], context))
+        for name in tqdm(suites, desc="stress", unit="suite")
     }
     _write_text_plot(plots, found.get("text", {}))
     return {"rows": len(context.test), "task": context.task.kind, **found}

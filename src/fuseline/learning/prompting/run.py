@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -12,7 +12,6 @@ import numpy as np
 import torch
 from tqdm import tqdm
 
-from fuseline.contracts import write_json
 from fuseline.data.dataset import MultimodalData, load_data
 from fuseline.errors import ContractError
 from fuseline.learning.model import FuselineForPreTraining, FuselineProcessor
@@ -26,6 +25,7 @@ from fuseline.learning.tasks.scores import scores
 from fuseline.params.base import BaseParams
 from fuseline.params.finetune import TaskParams
 from fuseline.params.prompt import PromptParams
+from fuseline.pipeline.parts import Parts
 from fuseline.pipeline.precision import make_deterministic
 from fuseline.registry import lookup
 
@@ -93,14 +93,17 @@ def prompt(
     planned = list(_plan(_taking_part(material), params))
     found: dict[tuple[str, int], list[Cell]] = {}
     methods: dict[str, PromptMethod] = {}
+    parts = Parts(work)
+
+    def run(name: str, shots: int, seed: int) -> Cell:
+        if name not in methods:
+            methods.clear()
+            methods[name] = _built(name, material)
+        rows = _rows(data, material.data, shots, base.seed, seed)
+        return _run_cell(methods[name], material, rows, (seed, shots))
+
     for name, shots, seed in tqdm(planned, desc="prompt", unit="cell"):
-        path = work / f"{name}-{shots}-{seed}.json"
-        if not path.exists():
-            if name not in methods:
-                methods = {name: _built(name, material)}
-            rows = _rows(data, material.data, shots, base.seed, seed)
-            write_json(path, _run_cell(methods[name], material, rows, (seed, shots)))
-        cell: Cell = json.loads(path.read_text(encoding="utf-8"))
+        cell = parts.values(f"{name}-{shots}-{seed}", partial(run, name, shots, seed))
         found.setdefault((name, shots), []).append(cell)
     return _rows_of(data, material, base) | {"methods": _figures(params, found)}
 

@@ -23,6 +23,7 @@ from transformers import TrainerState
 from transformers.trainer import TRAINER_STATE_NAME
 
 from fuseline.contracts import write_json
+from fuseline.durable import settle
 from fuseline.learning.objectives.base import Objective, Stateful
 
 COMPLETE = "complete.json"
@@ -86,6 +87,8 @@ def write_checkpoint(work: Path, parts: Mapping[str, Any], state: TrainerState) 
         TRAINER_STATE_NAME: _checksum(folder / TRAINER_STATE_NAME),
         PARTS: _write(folder / PARTS, parts),
     }
+    # By its checksums a torn one is known; without this a power cut could tear all there are.
+    settle(folder)
     write_json(folder / COMPLETE, checksums)
 
 

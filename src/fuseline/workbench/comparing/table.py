@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
-from fuseline.evaluation.figures import FIGURES, named_figures, title
+from fuseline.reporting.figures import FIGURES, named_figures, title
 from fuseline.workbench.comparing.evaluated import Evaluated
 from fuseline.workbench.comparing.verdicts import LEFT_OUT
 from fuseline.workbench.terminal import aligned

@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from fuseline.evaluation.figures import named_figures, title
+from fuseline.reporting.figures import named_figures, title
 from fuseline.workbench.comparing.evaluated import Evaluated
 from fuseline.workbench.comparing.predictions import Cache, Predictions
 from fuseline.workbench.comparing.significance import Difference, Pair, encode, holm

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import fcntl
 import json
 from collections.abc import Iterator
 from pathlib import Path
@@ -10,6 +9,7 @@ from typing import Any
 
 import psutil
 
+from fuseline.pipeline.locks import is_held
 from fuseline.pipeline.stage import FINISHED, WORK_FOLDER
 from fuseline.workbench.doctor.finding import Finding, Level, size
 
@@ -22,7 +22,7 @@ def checkpoints(root: Path) -> Iterator[Finding]:
         # What a stage leaves when it finishes is removed by the next stage that starts.
         works = [work for work in family.glob("*/") if not (work / FINISHED).exists()]
         files = [path for work in works for path in work.rglob("*") if path.is_file()]
-        if _is_held(family / "lock"):
+        if is_held(family / "lock"):
             working.append(family.name)
         elif files:
             found[family.name] = sum(path.stat().st_size for path in files)
@@ -43,7 +43,7 @@ def checkpoints(root: Path) -> Iterator[Finding]:
 def locks(root: Path) -> Iterator[Finding]:
     """Whether another `dvc` is at work here, or one that was killed still seems to be."""
     folder = root / ".dvc" / "tmp"
-    if _is_held(folder / "lock"):
+    if is_held(folder / "lock"):
         remedy = "Wait for it, or stop it. Locks of a dvc that was killed go by themselves."
         yield Finding(Level.WARNING, "locks", "another dvc is at work here", remedy)
         return
@@ -86,15 +86,3 @@ def _is_dvc(pid: int) -> bool:
         return "dvc" in " ".join(psutil.Process(pid).cmdline())
     except psutil.Error:
         return True
-
-
-def _is_held(path: Path) -> bool:
-    """Whether a living process holds the lock of a file."""
-    if not path.is_file():
-        return False
-    with path.open() as file:
-        try:
-            fcntl.flock(file, fcntl.LOCK_SH | fcntl.LOCK_NB)
-        except BlockingIOError:
-            return True
-    return False

@@ -7,6 +7,7 @@ import io
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from fuseline.durable import write_text
 from fuseline.workbench.terminal import aligned
 from fuseline.workbench.tuning.plan import Plan
 from fuseline.workbench.tuning.space import shown
@@ -36,8 +37,8 @@ def conclude(study: Study, plan: Plan, folder: Path) -> str:
     from fuseline.workbench.tuning.plot import study_plot
 
     importance = _importance(study, plan, words.count("finished"))
-    _write(folder / TABLE, _csv(plan, ended))
-    _write(folder / PLOT, study_plot(_points(plan, ended), plan.metric, importance))
+    write_text(folder / TABLE, _csv(plan, ended))
+    write_text(folder / PLOT, study_plot(_points(plan, ended), plan.metric, importance))
     matters = ", ".join(f"{key} {share:.0%}" for key, share in importance.items())
     best = trial_name(plan.study, study.best_trial.number)
     return "\n".join(
@@ -113,9 +114,3 @@ def _csv(plan: Plan, ended: list[FrozenTrial]) -> str:
             ]
         )
     return text.getvalue()
-
-
-def _write(path: Path, text: str) -> None:
-    partial = path.with_name(f".{path.name}.partial")
-    partial.write_text(text, encoding="utf-8")
-    partial.replace(path)

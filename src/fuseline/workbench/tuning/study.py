@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol
 
 from fuseline.errors import ConfigError, ContractError
+from fuseline.pipeline.locks import held
 from fuseline.workbench.tuning.plan import HalvingPruner, MedianPruner, Plan
 from fuseline.workbench.tuning.space import propose, shown
 
@@ -72,16 +73,8 @@ def locked(folder: Path) -> Iterator[None]:
     Raises:
         ContractError: another living process holds it.
     """
-    import fcntl
-
     folder.mkdir(parents=True, exist_ok=True)
-    with (folder / "lock").open("w") as lock:
-        try:
-            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError:
-            raise ContractError(
-                "another `fuseline tune` is at work here. Wait for it or stop it."
-            ) from None
+    with held(folder / "lock", "another `fuseline tune` is at work here. Wait for it or stop it."):
         yield
 
 

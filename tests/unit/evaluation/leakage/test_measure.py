@@ -11,6 +11,7 @@ from fuseline.evaluation.leakage.measure import measure_leakage
 from fuseline.evaluation.leakage.rows import read_compared_rows
 from fuseline.evaluation.leakage.verdicts import verdicts
 from fuseline.params.leakage import LeakageParams
+from tests.support.kills import check_resuming
 from tests.unit.evaluation.leakage.conftest import MakeTables, params
 
 
@@ -28,7 +29,8 @@ def leaky(make_tables: MakeTables):
 
 
 def measured(tables, folder, **changes):
-    return measure_leakage(tables.examples, tables.features, folder, params(**changes))
+    work = folder.with_name(f"{folder.name}-work")
+    return measure_leakage(tables.examples, tables.features, folder, params(**changes), work=work)
 
 
 def leaves(value, key=""):
@@ -90,6 +92,23 @@ def test_the_same_tables_give_the_same_bytes(make_tables, tmp_path):
     measured(tables, tmp_path / "one")
     measured(tables, tmp_path / "two")
     assert hash_path(tmp_path / "one") == hash_path(tmp_path / "two")
+
+
+def test_a_killed_run_goes_on_modality_by_modality_and_ends_with_the_same_bytes(
+    make_tables, tmp_path, monkeypatch
+):
+    tables, figures = leaky(make_tables), {}
+
+    def measure(name):
+        figures[name] = measured(tables, tmp_path / name)
+
+    parts = check_resuming(
+        monkeypatch, measure, lambda name: (figures[name], hash_path(tmp_path / name))
+    )
+    assert parts == [
+        *(f"neighbours-{name}.npz" for name in ("text", "image", "audio", "video")),
+        *("rules.json", "columns.json", "shortcuts.json"),
+    ]
 
 
 def test_of_many_rows_a_stable_sample_is_compared(make_tables, tmp_path):

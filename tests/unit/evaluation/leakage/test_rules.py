@@ -20,7 +20,7 @@ TRAIN = rows(*[("brand new sale", "spam")] * 5, *[("lunch at noon", "ham")] * 5,
 def test_a_word_that_tells_the_label_is_found_with_its_figures():
     test = rows(*[("sale now", "spam")] * 4, *[("lunch", "ham")] * 6)
     found = learn_word_rules(TRAIN, test, PARAMS)
-    assert [rule["word"] for rule in found.listed()] == ["lunch", "sale"]
+    assert [rule.word for rule in found.suspicious] == ["lunch", "sale"]
     sale = found.suspicious[1]
     assert (sale.label, sale.train_rows, sale.test_rows) == ("spam", 5, 4)
     assert (sale.train_precision, sale.test_precision) == (1.0, 1.0)

@@ -15,7 +15,9 @@ from fuseline.evaluation.robustness.target import Goal, goal_of
 from fuseline.learning.model.passes import predict_logits
 from fuseline.learning.tasks.classification import Classification
 from fuseline.params.evaluate import RobustnessParams
+from fuseline.pipeline.parts import Parts
 from tests.support.evaluation_params import AUDIT, PIXELS
+from tests.support.kills import check_resuming
 
 SCALES = [0.25, 0.5, 1.0, 2.0, 4.0, 64.0]
 
@@ -97,7 +99,13 @@ def watched(
     logits = predict_logits(model, data, 8)
     correct = logits.argmax(-1) == data.labels
     attacked = Attacked(correct, logits)
-    fixed = {"batch_size": 8, "seed": 1, "precision": "fp32", "attacked": attacked}
+    fixed = {
+        "batch_size": 8,
+        "seed": 1,
+        "precision": "fp32",
+        "attacked": attacked,
+        "parts": Parts(None),
+    }
     return measure_robustness(model, goal, data, correct, params, **(fixed | options)), attacked
 
 
@@ -361,6 +369,27 @@ def test_passes_are_counted_in_rows(make_data):
     # after five and seven.
     assert found["backward_passes"] == right * (1 + 4 * 2 * 7)
     assert found["forward_passes"] == right * (1 + 6 + 4 * 2 * (7 + 2))
+
+
+@pytest.mark.parametrize("kind", ["pgd", "apgd", "random_search"])
+def test_a_siege_that_was_killed_goes_on_scale_by_scale(make_data, tmp_path, monkeypatch, kind):
+    """Random starts, norms and what is known of each row are those of a siege that was not."""
+    data, found = make_data(40, 2), {}
+
+    def besiege(name: str) -> None:
+        figures, attacked = watched(
+            Linear(), data, settings(kind=kind), parts=Parts(tmp_path / name)
+        )
+        found[name] = figures, attacked.known_logits.tobytes(), attacked.standing.tobytes()
+
+    parts = check_resuming(monkeypatch, besiege, found.__getitem__)
+    assert parts == [
+        "siege-fgm.npz",
+        *(f"siege-{index}.npz" for index in (2, 3, 4, 5, 1, 0)),
+        "audit.json",
+    ]
+    figures, attacked = watched(Linear(), data, settings(kind=kind))
+    assert found["whole"] == (figures, attacked.known_logits.tobytes(), attacked.standing.tobytes())
 
 
 def test_standing_carries_a_break_to_larger_scales_only():

@@ -19,6 +19,7 @@ from fuseline.evaluation.stress.base import sample
 from fuseline.evaluation.stress.run import TEXT_PLOT, stress_models
 from fuseline.learning.model import FuselineConfig
 from fuseline.params.stress import SuiteName
+from tests.support.kills import check_resuming
 
 MODELS = {"finetuned", "adversarial"}
 
@@ -40,19 +41,38 @@ def test_the_params_name_the_suites_that_there_are():
 
 
 def test_every_suite_gives_finite_numbers_the_same_twice(inputs, sections, tmp_path):
-    found = stress_models(inputs, tmp_path / "one", **sections)
+    found = stress_models(inputs, tmp_path / "one", **sections, work=tmp_path / "work")
     assert set(found) == {"rows", "task", *SUITES}
     assert all(math.isfinite(number) for number in numbers(found))
     assert json.loads(json.dumps(found, allow_nan=False)) == found
     for suite in ("text", "modalities", "out_of_distribution"):
         assert set(found[suite]) == MODELS
-    assert stress_models(inputs, tmp_path / "two", **sections) == found
+    assert stress_models(inputs, tmp_path / "two", **sections, work=tmp_path / "2") == found
     assert hash_path(tmp_path / "one") == hash_path(tmp_path / "two")
+
+
+def test_a_killed_run_goes_on_suite_by_suite_and_ends_with_the_same_bytes(
+    inputs, sections, tmp_path, monkeypatch
+):
+    figures = {}
+
+    def stress(name):
+        folder = tmp_path / name
+        figures[name] = stress_models(inputs, folder / "plots", **sections, work=folder / "work")
+
+    def result(name):
+        return figures[name], hash_path(tmp_path / name / "plots")
+
+    parts = check_resuming(monkeypatch, stress, result)
+    assert parts == [f"{suite}.json" for suite in sections["params"].suites]
 
 
 def test_params_pick_suites_and_rows(inputs, sections, tmp_path):
     found = stress_models(
-        inputs, tmp_path, **changed(sections, suites=["paired", "transfer"], max_rows=5)
+        inputs,
+        tmp_path,
+        **changed(sections, suites=["paired", "transfer"], max_rows=5),
+        work=tmp_path / "work",
     )
     assert set(found) == {"rows", "task", "paired", "transfer"}
     assert found["rows"] == found["paired"]["finetuned_and_adversarial"]["rows"] == 5
@@ -62,7 +82,7 @@ def test_params_pick_suites_and_rows(inputs, sections, tmp_path):
 @pytest.mark.parametrize("modalities", [["text"], ["image"], ["tabular"]])
 def test_a_single_modality_is_enough(inputs, sections, tmp_path, modalities):
     base = sections["base"].model_copy(update={"modalities": modalities})
-    found = stress_models(inputs, tmp_path, **(sections | {"base": base}))
+    found = stress_models(inputs, tmp_path, **(sections | {"base": base}), work=tmp_path / "work")
     assert all(math.isfinite(number) for number in numbers(found))
     assert bool(found["text"]["finetuned"]) == (modalities == ["text"])
 
@@ -75,7 +95,7 @@ def test_models_of_different_tasks_are_refused(inputs, sections, tmp_path):
     config.save_pretrained(folder)
     mixed = replace(inputs, models=inputs.models | {"adversarial": folder})
     with pytest.raises(ContractError, match="expected models of the same tasks"):
-        stress_models(mixed, tmp_path / "plots", **sections)
+        stress_models(mixed, tmp_path / "plots", **sections, work=tmp_path / "work")
 
 
 def test_the_sample_hangs_on_ids_and_not_on_their_order():

@@ -4,7 +4,6 @@ import numpy as np
 import pytest
 from sklearn import metrics as reference
 
-from fuseline.evaluation.figures import labels_without_rows
 from fuseline.evaluation.trust.intervals import class_scores
 from fuseline.learning.tasks.classification import Classification
 from fuseline.learning.tasks.scores import (
@@ -12,6 +11,7 @@ from fuseline.learning.tasks.scores import (
     confusion_matrix,
     scores,
 )
+from fuseline.reporting.figures import labels_without_rows
 
 NAMES = ["a", "b", "c", "d"]
 

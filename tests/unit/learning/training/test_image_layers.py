@@ -141,7 +141,7 @@ def test_every_stage_of_training_goes_on_with_them(made):
     )
     found = evaluate_model(
         "adversarial", inputs, root / "predictions", root / "plots",
-        params=made.evaluate, base=base,
+        params=made.evaluate, base=base, work=root / "work",
     )  # fmt: skip
     assert found["robustness"]["image_pixel"]["rows"] > 0
     assert found["twin_image_only"]["accuracy"] > 0

@@ -7,9 +7,11 @@ writes. Trouble with the store costs time only: a warning is printed and feature
 
 from __future__ import annotations
 
+import fcntl
 import os
 import shutil
 import sqlite3
+import tempfile
 import time
 import warnings
 import zlib
@@ -127,6 +129,7 @@ class FeatureCache:
 
 def _open(path: Path) -> sqlite3.Connection:
     path.parent.mkdir(parents=True, exist_ok=True)
+    _check_locks(path.parent)
     database = sqlite3.connect(path, timeout=WAIT_SECONDS, isolation_level=None)
     try:
         # These two count only before the first table is made.
@@ -143,6 +146,13 @@ def _open(path: Path) -> sqlite3.Connection:
         database.close()
         raise
     return database
+
+
+def _check_locks(folder: Path) -> None:
+    """Raise OSError where the file system lacks the locks that SQLite takes: it would wait for them
+    in vain, or call the file damaged."""
+    with tempfile.TemporaryFile(dir=folder) as file:
+        fcntl.lockf(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
 
 
 def _read(database: sqlite3.Connection, keys: list[bytes]) -> dict[bytes, bytes]:

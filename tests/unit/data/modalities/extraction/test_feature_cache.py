@@ -1,5 +1,7 @@
 """A store that may be lost, damaged, shared or full, and never says anything wrong."""
 
+import errno
+import fcntl
 import multiprocessing
 import os
 import signal
@@ -135,6 +137,19 @@ def test_a_folder_that_cannot_be_written_costs_only_a_warning(tmp_path):
     with pytest.warns(UserWarning, match="Features are computed without it"):
         cache.put({b"a": b"one"})
     assert cache.get([b"a"]) == {}
+
+
+@pytest.mark.parametrize("number", [errno.ENOLCK, errno.ENOSYS, errno.EOPNOTSUPP])
+def test_a_file_system_without_locks_costs_only_a_warning(tmp_path, monkeypatch, number):
+    def refuse(*_):
+        raise OSError(number, os.strerror(number))
+
+    monkeypatch.setattr(fcntl, "lockf", refuse)
+    cache = FeatureCache(tmp_path, 10**6)
+    with pytest.warns(UserWarning, match=f"{os.strerror(number)}. Features are computed without"):
+        cache.put({b"key": b"content"})
+    assert cache.get([b"key"]) == {}
+    assert list(tmp_path.iterdir()) == []
 
 
 def write_for_ever(folder, begun):
