@@ -20,7 +20,6 @@ from fuseline.evaluation.robustness.pixels import measure_pixel_robustness
 from fuseline.evaluation.robustness.target import goal_of
 from fuseline.evaluation.tables import write_plots, write_predictions
 from fuseline.evaluation.trust.attacked import Attacked
-from fuseline.evaluation.trust.calibration import expected_calibration_error, reliability_bins
 from fuseline.evaluation.trust.measure import Judged, measure_trust
 from fuseline.evaluation.trust.slices import read_slice_columns
 from fuseline.evaluation.twins.classification import Block, feature_blocks, twin_metrics
@@ -37,7 +36,7 @@ from fuseline.params.base import BaseParams
 from fuseline.params.evaluate import EvaluateParams
 from fuseline.pipeline.precision import make_deterministic
 
-# Scores beside the model's own that runs are compared by.
+# Scores beside the model's own that runs are compared by, and those of the modalities there.
 COMPARED = ("text_only", "image_only", "shuffled", "twin")
 
 
@@ -106,6 +105,7 @@ def evaluate_model(
     metrics = {
         "rows": len(test),
         "task": first.kind,
+        "modalities": [str(name) for name in base.modalities if test.present(name).any()],
         **figures,
         **(written[0].scores if written[0] else {}),
         **_further(tasks[1:], found[1:], written[1:]),
@@ -115,7 +115,9 @@ def evaluate_model(
     spelt = first.spelt(clean.outputs, test)
     if written[0]:
         spelt = (written[0].references, written[0].texts)
-    write_predictions(predictions, test, spelt, first.probabilities(clean.outputs), name)
+    # As they stand here, the probabilities are those that `ece` is of.
+    probabilities = first.probabilities(clean.outputs / trust.temperature)
+    write_predictions(predictions, test, spelt, probabilities, name)
     write_plots(
         plots,
         spelt if classified else ([], []),
@@ -127,9 +129,11 @@ def evaluate_model(
 
 
 def headline(metrics: Mapping[str, Any]) -> list[str]:
-    """Names of the figures that runs are compared by: the scores, and `COMPARED`."""
+    """Names of the figures that runs are compared by: the scores, those of each modality alone, and
+    `COMPARED`."""
     numbers = [name for name, value in metrics.items() if isinstance(value, int | float)]
-    return [name for name in [*numbers, *COMPARED] if name != "rows"]
+    alone = [f"{name}_only" for name in metrics["modalities"]]
+    return [name for name in [*numbers, *COMPARED, *alone] if name != "rows"]
 
 
 def _classified(
@@ -144,7 +148,6 @@ def _classified(
     """All clean figures of a classification."""
     test, names = data.select("test"), [*map(str, base.modalities)]
     predicted = logits.argmax(-1)
-    bins = reliability_bins(task.probabilities(logits), test.labels, params.num_calibration_bins)
 
     def score(changed: MultimodalData) -> dict[str, float]:
         found = predict(model, [task], changed, params.batch_size)[0].outputs.argmax(-1)
@@ -152,7 +155,6 @@ def _classified(
 
     return {
         **classification_metrics(test.labels, predicted, task.label_names),
-        "ece": expected_calibration_error(bins),
         **modality_ablation(score, test, names, seed=base.seed),
         "presence": presence_scores(test, predicted, names),
         **twin_metrics(data, blocks, named(names)),

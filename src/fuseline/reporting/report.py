@@ -80,7 +80,9 @@ class Evaluated:
 
     def only(self, prefix: str = "") -> list[tuple[str, dict[str, float]]]:
         """Modality and scores with that one alone; of the twin with the prefix `twin_`."""
-        named = ((name, f"{prefix}{name}_only") for name in MODALITIES)
+        # Metrics have text and image alone whatever the rows hold.
+        there = self.metrics.get("modalities", MODALITIES)
+        named = ((name, f"{prefix}{name}_only") for name in MODALITIES if name in there)
         return [(name, self.metrics[key]) for name, key in named if key in self.metrics]
 
 

@@ -20,12 +20,14 @@ def accuracy(confusion: np.ndarray) -> np.ndarray:
 
 
 def macro_f1(confusion: np.ndarray) -> np.ndarray:
-    """Mean F1 over all classes: (..., C, C) to (...).
+    """Mean F1 over the classes that occur or are predicted: (..., C, C) to (...); 0 without rows.
 
-    A class that is neither present nor predicted counts as 0, as scikit-learn does with
-    `labels=range(C), zero_division=0`.
+    As scikit-learn's `f1_score(average="macro")`: a class that a few rows lack altogether says
+    nothing of the model, and would count as if it got all of its rows wrong.
     """
-    return np.asarray(_precision_recall_f1(confusion)[2].mean(-1))
+    f1 = _precision_recall_f1(confusion)[2]
+    named = (confusion.sum(-2) + confusion.sum(-1)) > 0
+    return np.asarray(f1.sum(-1) / np.maximum(named.sum(-1), 1))
 
 
 def scores(labels: np.ndarray, predictions: np.ndarray, num_classes: int) -> dict[str, float]:
