@@ -20,6 +20,7 @@ from fuseline.evaluation.figures import (
     shown,
     title,
 )
+from fuseline.learning.training.remarks import remarks_on
 from fuseline.params.report import ReportParams
 from fuseline.pipeline.metrics_file import read_metrics
 from fuseline.reporting.charts import (
@@ -88,10 +89,12 @@ class Evaluated:
 
 @dataclass(frozen=True)
 class Curve:
-    """Charts of one training stage: losses, and figures that are shares or of other units."""
+    """Charts of one training stage: losses, and figures that are shares or of other units; and what
+    is to be said of them."""
 
     title: str
     charts: list[Markup]
+    remarks: list[str]
 
 
 def write_report(inputs: ReportInputs, out: Path, params: ReportParams) -> None:
@@ -213,7 +216,20 @@ def _curve(path: Path) -> Curve | None:
         return None
     parts = [(loss, "loss"), (quality[shares], "dev split"), (quality[~shares], "dev split")]
     charts = [Markup(history_chart(_rows(part), title)) for part, title in parts if len(part)]
-    return Curve(_title(path.stem), charts)
+    return Curve(_title(path.stem), charts, remarks_on(path.stem, _by_epoch(history)))
+
+
+def _by_epoch(history: pd.DataFrame) -> list[dict[str, float]]:
+    """Development figures as training had them."""
+    dev = history[history["split"] == "dev"]
+    return [
+        {"epoch": float(str(epoch))}
+        | {
+            f"eval_{name}": float(value)
+            for name, value in zip(of["metric"], of["value"], strict=True)
+        }
+        for epoch, of in dev.groupby("epoch", sort=True)
+    ]
 
 
 def _rows(history: pd.DataFrame) -> list[dict[str, Any]]:

@@ -15,6 +15,7 @@ from fuseline.workbench.terminal import aligned
 
 COUNTS = ("in", "kept", "quarantined")
 
+TRAININGS = ("pretrain", "finetune", "adversarial_finetune")
 MODALITIES = ("text", "image", "audio", "video", "tabular")
 # Figures of the model with shuffled inputs, and of the linear model beside it.
 PARTS = ("shuffled", "twin")
@@ -41,9 +42,10 @@ def summarise(metrics: Path) -> str:
         raise ContractError(f"{metrics / 'evaluate'}: no metrics found. Run `make repro` first.")
     prompts, leaks = _prompts(metrics / "prompt.json"), _leakage(metrics / "leakage.json")
     stress = _stress(metrics / "stress.json")
+    remarks = _remarks(metrics)
     other_runs = read_other_runs(metrics)
     scores = _scores(models, _held(metrics / "ingest.json", models), other_runs.files)
-    return "\n".join([*other_runs.sentences, *data, *scores, *prompts, *stress, *leaks])
+    return "\n".join([*other_runs.sentences, *data, *scores, *prompts, *stress, *leaks, *remarks])
 
 
 def _held(path: Path, models: list[Path]) -> list[str]:
@@ -202,6 +204,16 @@ def _leakage(path: Path) -> list[str]:
         return ["leakage: nothing suspicious"]
     findings = "1 finding asks" if suspicions == 1 else f"{suspicions} findings ask"
     return [f"leakage: {findings} for a look, see the report"]
+
+
+def _remarks(metrics: Path) -> list[str]:
+    """What the training stages said of their curves; nothing of one that has not run."""
+    paths = [path for stage in TRAININGS if (path := metrics / f"{stage}.json").exists()]
+    return [
+        f"{path.stem}: {remark}"
+        for path in paths
+        for remark in read_metrics(path).get("remarks", [])
+    ]
 
 
 def _figures(path: Path, keys: list[str]) -> list[Any]:
