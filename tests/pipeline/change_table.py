@@ -87,7 +87,6 @@ PARAMS: dict[str, tuple[object, set[str]]] = {
     "stress.audio.corruptions": (["gain"], STRESS),
     "stress.out_of_distribution.max_rows": (7, STRESS),
     "stress.transfer.attack.step_size": (0.3, STRESS),
-    "stress.paired.num_resamples": (50, STRESS),
     "leakage.max_rows": (100, LEAKAGE),
     "leakage.near.text": (0.9, LEAKAGE),
     "leakage.rule.precision": (0.9, LEAKAGE),

@@ -49,21 +49,28 @@ class Made:
     def accuracy(self) -> float:
         return 1 - len(self.wrong) / self.rows
 
+    @property
+    def standing(self) -> int:
+        return (self.rows - len(self.wrong)) // 2
+
     def metrics(self) -> dict[str, Any]:
         f1 = []
         for index in range(len(CLASSES)):
             named = (self.labels == index).sum() + (self.predictions == index).sum()
-            f1.append(2 * ((self.labels == index) & (self.predictions == index)).sum() / named)
+            hits = ((self.labels == index) & (self.predictions == index)).sum()
+            f1 += [2 * hits / named] if named else []
         accuracy, macro_f1 = self.accuracy, float(np.mean(f1))
         return {
             "task": "classification",
             "labels": CLASSES,
+            "rows": self.rows,
             "accuracy": round(accuracy, 6),
             "macro_f1": round(macro_f1, 6),
-            "robust_accuracy": round(accuracy / 2, 6),
+            "robust_accuracy": round(self.standing / self.rows, 6),
+            "ece": round(len(self.wrong) / self.rows, 6),
             "intervals": {
                 "accuracy": {"low": accuracy - 0.05, "high": accuracy + 0.05},
-                "robust_accuracy": {"low": accuracy / 2 - 0.05, "high": accuracy / 2 + 0.05},
+                "ece": {"low": 0.95 - accuracy, "high": 1.05 - accuracy},
             },
             "twin": {"accuracy": 0.8, "macro_f1": 0.8},
         }

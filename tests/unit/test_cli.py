@@ -159,6 +159,14 @@ def test_summary_names_the_checks_of_an_attack_that_failed(root: Path) -> None:
     assert "finetuned, audit of the attack failed: black_box; see" in run("summary").output
 
 
+@pytest.mark.parametrize("stage", ["pretrain", "finetune", "adversarial_finetune"])
+def test_summary_repeats_what_training_said_of_its_curves(root: Path, stage: str) -> None:
+    write_metrics(root)
+    remark = "The development loss is 4.556e+04 in epoch 3"
+    (root / f"metrics/{stage}.json").write_text(json.dumps({"remarks": [remark]}))
+    assert run("summary").output.splitlines()[-1] == f"{stage}: {remark}"
+
+
 def test_summary_tells_of_few_shots(root: Path) -> None:
     write_metrics(root)
 

@@ -129,6 +129,60 @@ def test_pixels_are_a_space_of_pictures():
         check(content)
 
 
+PIXELS = "evaluate.robustness.image_pixel.attack"
+TRAINED = "adversarial_finetune.attack"
+STRANGE = [
+    (PIXELS, "linf", "image_pixel", 0.031, r"1 to 255 .*8-bit pixel.*found 0\.031\. .*7\.91 steps"),
+    (PIXELS, "linf", "image_pixel", 0.0078, "1.99 steps"),
+    (PIXELS, "linf", "image_pixel", 8 / 255, "8 steps: write that"),
+    (PIXELS, "linf", "image_pixel", 0.3, "76.5 steps"),
+    (PIXELS, "linf", "image_pixel", 0.999, "255 steps"),
+    (PIXELS, "linf", "image_pixel", 300, "found 300. No picture can move so far"),
+    (PIXELS, "linf", "image_pixel", 255.5, "found 255.5. No picture can move so far"),
+    (PIXELS, "linf", "image_pixel", 1e9, "No picture can move so far"),
+    (PIXELS, "l2", "image_pixel", 0.5, r"1 to 98935 with norm l2.*found 0\.5\. .*128 steps"),
+    (PIXELS, "l2", "image_pixel", 100_000, "No picture can move so far"),
+    (TRAINED, "linf", "image_pixel", 0.031, "7.91 steps"),
+    (TRAINED, "l2", "image_pixel", 300_000, "No picture can move so far"),
+    (TRAINED, "l2", "text_embedding", 300, "0.0001 to 100, a length in that space; found 300"),
+    ("evaluate.robustness.attack", "l2", "image_feature", 5000, "0.0001 to 1000"),
+    ("evaluate.robustness.attack", "l2", "image_feature", 1e-7, "0.0001 to 1000"),
+    ("evaluate.robustness.attack", "linf", "text_embedding", 255, "0.0001 to 100"),
+    ("stress.transfer.attack", "l2", "tabular_feature", 1e6, "0.0001 to 1000"),
+    ("pretrain.adversarial.attack", "l2", "audio_feature", 1e-9, "0.0001 to 1000"),
+]
+
+
+@pytest.mark.parametrize(("attack", "norm", "space", "radius", "message"), STRANGE)
+def test_a_radius_of_another_unit_is_refused(attack, norm, space, radius, message):
+    """It reads as robustness, or as a model that nothing withstands."""
+    epsilon = {space: radius}
+    if attack != PIXELS:
+        epsilon |= {"text_embedding": epsilon.get("text_embedding", 0.1)}
+    content = with_value(f"{attack}.epsilon", epsilon)
+    set_keys(content, {f"{attack}.norm": norm})
+    with pytest.raises(ConfigError, match=rf"{attack}\.epsilon\.{space}: expected .*{message}"):
+        check(content)
+
+
+@pytest.mark.parametrize(
+    ("norm", "radius"), [("linf", 1), ("linf", 2.5), ("linf", 255), ("l2", 127.5), ("l2", 765)]
+)
+def test_radii_that_papers_use_pass(norm, radius):
+    content = with_value(f"{PIXELS}.epsilon", {"image_pixel": radius})
+    set_keys(content, {f"{PIXELS}.norm": norm})
+    check(content)
+
+
+def test_a_picture_of_fewer_pixels_moves_less_far():
+    content = with_value(f"{PIXELS}.epsilon", {"image_pixel": 50_000})
+    set_keys(content, {f"{PIXELS}.norm": "l2"})
+    check(content)
+    set_keys(content, {"extract_features.image.image_size": 64})
+    with pytest.raises(ConfigError, match=r"1 to 28267 with norm l2"):
+        check(content)
+
+
 def test_adapters_need_the_text_encoder():
     content = with_value("finetune.freezing.policy", "lora")
     check(content)

@@ -8,7 +8,6 @@ import numpy as np
 
 from fuseline.data.dataset import MultimodalData
 from fuseline.evaluation.ablation import modality_ablation, presence_scores
-from fuseline.evaluation.trust.calibration import expected_calibration_error, reliability_bins
 from fuseline.learning.model.passes import Model
 from fuseline.learning.tasks import Task
 from fuseline.learning.tasks.prediction import predict
@@ -25,7 +24,7 @@ def clean_figures(
     params: EvaluateParams,
     base: BaseParams,
 ) -> dict[str, Any]:
-    """Scores of a task, and what each modality contributes; of a classification calibration too.
+    """Scores of a task, and what each modality contributes.
 
     Args:
         model: in evaluation mode.
@@ -49,7 +48,6 @@ def _classified(
 ) -> dict[str, Any]:
     names = [*map(str, base.modalities)]
     predicted = logits.argmax(-1)
-    bins = reliability_bins(task.probabilities(logits), test.labels, params.num_calibration_bins)
 
     def score(changed: MultimodalData) -> dict[str, float]:
         found = predict(model, [task], changed, params.batch_size)[0].outputs.argmax(-1)
@@ -57,7 +55,6 @@ def _classified(
 
     return {
         **classification_metrics(test.labels, predicted, task.label_names),
-        "ece": expected_calibration_error(bins),
         **modality_ablation(score, test, names, seed=base.seed),
         "presence": presence_scores(test, predicted, names),
     }

@@ -38,7 +38,7 @@ from fuseline.params.evaluate import EvaluateParams
 from fuseline.pipeline.parts import Parts
 from fuseline.pipeline.precision import make_deterministic
 
-# Scores beside the model's own that runs are compared by.
+# Scores beside the model's own that runs are compared by, and those of the modalities there.
 COMPARED = ("text_only", "image_only", "shuffled", "twin")
 
 
@@ -116,6 +116,7 @@ def evaluate_model(
     metrics = {
         "rows": len(test),
         "task": first.kind,
+        "modalities": [str(name) for name in base.modalities if test.present(name).any()],
         **figures,
         **twins,
         **(written[0].scores if written[0] else {}),
@@ -126,7 +127,9 @@ def evaluate_model(
     spelt = first.spelt(clean.outputs, test)
     if written[0]:
         spelt = (written[0].references, written[0].texts)
-    write_predictions(predictions, test, spelt, first.probabilities(clean.outputs), name)
+    # As they stand here, the probabilities are those that `ece` is of.
+    probabilities = first.probabilities(clean.outputs / trust.temperature)
+    write_predictions(predictions, test, spelt, probabilities, name)
     write_plots(
         plots,
         spelt if classified else ([], []),
@@ -138,9 +141,11 @@ def evaluate_model(
 
 
 def headline(metrics: Mapping[str, Any]) -> list[str]:
-    """Names of the figures that runs are compared by: the scores, and `COMPARED`."""
+    """Names of the figures that runs are compared by: the scores, those of each modality alone, and
+    `COMPARED`."""
     numbers = [name for name, value in metrics.items() if isinstance(value, int | float)]
-    return [name for name in [*numbers, *COMPARED] if name != "rows"]
+    alone = [f"{name}_only" for name in metrics["modalities"]]
+    return [name for name in [*numbers, *COMPARED, *alone] if name != "rows"]
 
 
 def _twins(

@@ -25,6 +25,19 @@ SPACE_OF: dict[Modality, Space] = {
 PixelSpace = Literal["image_pixel"]
 PIXEL_SPACE: PixelSpace = "image_pixel"
 
+MAX_PIXEL = 255.0
+# No 8-bit picture differs by less.
+MIN_PIXEL = 1.0
+# Vectors of embeddings and features are about 1 to 100 long; beyond these a radius has another
+# unit.
+RADII: dict[Space, tuple[float, float]] = {
+    "text_embedding": (1e-4, 100.0),
+    "image_feature": (1e-4, 1000.0),
+    "audio_feature": (1e-4, 1000.0),
+    "video_feature": (1e-4, 1000.0),
+    "tabular_feature": (1e-4, 1000.0),
+}
+
 AttackKind = Literal["apgd", "fgm", "pgd", "random_search"]
 
 
@@ -40,6 +53,36 @@ class StepParams(Section):
     num_steps: Count
     step_size: Positive
     random_start: bool
+
+
+def strange_radius(space: str, norm: str, radius: float, image_size: int) -> str | None:
+    """What is wrong with a radius that can only be meant in another unit; None for others, and for
+    a space that is not known.
+
+    Args:
+        image_size: pixels a side of a picture.
+    """
+    if space == PIXEL_SPACE:
+        return _strange_pixels(norm, radius, image_size)
+    low, high = RADII.get(space, (0.0, float("inf")))  # type: ignore[call-overload]
+    if low <= radius <= high:
+        return None
+    return (
+        f"expected {low:g} to {high:g}, a length in that space; found {radius:g}. Its vectors are"
+        " about 1 to 100 long: choose a tenth of their length or less."
+    )
+
+
+def _strange_pixels(norm: str, radius: float, image_size: int) -> str | None:
+    high = MAX_PIXEL if norm == "linf" else MAX_PIXEL * image_size * 3**0.5
+    if MIN_PIXEL <= radius <= high:
+        return None
+    unit = f"{MIN_PIXEL:g} to {high:.0f} with norm {norm}, in steps of an 8-bit pixel"
+    if radius < MIN_PIXEL:
+        meant = f"Of a range from 0 to 1 it is {MAX_PIXEL * radius:.3g} steps: write that."
+    else:
+        meant = "No picture can move so far."
+    return f"expected {unit} (the 8 of 8/255); found {radius:g}. {meant}"
 
 
 class BallParams(StepParams):

@@ -74,12 +74,6 @@ class TransferParams(Section):
     attack: AttackParams
 
 
-class PairedParams(Section):
-    """The bootstrap over rows."""
-
-    num_resamples: Annotated[int, Field(ge=100, le=100_000)]
-
-
 class StressParams(Section):
     """What goes wrong, and how much of the test split is measured.
 
@@ -97,7 +91,6 @@ class StressParams(Section):
     audio: AudioStressParams
     out_of_distribution: OutOfDistributionParams
     transfer: TransferParams
-    paired: PairedParams
 
     @field_validator("suites")
     @classmethod

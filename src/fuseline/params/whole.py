@@ -8,7 +8,7 @@ from typing import Any
 from fuseline.config import PARAMS_FILE, Section, parse_section
 from fuseline.errors import ConfigError
 from fuseline.params.adversarial_finetune import AdversarialFinetuneParams
-from fuseline.params.attack import PIXEL_SPACE, SPACE_OF
+from fuseline.params.attack import PIXEL_SPACE, SPACE_OF, strange_radius
 from fuseline.params.base import BaseParams
 from fuseline.params.evaluate import EvaluateParams
 from fuseline.params.extract_features import ExtractFeaturesParams
@@ -63,23 +63,42 @@ def _place(content: dict[str, Any], key: str) -> dict[str, Any]:
 def _unreachable_spaces(content: dict[str, Any]) -> Iterator[str]:
     """Attacks whose every space belongs to a modality that takes no part."""
     reachable = {SPACE_OF[name] for name in content["base"]["modalities"]}
-    attacks = {
-        "adversarial_finetune.attack.epsilon": content["adversarial_finetune"]["attack"],
-        "evaluate.robustness.attack.epsilon": content["evaluate"]["robustness"]["attack"],
-        "stress.transfer.attack.epsilon": content["stress"]["transfer"]["attack"],
-    }
-    if content["pretrain"]["adversarial"]["method"] != "none":
-        attacks["pretrain.adversarial.attack.epsilon"] = content["pretrain"]["adversarial"][
-            "attack"
-        ]
+    attacks = _attacks(content)
+    # Measured where there are pictures, and only there.
+    del attacks["evaluate.robustness.image_pixel.attack"]
+    if content["pretrain"]["adversarial"]["method"] == "none":
+        del attacks["pretrain.adversarial.attack"]
     for key, attack in attacks.items():
         spaces = {SPACE_OF["image"] if name == PIXEL_SPACE else name for name in attack["epsilon"]}
         if not reachable & spaces:
             yield (
-                f"{PARAMS_FILE}: {key}: expected a radius for {' or '.join(sorted(reachable))},"
+                f"{PARAMS_FILE}: {key}.epsilon: expected a radius for"
+                f" {' or '.join(sorted(reachable))},"
                 f" since base.modalities has {', '.join(content['base']['modalities'])}; found"
                 f" only {', '.join(attack['epsilon'])}."
             )
+
+
+def _radii_of_another_unit(content: dict[str, Any]) -> Iterator[str]:
+    """Such a radius makes an attack that does nothing, and reads as robustness, or one that is no
+    longer small."""
+    side = content["extract_features"]["image"]["image_size"]
+    for key, attack in _attacks(content).items():
+        for space, radius in attack["epsilon"].items():
+            if wrong := strange_radius(space, attack["norm"], radius, side):
+                yield f"{PARAMS_FILE}: {key}.epsilon.{space}: {wrong}"
+
+
+def _attacks(content: dict[str, Any]) -> dict[str, dict[str, Any]]:
+    """Every attack of the params, by its key."""
+    robustness = content["evaluate"]["robustness"]
+    return {
+        "pretrain.adversarial.attack": content["pretrain"]["adversarial"]["attack"],
+        "adversarial_finetune.attack": content["adversarial_finetune"]["attack"],
+        "evaluate.robustness.attack": robustness["attack"],
+        "evaluate.robustness.image_pixel.attack": robustness["image_pixel"]["attack"],
+        "stress.transfer.attack": content["stress"]["transfer"]["attack"],
+    }
 
 
 def _patches_without_layers(content: dict[str, Any]) -> Iterator[str]:
@@ -170,6 +189,7 @@ def check(content: dict[str, Any]) -> None:
     if not problems:
         problems = [
             *_unreachable_spaces(content),
+            *_radii_of_another_unit(content),
             *_adapters_without_layers(content),
             *_patches_without_layers(content),
             *_prompts_without_media(content),

@@ -77,6 +77,26 @@ def in_order(stages: Mapping[str, LockedStage]) -> dict[str, LockedStage]:
         ) from None
 
 
+def writer_of(stages: Mapping[str, LockedStage], path: str) -> str | None:
+    """The stage that wrote an output; None where none did."""
+    return _writers(stages).get(path)
+
+
+def overtaken_by(stages: Mapping[str, LockedStage], name: str) -> str | None:
+    """The stage nearest to the beginning that has run since `name`, or since one that `name` hangs
+    on, read what it writes; None where `is_current`."""
+    writers = _writers(stages)
+    for path, read in stages[name].deps.items():
+        writer = writers.get(path, name)
+        if writer == name:
+            continue
+        if earlier := overtaken_by(stages, writer):
+            return earlier
+        if stages[writer].outs[path] != read:
+            return writer
+    return None
+
+
 def hash_of(stages: Mapping[str, LockedStage], path: str) -> str | None:
     """Hash of an output; None where no stage wrote it."""
     writer = _writers(stages).get(path)

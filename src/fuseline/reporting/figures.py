@@ -61,8 +61,11 @@ FIGURES = {
     "subset_accuracy": Figure("whole sets", "rows whose set of labels is right to the last."),
     "right": Figure("right", "rows that count as right under attack."),
     "ece": Figure(
-        "calibration error", "mean gap between confidence and accuracy over equally wide bins."
+        "calibration error",
+        "mean gap between confidence and accuracy over equally wide bins, once logits are divided"
+        " by the temperature that the development rows give.",
     ),
+    "ece_raw": Figure("raw calibration error", "the same with the logits as they are."),
     "robust_accuracy": Figure("robust accuracy", "rows right without an attack and under it."),
     "attack_success_rate": Figure("attack success", "rows that were right and fell."),
 }

@@ -12,6 +12,7 @@ from markupsafe import Markup
 
 from fuseline.contracts import read_manifest
 from fuseline.errors import ContractError
+from fuseline.learning.training.remarks import remarks_on
 from fuseline.params.report import ReportParams
 from fuseline.pipeline.metrics_file import read_metrics
 from fuseline.reporting.charts import (
@@ -81,16 +82,20 @@ class Evaluated:
 
     def only(self, prefix: str = "") -> list[tuple[str, dict[str, float]]]:
         """Modality and scores with that one alone; of the twin with the prefix `twin_`."""
-        named = ((name, f"{prefix}{name}_only") for name in MODALITIES)
+        # Metrics have text and image alone whatever the rows hold.
+        there = self.metrics.get("modalities", MODALITIES)
+        named = ((name, f"{prefix}{name}_only") for name in MODALITIES if name in there)
         return [(name, self.metrics[key]) for name, key in named if key in self.metrics]
 
 
 @dataclass(frozen=True)
 class Curve:
-    """Charts of one training stage: losses, and figures that are shares or of other units."""
+    """Charts of one training stage: losses, and figures that are shares or of other units; and what
+    is to be said of them."""
 
     title: str
     charts: list[Markup]
+    remarks: list[str]
 
 
 def write_report(inputs: ReportInputs, out: Path, params: ReportParams) -> None:
@@ -213,7 +218,20 @@ def _curve(path: Path) -> Curve | None:
         return None
     parts = [(loss, "loss"), (quality[shares], "dev split"), (quality[~shares], "dev split")]
     charts = [Markup(history_chart(_rows(part), title)) for part, title in parts if len(part)]
-    return Curve(_title(path.stem), charts)
+    return Curve(_title(path.stem), charts, remarks_on(path.stem, _by_epoch(history)))
+
+
+def _by_epoch(history: pd.DataFrame) -> list[dict[str, float]]:
+    """Development figures as training had them."""
+    dev = history[history["split"] == "dev"]
+    return [
+        {"epoch": float(str(epoch))}
+        | {
+            f"eval_{name}": float(value)
+            for name, value in zip(of["metric"], of["value"], strict=True)
+        }
+        for epoch, of in dev.groupby("epoch", sort=True)
+    ]
 
 
 def _rows(history: pd.DataFrame) -> list[dict[str, Any]]:

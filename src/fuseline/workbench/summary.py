@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from pathlib import Path
 from typing import Any
 
@@ -9,24 +10,30 @@ from fuseline.errors import ContractError
 from fuseline.pipeline.metrics_file import read_metrics
 from fuseline.pipeline.stage import leaf
 from fuseline.reporting.figures import labels_without_rows, named_figures
+from fuseline.workbench.one_run import read_other_runs
 from fuseline.workbench.terminal import aligned
 
 COUNTS = ("in", "kept", "quarantined")
 
-# Figures of the model with changed inputs, and of the linear model beside it.
-PARTS = ("text_only", "image_only", "shuffled", "twin")
-# Stands in the report, beside robust accuracy.
-LEFT_OUT = "attack_success_rate"
+TRAININGS = ("pretrain", "finetune", "adversarial_finetune")
+MODALITIES = ("text", "image", "audio", "video", "tabular")
+# Figures of the model with shuffled inputs, and of the linear model beside it.
+PARTS = ("shuffled", "twin")
+# Stand in the report, and the raw error in a line of its own.
+LEFT_OUT = ("attack_success_rate", "ece_raw")
 
 
 def summarise(metrics: Path) -> str:
-    """What became of the rows, one line of figures per model, and whether anything leaks.
+    """What became of the rows, one line of figures per model, and whether anything leaks; first of
+    all whether these are of one run.
 
     Args:
         metrics: the folder that holds `ingest.json`, `evaluate/<model>.json` and, once their
-            stages have run, `prompt.json`, `stress.json` and `leakage.json`.
+            stages have run, `prompt.json`, `stress.json` and `leakage.json`; `dvc.lock` beside it
+            tells which are of one run.
 
     Raises:
+        ConfigError: `dvc.lock` cannot be read.
         ContractError: nothing has been evaluated yet, or a file is not JSON or lacks a figure.
     """
     data = _data(metrics / "ingest.json")
@@ -35,19 +42,39 @@ def summarise(metrics: Path) -> str:
         raise ContractError(f"{metrics / 'evaluate'}: no metrics found. Run `make repro` first.")
     prompts, leaks = _prompts(metrics / "prompt.json"), _leakage(metrics / "leakage.json")
     stress = _stress(metrics / "stress.json")
-    return "\n".join([*data, *_scores(models), *prompts, *stress, *leaks])
+    remarks = _remarks(metrics)
+    other_runs = read_other_runs(metrics)
+    scores = _scores(models, _held(metrics / "ingest.json", models), other_runs.files)
+    return "\n".join([*other_runs.sentences, *data, *scores, *prompts, *stress, *leaks, *remarks])
 
 
-def _scores(models: list[Path]) -> list[str]:
-    """A line of figures per model, what they are of, and a line per further task."""
+def _held(path: Path, models: list[Path]) -> list[str]:
+    """Modalities that the evaluated rows hold; of metrics that do not say so, that any row does."""
+    counts = _figures(path, ["modalities"])[0]
+    there = [name for name, count in counts.items() if count]
+    return list(_model(models[0]).get("modalities", there))
+
+
+def _scores(models: list[Path], held: list[str], other_runs: Collection[Path]) -> list[str]:
+    """A line of figures per model, what they are of, and a line per further task.
+
+    Args:
+        models: their metrics files.
+        held: modalities to show the score of alone: metrics have keys of others too.
+        other_runs: files that are not of the last run.
+    """
     first = _model(models[0])
-    figures = [name for name in named_figures(first) if name != LEFT_OUT]
-    parts = [name for name in PARTS if name in first]
+    figures = [name for name in named_figures(first) if name not in LEFT_OUT]
+    alone = [f"{name}_only" for name in MODALITIES if name in held]
+    parts = [name for name in (*alone, *PARTS) if name in first]
     compared = next((name for name in figures if all(name in first[part] for part in parts)), "")
     keys = [*figures, *(f"{part}.{compared}" for part in parts)]
     table = [["model", *figures, *parts]]
     for path in models:
-        table.append([path.stem, *(f"{value:.4f}" for value in _figures(path, keys))])
+        if path in other_runs:
+            table.append([f"{path.stem} (other run)", *(_known(path, key) for key in keys)])
+        else:
+            table.append([path.stem, *(f"{value:.4f}" for value in _figures(path, keys))])
     meaning = f"; {parts[0]} to {parts[-1]}: {compared}" if parts else ""
     further = [
         f"{path.stem}, further task {task}: " + ", ".join(f"{k} {v:.4g}" for k, v in scores.items())
@@ -59,6 +86,14 @@ def _scores(models: list[Path]) -> list[str]:
     left_out = [f"macro_f1 leaves out labels without test rows: {absent}"] if absent else []
     lines = [*aligned(table), f"on the test split{meaning}", *left_out, *further]
     return [*lines, *trust, *_audits(models)]
+
+
+def _known(path: Path, key: str) -> str:
+    """A figure of another run, which may have had other modalities or another task."""
+    try:
+        return f"{leaf(read_metrics(path), key):.4f}"
+    except (KeyError, TypeError):
+        return "-"
 
 
 def _trust(path: Path) -> list[str]:
@@ -172,6 +207,16 @@ def _leakage(path: Path) -> list[str]:
         return ["leakage: nothing suspicious"]
     findings = "1 finding asks" if suspicions == 1 else f"{suspicions} findings ask"
     return [f"leakage: {findings} for a look, see the report"]
+
+
+def _remarks(metrics: Path) -> list[str]:
+    """What the training stages said of their curves; nothing of one that has not run."""
+    paths = [path for stage in TRAININGS if (path := metrics / f"{stage}.json").exists()]
+    return [
+        f"{path.stem}: {remark}"
+        for path in paths
+        for remark in read_metrics(path).get("remarks", [])
+    ]
 
 
 def _figures(path: Path, keys: list[str]) -> list[Any]:

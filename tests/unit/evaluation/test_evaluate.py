@@ -12,14 +12,21 @@ import pytest
 import torch
 
 from fuseline.config import parse_section, read_yaml
-from fuseline.contracts import EXAMPLES, hash_path, read_manifest, read_table
+from fuseline.contracts import (
+    EXAMPLES,
+    hash_path,
+    predictions_schema,
+    read_manifest,
+    read_table,
+)
 from fuseline.data.dataset import load_data
 from fuseline.data.ingest import ingest_examples
 from fuseline.data.modalities.extractors import EXTRACTORS
 from fuseline.data.modalities.image.features import extract_image_features
 from fuseline.data.modalities.text.tokenizer import tokenize_examples
 from fuseline.errors import ConfigError, ContractError
-from fuseline.evaluation.evaluate import EvaluationInputs, _blocks, evaluate_model
+from fuseline.evaluation.evaluate import EvaluationInputs, _blocks, evaluate_model, headline
+from fuseline.evaluation.trust.calibration import expected_calibration_error, reliability_bins
 from fuseline.learning.model import FuselineForTasks
 from fuseline.learning.model.creation import create_model
 from fuseline.learning.model.processing import create_processor
@@ -34,10 +41,10 @@ from tests.support.repository import PARAMS_FILE
 
 # What is read from outside, and what the report and the plots need besides.
 KEYS = {
-    "accuracy", "macro_f1", "ece", "robust_accuracy", "attack_success_rate", "text_only",
+    "accuracy", "macro_f1", "ece", "ece_raw", "robust_accuracy", "attack_success_rate", "text_only",
     "image_only", "shuffled", "twin", "twin_text_only", "twin_image_only", "intervals",
     "per_class", "labels", "confusion_matrix", "robustness", "rows", "presence", "task",
-    "calibration", "selective", "slices",
+    "calibration", "selective", "slices", "modalities",
 }  # fmt: skip
 # The rows have no video.
 EVERY = ["text", "image", "audio", "video", "tabular"]
@@ -142,6 +149,19 @@ def numbers(value: object) -> list[float]:
     return [value] if isinstance(value, int | float) else []
 
 
+def test_the_predictions_table_has_the_probabilities_that_the_headline_error_is_of(
+    inputs, tmp_path, content
+):
+    found = run(inputs, tmp_path, content)
+    schema = predictions_schema(len(found["labels"]))
+    table = read_table(tmp_path / "predictions", schema, "predictions")
+    probabilities = np.array(table["probabilities"].to_pylist())
+    labels = np.array([found["labels"].index(name) for name in table["label"].to_pylist()])
+    bins = reliability_bins(probabilities, labels, 15)
+    assert found["ece"] == pytest.approx(expected_calibration_error(bins), abs=1e-5)
+    assert found["ece"] != found["ece_raw"]
+
+
 @pytest.mark.parametrize("modalities", [["text", "image"], ["text"], ["image"], EVERY])
 def test_keys_are_fixed_and_numbers_finite(inputs, tmp_path, content, modalities):
     found = run(inputs, tmp_path, content, modalities=modalities)
@@ -150,6 +170,8 @@ def test_keys_are_fixed_and_numbers_finite(inputs, tmp_path, content, modalities
     if len(modalities) > 2:
         keys |= {f"without_{name}" for name in modalities}
     assert set(found) == KEYS | keys
+    assert found["modalities"] == [name for name in modalities if name != "video"]
+    assert {f"{name}_only" for name in found["modalities"]} <= set(headline(found))
     assert len(found["presence"]) == 2 ** len(modalities)
     assert sum(figures["rows"] for figures in found["presence"].values()) == found["rows"]
     for name in ("text_only", "image_only", "shuffled", "twin", "twin_text_only"):
@@ -251,7 +273,8 @@ def test_rows_are_sliced_by_the_columns_that_params_name(inputs, tmp_path, conte
     for column in found["slices"].values():
         rows = sum(one["rows"] for one in column["slices"])
         assert rows + column["rows_left_out"] == found["rows"]
-    for figure in ("accuracy", "ece", "robust_accuracy", "attack_success_rate", "macro_f1"):
+    told = ("accuracy", "ece", "ece_raw", "robust_accuracy", "attack_success_rate", "macro_f1")
+    for figure in told:
         interval = found["intervals"][figure]
         assert interval["low"] <= found[figure] <= interval["high"]
 

@@ -572,6 +572,26 @@ def test_few_shots_are_shown_by_method_with_their_spread(inputs):
     assert "cloze" not in text, "a method that was not run has no row"
 
 
+@pytest.mark.parametrize(
+    ("figure", "values", "told"),
+    [
+        ("loss", [0.5, 45561.0], "The development loss is 45,561 in epoch 2"),
+        ("accuracy", [0.815, 0.728], "The development accuracy fell from 0.815 in epoch 1"),
+        ("accuracy", [0.8, 0.79], None),
+    ],
+)
+def test_what_curves_hide_stands_above_them(inputs, figure, values, told):
+    lines = ["epoch,split,metric,value", "1,dev,loss,1.0", "2,dev,loss,0.9"]
+    rows = [f"{epoch},dev,{figure},{value}" for epoch, value in enumerate(values, 1)]
+    lines = [lines[0], *(rows if figure == "loss" else [*lines[1:], *rows])]
+    (inputs.history / "finetune.csv").write_text("\n".join(lines) + "\n")
+    text = Reader(page_of(inputs)).text
+    assert ("The development" in text) == (told is not None)
+    if told is not None:
+        assert f"Fine-tuning: {told}" in " ".join(text.split())
+        assert "finetune.training.learning_rate" in text
+
+
 def test_curves_over_shots_leave_variants_out(inputs):
     section = read_prompt_section(json.loads((inputs.metrics / "prompt.json").read_text()))
     assert [table.title for table in section.tables] == ["accuracy", "macro-F1"]

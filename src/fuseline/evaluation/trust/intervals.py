@@ -1,11 +1,12 @@
-"""Intervals of figures, by resampling rows."""
+"""Intervals of figures: of shares of rows in closed form, of others by resampling rows."""
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from dataclasses import replace
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, replace
 
 import numpy as np
+from scipy.stats import binomtest
 
 from fuseline.data.dataset import MultimodalData
 from fuseline.evaluation.trust.calibration import bins_of
@@ -16,6 +17,7 @@ from fuseline.learning.tasks.scores import mean_f1
 Score = Callable[[np.ndarray], dict[str, float]]
 Interval = dict[str, float]
 
+LEVEL = 0.95
 PERCENTILES = (2.5, 97.5)
 # Of scores that take a task a part of a second: draws at most and at least, and rows in all.
 MAX_COSTLY_RESAMPLES = 200
@@ -25,11 +27,38 @@ COSTLY_ROWS = 400_000
 OF_USERS = ("user_auc", "ndcg_at_10", "num_users")
 
 
+@dataclass(frozen=True)
+class Figures:
+    """What is measured of some rows.
+
+    Attributes:
+        rows: N, at least 1.
+        shares: by figure how many rows count, and among how many.
+        score: the other figures; what it gives under the name of a share does not count.
+    """
+
+    rows: int
+    shares: Mapping[str, tuple[int, int]]
+    score: Score
+
+    def values(self) -> dict[str, float]:
+        """Of all rows; a share of none is 0."""
+        shares = {name: count / max(total, 1) for name, (count, total) in self.shares.items()}
+        return self.score(np.arange(self.rows)) | shares
+
+    def intervals(self, *, num_resamples: int, seed: int) -> dict[str, Interval]:
+        """Of every figure, 95 %."""
+        drawn = bootstrap(self.score, self.rows, num_resamples=num_resamples, seed=seed)
+        return drawn | {name: share_interval(*counts) for name, counts in self.shares.items()}
+
+
 def bootstrap(score: Score, num_rows: int, *, num_resamples: int, seed: int) -> dict[str, Interval]:
     """95 % percentile intervals of every figure that `score` gives (Efron 1979).
 
     An interval is widened to hold the figure of the rows as they are: noise adds to the gaps of a
-    calibration error, so that its resamples lie higher.
+    calibration error, so that its resamples lie higher. Where a figure is 0 or 1 in every resample,
+    its interval is that of such a share of N rows: all resamples of rows without an error are
+    without one, which does not show that there is none.
 
     Args:
         score: of rows by number.
@@ -41,9 +70,21 @@ def bootstrap(score: Score, num_rows: int, *, num_resamples: int, seed: int) -> 
     found = score(np.arange(num_rows))
     draws = [score(generator.integers(0, num_rows, num_rows)) for _ in range(num_resamples)]
     return {
-        name: _interval(np.array([draw[name] for draw in draws]), value)
+        name: _interval(np.array([draw[name] for draw in draws]), value, num_rows)
         for name, value in found.items()
     }
+
+
+def share_interval(count: int, total: int) -> Interval:
+    """95 % interval of `count` rows of `total` (Wilson 1927, Journal of the American Statistical
+    Association 22): it has a width where none or all of them count too. Of no rows it is all of
+    0 to 1."""
+    if not total:
+        return {"low": 0.0, "high": 1.0}
+    found = binomtest(count, total).proportion_ci(LEVEL, method="wilson")
+    # Rounding must not shut out the share itself.
+    share = count / total
+    return {"low": min(float(found.low), share), "high": max(float(found.high), share)}
 
 
 def costly_resamples(num_resamples: int, num_rows: int) -> int:
@@ -52,27 +93,28 @@ def costly_resamples(num_resamples: int, num_rows: int) -> int:
     return min(num_resamples, MAX_COSTLY_RESAMPLES, affordable)
 
 
-def _interval(values: np.ndarray, value: float) -> Interval:
+def _interval(values: np.ndarray, value: float, num_rows: int) -> Interval:
+    if value in (0.0, 1.0) and (values == value).all():
+        return share_interval(round(value * num_rows), num_rows)
     low, high = np.percentile(values, PERCENTILES)
     return {"low": min(float(low), value), "high": max(float(high), value)}
 
 
-def class_scores(labels: np.ndarray, predictions: np.ndarray, num_classes: int) -> Score:
-    """`accuracy` and `macro_f1`, over the classes that the rows asked for are of; see `mean_f1`.
+def macro_f1_score(labels: np.ndarray, predictions: np.ndarray, num_classes: int) -> Score:
+    """`macro_f1`, over the classes that the rows asked for are of; see `mean_f1`.
 
     Args:
         labels, predictions: (N,) int64 below C.
         num_classes: C.
     """
-    right = labels == predictions
 
     def score(rows: np.ndarray) -> dict[str, float]:
         # Counts by class, not by pair of classes: thousands of resamples of many are needed.
         actual, found = labels[rows], predictions[rows]
-        hits = np.bincount(actual[right[rows]], minlength=num_classes)
+        hits = np.bincount(actual[actual == found], minlength=num_classes)
         predicted = np.bincount(found, minlength=num_classes)
         f1 = mean_f1(hits, predicted, np.bincount(actual, minlength=num_classes))
-        return {"accuracy": float(right[rows].mean()), "macro_f1": float(f1)}
+        return {"macro_f1": float(f1)}
 
     return score
 
@@ -96,20 +138,6 @@ def ece_score(probabilities: np.ndarray, labels: np.ndarray, num_bins: int) -> S
     return score
 
 
-def robust_scores(correct: np.ndarray, standing: np.ndarray) -> Score:
-    """`robust_accuracy` and `attack_success_rate` of (N,) bool: right without an attack, and
-    under it."""
-    fallen = correct & ~standing
-
-    def score(rows: np.ndarray) -> dict[str, float]:
-        return {
-            "robust_accuracy": float(standing[rows].mean()),
-            "attack_success_rate": float(fallen[rows].sum() / max(int(correct[rows].sum()), 1)),
-        }
-
-    return score
-
-
 def task_scores(task: Task, outputs: np.ndarray, data: MultimodalData) -> Score:
     """A task's own scores, but for those over users.
 
@@ -124,14 +152,5 @@ def task_scores(task: Task, outputs: np.ndarray, data: MultimodalData) -> Score:
     def score(rows: np.ndarray) -> dict[str, float]:
         found = task.scores(outputs[rows], light.take(rows))
         return {name: value for name, value in found.items() if name not in OF_USERS}
-
-    return score
-
-
-def together(*scores: Score) -> Score:
-    """All figures of the same rows."""
-
-    def score(rows: np.ndarray) -> dict[str, float]:
-        return {name: value for one in scores for name, value in one(rows).items()}
 
     return score

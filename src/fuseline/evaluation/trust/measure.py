@@ -9,14 +9,13 @@ import numpy as np
 
 from fuseline.evaluation.robustness.attacked import Attacked
 from fuseline.evaluation.trust.intervals import (
-    Score,
+    Figures,
     bootstrap,
-    class_scores,
     costly_resamples,
     ece_score,
-    robust_scores,
+    macro_f1_score,
+    share_interval,
     task_scores,
-    together,
 )
 from fuseline.evaluation.trust.selective import (
     at_threshold,
@@ -24,13 +23,15 @@ from fuseline.evaluation.trust.selective import (
     risk_coverage,
 )
 from fuseline.evaluation.trust.slices import Values, measure_slices
-from fuseline.evaluation.trust.temperature import calibration, fit_temperature
+from fuseline.evaluation.trust.temperature import UNCHANGED, calibration, fit_temperature
 from fuseline.learning.tasks import Task
 from fuseline.learning.tasks.prediction import Predicted
 from fuseline.params.evaluate import EvaluateParams
 
 # What a reliability bin or a point of the risk is of.
 CLEAN, CALIBRATED, ATTACK = "clean", "calibrated", "attack"
+# The figure that is the share of right rows, of tasks that have one.
+SHARES_OF_RIGHT = {"classification": "accuracy", "multilabel": "subset_accuracy"}
 
 
 @dataclass(frozen=True)
@@ -53,9 +54,11 @@ class Judged:
 @dataclass(frozen=True)
 class Trust:
     """Figures for the metrics, and rows for the plots: bins of confidence and points of the
-    risk–coverage curve, each of a `condition`."""
+    risk–coverage curve, each of a `condition`. `temperature` divides logits; 1 for a task without
+    calibrated probabilities."""
 
     figures: dict[str, Any]
+    temperature: float = UNCHANGED
     bins: list[dict[str, Any]] = field(default_factory=list)
     risks: list[dict[str, Any]] = field(default_factory=list)
 
@@ -81,68 +84,98 @@ def measure_trust(
     }
     if judged.task.kind != "classification":
         return Trust(figures)
-    calibrated, bins = _calibration(judged, params.num_calibration_bins)
-    selective, risks = _selective(judged, params.trust.target_risk)
-    return Trust({**figures, "calibration": calibrated, "selective": selective}, bins, risks)
+    temperature = fit_temperature(judged.dev.outputs, _labels(judged.dev))
+    calibrated, bins = _calibration(judged, temperature, params.num_calibration_bins)
+    selective, risks = _selective(judged, temperature, params.trust.target_risk)
+    errors = {"ece": calibrated[CALIBRATED]["ece"], "ece_raw": calibrated[CLEAN]["ece"]}
+    figures["intervals"] |= _error_intervals(judged, temperature, params, seed)
+    figures |= {**errors, "calibration": calibrated, "selective": selective}
+    return Trust(figures, temperature, bins, risks)
 
 
 def _intervals(judged: Judged, params: EvaluateParams, seed: int) -> dict[str, Any]:
-    task, test, resamples = judged.task, judged.test, params.trust.num_resamples
-    scores = [robust_scores(test.right, judged.attacked.standing)]
-    found: dict[str, Any] = {}
-    if task.kind == "classification":
-        labels, num_bins = _labels(test), params.num_calibration_bins
-        scores += [
-            class_scores(labels, test.outputs.argmax(-1), len(task.label_names)),
-            ece_score(task.probabilities(test.outputs), labels, num_bins),
-        ]
-    else:
-        own = task_scores(task, test.outputs, test.data)
-        few = costly_resamples(resamples, len(test.data))
-        found = bootstrap(own, len(test.data), num_resamples=few, seed=seed)
-    whole = together(*scores)
-    return found | bootstrap(whole, len(test.data), num_resamples=resamples, seed=seed)
+    """Of the task's scores, and of what stands under attack."""
+    test, standing = judged.test, judged.attacked.standing
+    whole = _figures(judged, np.arange(len(test.data)))
+    resamples = _resamples(judged, params.trust.num_resamples)
+    fallen = int((test.right & ~standing).sum())
+    return whole.intervals(num_resamples=resamples, seed=seed) | {
+        "robust_accuracy": share_interval(int(standing.sum()), len(standing)),
+        # Of no right row nothing can be said of success.
+        "attack_success_rate": share_interval(fallen, int(test.right.sum())),
+    }
+
+
+def _error_intervals(
+    judged: Judged, temperature: float, params: EvaluateParams, seed: int
+) -> dict[str, Any]:
+    """Of both calibration errors; the temperature stays as it was fitted."""
+    test = judged.test
+    found = {}
+    for name, logits in (("ece", test.outputs / temperature), ("ece_raw", test.outputs)):
+        score = ece_score(
+            judged.task.probabilities(logits), _labels(test), params.num_calibration_bins
+        )
+        drawn = bootstrap(
+            score, len(test.data), num_resamples=params.trust.num_resamples, seed=seed
+        )
+        found[name] = drawn["ece"]
+    return found
 
 
 def _slices(
     judged: Judged, columns: dict[str, Values], params: EvaluateParams, seed: int
 ) -> dict[str, Any]:
-    resamples = params.trust.num_resamples
-    classified = judged.task.kind == "classification"
     return measure_slices(
         columns,
-        (lambda rows: _class_slice(judged, rows))
-        if classified
-        else (lambda rows: _task_slice(judged, rows)),
+        lambda rows: _slice_figures(judged, rows),
         min_rows=params.trust.min_slice_rows,
-        num_resamples=resamples
-        if classified
-        else costly_resamples(resamples, len(judged.test.data)),
+        num_resamples=_resamples(judged, params.trust.num_resamples),
         seed=seed,
     )
 
 
-def _class_slice(judged: Judged, rows: np.ndarray) -> Score:
-    labels, predicted = _labels(judged.test)[rows], judged.test.outputs[rows].argmax(-1)
-    return class_scores(labels, predicted, len(judged.task.label_names))
+def _resamples(judged: Judged, num_resamples: int) -> int:
+    if judged.task.kind == "classification":
+        return num_resamples
+    return costly_resamples(num_resamples, len(judged.test.data))
 
 
-def _task_slice(judged: Judged, rows: np.ndarray) -> Score:
-    """The figure that picks the epoch, and the share of rows that count as right."""
+def _figures(judged: Judged, rows: np.ndarray) -> Figures:
+    """The task's own scores of some rows; of shares of them, how many are right."""
     task, right = judged.task, judged.test.right[rows]
-    own = task_scores(task, judged.test.outputs[rows], judged.test.data.take(rows))
+    shares = {}
+    if name := SHARES_OF_RIGHT.get(task.kind):
+        shares[name] = (int(right.sum()), len(rows))
+    outputs = judged.test.outputs[rows]
+    if task.kind == "classification":
+        labels = _labels(judged.test)[rows]
+        score = macro_f1_score(labels, outputs.argmax(-1), len(task.label_names))
+    else:
+        score = task_scores(task, outputs, judged.test.data.take(rows))
+    return Figures(len(rows), shares, score)
+
+
+def _slice_figures(judged: Judged, rows: np.ndarray) -> Figures:
+    """Of a classification all; else the figure that picks the epoch, and the share of rows that
+    count as right."""
+    figures = _figures(judged, rows)
+    if judged.task.kind == "classification":
+        return figures
+    chosen = judged.task.selection_metric
 
     def score(some: np.ndarray) -> dict[str, float]:
-        chosen = {task.selection_metric: own(some)[task.selection_metric]}
-        return chosen | {"right": float(right[some].mean())}
+        return {chosen: figures.score(some)[chosen]}
 
-    return score
+    right = int(judged.test.right[rows].sum())
+    return Figures(len(rows), {"right": (right, len(rows))}, score)
 
 
-def _calibration(judged: Judged, num_bins: int) -> tuple[dict[str, Any], list[dict[str, Any]]]:
+def _calibration(
+    judged: Judged, temperature: float, num_bins: int
+) -> tuple[dict[str, Any], list[dict[str, Any]]]:
     """`temperature`, and `ece`, `nll` and `brier` by condition."""
     labels, logits = _labels(judged.test), judged.test.outputs
-    temperature = fit_temperature(judged.dev.outputs, _labels(judged.dev))
     by_condition = {
         CLEAN: logits,
         CALIBRATED: logits / temperature,
@@ -157,14 +190,20 @@ def _calibration(judged: Judged, num_bins: int) -> tuple[dict[str, Any], list[di
     return figures, bins
 
 
-def _selective(judged: Judged, target_risk: float) -> tuple[dict[str, Any], list[dict[str, Any]]]:
-    """By the confidence of the probabilities as they are in the predictions table."""
+def _selective(
+    judged: Judged, temperature: float, target_risk: float
+) -> tuple[dict[str, Any], list[dict[str, Any]]]:
+    """By the confidence of the probabilities as they are in the predictions table: calibrated."""
     attacked = judged.attacked.known_logits
+
+    def confidence(logits: np.ndarray) -> np.ndarray:
+        return np.asarray(judged.task.probabilities(logits / temperature).max(-1))
+
     by_condition = {
-        CLEAN: (_confidence(judged, judged.test.outputs), judged.test.right),
-        ATTACK: (_confidence(judged, attacked), attacked.argmax(-1) == _labels(judged.test)),
+        CLEAN: (confidence(judged.test.outputs), judged.test.right),
+        ATTACK: (confidence(attacked), attacked.argmax(-1) == _labels(judged.test)),
     }
-    dev = _confidence(judged, judged.dev.outputs), judged.dev.right
+    dev = confidence(judged.dev.outputs), judged.dev.right
     threshold = choose_threshold(*dev, target_risk)
     figures: dict[str, Any] = {
         "target_risk": target_risk,
@@ -177,11 +216,6 @@ def _selective(judged: Judged, target_risk: float) -> tuple[dict[str, Any], list
         figures[condition] = {"aurc": curve.aurc, **at_threshold(*rows, threshold)}
         risks += [{"condition": condition, **point} for point in curve.points()]
     return figures, risks
-
-
-def _confidence(judged: Judged, logits: np.ndarray) -> np.ndarray:
-    """(N,) of logits (N, C)."""
-    return np.asarray(judged.task.probabilities(logits).max(-1))
 
 
 def _labels(found: Predicted) -> np.ndarray:

@@ -10,7 +10,7 @@ import numpy as np
 
 from fuseline.contracts import EXAMPLES, iter_shards
 from fuseline.errors import ConfigError
-from fuseline.evaluation.trust.intervals import Score, bootstrap
+from fuseline.evaluation.trust.intervals import Figures
 from fuseline.registry import suggestion
 
 # Columns of every examples table.
@@ -56,7 +56,7 @@ def read_slice_columns(
 
 def measure_slices(
     columns: dict[str, Values],
-    score_of: Callable[[np.ndarray], Score],
+    figures_of: Callable[[np.ndarray], Figures],
     *,
     min_rows: int,
     num_resamples: int,
@@ -66,7 +66,7 @@ def measure_slices(
 
     Args:
         columns: by name the value of each of N rows, None where a row states none.
-        score_of: the score of some rows, given by their numbers.
+        figures_of: what is measured of some rows, given by their numbers.
         min_rows: of a slice; of fewer a figure says nothing.
         num_resamples, seed: of the intervals.
 
@@ -76,14 +76,14 @@ def measure_slices(
         score the difference between its best and its worst slice, 0 with a single one.
     """
     return {
-        name: _column(values, score_of, min_rows, num_resamples, seed)
+        name: _column(values, figures_of, min_rows, num_resamples, seed)
         for name, values in columns.items()
     }
 
 
 def _column(
     values: Values,
-    score_of: Callable[[np.ndarray], Score],
+    figures_of: Callable[[np.ndarray], Figures],
     min_rows: int,
     resamples: int,
     seed: int,
@@ -93,7 +93,7 @@ def _column(
         members.setdefault(value, []).append(row)
     large = {value: rows for value, rows in members.items() if len(rows) >= min_rows}
     slices = [
-        _slice(value, np.array(large[value]), score_of, resamples, seed)
+        _slice(value, np.array(large[value]), figures_of, resamples, seed)
         for value in sorted(large, key=lambda value: (value is not None, value or ""))
     ]
     names = [] if not slices else list(slices[0]["intervals"])
@@ -107,16 +107,16 @@ def _column(
 def _slice(
     value: str | None,
     rows: np.ndarray,
-    score_of: Callable[[np.ndarray], Score],
+    figures_of: Callable[[np.ndarray], Figures],
     num_resamples: int,
     seed: int,
 ) -> dict[str, Any]:
-    score = score_of(rows)
+    figures = figures_of(rows)
     return {
         "value": value,
         "rows": len(rows),
-        **score(np.arange(len(rows))),
-        "intervals": bootstrap(score, len(rows), num_resamples=num_resamples, seed=seed),
+        **figures.values(),
+        "intervals": figures.intervals(num_resamples=num_resamples, seed=seed),
     }
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from transformers import PretrainedConfig
+from transformers import AutoConfig, PretrainedConfig
 
 
 class FuselineConfig(PretrainedConfig):
@@ -69,3 +69,8 @@ class FuselineConfig(PretrainedConfig):
     def special_token_ids(self) -> list[int]:
         """Tokens that attacks and masking leave alone."""
         return sorted(set(self.special_tokens.values()))
+
+
+# A processor looks for its tokenizer by the configuration beside it: of a type that Transformers
+# does not know it would warn at every load.
+AutoConfig.register(FuselineConfig.model_type, FuselineConfig)

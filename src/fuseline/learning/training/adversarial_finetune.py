@@ -111,7 +111,7 @@ def adversarial_finetune(
     model.config.training_attack = {"method": params.method} | params.attack.model_dump()
     model.save_pretrained(model_folder)
     processor.save_pretrained(model_folder)
-    metrics = training_metrics(history, selection)
+    metrics = training_metrics("adversarial_finetune", history, selection)
     write_model_card(model_folder, model.config, examples, metrics, params)
     return metrics, history
 

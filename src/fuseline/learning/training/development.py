@@ -13,6 +13,7 @@ from fuseline.learning.tasks import Task
 from fuseline.learning.tasks.labelled import Examples
 from fuseline.learning.tasks.prediction import predict
 from fuseline.learning.training.loop import Selection
+from fuseline.learning.training.remarks import told_remarks
 from fuseline.params.base import BaseParams
 from fuseline.pipeline.precision import Precision
 
@@ -78,8 +79,9 @@ def selection_of(task: Task) -> Selection:
     return Selection(task.selection_metric, greater_is_better=task.greater_is_better)
 
 
-def training_metrics(history: History, selection: Selection) -> dict[str, Any]:
-    """The best epoch's figures, and steps and passes of the whole run: what a step costs."""
+def training_metrics(stage: str, history: History, selection: Selection) -> dict[str, Any]:
+    """The best epoch's figures, steps and passes of the whole run: what a step costs, and remarks
+    on its curves."""
     best_of = max if selection.greater_is_better else min
     best = best_of(history, key=lambda figures: figures[f"eval_{selection.metric}"])
     steps = sum(figures["train_steps"] for figures in history)
@@ -94,4 +96,5 @@ def training_metrics(history: History, selection: Selection) -> dict[str, Any]:
         "steps": int(steps),
         "forward_passes": int(forward),
         "backward_passes": int(backward),
+        "remarks": told_remarks(stage, history),
     }

@@ -88,7 +88,7 @@ def finetune(
         )
     model.save_pretrained(model_folder)
     processor.save_pretrained(model_folder)
-    metrics = training_metrics(history, selection) | counts
+    metrics = training_metrics("finetune", history, selection) | counts
     write_model_card(model_folder, model.config, examples, metrics, params)
     return metrics, history
 

@@ -21,6 +21,7 @@ from fuseline.learning.objectives.base import Objective
 from fuseline.learning.objectives.pretraining import Mixture, build_objectives
 from fuseline.learning.training.freezing import freeze_image_encoder
 from fuseline.learning.training.loop import Selection, train
+from fuseline.learning.training.remarks import told_remarks
 from fuseline.params.base import BaseParams
 from fuseline.params.pretrain import PretrainParams
 from fuseline.pipeline.precision import autocast, make_deterministic
@@ -82,7 +83,8 @@ def pretrain(
     model.save_pretrained(model_folder)
     create_processor(tokenizer, features, base.modalities).save_pretrained(model_folder)
     best = min(history, key=lambda figures: figures["eval_loss"])
-    return _metrics(best, objectives), history
+    remarks = told_remarks("pretrain", history)
+    return _metrics(best, objectives) | {"remarks": remarks}, history
 
 
 def _objective(objectives: dict[str, Objective], params: PretrainParams) -> Objective:

@@ -13,7 +13,8 @@ from fuseline.workbench.comparing.verdicts import verdicts
 
 MEANING = (
     "Intervals are 95 %. Real: these two models differ on these rows by more than chance, p below"
-    " 0.05 after Holm's correction for all tests here. Another seed moves figures too."
+    " 0.05 after Holm's correction for all tests here. Without the same rows' predictions on both"
+    " sides counts of rows are compared, or else intervals. Another seed moves figures too."
 )
 
 

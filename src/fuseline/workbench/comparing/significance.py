@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from numbers import Real
 from typing import Any
 
 import numpy as np
@@ -15,6 +16,7 @@ SEED = 0
 # Figures are stored to six decimals.
 ROUNDING = 2e-6
 SHARES_OF_RIGHT = ("accuracy", "subset_accuracy")
+SHARES_OF_ROWS = (*SHARES_OF_RIGHT, "robust_accuracy")
 
 # Figure of (N,) labels and (N,) predictions.
 Figure = Callable[[np.ndarray, np.ndarray], float]
@@ -26,7 +28,7 @@ class Difference:
 
     Attributes:
         value: the difference.
-        low, high: its 95 % interval, by bootstrap of the rows.
+        low, high: its 95 % interval.
         p_value: two-sided, of the hypothesis that it makes no difference whose prediction is whose.
         rows: N.
     """
@@ -92,6 +94,26 @@ def _paired(values: list[np.ndarray], figures: Mapping[str, Figure]) -> Pair:
     return Pair(labels, first, other, figures)
 
 
+def counts_of(figure: str, metrics: Mapping[str, Any]) -> tuple[int, int] | None:
+    """Of how many rows a figure counts how many; None for one that is no share of rows, or not of
+    the rows that the metrics state."""
+    share, rows = metrics.get(figure), metrics.get("rows")
+    if figure not in SHARES_OF_ROWS or not isinstance(rows, int) or not isinstance(share, Real):
+        return None
+    share = float(share)
+    count = round(share * rows)
+    return (count, rows) if rows and abs(share - count / rows) < ROUNDING else None
+
+
+def unpaired_p_value(first: tuple[int, int], other: tuple[int, int]) -> float:
+    """Two-sided, of counts of rows among others, by Fisher's exact test (1922, Journal of the Royal
+    Statistical Society 85). Of the same rows it is too careful: it does not know which are."""
+    from scipy.stats import fisher_exact
+
+    table = [[count, total - count] for count, total in (first, other)]
+    return float(fisher_exact(table).pvalue)
+
+
 def holm(p_values: Sequence[float]) -> list[float]:
     """P values corrected for their number (Holm 1979, Scandinavian Journal of Statistics 6): the
     chance of any false "real" among them stays below the level."""
@@ -107,9 +129,7 @@ def _difference_right(first: np.ndarray, other: np.ndarray) -> Difference:
     """By the exact McNemar test of (N,) bool."""
     from fuseline.evaluation.stress.paired import paired_figures
 
-    found: dict[str, Any] = paired_figures(
-        {"first": first, "other": other}, num_resamples=NUM_RESAMPLES, seed=SEED
-    )
+    found: dict[str, Any] = paired_figures({"first": first, "other": other})
     interval = found["interval"]
     return Difference(
         found["difference"], interval["low"], interval["high"], found["p_value"], found["rows"]
@@ -145,10 +165,10 @@ def _difference_swapped(pair: Pair, figure: Figure) -> Difference:
 
 
 def _of_classes(count: int) -> dict[str, Figure]:
-    from fuseline.evaluation.trust.intervals import class_scores
+    from fuseline.evaluation.trust.intervals import macro_f1_score
 
     def macro_f1(labels: np.ndarray, predictions: np.ndarray) -> float:
-        score = class_scores(labels, predictions, count)
+        score = macro_f1_score(labels, predictions, count)
         return score(np.arange(len(labels)))["macro_f1"]
 
     return {"accuracy": _right, "macro_f1": macro_f1}

@@ -11,7 +11,14 @@ import numpy as np
 from fuseline.reporting.figures import named_figures, title
 from fuseline.workbench.comparing.evaluated import Evaluated
 from fuseline.workbench.comparing.predictions import Cache, Predictions
-from fuseline.workbench.comparing.significance import Difference, Pair, encode, holm
+from fuseline.workbench.comparing.significance import (
+    Difference,
+    Pair,
+    counts_of,
+    encode,
+    holm,
+    unpaired_p_value,
+)
 
 LEVEL = 0.05
 LEFT_OUT = "attack_success_rate"
@@ -24,8 +31,10 @@ class Verdict:
     Attributes:
         figure: its name.
         first, other: content of the metrics of both revisions.
-        paired: the difference on the same rows; None where only intervals can be compared.
+        paired: the difference on the same rows; None where it cannot be told.
         why_not: the reason then.
+        unpaired: p value of the two counts of rows, where that is all that is known of a share;
+            None of other figures, whose intervals can be compared.
         identical: whether both predict the same of every row.
     """
 
@@ -34,28 +43,56 @@ class Verdict:
     other: dict[str, Any]
     paired: Difference | None = None
     why_not: str = ""
+    unpaired: float | None = None
     identical: bool = False
 
     def __str__(self) -> str:
         change = f"{title(self.figure)} {self.other[self.figure] - self.first[self.figure]:+.3f}"
         if self.identical:
             return f"{change}: no difference, both predict the same of every row"
+        if self.unpaired is not None:
+            return f"{change}: {_word(self.unpaired)} (p {self._counts()}; weaker: {self.why_not})"
         if self.paired is None:
             return f"{change}: {self._by_intervals()}"
         paired = self.paired
-        word = "real" if paired.p_value < LEVEL else "within chance"
         return (
-            f"{change} [{paired.low:+.3f}, {paired.high:+.3f}]: {word}"
+            f"{change} [{paired.low:+.3f}, {paired.high:+.3f}]: {_word(paired.p_value)}"
             f" (p {paired.p_value:.2g}, {paired.rows} rows)"
         )
 
+    @property
+    def p_value(self) -> float | None:
+        """Of whichever test there is."""
+        return self.unpaired if self.paired is None else self.paired.p_value
+
+    def with_p_value(self, value: float) -> Verdict:
+        """The same verdict, its test's p value corrected."""
+        if self.paired is None:
+            return replace(self, unpaired=value)
+        return replace(self, paired=replace(self.paired, p_value=value))
+
+    def _counts(self) -> str:
+        """The p value, and of what it is."""
+        counts = (counts_of(self.figure, of) for of in (self.other, self.first))
+        told = " against ".join(f"{found[0]} of {found[1]}" for found in counts if found)
+        return f"{self.unpaired:.2g}, {told}"
+
     def _by_intervals(self) -> str:
         one, two = (of.get("intervals", {}).get(self.figure) for of in (self.first, self.other))
-        if one is None or two is None:
+        if one is None or two is None or not (_has_width(one) and _has_width(two)):
             return f"cannot be told ({self.why_not}, and no intervals)"
         apart = one["high"] < two["low"] or two["high"] < one["low"]
         word = "real, as the intervals are apart" if apart else "not told apart, intervals overlap"
         return f"{word} (weaker: {self.why_not})"
+
+
+def _word(p_value: float) -> str:
+    return "real" if p_value < LEVEL else "within chance"
+
+
+def _has_width(interval: dict[str, float]) -> bool:
+    """Versions before this one wrote intervals without a width, of figures of 0 or 1."""
+    return interval["low"] < interval["high"]
 
 
 def verdicts(first: Evaluated, others: list[Evaluated], cache: Cache) -> list[list[str]]:
@@ -69,15 +106,13 @@ def verdicts(first: Evaluated, others: list[Evaluated], cache: Cache) -> list[li
         ]
         for other in others
     ]
-    tested = [verdict.paired for one in found for _, verdict in one if verdict.paired]
-    corrected = iter(holm([difference.p_value for difference in tested]))
+    tested = [verdict.p_value for one in found for _, verdict in one]
+    corrected = iter(holm([p_value for p_value in tested if p_value is not None]))
     return [[f"{model}: {_with_p(verdict, corrected)}" for model, verdict in one] for one in found]
 
 
 def _with_p(verdict: Verdict, corrected: Iterator[float]) -> Verdict:
-    if verdict.paired is None:
-        return verdict
-    return replace(verdict, paired=replace(verdict.paired, p_value=next(corrected)))
+    return verdict if verdict.p_value is None else verdict.with_p_value(next(corrected))
 
 
 def _of_model(first: Evaluated, other: Evaluated, model: str, cache: Cache) -> Iterator[Verdict]:
@@ -89,15 +124,22 @@ def _of_model(first: Evaluated, other: Evaluated, model: str, cache: Cache) -> I
             continue
         verdict = Verdict(figure, one, two)
         if isinstance(pair, str):
-            yield replace(verdict, why_not=pair)
+            yield _unpaired(verdict, pair)
         elif figure not in pair.figures:
-            yield replace(verdict, why_not="not stored by row")
+            yield _unpaired(verdict, "not stored by row")
         elif not pair.is_of(figure, one[figure], two[figure]):
-            yield replace(verdict, why_not="the predictions do not give the figures")
+            yield _unpaired(verdict, "the predictions do not give the figures")
         elif np.array_equal(pair.first, pair.other):
             yield replace(verdict, identical=True)
         else:
             yield replace(verdict, paired=pair.difference(figure))
+
+
+def _unpaired(verdict: Verdict, why_not: str) -> Verdict:
+    """What can be said without knowing which rows are which."""
+    counts = [counts_of(verdict.figure, of) for of in (verdict.first, verdict.other)]
+    p_value = unpaired_p_value(counts[0], counts[1]) if counts[0] and counts[1] else None
+    return replace(verdict, why_not=why_not, unpaired=p_value)
 
 
 def _pair(first: Evaluated, other: Evaluated, model: str, cache: Cache) -> Pair | str:

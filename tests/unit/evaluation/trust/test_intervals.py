@@ -2,15 +2,16 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
+from scipy.stats import binom, norm
 
 from fuseline.evaluation.trust.calibration import expected_calibration_error, reliability_bins
 from fuseline.evaluation.trust.intervals import (
+    Figures,
     bootstrap,
-    class_scores,
     ece_score,
-    robust_scores,
+    macro_f1_score,
+    share_interval,
     task_scores,
-    together,
 )
 from fuseline.learning.model.passes import softmax
 from fuseline.learning.tasks.ranking import Ranking
@@ -34,27 +35,62 @@ def test_figures_of_all_rows_are_those_of_the_metrics(num_rows):
     labels, predictions = drawn(num_rows, 1)
     logits = np.random.default_rng(2).normal(size=(num_rows, 4))
     every = np.arange(num_rows)
-    found = class_scores(labels, predictions, 4)(every)
-    assert found == pytest.approx(scores(labels, predictions, 4))
+    found = macro_f1_score(labels, predictions, 4)(every)
+    assert found["macro_f1"] == pytest.approx(scores(labels, predictions, 4)["macro_f1"])
     bins = reliability_bins(softmax(logits), labels, 10)
     assert ece_score(softmax(logits), labels, 10)(every)["ece"] == pytest.approx(
         expected_calibration_error(bins)
     )
 
 
-def test_the_interval_of_accuracy_is_the_binomial_one():
-    labels = np.zeros(400, dtype=np.int64)
-    predictions = (np.arange(400) >= 300).astype(np.int64)  # accuracy 0.75
-    score = class_scores(labels, predictions, 2)
-    found = intervals(score, 400, seed=3, num_resamples=2000)["accuracy"]
-    half = 1.96 * (0.75 * 0.25 / 400) ** 0.5
-    assert found["low"] == pytest.approx(0.75 - half, abs=0.006)
-    assert found["high"] == pytest.approx(0.75 + half, abs=0.006)
+@pytest.mark.parametrize(("count", "total"), [(300, 400), (20, 400), (3, 17), (21, 22)])
+def test_the_interval_of_a_share_is_wilsons(count, total):
+    """Where the normal approximation to the score test has its roots."""
+    share, z = count / total, norm.ppf(0.975)
+    centre = (share + z**2 / (2 * total)) / (1 + z**2 / total)
+    half = z * np.sqrt(share * (1 - share) / total + z**2 / (4 * total**2)) / (1 + z**2 / total)
+    found = share_interval(count, total)
+    assert found["low"] == pytest.approx(centre - half)
+    assert found["high"] == pytest.approx(centre + half)
+
+
+@pytest.mark.parametrize("total", [1, 2, 5, 9, 22, 289, 10_000])
+def test_none_and_all_of_some_rows_have_a_width(total):
+    none, every = share_interval(0, total), share_interval(total, total)
+    assert none["low"] == 0.0
+    assert every["high"] == 1.0
+    assert none["high"] == pytest.approx(1 - every["low"])
+    # About the rule of three: as many of N may be wrong where none was seen.
+    assert none["high"] > 2.9 / (total + 4)
+
+
+def test_of_no_rows_nothing_is_known():
+    assert share_interval(0, 0) == {"low": 0.0, "high": 1.0}
+
+
+@pytest.mark.parametrize("share", [0.02, 0.1, 0.5, 0.9])
+@pytest.mark.parametrize("total", [22, 100])
+def test_an_interval_of_a_share_holds_the_truth_about_as_often_as_it_says(total, share):
+    counts = np.arange(total + 1)
+    found = [share_interval(int(count), total) for count in counts]
+    held = [one["low"] <= share <= one["high"] for one in found]
+    assert binom.pmf(counts[held], total, share).sum() > 0.92
+
+
+@pytest.mark.parametrize("num_rows", [1, 22, 120])
+@pytest.mark.parametrize("right", [True, False])
+def test_a_figure_of_0_or_1_in_every_resample_has_a_width(num_rows, right):
+    """All resamples of rows without an error are without one."""
+    labels = np.arange(num_rows) % 3
+    predictions = labels if right else (labels + 1) % 3
+    found = intervals(macro_f1_score(labels, predictions, 3), num_rows, num_resamples=50)
+    assert found["macro_f1"] == share_interval(num_rows * right, num_rows)
+    assert found["macro_f1"]["high"] - found["macro_f1"]["low"] > 2.9 / (num_rows + 4)
 
 
 def test_the_interval_of_macro_f1_agrees_with_resampled_rows():
     labels, predictions = drawn(120, 1)
-    score = class_scores(labels, predictions, 3)
+    score = macro_f1_score(labels, predictions, 3)
     found = intervals(score, 120, num_resamples=2000)["macro_f1"]
     generator = np.random.default_rng(5)
     values = []
@@ -73,15 +109,16 @@ def test_an_interval_holds_its_figure(num_rows, num_classes):
     labels = generator.integers(0, num_classes, num_rows)
     probabilities = softmax(generator.normal(size=(num_rows, num_classes)))
     correct = generator.random(num_rows) < 0.8
-    score = together(
-        class_scores(labels, labels, num_classes),
-        ece_score(probabilities, labels, 15),
-        robust_scores(correct, correct & (generator.random(num_rows) < 0.5)),
+    figures = Figures(
+        num_rows,
+        {"accuracy": (int(correct.sum()), num_rows)},
+        lambda rows: {
+            **macro_f1_score(labels, labels, num_classes)(rows),
+            **ece_score(probabilities, labels, 15)(rows),
+        },
     )
-    found, values = intervals(score, num_rows, num_resamples=60), score(np.arange(num_rows))
-    assert set(found) == {
-        *("accuracy", "macro_f1", "ece", "robust_accuracy", "attack_success_rate")
-    }
+    found, values = figures.intervals(num_resamples=60, seed=0), figures.values()
+    assert set(found) == set(values) == {"accuracy", "macro_f1", "ece"}
     for name, value in values.items():
         assert found[name]["low"] <= value <= found[name]["high"]
         assert found[name]["low"] >= 0.0
@@ -96,29 +133,12 @@ def test_a_calibrated_error_is_held_though_all_resamples_lie_above():
 
 def test_constant_predictions_have_an_interval():
     labels, constant = drawn(50, 0)[0], np.zeros(50, dtype=np.int64)
-    found = intervals(class_scores(labels, constant, 3), 50)
+    found = intervals(macro_f1_score(labels, constant, 3), 50)
     assert 0 < found["macro_f1"]["low"] < found["macro_f1"]["high"] < 1
-    everything = class_scores(constant, constant, 3)
-    assert intervals(everything, 50)["macro_f1"] == {"low": 1.0, "high": 1.0}
-
-
-def test_a_model_without_right_rows_has_an_interval():
-    nothing = np.zeros(9, dtype=bool)
-    found = intervals(robust_scores(nothing, nothing), 9)
-    assert found["attack_success_rate"] == {"low": 0.0, "high": 0.0}
-
-
-def test_robust_figures_are_shares_of_all_and_of_the_right_rows():
-    correct = np.array([True, True, True, False])
-    standing = np.array([True, False, False, False])
-    assert robust_scores(correct, standing)(np.arange(4)) == {
-        "robust_accuracy": 0.25,
-        "attack_success_rate": pytest.approx(2 / 3),
-    }
 
 
 def test_intervals_hang_on_the_seed_alone():
-    score = class_scores(*drawn(50, 0), 3)
+    score = macro_f1_score(*drawn(50, 0), 3)
     assert intervals(score, 50, seed=4) == intervals(score, 50, seed=4)
     assert intervals(score, 50, seed=4) != intervals(score, 50, seed=5)
 

@@ -12,6 +12,7 @@ from fuseline.evaluation.trust.calibration import expected_calibration_error, re
 from fuseline.evaluation.trust.measure import Judged, Trust, measure_trust
 from fuseline.learning.model.passes import softmax
 from fuseline.learning.tasks.classification import Classification
+from fuseline.learning.tasks.multilabel import Multilabel
 from fuseline.learning.tasks.prediction import Predicted
 from fuseline.learning.tasks.regression import Regression
 from fuseline.learning.tasks.retrieval import Retrieval
@@ -80,8 +81,28 @@ def test_clean_figures_are_those_of_the_predictions(make_data):
     ]
     assert {one["condition"] for one in found.risks} == {"clean", "attack"}
     assert set(found.figures["intervals"]) == {
-        *("accuracy", "macro_f1", "ece", "robust_accuracy", "attack_success_rate")
+        *("accuracy", "macro_f1", "ece", "ece_raw", "robust_accuracy", "attack_success_rate")
     }
+
+
+def test_the_headline_error_is_the_calibrated_one_and_the_raw_one_stands_beside_it(make_data):
+    """Sure logits, half of them wrong: only the temperature brings confidence and accuracy near."""
+    generator = np.random.default_rng(3)
+    tests = []
+    for num_rows in (60, 80):
+        labels = make_data(num_rows, 3).labels
+        said = np.where(generator.random(num_rows) < 0.5, labels, (labels + 1) % 3)
+        tests.append(predicted(make_data, num_rows, 3, 12.0 * np.eye(3)[said]))
+    test, dev = tests
+    task = Classification("label", {"labels": test.data.label_names})
+    found = measured(Judged(task, test, dev, Attacked(test.right, test.outputs)))
+    figures, by_condition = found.figures, found.figures["calibration"]
+    assert figures["ece"] == by_condition["calibrated"]["ece"] < 0.2
+    assert figures["ece_raw"] == by_condition["clean"]["ece"] > 0.3
+    assert found.temperature == by_condition["temperature"] > 3
+    for name in ("ece", "ece_raw"):
+        interval = figures["intervals"][name]
+        assert interval["low"] <= figures[name] <= interval["high"]
 
 
 def test_what_an_attack_broke_shows_in_calibration_and_risk(make_data):
@@ -96,7 +117,17 @@ def test_what_an_attack_broke_shows_in_calibration_and_risk(make_data):
     found = measured(Judged(judged.task, judged.test, judged.dev, attacked)).figures
     assert found["calibration"]["attack"]["ece"] > found["calibration"]["clean"]["ece"]
     assert found["selective"]["attack"]["aurc"] == 1.0
-    assert found["intervals"]["robust_accuracy"] == {"low": 0.0, "high": 0.0}
+    interval = found["intervals"]["robust_accuracy"]
+    assert interval["low"] == 0.0
+    assert 0.1 < interval["high"] < 0.12
+
+
+def test_a_model_without_right_rows_says_nothing_of_success(make_data):
+    wrong = -9.0 * np.eye(3)[make_data(9, 3).labels]
+    found = measured(classified(make_data, 9, logits=wrong)).figures["intervals"]
+    assert found["attack_success_rate"] == {"low": 0.0, "high": 1.0}
+    assert found["accuracy"]["low"] == found["robust_accuracy"]["low"] == 0.0
+    assert 0.2 < found["accuracy"]["high"] < 0.4
 
 
 @pytest.mark.parametrize("num_classes", [1, 2, 7])
@@ -137,6 +168,20 @@ def test_another_task_has_intervals_and_slices_alone(make_data):
     (only,) = found.figures["slices"]["lang"]["slices"]
     assert only["rmse"] == pytest.approx(0.1)
     assert only["right"] == pytest.approx(2 / 3)
+    assert only["intervals"]["right"]["low"] == pytest.approx(0.488, abs=0.001)
+
+
+@pytest.mark.parametrize("all_right", [True, False])
+def test_whole_sets_that_are_all_right_or_all_wrong_have_an_interval(make_data, all_right):
+    labels = np.eye(3)[np.arange(12) % 3].astype(np.float32)
+    data = make_data(12, labels=labels, label_names=["a", "b", "c"])
+    right = np.full(12, all_right)
+    outputs = np.where(labels > 0, 5.0, -5.0) * (1 if all_right else -1)
+    task = Multilabel("topics", {"labels": ["a", "b", "c"]})
+    test = Predicted(data, outputs, np.zeros(12), right)
+    found = measured(Judged(task, test, test, Attacked(right, None))).figures["intervals"]
+    for name in ("subset_accuracy", "macro_f1", "micro_f1", "robust_accuracy"):
+        assert 0.2 < found[name]["high"] - found[name]["low"] < 0.3, name
 
 
 def test_rows_that_answer_one_another_have_neither(make_data):

@@ -8,7 +8,7 @@ import pytest
 
 from fuseline.contracts import EXAMPLES, TableWriter
 from fuseline.errors import ConfigError
-from fuseline.evaluation.trust.intervals import Score, class_scores
+from fuseline.evaluation.trust.intervals import Figures, macro_f1_score
 from fuseline.evaluation.trust.slices import measure_slices, read_slice_columns
 
 IDS = ["row0", "row1", "row2"]
@@ -53,11 +53,13 @@ def test_a_column_that_no_test_row_has_is_refused(examples):
 def sliced(values: list[str | None], labels: list[int], predicted: list[int], **changes) -> dict:
     known, found = np.array(labels), np.array(predicted)
 
-    def score_of(rows: np.ndarray) -> Score:
-        return class_scores(known[rows], found[rows], 3)
+    def figures_of(rows: np.ndarray) -> Figures:
+        right = int((known[rows] == found[rows]).sum())
+        score = macro_f1_score(known[rows], found[rows], 3)
+        return Figures(len(rows), {"accuracy": (right, len(rows))}, score)
 
     fixed = {"min_rows": 2, "num_resamples": 50, "seed": 0} | changes
-    return measure_slices({"shop": values}, score_of, **fixed)["shop"]
+    return measure_slices({"shop": values}, figures_of, **fixed)["shop"]
 
 
 def test_slices_and_their_gap_are_the_closed_ones():

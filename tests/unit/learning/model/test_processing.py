@@ -15,7 +15,7 @@ from fuseline.data.dataset import load_data
 from fuseline.data.ingest import ingest_examples
 from fuseline.data.modalities.extractors import EXTRACTORS
 from fuseline.data.modalities.text.tokenizer import tokenize_examples
-from fuseline.learning.model import FuselineProcessor
+from fuseline.learning.model import FuselineConfig, FuselineProcessor
 from fuseline.learning.model.processing import create_processor
 from fuseline.params.extract_features import ExtractFeaturesParams
 from fuseline.params.ingest import IngestParams
@@ -117,3 +117,15 @@ def test_transparent_pictures_stand_on_white(tokenizer_folder):
     processor = FuselineProcessor(tokenizer, image_size=16, max_length_tokens=8)
     batch = processor(["red dot"], Image.new("RGBA", (20, 10), (255, 0, 0, 0)))
     assert batch["pixel_values"].min() == 255
+
+
+def test_what_was_saved_loads_without_a_warning(processor, tmp_path, caplog):
+    """Transformers looks beside the tokenizer for a configuration, whose type it has to know."""
+    config = FuselineConfig(text_config={"model_type": "bert"}, features={})
+    config.save_pretrained(tmp_path)
+    processor.save_pretrained(tmp_path)
+    caplog.clear()
+    loaded = FuselineProcessor.from_pretrained(tmp_path)
+    assert [record.getMessage() for record in caplog.records] == []
+    text = "a small badge"
+    assert loaded.tokenizer(text)["input_ids"] == processor.tokenizer(text)["input_ids"]

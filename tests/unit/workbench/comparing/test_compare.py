@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 from ruamel.yaml import YAML
-from scipy.stats import binomtest
+from scipy.stats import binomtest, fisher_exact
 from typer.testing import CliRunner
 
 from fuseline.cli import app
@@ -47,7 +47,7 @@ def test_a_large_difference_is_real_and_a_small_one_is_not(repository: Repositor
     chance = line(compare(repository.root, ["b", "c"]), "finetuned: accuracy")
     assert chance.startswith("finetuned: accuracy -0.017 [-0.")
     assert ": within chance (p " in chance
-    # Two tests, of accuracy and of macro-F1: the smaller p counts twice.
+    # The smallest p of several tests counts once for each.
     exact = binomtest(20, 42).pvalue
     assert exact * 0.99 <= p_value(chance) <= 1.0
 
@@ -58,7 +58,7 @@ def test_the_table_has_a_column_per_revision(repository: Repository) -> None:
     text = compare(repository.root, ["a", "b"])
     assert text.splitlines()[0].split() == ["a", "b"]
     row = line(text, "finetuned accuracy")
-    assert row.split(maxsplit=2)[2] == "0.500 [0.450, 0.550]  0.833 [0.783, 0.883]"
+    assert row.split(maxsplit=2)[2] == "0.500 [0.450, 0.550]   0.833 [0.783, 0.883]"
     assert line(text, "adversarial accuracy").split()[2] == "-"
     assert line(text, "finetuned twin accuracy").split()[3:] == ["0.800", "0.800"]
     assert "adversarial: not evaluated at a" in text
@@ -73,7 +73,8 @@ def test_more_tests_make_each_less_sure(repository: Repository) -> None:
     among = line(together.split("b against a")[1].split("c against a")[0], "finetuned: accuracy")
     exact = binomtest(0, 7).pvalue
     assert ": real (p " in alone
-    assert p_value(alone) == pytest.approx(2 * exact, rel=0.05)
+    # Three tests: the third is of robust accuracy, by its counts.
+    assert p_value(alone) == pytest.approx(3 * exact, rel=0.05)
     assert ": within chance (p " in among
     assert p_value(among) > 3 * exact
 
@@ -89,20 +90,101 @@ def test_figures_that_no_row_gives_are_compared_by_intervals(repository: Reposit
     repository.commit("a", {"finetuned": MANY})
     repository.commit("b", {"finetuned": NONE})
     repository.commit("c", {"finetuned": SOME})
-    sentence = line(compare(repository.root, ["a", "b"]), "finetuned: robust accuracy")
+    sentence = line(compare(repository.root, ["a", "b"]), "finetuned: calibration error")
     assert sentence == (
-        "finetuned: robust accuracy +0.250: real, as the intervals are apart"
+        "finetuned: calibration error -0.500: real, as the intervals are apart"
         " (weaker: not stored by row)"
     )
-    sentence = line(compare(repository.root, ["b", "c"]), "finetuned: robust accuracy")
+    repository.commit("d", {"finetuned": Made(frozenset(range(8)))})
+    sentence = line(compare(repository.root, ["b", "d"]), "finetuned: calibration error")
     assert ": not told apart, intervals overlap (weaker: " in sentence
+
+
+def test_shares_of_rows_that_are_not_stored_are_compared_by_their_counts(
+    repository: Repository,
+) -> None:
+    repository.commit("a", {"finetuned": MANY})
+    repository.commit("b", {"finetuned": NONE})
+    repository.commit("c", {"finetuned": SOME})
+    sentence = line(compare(repository.root, ["a", "b"]), "finetuned: robust accuracy")
+    # The exact test of accuracy comes before it in Holm's correction, that of macro-F1 after it.
+    exact = 2 * fisher_exact([[60, 60], [30, 90]]).pvalue
+    assert sentence == (
+        f"finetuned: robust accuracy +0.250: real (p {exact:.2g}, 60 of 120 against 30 of 120;"
+        " weaker: not stored by row)"
+    )
+    sentence = line(compare(repository.root, ["b", "c"]), "finetuned: robust accuracy")
+    assert ": within chance (p " in sentence
+
+
+# Right of so many rows on either side, and whether that is a difference.
+COUNTS = [
+    ((4, 22), (0, 22), False),
+    ((0, 22), (4, 22), False),
+    ((22, 22), (18, 22), False),
+    ((1, 1), (0, 1), False),
+    ((3, 3), (0, 3), False),
+    ((0, 5), (0, 9), False),
+    ((8, 30), (3, 31), False),
+    ((22, 22), (0, 22), True),
+    ((20, 40), (1, 38), True),
+    ((90, 120), (30, 100), True),
+]
+
+
+@pytest.mark.parametrize(("first", "other", "is_real"), COUNTS)
+@pytest.mark.parametrize("bootstrapped", [True, False])
+def test_counts_of_other_rows_are_told_apart_by_an_exact_test(
+    repository: Repository,
+    first: tuple[int, int],
+    other: tuple[int, int],
+    is_real: bool,
+    bootstrapped: bool,
+) -> None:
+    """Intervals of earlier versions had no width at 0 and 1, and lay apart by that alone."""
+    for tag, (right, rows) in (("a", first), ("b", other)):
+        made = Made(frozenset(range(rows - right)), rows=rows, first_id=ord(tag))
+        repository.write({"finetuned": made})
+        metrics = made.metrics()
+        if bootstrapped:
+            share = right / rows
+            half = 1.96 * (share * (1 - share) / rows) ** 0.5
+            metrics["intervals"] = {
+                name: {"low": metrics[name] - half, "high": metrics[name] + half}
+                for name in ("accuracy", "macro_f1", "ece")
+            }
+        repository.rewrite("finetuned", metrics)
+        repository.tag(tag)
+    text = compare(repository.root, ["a", "b"])
+    sentence = line(text, "finetuned: accuracy")
+    told = f"{other[0]} of {other[1]} against {first[0]} of {first[1]}"
+    assert f"{told}; weaker: other test rows" in sentence
+    assert (": real (p " in sentence) == is_real
+    assert (": within chance (p " in sentence) != is_real
+    if not is_real:
+        assert "real, as the intervals are apart" not in line(text, "finetuned: robust accuracy")
+
+
+@pytest.mark.parametrize("of_one_value", [["a"], ["b"], ["a", "b"]])
+def test_an_interval_without_a_width_tells_nothing(
+    repository: Repository, of_one_value: list[str]
+) -> None:
+    for tag, made in (("a", NONE), ("b", Made(frozenset(range(4))))):
+        repository.write({"finetuned": made})
+        metrics = made.metrics()
+        if tag in of_one_value:
+            metrics["intervals"]["ece"] = dict.fromkeys(("low", "high"), metrics["ece"])
+        repository.rewrite("finetuned", metrics)
+        repository.tag(tag)
+    sentence = line(compare(repository.root, ["a", "b"]), "finetuned: calibration error")
+    assert sentence.endswith("cannot be told (not stored by row, and no intervals)")
 
 
 def test_predictions_out_of_the_cache_leave_the_weaker_statement(repository: Repository) -> None:
     repository.commit("a", {"finetuned": MANY})
     repository.commit("b", {"finetuned": NONE}, cached=False)
     sentence = line(compare(repository.root, ["a", "b"]), "finetuned: accuracy")
-    assert "real, as the intervals are apart (weaker: predictions of b not in" in sentence
+    assert "120 of 120 against 60 of 120; weaker: predictions of b not in" in sentence
     assert "dvc pull" in sentence
 
 
@@ -111,7 +193,7 @@ def test_other_test_rows_cannot_be_paired(repository: Repository, other: Made) -
     repository.commit("a", {"finetuned": SOME})
     repository.commit("b", {"finetuned": other})
     sentence = line(compare(repository.root, ["a", "b"]), "finetuned: accuracy")
-    assert f"(weaker: other test rows, 120 and {other.rows})" in sentence
+    assert f"; weaker: other test rows, 120 and {other.rows})" in sentence
 
 
 def test_predictions_of_other_figures_are_not_used(repository: Repository) -> None:
@@ -119,7 +201,7 @@ def test_predictions_of_other_figures_are_not_used(repository: Repository) -> No
     repository.write({"finetuned": MANY})
     repository.rewrite("finetuned", MANY.metrics() | {"accuracy": 0.9})
     text = compare(repository.root, ["a"])
-    assert "(weaker: the predictions do not give the figures)" in line(text, "finetuned: accuracy")
+    assert "; weaker: the predictions do not give the figures)" in line(text, "finetuned: accuracy")
     assert "120 rows" in line(text, "finetuned: macro-F1")
 
 
