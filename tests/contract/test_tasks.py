@@ -3,6 +3,7 @@
 import json
 import math
 from dataclasses import replace
+from itertools import combinations
 from unittest.mock import Mock
 
 import numpy as np
@@ -179,6 +180,21 @@ def test_no_row_without_a_label_is_right(kind):
         assert not right[~has].any()
     assert task.right(best, batch)[has].all()
     assert not task.right(worst, batch)[has].all()
+
+
+@pytest.mark.parametrize("kind", TASKS)
+def test_no_answer_given_to_all_rows_gets_more_of_them_right_than_told(kind):
+    task, data, _, batch, _ = everything(kind)
+    own = task.own_rows(data)
+    told = task.one_answer_right(data.labels[own])
+    best = perfect(task, batch[task.key])
+    answers = list(best)
+    if kind == "token_classification":
+        answers = list(torch.eye(best.shape[-1]))
+    if kind == "regression":
+        answers = [(one + other) / 2 for one, other in combinations(best, 2)]
+    right = [task.right(answer.expand_as(best), batch)[own].float().mean() for answer in answers]
+    assert float(max(right)) == pytest.approx(told)
 
 
 @pytest.mark.parametrize("kind", TASKS)

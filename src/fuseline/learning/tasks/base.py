@@ -152,6 +152,15 @@ class Task(ABC):
     def right(self, logits: Tensor, batch: Batch) -> Tensor:
         """(B,) bool: rows that the model gets right, False without a label."""
 
+    def one_answer_right(self, labels: np.ndarray) -> float:
+        """Largest share of rows that one answer, the same for all of them, gets right.
+
+        Args:
+            labels: (N, ...) of at least one row; all of them have a label.
+        """
+        _, counts = np.unique(labels, axis=0, return_counts=True)
+        return float(counts.max() / len(labels))
+
     def outputs(self, logits: Tensor, batch: Batch) -> Tensor:
         """What is kept of each row, (B, ...) of one shape whatever the batch."""
         del batch

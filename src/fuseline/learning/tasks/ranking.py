@@ -66,6 +66,10 @@ class Ranking(Task):
         labels = batch[self.key]
         return ((logits.squeeze(-1) > 0) == (labels > 0.5)) & labels.isfinite()
 
+    def one_answer_right(self, labels: np.ndarray) -> float:
+        above = float(np.mean(labels > 0.5))
+        return max(above, 1 - above)
+
     def outputs(self, logits: Tensor, batch: Batch) -> Tensor:
         del batch
         return logits.squeeze(-1).sigmoid()

@@ -58,6 +58,11 @@ class Regression(Task):
         """Within half a standard deviation of the training rows."""
         return self._errors(logits, batch).abs() <= TOLERANCE
 
+    def one_answer_right(self, labels: np.ndarray) -> float:
+        ordered = np.sort(labels)
+        ends = np.searchsorted(ordered, ordered + 2 * TOLERANCE * self.facts["deviation"], "right")
+        return float((ends - np.arange(len(ordered))).max() / len(ordered))
+
     def _errors(self, logits: Tensor, batch: Batch) -> Tensor:
         """(B,) in standard deviations."""
         wanted = (batch[self.key] - self.facts["mean"]) / self.facts["deviation"]

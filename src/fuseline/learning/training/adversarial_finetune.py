@@ -65,8 +65,8 @@ def adversarial_finetune(
 
     Raises:
         ContractError: a picture that cannot be decoded; or robust collapse: no development row
-            stands against PGD after an epoch that began with some standing (Wong et al. 2020, arXiv
-            2001.03994).
+            stands against PGD after an epoch, and after an earlier one more stood than one answer
+            for all rows would have right (Wong et al. 2020, arXiv 2001.03994).
     """
     make_deterministic(base.seed, base.num_threads)
     processor = FuselineProcessor.from_pretrained(finetuned)
@@ -88,6 +88,9 @@ def adversarial_finetune(
     selection = Selection("clean_and_robust", greater_is_better=True)
     # Clean figures want no pictures, which take long to decode.
     plain, data = data, with_pictures(data, examples, model, params)
+    development = _RobustDevelopment(
+        Development(tasks, plain.select("dev"), base.precision), data.select("dev"), params, base
+    )
     freezing = FreezingParams.model_validate(model.config.freezing)
     with adapters(model, freezing, base.seed):
         apply_freezing(model, freezing)
@@ -95,18 +98,13 @@ def adversarial_finetune(
             model,
             METHODS[params.method](inner, attacked, inner.divergence, params),
             data.select("train"),
-            _RobustDevelopment(
-                Development(tasks, plain.select("dev"), base.precision),
-                data.select("dev"),
-                params,
-                base,
-            ),
+            development,
             params=params.training,
             selection=selection,
             seed=base.seed,
             precision=base.precision,
             work=work,
-            callbacks=[RefuseCollapse()],
+            callbacks=[RefuseCollapse(development.one_answer)],
         )
     model.config.training_attack = {"method": params.method} | params.attack.model_dump()
     model.save_pretrained(model_folder)
@@ -133,7 +131,17 @@ def with_pictures(
 
 class RefuseCollapse(TrainerCallback):
     """Single-step training can lose all robustness within an epoch, and its own attack would not
-    notice (Wong et al. 2020, arXiv 2001.03994)."""
+    notice (Wong et al. 2020, arXiv 2001.03994).
+
+    A model that has learnt nothing and gives one answer to all rows has none to lose: what stands
+    of them then goes from all that the answer fits to none with the last digits of its logits.
+
+    Args:
+        one_answer: largest share of development rows that one answer gets right.
+    """
+
+    def __init__(self, one_answer: float) -> None:
+        self.learnt_from = max(COLLAPSE_FROM, one_answer)
 
     def on_evaluate(self, args: Any, state: TrainerState, control: Any, **kwargs: Any) -> None:
         del args, control, kwargs
@@ -142,7 +150,7 @@ class RefuseCollapse(TrainerCallback):
             for entry in state.log_history
             if "eval_robust_accuracy" in entry
         ]
-        if robust[-1] == 0.0 and max(robust) > COLLAPSE_FROM:
+        if robust[-1] == 0.0 and max(robust) > self.learnt_from:
             raise ContractError(
                 "adversarial_finetune: robust collapse: development accuracy under PGD fell from"
                 f" {max(robust):.3f} to 0. Use a method of several steps, a smaller epsilon or a"
@@ -166,6 +174,7 @@ class _RobustDevelopment:
         # Pictures keep as much at each layer of their encoder as training does.
         self.batch_size = EVALUATION_BATCH if data.pixels is None else params.training.batch_size
         self.base = base
+        self.one_answer = self.task.one_answer_right(self.data.labels_of(self.task.key))
         steps = max(VALIDATION_STEPS, params.attack.num_steps)
         self.ball = params.attack.model_copy(update={"num_steps": steps, "step_size": 2.0 / steps})
 
