@@ -141,7 +141,7 @@ MODULES: dict[str, set[str]] = {
     "src/fuseline/learning/training/groups.py": TRAINING | PROMPT,
     "src/fuseline/learning/prompting/cloze.py": PROMPT,
     "src/fuseline/evaluation/trust/selective.py": EVALUATE,
-    "src/fuseline/learning/tasks/scores.py": PROMPT | EVALUATE | STRESS,
+    "src/fuseline/learning/tasks/scores.py": LABELLED,
     "src/fuseline/evaluation/ablation.py": EVALUATE | STRESS,
     "src/fuseline/evaluation/stress/text_noises.py": STRESS,
     "src/fuseline/learning/training/lora.py": FINETUNE | ADVERSARIAL,
