@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 import json
-import subprocess
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from fuseline.config import parse_yaml
 from fuseline.errors import ConfigError, ContractError
+from fuseline.pipeline.git import ask, git, is_shallow
 from fuseline.pipeline.metrics_file import joined
+from fuseline.pipeline.repository import check
 from fuseline.registry import suggestion
 
 WORKSPACE = "workspace"
@@ -38,7 +39,8 @@ class Revision:
             file = self.root / path
             return file.read_bytes() if file.is_file() else None
         # Of a folder, `git show` would print a listing.
-        return _git(self.root, "cat-file", "blob", f"{self.commit}:./{path}", may_fail=True)
+        answer = ask(self.root, "cat-file", "blob", f"{self.commit}:./{path}")
+        return answer.output if answer.succeeded else None
 
     def __str__(self) -> str:
         if self.commit is None:
@@ -114,36 +116,11 @@ def check_repository(root: Path) -> None:
     """Refuse a folder that is not the root of a DVC repository in git.
 
     Raises:
-        ConfigError: saying which of the two it is not.
+        ConfigError: saying which of the two it is not, or why git cannot read it.
     """
-    if git(root, "rev-parse", "--git-dir", may_fail=True) is None:
-        raise ConfigError("not a git repository. Run from the root of a Fuseline repository.")
+    check(root)
     if not (root / ".dvc").is_dir():
         raise ConfigError(".dvc: not found. Run from the root of a Fuseline repository.")
-
-
-def git(root: Path, *arguments: str, may_fail: bool = False) -> str | None:
-    """Output of a git command; None where it failed and may.
-
-    Raises:
-        ConfigError: git is not installed, or the command failed.
-    """
-    output = _git(root, *arguments, may_fail=may_fail)
-    return None if output is None else output.decode("utf-8", "replace")
-
-
-def _git(root: Path, *arguments: str, may_fail: bool) -> bytes | None:
-    try:
-        done = subprocess.run(["git", *arguments], cwd=root, check=False, capture_output=True)
-    except FileNotFoundError:
-        raise ConfigError("git: not found. Install git.") from None
-    if done.returncode == 0:
-        return done.stdout
-    if may_fail:
-        return None
-    raise ConfigError(
-        f"git {' '.join(arguments)}: {done.stderr.decode('utf-8', 'replace').strip()}"
-    )
 
 
 def _experiment_commit(root: Path, name: str) -> str:
@@ -163,9 +140,15 @@ def _experiment_commit(root: Path, name: str) -> str:
         listed = f" Experiments here: {', '.join(names)}." if names else ""
         raise ConfigError(
             f"'{name}': neither a git revision nor an experiment, nor '{WORKSPACE}'."
-            f"{listed}{suggestion(name, [*names, WORKSPACE])}"
+            f"{listed}{suggestion(name, [*names, WORKSPACE])}{_shallow(root)}"
         )
     return next(iter(named.values()))
+
+
+def _shallow(root: Path) -> str:
+    if not is_shallow(root):
+        return ""
+    return " This is a shallow clone, which lacks earlier commits: git fetch --unshallow."
 
 
 def _experiments(root: Path) -> dict[str, str]:

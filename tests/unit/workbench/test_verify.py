@@ -528,7 +528,7 @@ def test_outside_of_git_it_says_so(
 ) -> None:
     (tmp_path / ".git").rename(tmp_path / "git")
     assert verify()[0] == 2
-    assert "expected a git repository, found none" in verify()[1]
+    assert "no git repository here (not a git repository" in verify()[1]
 
 
 def test_a_revision_gives_files_and_not_folders(repository: Repository) -> None:

@@ -1,46 +1,59 @@
-"""What git knows of the last run."""
+"""What git knows of the last run, and whether it works here."""
 
 from __future__ import annotations
 
-import subprocess
 from collections.abc import Iterator
 from pathlib import Path
 
-from fuseline.pipeline.environment import RECORD_FILE
+from fuseline.errors import FuselineError
+from fuseline.pipeline.environment import RECORD_FILE, read_record
+from fuseline.pipeline.git import ask, changed, is_shallow
+from fuseline.pipeline.repository import trouble
 from fuseline.pipeline.stage import CODE_FILE, LOCK_FILE
 from fuseline.workbench.doctor.finding import Finding, Level
 
-# What a run writes and a team shares by git.
-RESULTS = (LOCK_FILE.name, CODE_FILE.name, RECORD_FILE.name, "metrics", "reports/plots")
+# What a run writes and a team shares by git, and the params that it was made with.
+RESULTS = (
+    *("params.yaml", LOCK_FILE.name, CODE_FILE.name, RECORD_FILE.name),
+    *("metrics", "reports/plots"),
+)
 
 
 def git(root: Path) -> Iterator[Finding]:
-    """Whether there is a repository with a commit, and the results of the last run are in it."""
-    if _run(root, "rev-parse", "--git-dir") is None:
-        remedy = "Clone the repository, or git init and commit: DVC needs one."
-        yield Finding(Level.FATAL, "git", "no git repository here", remedy)
+    """Whether git works here, and the results of the last run are in a commit."""
+    found = trouble(root)
+    if found:
+        yield Finding(Level.FATAL, "git", found.found, found.remedy)
         return
-    if _run(root, "rev-parse", "--verify", "HEAD") is None:
+    if not ask(root, "rev-parse", "--verify", "--quiet", "HEAD").succeeded:
         remedy = "Commit: experiments and fuseline verify compare with a commit."
         yield Finding(Level.WARNING, "git", "no commit yet", remedy)
         return
-    changed = (_run(root, "status", "--porcelain", "--", *RESULTS) or "").splitlines()
-    if not changed:
-        yield Finding(Level.OK, "git", "results of the last run are committed")
-        return
-    names = [line[3:] for line in changed]
-    more = f" and {len(names) - 3} more" if len(names) > 3 else ""
-    there = " ".join(name for name in RESULTS if (root / name).exists())
-    remedy = f"If nothing here is fatal: git add {there}, then commit."
-    yield Finding(Level.WARNING, "git", f"not committed: {', '.join(names[:3])}{more}", remedy)
-
-
-def _run(root: Path, *arguments: str) -> str | None:
-    """What a git command prints, or None where it fails or git is not installed."""
-    try:
-        result = subprocess.run(
-            ["git", *arguments], cwd=root, capture_output=True, text=True, check=False
+    if is_shallow(root):
+        known = ask(root, "rev-list", "--count", "HEAD").text.strip()
+        yield Finding(
+            Level.WARNING,
+            "git",
+            f"a shallow clone, with {known} commit(s) before which it knows nothing",
+            "git fetch --unshallow, to compare with earlier ones.",
         )
-    except FileNotFoundError:
-        return None
-    return result.stdout if result.returncode == 0 else None
+    yield _results(root)
+
+
+def _results(root: Path) -> Finding:
+    """Whether what the last run wrote is committed, and can be read."""
+    there = [name for name in RESULTS if (root / name).exists()]
+    try:
+        read_record(root)
+        names = changed(root, *there, untracked=True) if there else []
+    except FuselineError as error:
+        damaged = "index" in str(error)
+        anew = 'rm "$(git rev-parse --git-path index)" && git reset'
+        remedy = anew if damaged else "Mend that, then run fuseline doctor again."
+        return Finding(Level.FATAL, "git", str(error), remedy)
+    if not names:
+        return Finding(Level.OK, "git", "results of the last run are committed")
+    more = f" and {len(names) - 3} more" if len(names) > 3 else ""
+    remedy = f"If nothing here is fatal: git add {' '.join(there)}, then commit."
+    found = f"not committed: {', '.join(names[:3])}{more}"
+    return Finding(Level.WARNING, "git", found, remedy)

@@ -5,7 +5,8 @@ from __future__ import annotations
 from pathlib import Path
 
 from fuseline.errors import ConfigError
-from fuseline.pipeline.revisions import git, head
+from fuseline.pipeline.git import changed
+from fuseline.pipeline.revisions import head
 
 # What trials run: new files here, which no experiment would take along, would be left out of them.
 CODE = ("src", "stages", "dvc.yaml", "params.yaml", "data/raw")
@@ -27,11 +28,8 @@ def check_committed(root: Path, baseline: str, plan: Path) -> None:
             f"commit {now[:10]} is checked out, but the study began at {baseline[:10]}. Check that"
             " one out and run the search again: it goes on with this trial."
         )
-    status = ("status", "--porcelain", "--no-renames", "-z")
-    tracked = git(root, *status, "--untracked-files=no") or ""
-    code = git(root, *status, "--untracked-files=all", "--", *CODE) or ""
-    changed = {line[3:] for line in (tracked + code).split("\0") if line}
-    names = sorted(name for name in changed if (root / name).resolve() != plan.resolve())
+    found = {*changed(root, untracked=False), *changed(root, *CODE, untracked=True)}
+    names = sorted(name for name in found if (root / name).resolve() != plan.resolve())
     if names:
         more = f" and {len(names) - 3} more" if len(names) > 3 else ""
         raise ConfigError(

@@ -167,10 +167,10 @@ def test_git_is_needed_with_the_results_committed(root: Path) -> None:
     (root / "reports" / "plots" / "it.csv").write_text("x,y\n")
     (root / "dvc.lock").write_text("stages: {}")
     finding = one(root, "git")
-    told = "not committed: dvc.lock, metrics/, reports/plots/"
+    told = "not committed: dvc.lock, metrics/it.json, reports/plots/it.csv"
     assert (finding.level, finding.found) == (Level.WARNING, told)
     assert finding.remedy == (
-        "If nothing here is fatal: git add dvc.lock metrics reports/plots, then commit."
+        "If nothing here is fatal: git add params.yaml dvc.lock metrics reports/plots, then commit."
     )
     commit(root)
     assert one(root, "git").level is Level.OK
@@ -178,6 +178,39 @@ def test_git_is_needed_with_the_results_committed(root: Path) -> None:
     assert one(root, "git").level is Level.FATAL
     git(root, "init", "--quiet")
     assert one(root, "git").found == "no commit yet"
+
+
+def test_git_that_does_not_work_is_fatal_in_its_own_words(
+    root: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (root / ".git" / "HEAD").write_text("")
+    finding = one(root, "git")
+    assert finding.level is Level.FATAL
+    assert "not a git repository" in finding.found
+    assert "git init and commit" not in finding.remedy
+    monkeypatch.setenv("PATH", "/nowhere")
+    assert one(root, "git").found == "cannot be run (No such file or directory)"
+
+
+def test_a_damaged_index_is_mended_by_the_command_that_is_told(root: Path) -> None:
+    (root / ".git" / "index").write_bytes(b"DIRC" + bytes(100))
+    finding = one(root, "git")
+    assert finding.level is Level.FATAL
+    subprocess.run(finding.remedy, shell=True, cwd=root, check=True)
+    assert one(root, "git").level is Level.OK
+
+
+def test_a_record_with_the_marks_of_a_merge_is_found(root: Path) -> None:
+    (root / "environment.json").write_text("<<<<<<< HEAD\n{}\n")
+    assert "environment.json: expected a record" in one(root, "git").found
+
+
+def test_a_shallow_clone_is_told(root: Path, tmp_path: Path) -> None:
+    shallow = tmp_path / "shallow"
+    git(tmp_path, "clone", "--quiet", "--depth", "1", f"file://{root}", str(shallow))
+    finding = found(shallow, "git")[0]
+    assert finding.level is Level.WARNING
+    assert "a shallow clone, with 1 commit(s)" in finding.found
 
 
 def test_without_dvc_or_with_torn_settings_nothing_runs(root: Path) -> None:
@@ -322,13 +355,14 @@ def test_remotes_are_asked_only_on_demand_and_not_for_long(
 
     def answer(command: list[str], **options: object) -> SimpleNamespace:
         if command[0] == "git":
-            return SimpleNamespace(returncode=0, stdout="", stderr="")
+            return SimpleNamespace(returncode=0, stdout=b"", stderr=b"")
         asked.append((command[-2], options["timeout"]))
         if isinstance(reply, Exception):
             raise reply
         return reply
 
     configure(root, GOOD)
+    monkeypatch.setenv("GIT_DIR", str(root / ".git"))
     monkeypatch.setattr(subprocess, "run", answer)
     replies = {
         "answers and has what": SimpleNamespace(returncode=0, stderr=""),
