@@ -27,6 +27,10 @@ MANIFEST = "manifest.json"
 # The convention of Hugging Face `datasets` for media columns.
 MEDIA = pa.struct([("bytes", pa.binary()), ("path", pa.string())])
 
+# Parts the texts of a row that has several, Unicode's own sign for it: no single text of the table
+# holds one, and to whatever reads the column it is white space.
+TEXT_JOINT = "\u2029"
+
 
 def _required(name: str, kind: pa.DataType) -> pa.Field:
     return pa.field(name, kind, nullable=False)
@@ -38,6 +42,7 @@ EXAMPLES = pa.schema(
         _required("source_row", pa.int64()),
         _required("split", pa.string()),
         _required("group", pa.string()),
+        # Several texts are joined by `TEXT_JOINT`.
         pa.field("text", pa.string()),
         pa.field("label", pa.string()),
         pa.field("lang", pa.string()),

@@ -56,6 +56,16 @@ WRONG = {
         {"audio_feature": 1.0},
         r"stress\.transfer\.attack\.epsilon: expected a radius for .*only audio_feature",
     ),
+    "ingest.manifest.columns.text": (
+        ["title", 3],
+        r"ingest\.manifest\.columns\.text: .*a name, a list of names such as \[title, descr.*, or"
+        r" null; found \['title', 3\]",
+    ),
+    "ingest.datasets.columns.text": ([], r"datasets\.columns\.text: .*write null for none"),
+    "ingest.webdataset.columns.text": (
+        ["txt", "json.a", "txt"],
+        r"webdataset\.columns\.text: .*txt is named more than once",
+    ),
     "evaluate.robustness.audit.gate": ("warn", r"audit\.gate: .*'report' or 'fail'; found 'warn'"),
     "evaluate.robustness.audit.max_rows": (0, r"audit\.max_rows: .*greater than or equal to 1"),
     "evaluate.robustness.attack.kind": ("autopgd", r"attack\.kind: .*'apgd'"),
@@ -110,6 +120,31 @@ def test_a_wrong_value_is_refused_with_its_key(key):
     value, message = WRONG[key]
     with pytest.raises(ConfigError, match=message):
         check(with_value(key, value))
+
+
+@pytest.mark.parametrize(
+    ("changes", "message"),
+    [
+        ({"label": "title"}, "'title' is the label and may not be among the texts too"),
+        ({"targets": {"body": "number"}}, "'body' is a target and may not be text too"),
+        (
+            {"targets": {"marks": "tags"}},
+            "tags of 'marks' name the words of one text, found the texts title, body: name the one",
+        ),
+    ],
+)
+def test_each_of_several_texts_is_a_text_alone(changes, message):
+    content = with_value("ingest.manifest.columns.text", ["title", "body"])
+    check(content)
+    content["ingest"]["manifest"]["columns"] |= changes
+    with pytest.raises(ConfigError, match=message):
+        check(content)
+
+
+def test_tags_name_the_words_of_a_list_of_one_text():
+    content = with_value("ingest.manifest.columns.text", ["title"])
+    content["ingest"]["manifest"]["columns"] |= {"targets": {"marks": "tags"}}
+    check(content)
 
 
 def test_an_attack_needs_a_space_that_takes_part():

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Annotated, Any, Literal
 
-from pydantic import Field, field_validator, model_validator
+from pydantic import BeforeValidator, Field, field_validator, model_validator
 
 from fuseline.config import Section
 from fuseline.params.base import Count, Modality, Positive, Share
@@ -32,14 +32,32 @@ class SyntheticParams(Section):
 TargetKind = Literal["category", "categories", "number", "tags", "text"]
 
 
+def _one_or_several(value: Any) -> Any:
+    """Refuse what is neither a name nor a list of names, in one sentence for both."""
+    if value is None or isinstance(value, str):
+        return value
+    if not isinstance(value, list) or not all(isinstance(name, str) and name for name in value):
+        raise ValueError("expected a name, a list of names such as [title, description], or null")
+    if not value:
+        raise ValueError("expected a name or several; write null for none")
+    repeated = sorted({name for name in value if value.count(name) > 1})
+    if repeated:
+        raise ValueError(f"{', '.join(repeated)} is named more than once")
+    return value
+
+
+ColumnNames = Annotated[str | list[str] | None, BeforeValidator(_one_or_several)]
+
+
 class ColumnParams(Section):
-    """Names of the source's columns; null where it has none.
+    """Names of the source's columns; null where it has none. `text` may be a list of names, whose
+    cells are the texts of a row in that order.
 
     For `webdataset` a name is a member's ending (`jpg`, several as `jpg;png`), or `json.key`.
     """
 
     id: str | None
-    text: str | None
+    text: ColumnNames
     image: str | None
     audio: str | None
     video: str | None
@@ -52,6 +70,11 @@ class ColumnParams(Section):
     license: str | None
     provenance: str | None
 
+    @property
+    def texts(self) -> list[str]:
+        """The columns of texts."""
+        return [self.text] if isinstance(self.text, str) else self.text or []
+
     @model_validator(mode="after")
     def _each_column_has_one_use(self) -> ColumnParams:
         repeated = sorted({name for name in self.tabular if self.tabular.count(name) > 1})
@@ -62,13 +85,19 @@ class ColumnParams(Section):
                 f"{self.label!r} is the label and may not be tabular too: the model would read"
                 " its answer"
             )
+        if isinstance(self.text, list) and self.label in self.text:
+            raise ValueError(
+                f"{self.label!r} is the label and may not be among the texts too: the model would"
+                " read its answer"
+            )
         self._check_targets()
         return self
 
     def _check_targets(self) -> None:
         """A target is no input, and `label` is what tasks call the column of that use."""
         used = {self.label: "the label"} | dict.fromkeys(self.tabular, "tabular")
-        for use in ("text", "image", "audio", "video"):
+        used |= dict.fromkeys(self.texts, "text")
+        for use in ("image", "audio", "video"):
             used[getattr(self, use)] = use
         for name in self.targets:
             if name in used:
@@ -77,6 +106,11 @@ class ColumnParams(Section):
                 raise ValueError(
                     "a target may not be called 'label', as tasks call what `label` names: name"
                     " that column there, or rename it"
+                )
+            if self.targets[name] == "tags" and len(self.texts) > 1:
+                raise ValueError(
+                    f"the tags of {name!r} name the words of one text, found the texts"
+                    f" {', '.join(self.texts)}: name the one that is tagged"
                 )
 
 

@@ -15,7 +15,7 @@ from fuseline.errors import ConfigError
 from fuseline.pipeline.git import changed, is_shallow
 from fuseline.pipeline.repository import check, trouble
 from fuseline.pipeline.revisions import WORKSPACE, head, resolve
-from tests.pipeline.workspace import GIT_IDENTITY
+from tests.support.workspace import GIT_IDENTITY
 
 
 @pytest.fixture(autouse=True)

@@ -5,9 +5,12 @@ from __future__ import annotations
 import re
 import unicodedata
 
+from fuseline.contracts import TEXT_JOINT
+
 # All of Unicode's category Cc but tab and line feed.
 _CONTROL = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f]")
-_LINE_END = re.compile(r"\r\n?")
+# The paragraph separator with them: it is what parts the texts of a row, so no text may hold it.
+_LINE_END = re.compile(rf"\r\n?|{TEXT_JOINT}")
 _INVISIBLE = {"Cc", "Cf", "Zs", "Zl", "Zp"}
 
 # How data frames and spreadsheets spell "no value", in any case; no class is called so. "None"
@@ -30,7 +33,8 @@ _HTML = re.compile(
 def clean_text(text: str) -> tuple[str, list[str]]:
     """Return the text in Unicode's NFC, without control characters and outer whitespace.
 
-    Carriage returns become line feeds. A text without a visible character becomes empty.
+    Carriage returns and paragraph separators become line feeds. A text without a visible character
+    becomes empty.
 
     Returns:
         the text, and names of the changes: `control_characters`, `nfc`, `whitespace`.

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import partial
 from pathlib import PurePosixPath
 
-from fuseline.contracts import SPLITS
+from fuseline.contracts import SPLITS, TEXT_JOINT
 from fuseline.data.ingest import images
 from fuseline.data.ingest.candidate import Candidate, Record
 from fuseline.data.ingest.recordings import CheckedRecording, check_audio, check_video
@@ -83,7 +83,7 @@ class Validator:
         label = self._label(row, notes)
         split = self._split(row, notes)
         example_id, digest = self._id(row, notes)
-        text = self._text("text", row.text or "", notes)
+        text = self._texts([row.text or "", *row.more_texts], notes)
         cells = self._cells(row.tabular, notes)
         targets = self._checked_targets(row.targets, text, notes)
         if not text and not cells:
@@ -122,6 +122,12 @@ class Validator:
             "detail": refusal.detail,
             "raw": raw_json(row.raw, mask=self._screen.masked),
         }
+
+    def _texts(self, given: Sequence[str], notes: _Notes) -> str | None:
+        """The texts of a row as one, each cleaned and screened alone; those without a visible
+        character leave nothing behind."""
+        texts = [self._text("text", text, notes) for text in given]
+        return TEXT_JOINT.join(text for text in texts if text) or None
 
     def _text(self, name: str, given: str, notes: _Notes) -> str | None:
         self._check_length(name, given)

@@ -35,6 +35,7 @@ class RawRow:
         example_id: stable name of the row; None only where a problem hides it.
         batch: number of the file or delivery that the row came in, from 0, never falling; each
             batch starts shards of its own, so that a later one leaves the earlier as they are.
+        more_texts: those behind the first, of a row that has several.
         group: rows that must share a split; None where the row stands for itself.
         split: the split that the source gives the row, by whatever name; None where it gives none.
         tabular: cells by column name, spelt as in the source (None for an empty cell); None where
@@ -49,6 +50,7 @@ class RawRow:
     batch: int = 0
     example_id: str | None = None
     text: str | None = None
+    more_texts: tuple[str, ...] = ()
     label: str | None = None
     group: str | None = None
     split: str | None = None

@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 import math
+from collections import Counter
 from collections.abc import Collection, Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -47,14 +48,15 @@ class RowBuilder:
     def __init__(self, columns: ColumnParams, limits: LimitParams, *, where: str) -> None:
         mapped = columns.model_dump()
         self._limits = limits
-        self._texts = [(field, mapped[field]) for field in TEXT_FIELDS if mapped[field]]
+        self._texts = [
+            (field, mapped[field]) for field in TEXT_FIELDS if mapped[field] and field != "text"
+        ]
+        self._text_columns = columns.texts
         self._media = [(field, mapped[field]) for field in MEDIA_FIELDS if mapped[field]]
         self._tabular: list[str] = columns.tabular
         self.targets: Mapping[str, TargetKind] = columns.targets
-        self._plain = [column for _, column in self._texts] + self._tabular
-        self._content = [
-            pair for pair in sorted(self._texts + self._media) if pair[0] in _CONTENT_FIELDS
-        ]
+        self._plain = [column for _, column in self._texts] + self._text_columns + self._tabular
+        self._content = [pair for pair in self._texts + self._media if pair[0] in _CONTENT_FIELDS]
         self._id: str | None = columns.id
         self.fields = frozenset(field for field in (*MODALITIES, "label") if mapped[field])
         if not self.fields & set(MODALITIES):
@@ -65,10 +67,11 @@ class RowBuilder:
 
     @property
     def mapped(self) -> list[tuple[str, str]]:
-        """Pairs of field and column; `tabular` and `targets` come once per column."""
+        """Pairs of field and column; `text`, `tabular` and `targets` come once per column."""
+        texts = [("text", column) for column in self._text_columns]
         tabular = [("tabular", column) for column in self._tabular]
         targets = [("targets", column) for column in self.targets]
-        return [*self._texts, *self._media, *tabular, *targets]
+        return [*texts, *self._texts, *self._media, *tabular, *targets]
 
     @property
     def columns(self) -> list[str]:
@@ -92,6 +95,9 @@ class RowBuilder:
             return RawRow(source_row=source_row, batch=batch, problems=(problem,), raw=raw)
         values: dict[str, Any] = {field: record[column] for field, column in self._texts}
         example_id = values.pop("id", None) or self._content_id(record)
+        values["text"], *more_texts = [
+            cell for column in self._text_columns if (cell := record[column])
+        ] or [None]
         problems = []
         for field, column in self._media:
             medium = self._medium(field, record[column], root)
@@ -105,6 +111,7 @@ class RowBuilder:
             source_row=source_row,
             batch=batch,
             example_id=example_id,
+            more_texts=tuple(more_texts),
             tabular={name: record[name] for name in self._tabular} if self._tabular else None,
             targets={k: v for k, v in targets.items() if not isinstance(v, Problem)} or None,
             problems=tuple(problems),
@@ -147,6 +154,9 @@ class RowBuilder:
     def _content_id(self, record: Record) -> str:
         """A name for a row without one, by its content: moving the row leaves it as it is."""
         content: dict[str, Any] = {field: shown(record[column]) for field, column in self._content}
+        if self._text_columns:
+            texts = [shown(record[column]) for column in self._text_columns]
+            content["text"] = texts if len(texts) > 1 else texts[0]
         if self._tabular:
             content["tabular"] = {name: record[name] for name in self._tabular}
         return hashlib.sha256(_encode(content).encode()).hexdigest()[:24]
@@ -230,16 +240,23 @@ def check_columns(
     if not found:
         raise ContractError(f"{place}: expected a table, found no columns. Fill the file.")
     present = set(found)
+    fields = Counter(field for field, _ in mapped)
     missing = [
         f"{place}: {where}.{field}: expected column '{column}', found columns:"
         f" {', '.join(found)}.{suggestion(column, list(found))} Name one of them, or"
-        f" {'leave it out' if field in ('tabular', 'targets') else 'null for none'}."
+        f" {_without(field, fields[field])}."
         for field, column in mapped
         if column not in present
     ]
     if missing:
         raise ConfigError("\n".join(missing))
     check_once(found, {column for _, column in mapped}, place=place)
+
+
+def _without(field: str, columns: int) -> str:
+    """How the params say that a column is not there."""
+    listed = field in ("tabular", "targets") or columns > 1
+    return "leave it out" if listed else "null for none"
 
 
 def check_once(found: Sequence[str], wanted: Collection[str], *, place: str) -> None:

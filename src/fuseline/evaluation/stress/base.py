@@ -71,12 +71,7 @@ class Context:
 
     def tokenised(self, texts: Sequence[str | None]) -> list[np.ndarray]:
         """Token ids of texts, special ones alone where there is none."""
-        encoded = self.processor.tokenizer(
-            [text or "" for text in texts],
-            truncation=True,
-            max_length=self.processor.max_length_tokens,
-        )
-        return [np.array(ids, dtype=np.int64) for ids in encoded["input_ids"]]
+        return [np.array(ids, dtype=np.int64) for ids in self.processor.token_ids(texts)]
 
     @cached_property
     def _tags(self) -> list[str | None]:

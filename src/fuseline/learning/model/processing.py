@@ -11,18 +11,21 @@ import pyarrow as pa
 import torch
 from PIL import Image
 from torch import Tensor
+from torch.nn.utils.rnn import pad_sequence
 from transformers import BatchFeature, PreTrainedTokenizerFast, ProcessorMixin
 
-from fuseline.contracts import EXAMPLES, read_manifest
+from fuseline.contracts import EXAMPLES, TEXT_JOINT, read_manifest
 from fuseline.data.media.audio import Waveform
 from fuseline.data.modalities.audio.log_mel import LOG_MEL, LogMel
 from fuseline.data.modalities.image.pixels import picture_to_pixels, stack_pixels
 from fuseline.data.modalities.tabular.encoding import TabularEncoding
 from fuseline.data.modalities.text.encoder import read_encoder_facts, special_spellings
+from fuseline.data.modalities.text.segments import encode_rows
 from fuseline.params.extract_features import AudioFeatureParams
 
 Sound = tuple[np.ndarray, int]
 Cells = Mapping[str, str | None]
+RowText = str | Sequence[str | None] | None
 
 
 class FuselineProcessor(ProcessorMixin):
@@ -58,7 +61,7 @@ class FuselineProcessor(ProcessorMixin):
 
     def __call__(
         self,
-        text: Sequence[str | None] | str | None = None,
+        text: Sequence[RowText] | str | None = None,
         images: Sequence[Image.Image | None] | Image.Image | None = None,
         audio: Sequence[Sound | None] | None = None,
         tabular: Sequence[Cells | None] | None = None,
@@ -67,7 +70,8 @@ class FuselineProcessor(ProcessorMixin):
         absent in every row.
 
         Args:
-            text: texts of the rows.
+            text: texts of the rows; several of one row as a sequence, in the order of the columns
+                that the model was trained on, None for one that is absent.
             images: pictures of the rows.
             audio: `(samples, sampling rate)`, float samples (N,) in [-1, 1] and Hz.
             tabular: cells by column name, spelt as in the table that the model was trained on.
@@ -97,16 +101,27 @@ class FuselineProcessor(ProcessorMixin):
             batch |= self._cells(tabular)
         return BatchFeature(batch)
 
-    def _text(self, texts: Sequence[str | None]) -> dict[str, Tensor]:
-        encoded = self.tokenizer(
-            [text or "" for text in texts],
-            padding=True,
-            truncation=True,
-            max_length=self.max_length_tokens,
-            return_tensors="pt",
-        )
-        batch = {name: encoded[name] for name in ("input_ids", "attention_mask")}
-        return batch | {"text_mask": _present(texts)}
+    def _text(self, texts: Sequence[RowText]) -> dict[str, Tensor]:
+        joined = [_joined(text) for text in texts]
+        ids = [torch.tensor(row) for row in self.token_ids(joined)]
+        padded = pad_sequence(ids, batch_first=True, padding_value=self.tokenizer.pad_token_id)
+        ones = [torch.ones_like(row) for row in ids]
+        return {
+            "input_ids": padded,
+            "attention_mask": pad_sequence(ones, batch_first=True),
+            "text_mask": _present(joined),
+        }
+
+    def token_ids(self, texts: Sequence[str | None]) -> list[list[int]]:
+        """Token ids of texts as the examples table has them, special ones alone where there is
+        none."""
+
+        def encode(plain: list[str]) -> list[list[int]]:
+            # Cut by rows: a row may have several texts.
+            ids: list[list[int]] = self.tokenizer(plain, truncation=False)["input_ids"]
+            return ids
+
+        return encode_rows(texts, encode, self.max_length_tokens)
 
     def _pictures(self, pictures: Sequence[Image.Image | None]) -> dict[str, Tensor]:
         if not self.image_size:
@@ -152,6 +167,13 @@ def _num_rows(given: Mapping[str, Sequence[Any] | None]) -> int:
         found = ", ".join(f"{count} {name}" for name, count in counts.items())
         raise ValueError(f"FuselineProcessor: expected one of each per row, found {found}.")
     return next(iter(counts.values()))
+
+
+def _joined(text: RowText) -> str | None:
+    """The text of a row as the examples table has it; None where all of several are absent."""
+    if text is None or isinstance(text, str):
+        return text
+    return TEXT_JOINT.join(part for part in text if part) or None
 
 
 def _present(items: Sequence[Any]) -> Tensor:

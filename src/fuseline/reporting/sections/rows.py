@@ -14,7 +14,7 @@ import pyarrow.compute as pc
 from markupsafe import Markup
 from PIL import Image
 
-from fuseline.contracts import EXAMPLES, iter_shards
+from fuseline.contracts import EXAMPLES, TEXT_JOINT, iter_shards
 from fuseline.data.media.audio import Waveform, decode_audio
 from fuseline.data.media.video import read_video
 from fuseline.errors import ContractError
@@ -114,7 +114,8 @@ def _content(row: dict[str, Any]) -> RowContent:
         example_id=row["example_id"],
         group=row["group"],
         label=row["label"],
-        text=row["text"],
+        # A browser shows nothing where the joint is.
+        text=row["text"] and row["text"].replace(TEXT_JOINT, " | "),
         thumbnail=thumbnail(row["image"]),
         sound=_sound(row["audio"]),
         clip=_clip(row["video"]),

@@ -16,6 +16,7 @@ from fuseline.data.ingest.text import clean_label, clean_text, find_markup
         ("two\nlines\tand tab", "two\nlines\tand tab", []),
         ("a\0b\x1bc\x85d", "abcd", ["control_characters"]),
         ("a\r\nb\rc", "a\nb\nc", ["control_characters"]),
+        ("one\u2029two", "one\ntwo", ["control_characters"]),
         ("e\u0301", "é", ["nfc"]),
         ("  padded \n", "padded", ["whitespace"]),
         ("\0 e\u0301 ", "é", ["control_characters", "nfc", "whitespace"]),

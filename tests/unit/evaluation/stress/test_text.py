@@ -13,6 +13,7 @@ from torch import nn
 from fuseline.evaluation.stress.text import noisy, text_suite
 from fuseline.evaluation.stress.text_noises import CHARACTER_NOISES, KEYBOARD, LOOK_ALIKES, synonyms
 from fuseline.evaluation.stress.word_neighbours import whole_words, word_neighbours
+from fuseline.learning.model import FuselineProcessor
 from tests.support import tasks
 
 
@@ -78,8 +79,7 @@ def test_a_row_without_text_stays_without(context):
 
 def test_tags_follow_their_words(tmp_path, context):
     task, data, model = tasks.made("token_classification")
-    processor = type("Processor", (), {})()
-    processor.tokenizer, processor.max_length_tokens = tasks.tokenizer(), 64
+    processor = FuselineProcessor(tasks.tokenizer(), max_length_tokens=64)
     cells = tasks.cells("token_classification")
     tagged = replace(
         context,

@@ -10,7 +10,7 @@ from PIL import Image
 from transformers import PreTrainedTokenizerFast
 
 from fuseline.config import parse_section, read_yaml
-from fuseline.contracts import EXAMPLES, read_table
+from fuseline.contracts import EXAMPLES, TEXT_JOINT, read_table
 from fuseline.data.dataset import load_data
 from fuseline.data.ingest import ingest_examples
 from fuseline.data.modalities.extractors import EXTRACTORS
@@ -87,6 +87,34 @@ def test_a_row_lacks_what_is_none_in_its_place(tables, processor):
     for name in ("pixel_values", "audio_features", "tabular_features"):
         assert torch.equal(found[name][0], whole[name][0])
     assert "audio_mask" not in processor("a"), "left out: absent in every row"
+
+
+@pytest.mark.parametrize(
+    ("texts", "separators", "present"),
+    [
+        ([["a title", "a body"]], [2], [True]),
+        ([("one", "two", "three"), "one"], [3, 1], [True, True]),
+        ([["a title", None], [None, "a body"]], [1, 1], [True, True]),
+        ([[None, ""], None], [1, 1], [False, False]),
+        (["one", "two"], [1, 1], [True, True]),
+        ("one", [1], [True]),
+        ([["word " * 200, "a body"]], [1], [True]),
+    ],
+)
+def test_several_texts_of_a_row_are_parted_by_separators(processor, texts, separators, present):
+    batch, tokenizer = processor(texts), processor.tokenizer
+    found = (batch["input_ids"] == tokenizer.sep_token_id).sum(1)
+    assert found.tolist() == separators
+    assert batch["text_mask"].tolist() == present
+    last = batch["attention_mask"].sum(1) - 1
+    ends = batch["input_ids"].gather(1, last.unsqueeze(1))
+    assert (ends == tokenizer.sep_token_id).all()
+    assert batch["input_ids"].shape[1] <= processor.max_length_tokens
+
+
+def test_several_texts_and_their_joined_form_are_one(processor):
+    joined = processor([TEXT_JOINT.join(["a title", "a body"])])
+    assert torch.equal(joined["input_ids"], processor([["a title", "a body"]])["input_ids"])
 
 
 def test_numbers_of_rows_must_agree(processor):

@@ -6,6 +6,7 @@ import importlib.util
 import shutil
 from collections import Counter
 from collections.abc import Iterator
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -24,6 +25,7 @@ from fuseline.contracts import (
 )
 from fuseline.data.modalities.checkpoints import checkpoint_folder, weights_hash
 from fuseline.data.modalities.extraction.fitting import fitting_rows
+from fuseline.data.modalities.text.segments import encode_rows, truncate
 from fuseline.errors import ConfigError
 from fuseline.params.tokenize import ScratchTextParams, TokenizeParams
 
@@ -85,8 +87,8 @@ def tokenize_examples(
     )
     for name, table in tqdm(shards, desc="tokenize", unit="shard"):
         texts = table.column("text").to_pylist()
-        full = [encoding.ids for encoding in tokenizer.encode_batch([t or "" for t in texts])]
-        ids = [_truncate(row, params.max_length_tokens) for row in full]
+        full = encode_rows(texts, partial(_encoded, tokenizer))
+        ids = [truncate(row, params.max_length_tokens) for row in full]
         truncated += sum(len(row) > params.max_length_tokens for row in full)
         unknown_tokens += sum(row.count(unknown) for row in ids)
         lengths.update(len(row) for row in ids)
@@ -123,9 +125,8 @@ def _unknown_id(tokenizer: Tokenizer) -> int:
     return next((token for token in found if token is not None), -1)
 
 
-def _truncate(ids: list[int], longest: int) -> list[int]:
-    """Cut in front of the last special token, so that the separator stays."""
-    return ids if len(ids) <= longest else [*ids[: longest - 1], ids[-1]]
+def _encoded(tokenizer: Tokenizer, texts: list[str]) -> list[list[int]]:
+    return [encoding.ids for encoding in tokenizer.encode_batch(texts)]
 
 
 def _write_tokenizer(examples: Path, folder: Path, params: TokenizeParams) -> Tokenizer:
