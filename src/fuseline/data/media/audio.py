@@ -13,8 +13,10 @@ import soxr
 
 from fuseline.data.media import MediaError, MediaTooLarge
 from fuseline.data.media.containers import check_whole, container_of
+from fuseline.data.media.formats import SOUNDS
 
-_CONTAINERS = ("wav", "flac", "ogg", "mp3")
+# What libsndfile decodes; the rest of the sounds, FFmpeg does.
+_LIBSNDFILE = frozenset({"wav", "flac", "ogg", "mp3", "aiff", "au", "caf"})
 # Outside of these a header is wrong, and resampling would multiply the samples by thousands.
 MIN_SAMPLING_RATE, MAX_SAMPLING_RATE = 1_000, 768_000
 # Samples of all channels that are decoded at once.
@@ -40,10 +42,10 @@ class Waveform:
 
 
 def decode_audio(content: bytes, *, max_seconds: float | None = None) -> Waveform:
-    """Decode WAV, FLAC, Ogg (Vorbis, Opus) or MP3 to its end; channels are averaged.
+    """Decode a sound of `formats.SOUNDS` to its end; channels are averaged.
 
-    The format is told by the content. Floating-point files louder than full scale are scaled to
-    it as a whole.
+    The format is told by the content; of a film it is the sound track. Floating-point files louder
+    than full scale are scaled to it as a whole.
 
     Raises:
         MediaError: no such format, damaged, cut short, without samples, or with samples that are
@@ -53,8 +55,10 @@ def decode_audio(content: bytes, *, max_seconds: float | None = None) -> Wavefor
     if not content:
         raise MediaError("the file has zero bytes")
     container = container_of(content)
-    if container not in _CONTAINERS:
-        raise MediaError("no WAV, FLAC, Ogg or MP3 by its content")
+    if container not in SOUNDS:
+        raise MediaError("no WAV, FLAC, Ogg, MP3, AIFF, AU, CAF, AAC, M4A or MKA by its content")
+    if container not in _LIBSNDFILE:
+        return _by_ffmpeg(content, max_seconds)
     check_whole(content, container)
     try:
         with soundfile.SoundFile(BytesIO(content)) as file:
@@ -67,6 +71,16 @@ def decode_audio(content: bytes, *, max_seconds: float | None = None) -> Wavefor
     if len(samples) < promised:
         raise MediaError(f"cut short: {promised} samples are promised, {len(samples)} are there")
     return Waveform(samples, file.samplerate)
+
+
+def _by_ffmpeg(content: bytes, max_seconds: float | None) -> Waveform:
+    # FFmpeg loads when such a sound comes, and it builds on this module.
+    from fuseline.data.media.video import sound_track
+
+    waveform = sound_track(content, max_seconds=max_seconds)
+    if waveform is None:
+        raise MediaError("without samples")
+    return waveform
 
 
 def resample(waveform: Waveform, sampling_rate: int) -> Waveform:
