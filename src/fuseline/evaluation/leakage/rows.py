@@ -23,6 +23,8 @@ COMPARED = ("train", "test")
 MODALITIES = ("text", "image", "audio", "video", "tabular")
 MEDIA = ("image", "audio", "video")
 SHAPE_CHARACTERS = 40
+# Columns of texts that a row may lack.
+NULLABLE = ("label", "text")
 
 
 @dataclass(frozen=True)
@@ -128,7 +130,11 @@ def _read(examples: Path, chosen: set[str]) -> Iterator[dict[str, Any]]:
 
 def _frame(rows: list[dict[str, Any]]) -> pd.DataFrame:
     rows.sort(key=lambda row: row["example_id"])
-    return pd.DataFrame([{k: v for k, v in row.items() if k != "tabular"} for row in rows])
+    frame = pd.DataFrame([{k: v for k, v in row.items() if k != "tabular"} for row in rows])
+    # Pandas makes NaN of a missing text, a float that is true; as objects they stay None.
+    for name in NULLABLE:
+        frame[name] = pd.Series([row[name] for row in rows], frame.index, object)
+    return frame
 
 
 def _tabular(rows: list[dict[str, Any]], frame: pd.DataFrame) -> pd.DataFrame:

@@ -106,3 +106,41 @@ def test_an_empty_split_is_an_error_with_a_remedy(make_tables, tmp_path):
     tables = make_tables([{"split": "train"}, {"split": "train"}])
     with pytest.raises(ContractError, match=r"test split is empty.*ingest\.split\.test"):
         measured(tables, tmp_path / "pairs")
+
+
+@pytest.mark.parametrize("lacking", ["text", "label", "lang", "license", "provenance", "tabular"])
+@pytest.mark.parametrize("where", ["one", "third", "train", "test"])
+def test_any_row_may_lack_anything(make_tables, tmp_path, lacking, where):
+    """Pandas makes NaN of what a row lacks, and only where others have it."""
+    lacks = {
+        "one": lambda place, _: place == 0,
+        "third": lambda place, _: place % 3 == 0,
+        "train": lambda _, split: split == "train",
+        "test": lambda _, split: split == "test",
+    }[where]
+    rows = [
+        {
+            "split": split,
+            "text": f"{word} number {place}",
+            "label": word,
+            "lang": "en",
+            "license": "MIT",
+            "provenance": "here",
+            "tabular": [("size", str(place)), ("colour", word)],
+        }
+        | ({lacking: None} if lacks(place, split) else {})
+        for split in ("train", "test")
+        for word in ("cat", "dog")
+        for place in range(12)
+    ]
+    metrics = measured(make_tables(rows), tmp_path / "pairs")
+    leaves(metrics)
+    pairs = read_table(tmp_path / "pairs", LEAKAGE, "leakage").to_pylist()
+    if lacking == "label" and where != "one":
+        assert None in [
+            pair[f"{where}_label" if where in ("train", "test") else "test_label"] for pair in pairs
+        ]
+    known = metrics["neighbours"]["text"]["rows"]
+    assert known == sum(row["text"] is not None for row in rows if row["split"] == "test") or (
+        lacking == "text" and where == "train"
+    )
