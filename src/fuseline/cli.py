@@ -193,6 +193,7 @@ def init(
         scaffold.read_params(params)
         proposal = scaffold.propose(file, scaffold.told_fields(use or []))
         print(scaffold.table(proposal))
+        scaffold.refuse_without_target(proposal)
         place, folder = scaffold.place_of(file, directory, copy=copy)
         text = scaffold.with_source(params, proposal, place)
         if not yes:

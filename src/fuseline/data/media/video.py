@@ -26,8 +26,8 @@ from av.video.stream import VideoStream
 from PIL import Image
 
 from fuseline.data.media import MediaError, MediaTooLarge
-from fuseline.data.media.audio import Waveform, check_sampling_rate, join_blocks
 from fuseline.data.media.containers import check_whole, container_of
+from fuseline.data.media.waveform import Waveform, check_sampling_rate, join_blocks
 
 # Our names, and FFmpeg's.
 _CONTAINERS = {

@@ -14,7 +14,7 @@ from torch import Tensor
 from transformers import BatchFeature, PreTrainedTokenizerFast, ProcessorMixin
 
 from fuseline.contracts import EXAMPLES, read_manifest
-from fuseline.data.media.audio import Waveform
+from fuseline.data.media.waveform import Waveform
 from fuseline.data.modalities.audio.log_mel import LOG_MEL, LogMel
 from fuseline.data.modalities.image.pixels import picture_to_pixels, stack_pixels
 from fuseline.data.modalities.tabular.encoding import TabularEncoding

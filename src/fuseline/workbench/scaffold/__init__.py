@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from fuseline.workbench.scaffold.bring import bring, place_of
+from fuseline.workbench.scaffold.nothing_to_learn import refuse_without_target
 from fuseline.workbench.scaffold.params_file import read_params, replace_params, with_source
 from fuseline.workbench.scaffold.proposal import Proposal, propose
 from fuseline.workbench.scaffold.show import next_steps, table
@@ -15,6 +16,7 @@ __all__ = [
     "place_of",
     "propose",
     "read_params",
+    "refuse_without_target",
     "replace_params",
     "table",
     "told_fields",

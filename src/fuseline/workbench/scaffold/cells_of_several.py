@@ -64,10 +64,9 @@ def _is_base64(text: str) -> bool:
 
 def list_of(profile: Profile) -> str | None:
     """`names`, `numbers`, `files` or `Python` where most cells are lists; else None."""
-    kinds = Counter(_kind_of_list(cell) for cell in profile.filled)
-    kinds.pop("empty", None)
-    kind, count = kinds.most_common(1)[0] if kinds else (None, 0)
-    return kind if count >= MOST * sum(kinds.values()) else None
+    kinds = [kind for cell in profile.filled if (kind := _kind_of_list(cell)) != "empty"]
+    kind = next(iter(kinds), None)
+    return kind if kinds.count(kind) >= MOST * len(kinds) else None
 
 
 def _kind_of_list(cell: object) -> str | None:
@@ -104,7 +103,7 @@ def separator_of(profile: Profile) -> str | None:
     """What parts several short names in a cell, where names recur and their mixtures are many."""
     if not profile.is_text or profile.looks_numeric or profile.looks_dated:
         return None
-    spaced = (" ",) if plain(profile.name) in MANY else ()
+    spaced: tuple[str, ...] = (" ",) if plain(profile.name) in MANY else ()
     for separator in (*_SEPARATORS, *spaced):
         if _parts(profile.texts, separator):
             return separator

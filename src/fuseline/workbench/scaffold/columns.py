@@ -11,33 +11,30 @@ from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 
 from fuseline.data.sources.cells import MODALITIES
-from fuseline.workbench.scaffold.guess import TARGET, Field, Guess, Rule, Verdict, use
+from fuseline.workbench.scaffold.groups import groups_by_name, groups_of_codes
+from fuseline.workbench.scaffold.guess import (
+    BY_NAME,
+    MOST_LABELS,
+    TARGET,
+    Field,
+    Guess,
+    Rule,
+    Verdict,
+    use,
+)
 from fuseline.workbench.scaffold.left_out import counters, indexes, packed, splits, times
 from fuseline.workbench.scaffold.media_kinds import AMBIGUOUS_ENDINGS, ending_of
-from fuseline.workbench.scaffold.names import (
-    FIELD_OF,
-    is_asked,
-    is_identifier,
-    is_owner,
-    is_sure_owner,
-    plain,
-)
+from fuseline.workbench.scaffold.names import FIELD_OF, is_asked, plain
 from fuseline.workbench.scaffold.profile import Profile
 from fuseline.workbench.scaffold.unclaimed import TEXT_WORDS, foreign_spelling, unclaimed
 
-# More values than this make no label; more categories than this make no column of a table.
-MOST_LABELS = 200
 # More whole numbers than this are an amount rather than a class.
 MOST_NUMBERED_LABELS = 20
 LABEL_CHARACTERS = 60
-BY_NAME = "by its name"
+# Rows of a file that are looked at.
+FIRST_ROWS = 1000
 TOLD = "as you say"
 NUMBERS, DATES = "numbers", "dates"
-# No group may hold more of the rows, or a split could not be made of groups.
-LARGEST_GROUP = 0.5
-FEWEST_GROUPS = 3
-# Where the name says little, one group in so many rows at least.
-ROWS_OF_A_GROUP = 50
 
 _LANGUAGES = (
     "ar bg bn ca cs da de el en es et fa fi fr ga gu he hi hr hu id is it ja ka kn ko lt lv mk ml"
@@ -51,7 +48,6 @@ _LICENSE = re.compile(
 _ADDRESS = re.compile(r"https?://\S+")
 _TOKEN = re.compile(r"\S+")
 _INTEGER = re.compile(r"\d+(\.0)?")
-_CODE = re.compile(r"(?=\S*\d)[A-Za-z0-9]+([-_.:/#][A-Za-z0-9]+)*")
 
 
 def guess_columns(
@@ -88,10 +84,10 @@ def guess_columns(
         indexes,
         _by_name,
         times,
-        _group_by_name,
+        groups_by_name,
         _terms,
         _identifier,
-        _group,
+        groups_of_codes,
         counters,
         _label,
         targets,
@@ -187,7 +183,7 @@ def _may_be(field: str, profile: Profile) -> bool:
     if field == "id":
         return profile.is_nearly_unique
     if field == "label":
-        return _may_label(profile)
+        return _may_label(profile) or _is_sorted_by(profile)
     if field == "text":
         return not profile.looks_numeric and not profile.looks_dated
     return True
@@ -200,31 +196,9 @@ def _may_label(profile: Profile) -> bool:
     return few and profile.mean_characters <= LABEL_CHARACTERS
 
 
-def _may_group(profile: Profile) -> bool:
-    """Whether values recur, and none of them so often that its rows would fill the splits."""
-    recur = profile.is_text and FEWEST_GROUPS <= profile.distinct < len(profile.texts)
-    return recur and profile.largest_share <= LARGEST_GROUP
-
-
-def _group_by_name(left: list[Profile]) -> Iterator[Verdict]:
-    """Columns called after whoever has several rows; the surest name first."""
-    for profile in sorted(left, key=lambda profile: not is_sure_owner(profile.name)):
-        many = ROWS_OF_A_GROUP * profile.distinct >= len(profile.texts)
-        fits = is_sure_owner(profile.name) or (
-            is_owner(profile.name) and many and not profile.is_nearly_unique
-        )
-        if fits and _may_group(profile) and profile.mean_words < TEXT_WORDS:
-            yield Verdict(profile, "group", BY_NAME)
-
-
-def _group(left: list[Profile]) -> Iterator[Verdict]:
-    """Codes that recur and are too many for categories."""
-    for profile in left:
-        is_code = profile.match(_CODE) and not profile.looks_numeric and not profile.looks_dated
-        is_coded = is_identifier(profile.name) or (is_code and profile.distinct > MOST_LABELS)
-        many = ROWS_OF_A_GROUP * profile.distinct >= len(profile.texts)
-        if is_coded and many and _may_group(profile) and not profile.is_nearly_unique:
-            yield Verdict(profile, "group", f"{profile.distinct} codes that recur")
+def _is_sorted_by(profile: Profile) -> bool:
+    """Whether the first rows may be those of the first label, of rows that are sorted by it."""
+    return profile.distinct == 1 and len(profile.cells) >= FIRST_ROWS
 
 
 def _terms(left: list[Profile]) -> Iterator[Verdict]:
@@ -264,7 +238,10 @@ def _label(left: list[Profile]) -> Iterator[Verdict]:
     if words and asked and places[asked[-1].name] > places[words[-1].name]:
         words = []
     by_name = [profile for profile in numbers if is_asked(profile.name)]
-    for profile in (words or by_name or numbers)[-1:]:
+    # Among numbers that are amounts, a few that are not last are an amount too, such as of rooms.
+    amounts = [profile for profile in left if profile.is_numeric]
+    last = [profile for profile in numbers if profile.name == amounts[-1].name]
+    for profile in (words or by_name or last)[-1:]:
         yield Verdict(profile, "label", f"{profile.distinct} different values")
 
 

@@ -10,6 +10,9 @@ from fuseline.workbench.scaffold.profile import Profile
 # A field of the mapping, `tabular`, or `target:` and a kind of target; None leaves a column out.
 Field = str | None
 TARGET = "target:"
+BY_NAME = "by its name"
+# More values than this make no label; more categories than this make no column of a table.
+MOST_LABELS = 200
 
 
 @dataclass(frozen=True)

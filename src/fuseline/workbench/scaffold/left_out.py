@@ -171,12 +171,10 @@ def counters(left: list[Profile]) -> Iterator[Verdict]:
 
 
 def _of_row(profile: Profile, reason: str) -> Verdict:
-    return Verdict(
-        profile,
-        None,
-        reason,
-        f"{use(profile, 'id')} names rows by it, {use(profile, 'group')} keeps its rows together",
-    )
+    together = f"{use(profile, 'group')} keeps its rows together"
+    if not profile.is_nearly_unique:
+        return Verdict(profile, None, reason, together)
+    return Verdict(profile, None, reason, f"{use(profile, 'id')} names rows by it, {together}")
 
 
 def _is_measured(profile: Profile) -> bool:

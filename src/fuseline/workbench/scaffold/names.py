@@ -7,7 +7,8 @@ import re
 _NAMES = {
     "id": "id uid uuid guid key example_id row_id sample_id record_id idx __key__",
     "label": "label labels class cls category target y sentiment intent genre topic tag kind"
-    " emotion diagnosis species",
+    " emotion diagnosis species outcome verdict polarity stance survived churn churned fraud spam"
+    " ground_truth gold gold_label annotation",
     "lang": "lang language locale lang_code language_code",
     "license": "license licence rights terms",
     "provenance": "provenance source origin source_url url credit attribution",

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import itertools
-from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
@@ -11,7 +10,6 @@ from typing import Any
 
 from fuseline.data.sources.batch_files import batch_files
 from fuseline.data.sources.cells import MODALITIES, TEXT_FIELDS, Record, check_once
-from fuseline.data.sources.image_folder import picture_names
 from fuseline.data.sources.manifest_files import (
     MANIFEST_FILES,
     BadRecord,
@@ -19,24 +17,22 @@ from fuseline.data.sources.manifest_files import (
     with_advice,
 )
 from fuseline.data.sources.media_files import MEDIA_FIELDS
-from fuseline.data.sources.split_names import split_named
 from fuseline.data.sources.webdataset_members import KEY
 from fuseline.errors import ConfigError, ContractError
+from fuseline.params.base import Modality
 from fuseline.params.ingest import ColumnParams, DatasetsParams
 from fuseline.registry import suggestion
-from fuseline.workbench.scaffold.columns import guess_columns
+from fuseline.workbench.scaffold.columns import FIRST_ROWS, guess_columns
 from fuseline.workbench.scaffold.guess import TARGET, Field, Guess
-from fuseline.workbench.scaffold.media_kinds import medium_of_name
 from fuseline.workbench.scaffold.media_notes import conversion, path_notes, unnamed_pictures
+from fuseline.workbench.scaffold.picture_folders import picture_folders
 from fuseline.workbench.scaffold.profile import Profile
 from fuseline.workbench.scaffold.refusals import (
     refuse_headerless,
     refuse_interactions,
-    refuse_without_target,
 )
 from fuseline.workbench.scaffold.tar_columns import first_picture, first_samples, joined_endings
 
-FIRST_ROWS = 1000
 # What is learnt of a target, by its kind.
 _TASKS = {
     "category": "classification",
@@ -46,7 +42,6 @@ _TASKS = {
     "text": "generation",
 }
 Told = Mapping[str, Field]
-_LEAST_LABELS = 2
 _SAVED = frozenset({"state.json", "dataset_dict.json"})
 
 
@@ -67,7 +62,7 @@ class Proposal:
     source: str
     path: Path
     guesses: Sequence[Guess]
-    modalities: Sequence[str]
+    modalities: Sequence[Modality]
     settings: Mapping[str, Any] = field(default_factory=dict)
     notes: Sequence[str] = ()
     labelled: bool = False
@@ -123,8 +118,6 @@ def propose(path: Path, told: Told | None = None) -> Proposal:
             f"--use: {path} has no column {unknown[0]!r}. It has: {', '.join(names) or 'none'}."
             f"{suggestion(unknown[0], names)}"
         )
-    if proposal.task is None:
-        refuse_without_target(path, proposal.guesses, proposal.modalities[0])
     return proposal
 
 
@@ -142,7 +135,8 @@ def _propose(path: Path, told: Told) -> Proposal:
         return _manifest(path, told)
     if _has_tables(path):
         return _datasets(path, told)
-    return _image_folder(path)
+    labels, notes = picture_folders(path)
+    return Proposal("image_folder", path, (), ("image",), notes=notes, labelled=bool(labels))
 
 
 def _of_file(path: Path, told: Told) -> Proposal:
@@ -234,55 +228,6 @@ def _webdataset(path: Path, told: Told) -> Proposal:
     return _checked(proposal, records, bad)
 
 
-def _image_folder(path: Path) -> Proposal:
-    names = list(itertools.islice(picture_names(path), FIRST_ROWS))
-    media = Counter(medium_of_name(name) for name in names)
-    if not media["image"]:
-        raise ConfigError(_no_pictures(path, media["audio"] + media["video"]))
-    labels = _folders_of_pictures(path)
-    if labels and all(map(split_named, labels)):
-        raise ConfigError(
-            f"{path}: expected a folder for each label, found folders for splits"
-            f" ({', '.join(labels)}). Name one of them, as {path / labels[0]}, or write a table"
-            f" {path}/rows.csv with the line image,label,split and a line for each picture."
-        )
-    if len(labels) < _LEAST_LABELS:
-        raise ConfigError(
-            f"{path}: expected a folder of pictures for each label, two at least, found"
-            f" {', '.join(labels) or 'none'}; so there is nothing to learn. Sort the pictures into"
-            f" a folder for each label, or write a table {path}/rows.csv with the line image,label"
-            " and a line for each picture."
-        )
-    shown = ", ".join(labels[:5]) + (", …" if len(labels) > 5 else "")
-    notes = [f"Labels by folder: {shown}."]
-    converted = conversion(names)
-    notes += [converted] if converted else []
-    return Proposal("image_folder", path, (), ("image",), notes=notes, labelled=True)
-
-
-def _folders_of_pictures(path: Path) -> list[str]:
-    folders = sorted(entry.name for entry in path.iterdir() if entry.is_dir())
-    visible = (name for name in folders if not name.startswith("."))
-    return [
-        name
-        for name in visible
-        if any(medium_of_name(below) == "image" for below in picture_names(path, name))
-    ]
-
-
-def _no_pictures(path: Path, others: int) -> str:
-    if others:
-        return (
-            f"{path}: expected pictures, found {others} sounds or videos and no table. Write a"
-            f" table {path}/rows.csv: the line audio,label (or video,label), then a line for each"
-            " file, with its path below this folder and its label; then run this again."
-        )
-    return (
-        f"{path}: expected pictures, or files ending in {', '.join(MANIFEST_FILES)} or .tar;"
-        " found none. Name the folder that holds them."
-    )
-
-
 def _parted(
     records: Iterable[Record | BadRecord],
 ) -> tuple[list[Record], list[BadRecord]]:
@@ -301,7 +246,7 @@ def _profiles(names: Iterable[str], records: Sequence[Record]) -> list[Profile]:
     return [Profile(name, [record.get(name) for record in records]) for name in names]
 
 
-def _modalities(guesses: Sequence[Guess]) -> list[str]:
+def _modalities(guesses: Sequence[Guess]) -> list[Modality]:
     found = {guess.field for guess in guesses}
     return [name for name in MODALITIES if name in found]
 

@@ -1,4 +1,4 @@
-"""What no mapping makes a data set of: a file without a header, interactions, nothing to learn."""
+"""What no mapping makes a data set of: a file without a header, and interactions."""
 
 from __future__ import annotations
 
@@ -8,7 +8,6 @@ from itertools import pairwise
 from pathlib import Path
 
 from fuseline.errors import ContractError
-from fuseline.workbench.scaffold.guess import Guess
 from fuseline.workbench.scaffold.media_kinds import medium_of_name
 from fuseline.workbench.scaffold.names import is_how_much, is_what, is_who
 from fuseline.workbench.scaffold.profile import Profile, parses_as_date, parses_as_number
@@ -122,25 +121,3 @@ def _recurs(profile: Profile) -> bool:
 
 def _rates(profile: Profile) -> bool:
     return profile.is_numeric or profile.distinct <= _MOST_RATINGS
-
-
-def refuse_without_target(path: Path, guesses: Sequence[Guess], modality: str) -> None:
-    """Refuse rows of one modality with nothing to learn: there is nothing to compare it with.
-
-    Raises:
-        ContractError: always.
-    """
-    free = [guess for guess in guesses if guess.field in (None, "tabular", "group", "id")]
-    likely = [guess.column for guess in free if guess.field == "tabular"] or [
-        guess.column for guess in free if guess.samples and not guess.field
-    ]
-    remedy = "Add a column with a label or a number for each row"
-    if likely:
-        remedy = (
-            f"Say which column is to be learnt, as in --use {shlex.quote(likely[0] + '=label')}"
-            f" (or =target:number), or add one"
-        )
-    raise ContractError(
-        f"{path}: nothing to learn was found: no column looks like a label or a number to learn,"
-        f" and {modality} alone has no other modality to be matched with. {remedy}."
-    )

@@ -7,6 +7,7 @@ from collections.abc import Iterator, Mapping
 from typing import Any
 
 from fuseline.params.attack import PIXEL_SPACE, SPACE_OF
+from fuseline.params.base import Modality
 from fuseline.workbench.scaffold.columns import DATES, NUMBERS
 from fuseline.workbench.scaffold.proposal import Proposal
 
@@ -73,7 +74,7 @@ def _radii(content: Mapping[str, Any], proposal: Proposal) -> Iterator[tuple[str
             yield key, radii
 
 
-def radius(modality: str, content: Mapping[str, Any], proposal: Proposal) -> float:
+def radius(modality: Modality, content: Mapping[str, Any], proposal: Proposal) -> float:
     """The radius to report an attack at, in the units of the modality's features."""
     if modality == "text":
         return TEXT_RADIUS

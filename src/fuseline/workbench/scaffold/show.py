@@ -42,8 +42,10 @@ def table(proposal: Proposal) -> str:
 
 
 def _learnt(proposal: Proposal) -> str:
-    task = proposal.task or {}
-    if task.get("target") is None:
+    task = proposal.task
+    if task is None:
+        return "nothing was found"
+    if task["target"] is None:
         return "retrieval, which row belongs to which, for want of a label"
     column = (proposal.columns or {}).get("label") if task["target"] == "label" else task["target"]
     return f"{task['kind']} of {column}" if column else f"{task['kind']} of the folders' names"

@@ -6,7 +6,8 @@ import numpy as np
 import pytest
 
 from fuseline.data.media import MediaError, MediaTooLarge
-from fuseline.data.media.audio import Waveform, decode_audio, resample
+from fuseline.data.media.audio import decode_audio, resample
+from fuseline.data.media.waveform import Waveform
 from tests.support.media import RATE, picture, sound, stream, tone, video
 
 KINDS = [
