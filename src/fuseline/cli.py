@@ -190,12 +190,12 @@ def init(
 
     params = directory / PARAMS_FILE
     with _readable_errors("init"):
-        scaffold.read_params(params)
+        before = scaffold.read_params(params)
         proposal = scaffold.propose(file, scaffold.told_fields(use or []))
         print(scaffold.table(proposal))
         scaffold.refuse_without_target(proposal)
         place, folder = scaffold.place_of(file, directory, copy=copy)
-        text = scaffold.with_source(params, proposal, place)
+        text = scaffold.with_source(params, before, proposal, place)
         if not yes:
             _ask(f"Write this to {params}?")
         copied = scaffold.bring(proposal, folder) if folder else None

@@ -7,11 +7,13 @@ from __future__ import annotations
 
 import io
 from collections.abc import Mapping
+from copy import deepcopy
 from pathlib import Path
 from typing import Any
 
 from ruamel.yaml import YAML
 from ruamel.yaml.comments import CommentedMap, CommentedSeq
+from ruamel.yaml.error import CommentMark
 from ruamel.yaml.representer import RoundTripRepresenter
 from ruamel.yaml.tokens import CommentToken
 
@@ -50,26 +52,27 @@ def read_params(path: Path) -> dict[str, Any]:
     return read_yaml(path)
 
 
-def with_source(path: Path, proposal: Proposal, place: str) -> str:
+def with_source(path: Path, before: Mapping[str, Any], proposal: Proposal, place: str) -> str:
     """The file's text with the source set, and all that has to fit it.
 
     Args:
         path: `params.yaml`.
+        before: its content.
         proposal: the source.
         place: where its file or folder lies, relative to the repository.
 
     Raises:
         ConfigError: the file would be wrong, by itself or as it was written.
     """
-    before = read_params(path)
+    expected = deepcopy(dict(before))
     try:
         values = settings(before, proposal, place)
-        set_keys(before, values)
+        set_keys(expected, values)
     except (KeyError, TypeError) as error:
         raise _wrong_before(path, f"{error.args[0]}: missing key, or of another form.") from None
     text = _edited(path.read_text(encoding="utf-8"), values)
     content = parse_yaml(text.encode(), str(path))
-    if content != before:
+    if content != expected:
         raise ConfigError(
             f"{path}: cannot be edited as it is written; nothing was changed. Put the keys"
             f" {', '.join(values)} on lines of their own, without comments between their entries,"
@@ -78,7 +81,7 @@ def with_source(path: Path, proposal: Proposal, place: str) -> str:
     try:
         check(content)
     except ConfigError as error:
-        if found_problems(path):
+        if _problems(before):
             raise _wrong_before(path, str(error)) from None
         raise ConfigError(
             f"{error}\nSo {path} would be wrong with this data, and nothing was changed. Change"
@@ -93,10 +96,9 @@ def _wrong_before(path: Path, problem: str) -> ConfigError:
     )
 
 
-def found_problems(path: Path) -> str | None:
-    """What is wrong with the file, if anything."""
+def _problems(content: Mapping[str, Any]) -> str | None:
     try:
-        check(read_yaml(path))
+        check(dict(content))
     except ConfigError as error:
         return str(error)
     return None
@@ -158,8 +160,6 @@ def _settle(content: Any, key: str) -> None:
 
 def _mark(token: Any) -> Any:
     """Where a comment begins, kept so that comments stay in their column."""
-    from ruamel.yaml.error import CommentMark
-
     return token.start_mark if token else CommentMark(0)
 
 
