@@ -35,6 +35,7 @@ from fuseline.data.ingest import ingest_examples
 from fuseline.data.ingest.refusal import Refusal
 from fuseline.data.ingest.safety.personal import find_personal_data
 from fuseline.data.ingest.validate import Validator
+from fuseline.data.media.formats import endings_of_medium
 from fuseline.data.sources import Media, RawRow
 from fuseline.errors import FuselineError
 from fuseline.params.ingest import IngestParams
@@ -48,11 +49,7 @@ FILES_PER_TASK, MANIFESTS_PER_TASK = 500, 10
 # No case may take longer: more is a hang.
 MAX_SECONDS = 30.0
 
-MEDIA = {
-    "image": ("png", "jpg", "webp", "gif", "bmp", "tiff", "ppm"),
-    "audio": ("wav", "flac", "ogg", "mp3"),
-    "video": ("mp4", "webm", "mkv", "avi", "ts"),
-}
+MEDIA = {medium: endings_of_medium(medium) for medium in ("image", "audio", "video")}
 COLUMNS = {
     "id": "id",
     "text": "text",

@@ -169,26 +169,38 @@ def init(
     copy: Annotated[
         bool, typer.Option("--copy", help="Copy data from elsewhere, with its media, to data/raw.")
     ] = False,
+    use: Annotated[
+        list[str] | None,
+        typer.Option(
+            "--use",
+            metavar="COLUMN=USE",
+            help="Say what a column is for: text, image, audio, video, tabular, label, id, group,"
+            " split, lang, license, provenance, target:KIND (category, categories, number, tags,"
+            " text) or nothing. May stand several times.",
+        ),
+    ] = None,
 ) -> None:
-    """Guess what the columns of your data are for, and set up params.yaml to read it."""
+    """Guess what the columns of your data are for, and set up params.yaml to read it.
+
+    Shows each column with what it is for and why, and what would use those left out. Nothing is
+    written that `fuseline check` would refuse; the params.yaml before is kept beside the new one.
+    """
     from fuseline.config import PARAMS_FILE
     from fuseline.workbench import scaffold
 
     params = directory / PARAMS_FILE
     with _readable_errors("init"):
-        scaffold.check_params(params)
-        proposal = scaffold.propose(file)
+        before = scaffold.read_params(params)
+        proposal = scaffold.propose(file, scaffold.told_fields(use or []))
         print(scaffold.table(proposal))
+        scaffold.refuse_without_target(proposal)
         place, folder = scaffold.place_of(file, directory, copy=copy)
-        text = scaffold.with_source(params, proposal, place)
+        text = scaffold.with_source(params, before, proposal, place)
         if not yes:
             _ask(f"Write this to {params}?")
         copied = scaffold.bring(proposal, folder) if folder else None
-        scaffold.write_whole(params, text)
-    print(f"\n{scaffold.next_steps(proposal, place, copied)}")
-    problems = scaffold.found_problems(params)
-    if problems:
-        print(f"\nBefore that, mend:\n{problems}")
+        kept = scaffold.replace_params(params, text)
+    print(f"\n{scaffold.next_steps(proposal, place, copied, kept)}")
 
 
 def _ask(question: str) -> None:

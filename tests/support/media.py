@@ -77,6 +77,21 @@ def _ogg_checksum(page: bytes) -> bytes:
     return remainder.to_bytes(4, "little")
 
 
+def stream(kind: str, codec: str, *, layout: str = "mono") -> bytes:
+    """A sound file; `kind`, `codec` and `layout` are FFmpeg's names."""
+    file = BytesIO()
+    with av.open(file, "w", format=kind, options={"fflags": "+bitexact"}) as container:
+        track = _track(container, codec)
+        track.layout = layout
+        heard = av.AudioFrame.from_ndarray(tone()[None], format="fltp", layout="mono")
+        heard.rate, heard.pts = RATE, 0
+        shape = av.AudioResampler(track.format.name, layout, track.rate)
+        for part in [*shape.resample(heard), *shape.resample(None)]:
+            container.mux(track.encode(part))
+        container.mux(track.encode())
+    return file.getvalue()
+
+
 def video(
     kind: str = "mp4",
     codec: str = "mpeg4",
@@ -157,6 +172,12 @@ REAL_MEDIA: dict[str, Callable[[], bytes]] = {
     "vorbis.ogg": lambda: sound("OGG"),
     "opus.ogg": lambda: sound("OGG", subtype="OPUS"),
     "plain.mp3": lambda: sound("MP3"),
+    "plain.aiff": lambda: sound("AIFF"),
+    "plain.au": lambda: sound("AU"),
+    "plain.caf": lambda: sound("CAF"),
+    "plain.aac": lambda: stream("adts", "aac"),
+    "plain.m4a": lambda: stream("ipod", "aac"),
+    "plain.mka": lambda: stream("matroska", "libopus"),
     "plain.mp4": lambda: video(sound_codec="aac"),
     "h264.mp4": lambda: video(codec="libx264"),
     "fragments.mp4": lambda: video(codec="libx264", movflags="frag_keyframe+empty_moov"),

@@ -14,7 +14,7 @@ import soundfile
 from PIL import Image
 
 from fuseline.contracts import EXAMPLES, LEAKAGE, QUARANTINE, TableWriter
-from fuseline.data.media.audio import Waveform
+from fuseline.data.media.waveform import Waveform
 from fuseline.errors import ContractError
 from fuseline.evaluation.leakage.shortcuts import SHORTCUTS
 from fuseline.evaluation.tables import write_plots, write_predictions

@@ -13,21 +13,11 @@ from PIL import Image, ImageOps, UnidentifiedImageError
 
 from fuseline.data.ingest.fingerprints import image_fingerprint
 from fuseline.data.ingest.refusal import Refusal
+from fuseline.data.media.formats import PICTURES
 from fuseline.params.ingest import LimitParams
 
-# Raster formats only: Pillow hands some of the others (EPS) to outside programs.
-FORMATS = ("PNG", "JPEG", "WEBP", "GIF", "BMP", "TIFF", "PPM")
-# Endings of file names that tell the truth.
-ENDINGS = {
-    "PNG": (".png", ".apng"),
-    "JPEG": (".jpg", ".jpeg", ".jpe", ".jfif"),
-    "MPO": (".jpg", ".jpeg", ".jpe", ".mpo"),
-    "WEBP": (".webp",),
-    "GIF": (".gif",),
-    "BMP": (".bmp", ".dib"),
-    "TIFF": (".tif", ".tiff"),
-    "PPM": (".ppm", ".pgm", ".pbm", ".pnm", ".pfm"),
-}
+# Pillow opens an MPO as the JPEG that it begins as.
+FORMATS = tuple(kind for kind in PICTURES if kind != "MPO")
 _PLAIN_MODES = ("RGB", "RGBA", "L")
 _ORIENTATION = 0x0112  # the EXIF tag
 _UPRIGHT = 1

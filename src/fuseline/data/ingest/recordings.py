@@ -7,7 +7,8 @@ from dataclasses import dataclass
 from fuseline.data.ingest.fingerprints import VIDEO_FRAMES, audio_fingerprint, video_fingerprint
 from fuseline.data.ingest.refusal import Refusal
 from fuseline.data.media import MediaError, MediaTooLarge
-from fuseline.data.media.containers import ENDINGS, container_of
+from fuseline.data.media.containers import container_of
+from fuseline.data.media.formats import container_endings
 from fuseline.params.ingest import LimitParams
 
 
@@ -39,7 +40,7 @@ def check_audio(content: bytes, limits: LimitParams) -> CheckedRecording:
     except MediaError as error:
         raise _refusal("audio", error) from None
     fingerprint = audio_fingerprint(waveform.samples, waveform.sampling_rate)
-    return CheckedRecording(ENDINGS[container_of(content) or ""], fingerprint)
+    return CheckedRecording(container_endings(container_of(content) or ""), fingerprint)
 
 
 def check_video(content: bytes, limits: LimitParams) -> CheckedRecording:
@@ -57,7 +58,7 @@ def check_video(content: bytes, limits: LimitParams) -> CheckedRecording:
     except MediaError as error:
         raise _refusal("video", error) from None
     fingerprint = video_fingerprint(video.frames)
-    return CheckedRecording(ENDINGS[container_of(content) or ""], fingerprint)
+    return CheckedRecording(container_endings(container_of(content) or ""), fingerprint)
 
 
 def _check_bytes(medium: str, content: bytes, most: int) -> None:

@@ -17,6 +17,7 @@ from fuseline.data.ingest.refusal import Refusal
 from fuseline.data.ingest.safety import SafetyScreen
 from fuseline.data.ingest.targets import check_target
 from fuseline.data.ingest.text import NO_LABELS, clean_label, clean_text, find_markup
+from fuseline.data.media.formats import picture_endings
 from fuseline.data.sources import Media, RawRow
 from fuseline.data.sources.split_names import plain_name, split_named
 from fuseline.params.ingest import IngestParams, TargetKind
@@ -189,7 +190,7 @@ class Validator:
             return None
         checked = images.check_image(image.bytes, self._limits)
         notes.changed("image", checked.changes)
-        notes.changed("image", _wrong_extension(image, images.ENDINGS[checked.format]))
+        notes.changed("image", _wrong_extension(image, picture_endings(checked.format)))
         notes.fingerprints["image"] = checked.fingerprint
         return {"bytes": checked.bytes, "path": image.path}
 

@@ -2,48 +2,30 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Iterator
-from dataclasses import dataclass
 from io import BytesIO
 
 import numpy as np
 import soundfile
 import soxr
 
-from fuseline.data.media import MediaError, MediaTooLarge
+from fuseline.data.media import MediaError
 from fuseline.data.media.containers import check_whole, container_of
+from fuseline.data.media.formats import SOUNDS
+from fuseline.data.media.waveform import Waveform, check_sampling_rate, join_blocks
 
-_CONTAINERS = ("wav", "flac", "ogg", "mp3")
-# Outside of these a header is wrong, and resampling would multiply the samples by thousands.
-MIN_SAMPLING_RATE, MAX_SAMPLING_RATE = 1_000, 768_000
+# What libsndfile decodes; the rest of the sounds, FFmpeg does.
+_LIBSNDFILE = frozenset({"wav", "flac", "ogg", "mp3", "aiff", "au", "caf"})
 # Samples of all channels that are decoded at once.
 _BLOCK_SAMPLES = 1 << 19
 _XING_WITHIN_BYTES = 4096
 
 
-@dataclass(frozen=True)
-class Waveform:
-    """Sound of one channel.
-
-    Attributes:
-        samples: (N,) float32 in [-1, 1], at least one.
-        sampling_rate: in Hz.
-    """
-
-    samples: np.ndarray
-    sampling_rate: int
-
-    @property
-    def duration_seconds(self) -> float:
-        return len(self.samples) / self.sampling_rate
-
-
 def decode_audio(content: bytes, *, max_seconds: float | None = None) -> Waveform:
-    """Decode WAV, FLAC, Ogg (Vorbis, Opus) or MP3 to its end; channels are averaged.
+    """Decode a sound of `formats.SOUNDS` to its end; channels are averaged.
 
-    The format is told by the content. Floating-point files louder than full scale are scaled to
-    it as a whole.
+    The format is told by the content; of a film it is the sound track. Floating-point files louder
+    than full scale are scaled to it as a whole.
 
     Raises:
         MediaError: no such format, damaged, cut short, without samples, or with samples that are
@@ -53,8 +35,10 @@ def decode_audio(content: bytes, *, max_seconds: float | None = None) -> Wavefor
     if not content:
         raise MediaError("the file has zero bytes")
     container = container_of(content)
-    if container not in _CONTAINERS:
-        raise MediaError("no WAV, FLAC, Ogg or MP3 by its content")
+    if container not in SOUNDS:
+        raise MediaError("no WAV, FLAC, Ogg, MP3, AIFF, AU, CAF, AAC, M4A or MKA by its content")
+    if container not in _LIBSNDFILE:
+        return _by_ffmpeg(content, max_seconds)
     check_whole(content, container)
     try:
         with soundfile.SoundFile(BytesIO(content)) as file:
@@ -69,6 +53,16 @@ def decode_audio(content: bytes, *, max_seconds: float | None = None) -> Wavefor
     return Waveform(samples, file.samplerate)
 
 
+def _by_ffmpeg(content: bytes, max_seconds: float | None) -> Waveform:
+    # FFmpeg loads when such a sound comes.
+    from fuseline.data.media.video import sound_track
+
+    waveform = sound_track(content, max_seconds=max_seconds)
+    if waveform is None:
+        raise MediaError("without samples")
+    return waveform
+
+
 def resample(waveform: Waveform, sampling_rate: int) -> Waveform:
     """The sound at another rate, in Hz; at least one sample is left of it."""
     if waveform.sampling_rate == sampling_rate:
@@ -77,41 +71,6 @@ def resample(waveform: Waveform, sampling_rate: int) -> Waveform:
     if not len(samples):
         samples = waveform.samples[:1]
     return Waveform(np.clip(samples, -1.0, 1.0), sampling_rate)
-
-
-def check_sampling_rate(sampling_rate: int) -> None:
-    """Raise MediaError where a rate in Hz is no sound's."""
-    if not MIN_SAMPLING_RATE <= sampling_rate <= MAX_SAMPLING_RATE:
-        raise MediaError(
-            f"a sampling rate of {sampling_rate} Hz; {MIN_SAMPLING_RATE} to {MAX_SAMPLING_RATE}"
-            " are read"
-        )
-
-
-def join_blocks(
-    blocks: Iterator[np.ndarray], sampling_rate: int, max_seconds: float | None
-) -> np.ndarray:
-    """Average the channels of blocks (n, channels) float32 and join them to (N,) in [-1, 1].
-
-    Raises:
-        MediaError: no samples, or one that is not finite.
-        MediaTooLarge: longer than `max_seconds`; the other blocks are not asked for.
-    """
-    limit = math.inf if max_seconds is None else max_seconds * sampling_rate
-    parts, total = [], 0
-    for block in blocks:
-        total += len(block)
-        if total > limit:
-            raise MediaTooLarge(f"longer than {max_seconds:g} seconds")
-        if not np.isfinite(block).all():
-            raise MediaError("a sample is not a finite number")
-        parts.append(block.mean(axis=1, dtype=np.float64))
-    if not total:
-        raise MediaError("without samples")
-    samples = np.concatenate(parts)
-    peak = np.abs(samples).max()
-    scaled: np.ndarray = (samples / max(peak, 1.0)).astype(np.float32)
-    return scaled
 
 
 def _blocks(file: soundfile.SoundFile) -> Iterator[np.ndarray]:

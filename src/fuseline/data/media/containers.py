@@ -16,33 +16,29 @@ _UNKNOWN_RIFF_SIZE = 0x7FFFF000
 _EBML_SEGMENT = 0x18538067
 _TS_PACKET_BYTES = 188
 _ID3_HEADER_BYTES = 10
+_AU_HEADER_BYTES = 24
+_UNKNOWN_AU_SIZE = 0xFFFFFFFF
+_ADTS_HEADER_BYTES = 7
 _END_OF_STREAM = 0x04
 # Brands of still pictures and their sequences, which share MP4's boxes.
 _PICTURE_BRANDS = (b"avif", b"avis", b"heic", b"heix", b"hevc", b"hevx", b"mif1", b"msf1")
-# Endings of file names that tell the truth.
-ENDINGS = {
-    "wav": (".wav", ".wave"),
-    "flac": (".flac",),
-    "mp3": (".mp3",),
-    "ogg": (".ogg", ".oga", ".ogv", ".ogx", ".opus"),
-    "mp4": (".mp4", ".m4v", ".mov", ".qt", ".3gp", ".3g2"),
-    "matroska": (".mkv", ".webm"),
-    "avi": (".avi",),
-    "mpegts": (".ts", ".mts", ".m2ts"),
-}
 _MP4_FIRST_BOXES = (b"ftyp", b"moov", b"mdat", b"free", b"skip", b"wide", b"styp")
 
 
 def container_of(content: bytes) -> str | None:
-    """One of `wav`, `flac`, `mp3`, `ogg`, `mp4`, `matroska`, `avi`, `mpegts`; None if none."""
+    """A container of `formats.SOUNDS` or `formats.VIDEOS`; None if it is none."""
     if content[:4] in (b"RIFF", b"RF64"):
         return {b"WAVE": "wav", b"AVI ": "avi"}.get(content[8:12])
+    if content.startswith(b"FORM"):
+        return "aiff" if content[8:12] in (b"AIFF", b"AIFC") else None
     if content[4:8] in _MP4_FIRST_BOXES:
         is_picture = content[4:8] == b"ftyp" and content[8:12] in _PICTURE_BRANDS
         return None if is_picture else "mp4"
     for start, container in {
         b"OggS": "ogg",
         b"fLaC": "flac",
+        b".snd": "au",
+        b"caff": "caf",
         b"\x1a\x45\xdf\xa3": "matroska",
     }.items():
         if content.startswith(start):
@@ -53,21 +49,27 @@ def container_of(content: bytes) -> str | None:
 
 
 def _behind_id3(content: bytes) -> str | None:
-    """Tags may stand before MP3, and before FLAC, though they should not."""
-    start = 0
-    if content.startswith(b"ID3"):
-        if len(content) < _ID3_HEADER_BYTES:
-            return None
-        size = 0
-        for byte in content[6:10]:
-            size = size << 7 | byte & 0x7F
-        start = _ID3_HEADER_BYTES + size
+    """Tags may stand before MP3 and AAC, and before FLAC, though they should not."""
+    start = _behind_tag(content)
     if content[start : start + 4] == b"fLaC":
         return "flac"
-    # Eleven bits of a frame's start; the layer of all zeroes is AAC's.
+    # Eleven bits of a frame's start; the layer of all zeroes is AAC's, which has a twelfth.
     sync = content[start : start + 2]
-    is_mp3 = len(sync) == 2 and sync[0] == 0xFF and sync[1] & 0xE0 == 0xE0 and sync[1] & 0x06
-    return "mp3" if is_mp3 else None
+    if len(sync) < 2 or sync[0] != 0xFF or sync[1] & 0xE0 != 0xE0:
+        return None
+    if sync[1] & 0x06:
+        return "mp3"
+    return "aac" if sync[1] & 0xF0 == 0xF0 else None
+
+
+def _behind_tag(content: bytes) -> int:
+    """Where a leading ID3 tag ends; 0 without one."""
+    if not content.startswith(b"ID3") or len(content) < _ID3_HEADER_BYTES:
+        return 0
+    size = 0
+    for byte in content[6:10]:
+        size = size << 7 | byte & 0x7F
+    return _ID3_HEADER_BYTES + size
 
 
 def check_whole(content: bytes, container: str) -> None:
@@ -80,6 +82,10 @@ def check_whole(content: bytes, container: str) -> None:
     checks = {
         "wav": _check_riff,
         "avi": _check_riff,
+        "aiff": _check_form,
+        "au": _check_au,
+        "caf": _check_caf,
+        "aac": _check_adts,
         "ogg": _check_ogg,
         "mp4": _check_boxes,
         "matroska": _check_segment,
@@ -107,6 +113,46 @@ def _check_riff(content: bytes) -> None:
         if name == b"data":
             return
         position += 8 + size + size % 2
+
+
+def _check_form(content: bytes) -> None:
+    (size,) = struct.unpack_from(">I", content, 4)
+    if size + 8 > len(content):
+        raise _cut_short(size + 8, len(content))
+
+
+def _check_au(content: bytes) -> None:
+    """The header states where the samples begin and how many bytes they are."""
+    if len(content) < _AU_HEADER_BYTES:
+        raise _cut_short(_AU_HEADER_BYTES, len(content))
+    start, size = struct.unpack_from(">II", content, 4)
+    if size != _UNKNOWN_AU_SIZE and start + size > len(content):
+        raise _cut_short(start + size, len(content))
+
+
+def _check_caf(content: bytes) -> None:
+    position = 8
+    while position + 12 <= len(content):
+        (size,) = struct.unpack_from(">q", content, position + 4)
+        # Of samples alone, a writer to a pipe leaves -1.
+        if size < 0:
+            return
+        position += 12 + size
+    if position != len(content):
+        raise _cut_short(position, len(content))
+
+
+def _check_adts(content: bytes) -> None:
+    """Each frame of AAC states its length, its header included."""
+    position = _behind_tag(content)
+    while position < len(content):
+        header = content[position : position + _ADTS_HEADER_BYTES]
+        if len(header) < _ADTS_HEADER_BYTES or header[0] != 0xFF or header[1] & 0xF6 != 0xF0:
+            raise MediaError("damaged or cut short: a frame does not start where the last one ends")
+        size = (header[3] & 0x03) << 11 | header[4] << 3 | header[5] >> 5
+        if size < _ADTS_HEADER_BYTES or size > len(content) - position:
+            raise _cut_short(size, len(content) - position)
+        position += size
 
 
 def _check_boxes(content: bytes) -> None:

@@ -26,8 +26,8 @@ from av.video.stream import VideoStream
 from PIL import Image
 
 from fuseline.data.media import MediaError, MediaTooLarge
-from fuseline.data.media.audio import Waveform, check_sampling_rate, join_blocks
 from fuseline.data.media.containers import check_whole, container_of
+from fuseline.data.media.waveform import Waveform, check_sampling_rate, join_blocks
 
 # Our names, and FFmpeg's.
 _CONTAINERS = {
@@ -36,6 +36,7 @@ _CONTAINERS = {
     "avi": "avi",
     "ogg": "ogg",
     "mpegts": "mpegts",
+    "aac": "aac",
 }
 # Of a frame that neither says how long it lasts nor belongs to a stream of known rate.
 _DEFAULT_FRAME_SECONDS = Fraction(1, 25)
@@ -96,7 +97,8 @@ def read_video(content: bytes, *, num_frames: int = 0, limits: Limits = _NO_LIMI
         times = [start + share * (number + Fraction(1, 2)) for number in range(num_frames)]
         count, frames, (width, height) = _decode_pictures(packets, pictures, times, limits)
         if sound is not None:
-            _decode_sound(packets, sound, limits.seconds)
+            most = None if limits.seconds is None else limits.seconds + _SOUND_TAIL_SECONDS
+            _decode_sound(packets, sound, most)
     return Video(float(end - start), count, width, height, sound is not None, frames)
 
 
@@ -109,18 +111,19 @@ def sample_frames(content: bytes, num_frames: int) -> list[Image.Image]:
     return read_video(content, num_frames=num_frames).frames
 
 
-def sound_track(content: bytes) -> Waveform | None:
+def sound_track(content: bytes, *, max_seconds: float | None = None) -> Waveform | None:
     """The first sound track at its own rate, channels averaged; None where there is none.
 
     Raises:
         MediaError: it cannot be decoded.
+        MediaTooLarge: longer than `max_seconds`; what follows was not decoded.
     """
     with _opened(content) as container:
         sound = _sound_stream(container)
         if sound is None:
             return None
         packets = _packets(container, [sound], len(content), _NO_LIMITS)
-        return _decode_sound(packets, sound, None)
+        return _decode_sound(packets, sound, max_seconds)
 
 
 @contextmanager
@@ -264,9 +267,8 @@ def _decode_sound(
     if first is None:
         return None
     check_sampling_rate(first.sample_rate)
-    most = None if max_seconds is None else max_seconds + _SOUND_TAIL_SECONDS
     blocks = _floats(chain([first], frames))
-    return Waveform(join_blocks(blocks, first.sample_rate, most), first.sample_rate)
+    return Waveform(join_blocks(blocks, first.sample_rate, max_seconds), first.sample_rate)
 
 
 def _sound_frames(packets: list[Packet[Any]], stream: AudioStream) -> Iterator[AudioFrame]:

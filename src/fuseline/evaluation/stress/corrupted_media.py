@@ -11,7 +11,7 @@ from typing import Protocol
 
 import numpy as np
 
-from fuseline.data.media.audio import Waveform
+from fuseline.data.media.waveform import Waveform
 from fuseline.data.modalities.audio.features import load_encoder
 from fuseline.data.modalities.audio.sounds import sound_of
 from fuseline.data.modalities.extraction.stored_media import Medium

@@ -15,7 +15,7 @@ from torch.nn.utils.rnn import pad_sequence
 from transformers import BatchFeature, PreTrainedTokenizerFast, ProcessorMixin
 
 from fuseline.contracts import EXAMPLES, TEXT_JOINT, read_manifest
-from fuseline.data.media.audio import Waveform
+from fuseline.data.media.waveform import Waveform
 from fuseline.data.modalities.audio.log_mel import LOG_MEL, LogMel
 from fuseline.data.modalities.image.pixels import picture_to_pixels, stack_pixels
 from fuseline.data.modalities.tabular.encoding import TabularEncoding

@@ -15,8 +15,9 @@ from markupsafe import Markup
 from PIL import Image
 
 from fuseline.contracts import EXAMPLES, TEXT_JOINT, iter_shards
-from fuseline.data.media.audio import Waveform, decode_audio
+from fuseline.data.media.audio import decode_audio
 from fuseline.data.media.video import read_video
+from fuseline.data.media.waveform import Waveform
 from fuseline.errors import ContractError
 
 THUMBNAIL_SIZE = 64

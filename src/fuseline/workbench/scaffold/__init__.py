@@ -3,24 +3,22 @@
 from __future__ import annotations
 
 from fuseline.workbench.scaffold.bring import bring, place_of
-from fuseline.workbench.scaffold.params_file import (
-    check_params,
-    found_problems,
-    with_source,
-    write_whole,
-)
+from fuseline.workbench.scaffold.nothing_to_learn import refuse_without_target
+from fuseline.workbench.scaffold.params_file import read_params, replace_params, with_source
 from fuseline.workbench.scaffold.proposal import Proposal, propose
 from fuseline.workbench.scaffold.show import next_steps, table
+from fuseline.workbench.scaffold.told import told_fields
 
 __all__ = [
     "Proposal",
     "bring",
-    "check_params",
-    "found_problems",
     "next_steps",
     "place_of",
     "propose",
+    "read_params",
+    "refuse_without_target",
+    "replace_params",
     "table",
+    "told_fields",
     "with_source",
-    "write_whole",
 ]

@@ -1,40 +1,40 @@
 """Guessing what each column is for, by its name and then by its values, and saying why.
 
-A guess is shown before anything is written, so each rule is plain rather than clever.
+A guess is shown before anything is written, so each rule is plain rather than clever. What is left
+out is said too, with what would use it: `left_out.py`.
 """
 
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 
 from fuseline.data.sources.cells import MODALITIES
-from fuseline.data.sources.split_names import split_named
+from fuseline.workbench.scaffold.groups import groups_by_name, groups_of_codes
+from fuseline.workbench.scaffold.guess import (
+    BY_NAME,
+    MOST_LABELS,
+    TARGET,
+    Field,
+    Guess,
+    Rule,
+    Verdict,
+    use,
+)
+from fuseline.workbench.scaffold.left_out import counters, indexes, packed, splits, times
+from fuseline.workbench.scaffold.media_kinds import AMBIGUOUS_ENDINGS, ending_of
+from fuseline.workbench.scaffold.names import FIELD_OF, is_asked, plain
 from fuseline.workbench.scaffold.profile import Profile
+from fuseline.workbench.scaffold.unclaimed import TEXT_WORDS, foreign_spelling, unclaimed
 
-# More values than this make no label; more categories than this make no column of a table.
-MOST_LABELS = 200
+# More whole numbers than this are an amount rather than a class.
+MOST_NUMBERED_LABELS = 20
 LABEL_CHARACTERS = 60
-TEXT_WORDS = 3.0
-BY_NAME = "by its name"
-
-_NAMES = {
-    "id": "id uid uuid guid key example_id row_id sample_id index idx __key__",
-    "label": "label labels class cls category target y sentiment intent genre topic tag kind"
-    " emotion diagnosis species",
-    "group": "group group_id product product_id user user_id customer customer_id speaker"
-    " speaker_id patient patient_id author author_id session session_id family subject_id",
-    "lang": "lang language locale lang_code language_code",
-    "license": "license licence rights terms",
-    "provenance": "provenance source origin source_url url credit attribution",
-    "text": "text txt sentence caption title description content body message review comment"
-    " question utterance transcript transcription sentence1 prompt",
-}
-# Where the first rows are all of one split, the name has to agree.
-_SPLIT_COLUMNS = frozenset({"split", "splits", "subset", "partition", "fold", "set", "part"})
-_BY_NAME = {name: field for field, names in _NAMES.items() for name in names.split()}
+# Rows of a file that are looked at.
+FIRST_ROWS = 1000
+TOLD = "as you say"
+NUMBERS, DATES = "numbers", "dates"
 
 _LANGUAGES = (
     "ar bg bn ca cs da de el en es et fa fi fr ga gu he hi hr hu id is it ja ka kn ko lt lv mk ml"
@@ -47,82 +47,113 @@ _LICENSE = re.compile(
 )
 _ADDRESS = re.compile(r"https?://\S+")
 _TOKEN = re.compile(r"\S+")
-_INTEGER = re.compile(r"\d+")
+_INTEGER = re.compile(r"\d+(\.0)?")
 
 
-@dataclass(frozen=True)
-class Guess:
-    """What one column is for.
-
-    Attributes:
-        column: its name.
-        field: a field of the mapping, `tabular`, or None where the column is left out.
-        reason: why, for people.
-        samples: some of its values.
-    """
-
-    column: str
-    field: str | None
-    reason: str
-    samples: Sequence[str]
-
-
-# Yields, for the columns that no rule has taken yet, those it takes with the field and the reason.
-_Rule = Callable[[list[Profile]], Iterator[tuple[Profile, str, str]]]
-
-
-def guess_columns(profiles: Sequence[Profile], root: Path | None) -> list[Guess]:
-    """Guess every column, in their order; a field other than `tabular` is given once.
+def guess_columns(
+    profiles: Sequence[Profile], root: Path | None, told: Mapping[str, Field] | None = None
+) -> list[Guess]:
+    """Guess every column, in their order; a field of one column is given once.
 
     Args:
         profiles: the columns.
         root: the folder that paths to media are relative to.
+        told: fields that somebody gave columns; None for a column to leave out.
     """
-    taken: dict[str, tuple[str | None, str]] = {}
-    used: set[str] = set()
+    said = told or {}
+    taken = {
+        profile.name: Verdict(profile, said[profile.name], _as_told(profile, said[profile.name]))
+        for profile in profiles
+        if profile.name in said
+    }
+    used = {verdict.field for verdict in taken.values() if verdict.is_exclusive}
+    used |= {"target" for verdict in taken.values() if _is_target(verdict)}
 
-    def media(left: list[Profile]) -> Iterator[tuple[Profile, str, str]]:
+    def media(left: list[Profile]) -> Iterator[Verdict]:
         for profile in left:
-            if profile.medium:
-                yield profile, profile.medium, _media_reason(profile, root)
+            if profile.medium and _is_meant(profile, root):
+                yield Verdict(profile, profile.medium, _media_reason(profile, root))
 
-    rules: tuple[_Rule, ...] = (
-        media,
-        _split,
+    def targets(left: list[Profile]) -> Iterator[Verdict]:
+        if not used & {"label", "target"}:
+            yield from _number_target(left, has_media=bool(used & {"image", "audio", "video"}))
+
+    rules: tuple[Rule, ...] = (
+        packed,
+        splits,
+        indexes,
         _by_name,
+        times,
+        groups_by_name,
         _terms,
         _identifier,
+        groups_of_codes,
+        counters,
         _label,
+        targets,
         _text,
         _table,
     )
-    for rule in rules:
+    for rule in (media, *rules):
         left = [profile for profile in profiles if profile.name not in taken and profile.filled]
         if rule is not media:
             left = [profile for profile in left if not profile.medium]
-        for profile, field, reason in rule(left):
-            if field != "tabular" and field in used:
+        for verdict in rule(left):
+            if verdict.is_exclusive and verdict.field in used:
                 continue
-            taken[profile.name] = field, reason
-            used.add(field)
+            # A second thing to learn beside the label is the user's to ask for.
+            if rule is _label and "target" in used:
+                continue
+            taken[verdict.profile.name] = verdict
+            if verdict.is_exclusive:
+                used.add(verdict.field)
+            if _is_target(verdict):
+                used.add("target")
+    if "label" in used:
+        taken |= _beside_a_label(taken, said)
     if not used & set(MODALITIES):
         taken |= _only_text(profiles, taken)
-    return [
-        Guess(profile.name, *taken.get(profile.name, (None, _left_out(profile))), profile.samples)
-        for profile in profiles
-    ]
+    return [_guess(profile, taken.get(profile.name)) for profile in profiles]
 
 
-def _only_text(
-    profiles: Sequence[Profile], taken: Mapping[str, tuple[str | None, str]]
-) -> dict[str, tuple[str | None, str]]:
+def _is_target(verdict: Verdict) -> bool:
+    return verdict.field is not None and verdict.field.startswith(TARGET)
+
+
+def _beside_a_label(taken: Mapping[str, Verdict], said: Mapping[str, Field]) -> dict[str, Verdict]:
+    """Targets that nobody asked for, left out: one thing is learnt unless somebody says more."""
+    return {
+        name: Verdict(
+            verdict.profile, None, verdict.reason, f"{use(verdict.profile, verdict.field)} keeps it"
+        )
+        for name, verdict in taken.items()
+        if verdict.field and _is_target(verdict) and name not in said
+    }
+
+
+def _guess(profile: Profile, verdict: Verdict | None) -> Guess:
+    if verdict is None:
+        verdict = unclaimed(profile)
+    return Guess(profile.name, verdict.field, verdict.reason, profile.samples, verdict.instead)
+
+
+def _only_text(profiles: Sequence[Profile], taken: Mapping[str, Verdict]) -> dict[str, Verdict]:
     """Something to learn from where no rule found it: short texts, rather than nothing."""
+    if any(verdict.field == "tabular" for verdict in taken.values()):
+        return {}
     for profile in profiles:
-        field, reason = taken.get(profile.name, (None, ""))
-        guessed_id = field == "id" and reason != BY_NAME
-        if profile.is_text and (field is None or guessed_id) and not profile.looks_numeric:
-            return {profile.name: ("text", "the only text there is")}
+        verdict = taken.get(profile.name)
+        is_free = verdict is None or (verdict.field == "id" and verdict.reason != BY_NAME)
+        if is_free and profile.is_text and not profile.looks_numeric and not profile.medium:
+            return {profile.name: Verdict(profile, "text", "the only text there is")}
     return {}
+
+
+def _is_meant(profile: Profile, root: Path | None) -> bool:
+    """Whether names of files are meant: `.ts` and `.au` end others too, which are not there."""
+    paths, there = profile.paths_there(root)
+    clear = [path for path in profile.paths if ending_of(path) not in AMBIGUOUS_ENDINGS]
+    return not paths or bool(clear) or there > 0
 
 
 def _media_reason(profile: Profile, root: Path | None) -> str:
@@ -132,39 +163,27 @@ def _media_reason(profile: Profile, root: Path | None) -> str:
     return f"paths to {profile.medium} files, {there} of {paths} found"
 
 
-def _split(left: list[Profile]) -> Iterator[tuple[Profile, str, str]]:
-    """Names of splits and nothing else; they speak before the column's name: `kind` of train, test.
-
-    A single other value may be a class that is called so, a train beside buses.
-    """
-    for profile in left:
-        splits = {split_named(text) for text in profile.texts}
-        alike = len(profile.texts) == len(profile.filled) and None not in splits
-        if alike and (len(splits) > 1 or _plain(profile.name) in _SPLIT_COLUMNS):
-            yield profile, "split", "names of splits"
-
-
-def _by_name(left: list[Profile]) -> Iterator[tuple[Profile, str, str]]:
+def _by_name(left: list[Profile]) -> Iterator[Verdict]:
     """Columns named like a field, where the values do not speak against it."""
     for profile in left:
-        field = _BY_NAME.get(_plain(profile.name))
+        field = FIELD_OF.get(plain(profile.name))
         if field and _may_be(field, profile):
-            yield profile, field, BY_NAME
+            yield Verdict(profile, field, _odd_ids(profile) if field == "id" else BY_NAME)
 
 
-def _plain(name: str) -> str:
-    return name.rpartition(".")[2].strip().lower().replace(" ", "_")
+def _odd_ids(profile: Profile) -> str:
+    """Why a column of ids is one; rows of which it names none, or none alone, are quarantined."""
+    odd = len(profile.cells) - profile.distinct
+    return f"{BY_NAME}; {odd} empty or there before, refused by ingest" if odd else BY_NAME
 
 
 def _may_be(field: str, profile: Profile) -> bool:
     if not profile.is_text:
         return False
     if field == "id":
-        return profile.is_unique
-    if field == "group":
-        return profile.distinct < len(profile.texts)
+        return profile.is_nearly_unique
     if field == "label":
-        return _may_label(profile)
+        return _may_label(profile) or _is_sorted_by(profile)
     if field == "text":
         return not profile.looks_numeric and not profile.looks_dated
     return True
@@ -172,83 +191,100 @@ def _may_be(field: str, profile: Profile) -> bool:
 
 def _may_label(profile: Profile) -> bool:
     few = profile.repeats and profile.distinct <= MOST_LABELS
+    if profile.looks_numeric and profile.distinct > MOST_NUMBERED_LABELS:
+        return False
     return few and profile.mean_characters <= LABEL_CHARACTERS
 
 
-def _terms(left: list[Profile]) -> Iterator[tuple[Profile, str, str]]:
+def _is_sorted_by(profile: Profile) -> bool:
+    """Whether the first rows may be those of the first label, of rows that are sorted by it."""
+    return profile.distinct == 1 and len(profile.cells) >= FIRST_ROWS
+
+
+def _terms(left: list[Profile]) -> Iterator[Verdict]:
     """Languages, licences and addresses, which their values tell."""
     for profile in left:
         if profile.repeats and profile.match(_LANGUAGE):
-            yield profile, "lang", "language codes"
+            yield Verdict(profile, "lang", "language codes")
         elif profile.match(_LICENSE):
-            yield profile, "license", "names of licences"
+            yield Verdict(profile, "license", "names of licences")
         elif profile.match(_ADDRESS):
-            yield profile, "provenance", "web addresses"
+            yield Verdict(profile, "provenance", "web addresses")
 
 
-def _identifier(left: list[Profile]) -> Iterator[tuple[Profile, str, str]]:
+def _identifier(left: list[Profile]) -> Iterator[Verdict]:
     """One word a row, never twice; numbers only where they count up."""
     for profile in left:
         if profile.is_unique and profile.match(_TOKEN) and not profile.looks_dated:
             if profile.match(_INTEGER):
-                numbers = [int(text) for text in profile.texts if text.isdigit()]
+                numbers = profile.integers
                 if numbers != list(range(numbers[0], numbers[0] + len(numbers))):
                     continue
             elif profile.looks_numeric:
                 continue
-            yield profile, "id", "another value in every row"
+            yield Verdict(profile, "id", "another value in every row")
 
 
-def _label(left: list[Profile]) -> Iterator[tuple[Profile, str, str]]:
-    """The last column of few words, as labels come last by custom; else the last of few numbers."""
+def _label(left: list[Profile]) -> Iterator[Verdict]:
+    """The last column of few words, as labels come last by custom; else the last of few numbers.
+
+    A number of a name that models are asked for speaks first where it comes after all words.
+    """
     few = [profile for profile in left if _may_label(profile) and not profile.looks_dated]
     words = [profile for profile in few if not profile.looks_numeric]
+    asked = [profile for profile in left if profile.is_numeric and is_asked(profile.name)]
     numbers = [profile for profile in few if profile.match(_INTEGER)]
-    for profile in (words or numbers)[-1:]:
-        yield profile, "label", f"{profile.distinct} different values"
+    places = {profile.name: place for place, profile in enumerate(left)}
+    if words and asked and places[asked[-1].name] > places[words[-1].name]:
+        words = []
+    by_name = [profile for profile in numbers if is_asked(profile.name)]
+    # Among numbers that are amounts, a few that are not last are an amount too, such as of rooms.
+    amounts = [profile for profile in left if profile.is_numeric]
+    last = [profile for profile in numbers if profile.name == amounts[-1].name]
+    for profile in (words or by_name or last)[-1:]:
+        yield Verdict(profile, "label", f"{profile.distinct} different values")
 
 
-def _text(left: list[Profile]) -> Iterator[tuple[Profile, str, str]]:
+def _number_target(left: list[Profile], *, has_media: bool) -> Iterator[Verdict]:
+    """The number to learn, where nothing is a label: by its name, alone, or the last of a table."""
+    numbers = [profile for profile in left if profile.is_numeric]
+    asked = [profile for profile in numbers if is_asked(profile.name)]
+    has_content = has_media or any(map(_is_wordy, left))
+    if asked:
+        yield Verdict(asked[-1], f"{TARGET}number", f"numbers, and {BY_NAME} what to learn")
+    elif len(numbers) == 1:
+        yield Verdict(numbers[0], f"{TARGET}number", "the only numbers, and nothing is a label")
+    elif numbers and not has_content:
+        yield Verdict(numbers[-1], f"{TARGET}number", "the last numbers, and nothing is a label")
+
+
+def _is_wordy(profile: Profile) -> bool:
+    return profile.is_text and profile.mean_words >= TEXT_WORDS and not profile.looks_dated
+
+
+def _text(left: list[Profile]) -> Iterator[Verdict]:
     """The longest column of several words."""
-    wordy = [
-        profile
-        for profile in left
-        if profile.is_text and profile.mean_words >= TEXT_WORDS and not profile.looks_dated
-    ]
-    for profile in sorted(wordy, key=lambda profile: -profile.mean_words)[:1]:
-        yield profile, "text", f"{profile.mean_words:.0f} words on average"
+    wordy = sorted(filter(_is_wordy, left), key=lambda profile: -profile.mean_words)
+    for profile in wordy[:1]:
+        yield Verdict(profile, "text", f"{profile.mean_words:.0f} words on average")
 
 
-def _table(left: list[Profile]) -> Iterator[tuple[Profile, str, str]]:
+def _table(left: list[Profile]) -> Iterator[Verdict]:
     for profile in left:
-        if profile.is_numeric:
-            yield profile, "tabular", "numbers"
-        elif profile.is_date:
-            yield profile, "tabular", "dates"
-        elif profile.is_text and _may_label(profile):
-            foreign = _foreign(profile)
-            reason = f"{profile.distinct} different values"
-            yield profile, "tabular", f"{reason}, {foreign}" if foreign else reason
+        if profile.is_numeric or profile.is_date or (profile.is_text and _may_label(profile)):
+            yield Verdict(profile, "tabular", _cells(profile))
 
 
-def _foreign(profile: Profile) -> str:
-    """What people read as numbers or dates and the features do not; empty for all else."""
-    if profile.looks_dated and not profile.is_date:
-        return "dates not written like 2024-12-31"
-    if profile.looks_numeric and not profile.is_numeric:
-        return "numbers not written like 3.14"
-    return ""
+def _cells(profile: Profile) -> str:
+    """What the cells of a table's column are to the features."""
+    if profile.is_numeric:
+        return NUMBERS
+    if profile.is_date:
+        return DATES
+    foreign = foreign_spelling(profile)
+    reason = f"{profile.distinct} different values"
+    return f"{reason}, {foreign}" if foreign else reason
 
 
-def _left_out(profile: Profile) -> str:
-    if not profile.filled:
-        return "empty"
-    if not profile.is_text:
-        return "neither text nor media"
-    if profile.medium:
-        return f"another {profile.medium}"
-    if profile.distinct == 1:
-        return "the same in every row"
-    if profile.mean_words >= TEXT_WORDS:
-        return "another text"
-    return _foreign(profile) or "neither text nor categories"
+def _as_told(profile: Profile, field: Field) -> str:
+    return f"{TOLD}; {_cells(profile)}" if field == "tabular" else TOLD

@@ -4,23 +4,25 @@ from __future__ import annotations
 
 import re
 
-IMAGE_ENDINGS = ("jpg", "jpeg", "png", "webp", "gif", "bmp", "tif", "tiff")
-# Pictures that people have and that ingest refuses: they must be converted.
-CONVERTED_ENDINGS = ("heic", "heif", "avif")
-AUDIO_ENDINGS = ("wav", "flac", "ogg", "mp3", "opus", "m4a")
-VIDEO_ENDINGS = ("mp4", "webm", "mkv", "mov", "avi")
+from fuseline.data.media.containers import container_of
+from fuseline.data.media.formats import SOUNDS, UNREAD, VIDEOS, endings_of_medium
+
+READ_ENDINGS = {medium: endings_of_medium(medium) for medium in ("image", "audio", "video")}
+# Media that people have and that ingest refuses: they must be converted.
+CONVERTED_ENDINGS = frozenset(ending for endings in UNREAD.values() for ending in endings)
+
+# Names of other things end so too: programs, addresses.
+AMBIGUOUS_ENDINGS = frozenset({"au", "ts", "ra", "rm", "mid", "qt", "snd"})
 
 MEDIUM_OF = {
-    **dict.fromkeys((*IMAGE_ENDINGS, *CONVERTED_ENDINGS), "image"),
-    **dict.fromkeys(AUDIO_ENDINGS, "audio"),
-    **dict.fromkeys(VIDEO_ENDINGS, "video"),
+    ending: medium for medium, read in READ_ENDINGS.items() for ending in (*read, *UNREAD[medium])
 }
 
-_BEGINNINGS = (
-    (re.compile(rb"\x89PNG|\xff\xd8\xff|GIF8|BM|II\*\0|MM\0\*|RIFF....WEBP", re.DOTALL), "image"),
-    (re.compile(rb"RIFF....WAVE|fLaC|OggS|ID3|\xff[\xe2-\xfb]", re.DOTALL), "audio"),
-    (re.compile(rb"....ftyp|\x1a\x45\xdf\xa3|RIFF....AVI ", re.DOTALL), "video"),
+_PICTURE = re.compile(
+    rb"\x89PNG|\xff\xd8\xff|GIF8|BM|II\*\0|MM\0\*|RIFF....WEBP|P[1-7]\s", re.DOTALL
 )
+_SOUND_BRANDS = re.compile(rb"....ftyp(M4A|M4B|F4A)", re.DOTALL)
+_FILMS_IN_OGG = (b"theora", b"fishead", b"OVP80")
 
 
 def medium_of_name(name: str) -> str | None:
@@ -35,4 +37,14 @@ def ending_of(name: str) -> str:
 
 def medium_of_bytes(content: bytes) -> str | None:
     """`image`, `audio` or `video` by the first bytes, else None."""
-    return next((kind for pattern, kind in _BEGINNINGS if pattern.match(content)), None)
+    if _PICTURE.match(content):
+        return "image"
+    container = container_of(content)
+    if container is None:
+        # Tags may be longer than what is at hand.
+        return "audio" if content.startswith(b"ID3") else None
+    if container == "ogg":
+        return "video" if any(mark in content[:256] for mark in _FILMS_IN_OGG) else "audio"
+    if container == "mp4":
+        return "audio" if _SOUND_BRANDS.match(content) else "video"
+    return "video" if container in VIDEOS else "audio" if container in SOUNDS else None

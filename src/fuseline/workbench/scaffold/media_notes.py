@@ -8,12 +8,17 @@ from pathlib import Path
 
 from fuseline.data.sources.image_folder import picture_names
 from fuseline.data.sources.media_files import MEDIA_FIELDS, is_web_address
-from fuseline.workbench.scaffold.columns import Guess
+from fuseline.workbench.scaffold.guess import Guess
 from fuseline.workbench.scaffold.media_kinds import CONVERTED_ENDINGS, ending_of, medium_of_name
 from fuseline.workbench.scaffold.profile import Profile, is_there
 
 _LOOKED_AT = 1000
 _SHOWN_FOLDERS = 5
+_CONVERTED = {
+    "image": ("pictures", "JPEG or PNG"),
+    "audio": ("sounds", "WAV or FLAC"),
+    "video": ("videos", "MP4"),
+}
 
 
 def path_notes(profiles: Sequence[Profile], guesses: Sequence[Guess], root: Path) -> Iterator[str]:
@@ -54,15 +59,17 @@ def _lost(profile: Profile, root: Path) -> str | None:
 
 
 def conversion(names: Sequence[str]) -> str | None:
-    """How many of the pictures ingest refuses until they are converted; None where it is none."""
-    endings = [ending_of(name) for name in names if medium_of_name(name) == "image"]
-    refused = [ending for ending in endings if ending in CONVERTED_ENDINGS]
+    """How many of the media ingest refuses until they are converted; None where it is none."""
+    media = [name for name in names if medium_of_name(name)]
+    refused = [name for name in media if ending_of(name) in CONVERTED_ENDINGS]
     if not refused:
         return None
-    shown = ", ".join(f".{ending}" for ending in sorted(set(refused)))
+    medium = medium_of_name(refused[0]) or ""
+    shown = ", ".join(sorted({f".{ending_of(name)}" for name in refused}))
+    word, formats = _CONVERTED[medium]
     return (
-        f"{len(refused)} of {len(endings)} pictures are {shown}, which ingest refuses. Convert"
-        " them to JPEG or PNG."
+        f"{len(refused)} of {len(media)} {word} are {shown}, which ingest refuses. Convert"
+        f" them to {formats}."
     )
 
 

@@ -1,19 +1,30 @@
-"""Setting a source in `params.yaml` and leaving all else as it stands, comments included."""
+"""Setting a source in `params.yaml` and leaving all else as it stands, comments included.
+
+The file is edited as YAML, whatever the style of its lists, and read again before it counts.
+"""
 
 from __future__ import annotations
 
 import io
+from collections.abc import Mapping
+from copy import deepcopy
 from pathlib import Path
 from typing import Any
 
 from ruamel.yaml import YAML
 from ruamel.yaml.comments import CommentedMap, CommentedSeq
+from ruamel.yaml.error import CommentMark
 from ruamel.yaml.representer import RoundTripRepresenter
+from ruamel.yaml.tokens import CommentToken
 
-from fuseline.config import read_yaml
+from fuseline.config import parse_yaml, read_yaml
 from fuseline.errors import ConfigError
-from fuseline.params.whole import check
+from fuseline.params.whole import check, set_keys
 from fuseline.workbench.scaffold.proposal import Proposal
+from fuseline.workbench.scaffold.settings import settings
+
+# Where ruamel keeps what stands behind a key: the rest of its line, and what precedes a block.
+_BEHIND, _BEFORE_BLOCK = 2, 3
 
 
 class _Representer(RoundTripRepresenter):
@@ -27,30 +38,90 @@ def _null(representer: RoundTripRepresenter, _: None) -> Any:
 _Representer.add_representer(type(None), _null)
 
 
-def check_params(path: Path) -> None:
-    """Check the file before it is changed.
+def read_params(path: Path) -> dict[str, Any]:
+    """The file's content, right or wrong.
 
     Raises:
-        ConfigError: it is missing, or wrong already.
+        ConfigError: it is missing, or not readable.
     """
     if not path.is_file():
         raise ConfigError(
             f"{path}: not found. Run from the root of a Fuseline repository, or name it with"
             " --directory."
         )
-    problems = found_problems(path)
-    if problems:
-        raise ConfigError(f"{problems}\n{path} was wrong before any change; mend it first.")
+    return read_yaml(path)
 
 
-def with_source(path: Path, proposal: Proposal, place: str) -> str:
-    """The file's text with `ingest.source`, that source's section and `base.modalities` set.
+def with_source(path: Path, before: Mapping[str, Any], proposal: Proposal, place: str) -> str:
+    """The file's text with the source set, and all that has to fit it.
 
     Args:
         path: `params.yaml`.
+        before: its content.
         proposal: the source.
         place: where its file or folder lies, relative to the repository.
+
+    Raises:
+        ConfigError: the file would be wrong, by itself or as it was written.
     """
+    expected = deepcopy(dict(before))
+    try:
+        values = settings(before, proposal, place)
+        set_keys(expected, values)
+    except (KeyError, TypeError) as error:
+        raise _wrong_before(path, f"{error.args[0]}: missing key, or of another form.") from None
+    text = _edited(path.read_text(encoding="utf-8"), values)
+    content = parse_yaml(text.encode(), str(path))
+    if content != expected:
+        raise ConfigError(
+            f"{path}: cannot be edited as it is written; nothing was changed. Put the keys"
+            f" {', '.join(values)} on lines of their own, without comments between their entries,"
+            " and run this again."
+        )
+    try:
+        check(content)
+    except ConfigError as error:
+        if _problems(before):
+            raise _wrong_before(path, str(error)) from None
+        raise ConfigError(
+            f"{error}\nSo {path} would be wrong with this data, and nothing was changed. Change"
+            " what is named, then run this again."
+        ) from None
+    return text
+
+
+def _wrong_before(path: Path, problem: str) -> ConfigError:
+    return ConfigError(
+        f"{problem}\n{path} was wrong before any change, and nothing was changed; mend it first."
+    )
+
+
+def _problems(content: Mapping[str, Any]) -> str | None:
+    try:
+        check(dict(content))
+    except ConfigError as error:
+        return str(error)
+    return None
+
+
+def replace_params(path: Path, text: str) -> Path | None:
+    """Replace the file's text, whole or not at all; return where the old file is kept.
+
+    None where nothing changes. A file that was kept before is never written over.
+    """
+    if path.read_text(encoding="utf-8") == text:
+        return None
+    number = 1
+    while (kept := path.with_name(f"{path.name}.bak{number if number > 1 else ''}")).exists():
+        number += 1
+    partial = path.with_name(path.name + ".partial")
+    partial.write_text(text, encoding="utf-8")
+    kept.write_bytes(path.read_bytes())
+    partial.replace(path)
+    return kept
+
+
+def _edited(text: str, values: Mapping[str, Any]) -> str:
     yaml = YAML()
     yaml.Representer = _Representer
     yaml.preserve_quotes = True
@@ -58,38 +129,58 @@ def with_source(path: Path, proposal: Proposal, place: str) -> str:
     yaml.width = 10_000
     # As the shipped file's lists are.
     yaml.indent(mapping=2, sequence=4, offset=2)
-    content = yaml.load(path.read_text(encoding="utf-8"))
-    _set(content["base"], "modalities", list(proposal.modalities))
-    content["ingest"]["source"] = proposal.source
-    section = content["ingest"][proposal.source]
-    section["path"] = place
-    for key, value in proposal.settings.items():
-        section[key] = value
-    for field, column in (proposal.columns or {}).items():
-        _set(section["columns"], field, column)
+    content = yaml.load(text)
+    for key in values:
+        _settle(content, key)
+    set_keys(content, {key: _in_one_line(value) for key, value in values.items()})
     file = io.StringIO()
     yaml.dump(content, file)
     return file.getvalue()
 
 
-def write_whole(path: Path, text: str) -> None:
-    """Replace the file's text, whole or not at all."""
-    partial = path.with_name(path.name + ".partial")
-    partial.write_text(text, encoding="utf-8")
-    partial.replace(path)
+def _settle(content: Any, key: str) -> None:
+    """Make a key's comments those of a value on its own line, whatever stands there now.
+
+    What follows a block (a comment on the next key, an empty line) hangs on the block's last
+    entry, and would go with it.
+    """
+    *sections, last = key.split(".")
+    mapping = content
+    for section in sections:
+        mapping = mapping[section]
+    below = _tail(mapping[last])
+    slots = mapping.ca.items.setdefault(last, [None, None, None, None])
+    behind = slots[_BEHIND]
+    # ruamel keeps the comment of a block's key here, too.
+    slots[_BEFORE_BLOCK] = None
+    if below:
+        line = behind.value.partition("\n")[0] if behind else ""
+        slots[_BEHIND] = CommentToken(f"{line}\n{below}", _mark(behind))
 
 
-def _set(section: Any, key: str, value: Any) -> None:
-    if isinstance(value, list | dict):
-        value = CommentedSeq(value) if isinstance(value, list) else CommentedMap(value)
-        value.fa.set_flow_style()
-    section[key] = value
+def _mark(token: Any) -> Any:
+    """Where a comment begins, kept so that comments stay in their column."""
+    return token.start_mark if token else CommentMark(0)
 
 
-def found_problems(path: Path) -> str | None:
-    """What is wrong with the file, if anything."""
-    try:
-        check(read_yaml(path))
-    except ConfigError as error:
-        return str(error)
-    return None
+def _tail(value: Any) -> str:
+    """The lines that follow a block and hang on its last entry."""
+    if not isinstance(value, CommentedMap | CommentedSeq) or not value or value.fa.flow_style():
+        return ""
+    last = next(reversed(value)) if isinstance(value, CommentedMap) else len(value) - 1
+    inner = _tail(value[last])
+    slots = value.ca.items.get(last) or []
+    tokens = [token for token in slots if isinstance(token, CommentToken)]
+    return inner or "".join(token.value.partition("\n")[2] for token in tokens)
+
+
+def _in_one_line(value: Any) -> Any:
+    """A list or mapping in brackets, all the way down."""
+    if isinstance(value, list):
+        flow: Any = CommentedSeq(map(_in_one_line, value))
+    elif isinstance(value, dict):
+        flow = CommentedMap((key, _in_one_line(entry)) for key, entry in value.items())
+    else:
+        return value
+    flow.fa.set_flow_style()
+    return flow

@@ -18,11 +18,22 @@ from fuseline.workbench.scaffold.media_kinds import medium_of_bytes, medium_of_n
 MOST = PARSED_SHARE
 SAMPLE_VALUES = 3
 SAMPLE_CHARACTERS = 28
+# Fewer values rise by chance, or in a small example.
+LEAST_RISING, LEAST_DRAWN = 30, 8
+# By chance none of them would be alike once in 150 columns.
+EXPECTED_PAIRS = 5
 
 _NUMBER = re.compile(r"[-+]?(\d+([.,]\d*)?|[.,]\d+)([eE][-+]?\d+)?", re.ASCII)
 _DATE = re.compile(
     r"\d{4}[-/.]\d{1,2}[-/.]\d{1,2}([T ]\d{1,2}:\d{2}.*)?|\d{1,2}[-/.]\d{1,2}[-/.]\d{4}"
 )
+_MOMENT = re.compile(
+    r"\d{1,4}[-/.]\d{1,2}[-/.]\d{1,4}[T ]+\d{1,2}:\d{2}.*|\w{3},? .*\d{1,2}:\d{2}:\d{2}.*"
+    r"|\d{1,2}:\d{2}(:\d{2})?"
+)
+_WHOLE = re.compile(r"([-+]?\d{1,30})(\.0*)?", re.ASCII)
+# 2000 to 2100, in seconds and their thousandths.
+_CLOCKS = [(946_684_800 * unit, 4_102_444_800 * unit) for unit in (1, 10**3, 10**6, 10**9)]
 # Of the spellings that the features parse those that are common; a test holds them to it. Their
 # own parsers need pandas, for whose import nobody who asks for a guess should wait.
 _PARSED_DATE = re.compile(
@@ -82,6 +93,62 @@ class Profile:
     def is_unique(self) -> bool:
         """Whether every row has a value, each of its own."""
         return self.is_text and self.distinct == len(self.cells)
+
+    @property
+    def is_nearly_unique(self) -> bool:
+        """Whether a few values at most are there twice or missing."""
+        return self.is_text and self.distinct >= MOST * len(self.cells) and self.distinct > 1
+
+    @property
+    def largest_share(self) -> float:
+        """Of the values that are there, the share that the commonest makes up."""
+        counts = Counter(self.texts)
+        return max(counts.values(), default=0) / max(1, len(self.texts))
+
+    @property
+    def integers(self) -> list[int]:
+        """Whole numbers, where nearly all values are such; `12.0` is one."""
+        there = [text for cell in self.texts if (text := cell.strip()).lower() not in ABSENT]
+        whole = [int(found[1]) for found in map(_WHOLE.fullmatch, there) if found]
+        return whole if self.is_text and there and len(whole) >= MOST * len(there) else []
+
+    @property
+    def numbers(self) -> list[float]:
+        """Numbers, where nearly all values are such."""
+        return [float(text) for text in self.texts if parses_as_number(text.strip())]
+
+    @property
+    def rises(self) -> bool:
+        """Whether values rise, or fall, from the first row to the last, most of them alone.
+
+        Numbers, and dates that sort as texts do.
+        """
+        values: list[float] | list[str] = self.numbers if self.is_numeric else self.texts
+        if len(values) < LEAST_RISING or len(values) > 2 * len(set(values)):
+            return False
+        return values in (sorted(values), sorted(values, reverse=True))
+
+    @property
+    def is_drawn_once(self) -> bool:
+        """Whether whole numbers never recur though chance would have had them recur: so many lie
+        in so small a range only where somebody numbered the rows."""
+        values = self.integers
+        if len(values) < LEAST_DRAWN or len(values) > len(set(values)):
+            return False
+        # Of n draws from r numbers, n^2 / 2r pairs are expected to be alike.
+        return len(values) ** 2 > 2 * EXPECTED_PAIRS * (max(values) - min(values) + 1)
+
+    @property
+    def is_clock(self) -> bool:
+        """Whether they are seconds, milli-, micro- or nanoseconds since 1970, of this century."""
+        values = self.integers
+        inside = sum(any(low <= value < high for low, high in _CLOCKS) for value in values)
+        return bool(values) and inside >= MOST * len(values)
+
+    @property
+    def has_times_of_day(self) -> bool:
+        """Whether most are dates with a time of day."""
+        return self.match(_MOMENT)
 
     @property
     def repeats(self) -> bool:

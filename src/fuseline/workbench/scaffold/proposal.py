@@ -9,35 +9,39 @@ from pathlib import Path
 from typing import Any
 
 from fuseline.data.sources.batch_files import batch_files
-from fuseline.data.sources.cells import (
-    MODALITIES,
-    TEXT_FIELDS,
-    Record,
-    as_cell,
-    check_once,
-    is_broken,
+from fuseline.data.sources.cells import MODALITIES, TEXT_FIELDS, Record, check_once
+from fuseline.data.sources.manifest_files import (
+    MANIFEST_FILES,
+    BadRecord,
+    CsvFile,
+    with_advice,
 )
-from fuseline.data.sources.image_folder import picture_names
-from fuseline.data.sources.manifest_files import MANIFEST_FILES, BadRecord, with_advice
 from fuseline.data.sources.media_files import MEDIA_FIELDS
-from fuseline.data.sources.tar_shards import Sample, samples
-from fuseline.data.sources.webdataset_members import JSON, KEY, NEVER_DECODED, json_object
+from fuseline.data.sources.webdataset_members import KEY
 from fuseline.errors import ConfigError, ContractError
+from fuseline.params.base import Modality
 from fuseline.params.ingest import ColumnParams, DatasetsParams
-from fuseline.workbench.scaffold.columns import Guess, guess_columns
-from fuseline.workbench.scaffold.media_kinds import (
-    CONVERTED_ENDINGS,
-    IMAGE_ENDINGS,
-    MEDIUM_OF,
-    medium_of_name,
-)
+from fuseline.registry import suggestion
+from fuseline.workbench.scaffold.columns import FIRST_ROWS, guess_columns
+from fuseline.workbench.scaffold.guess import TARGET, Field, Guess
 from fuseline.workbench.scaffold.media_notes import conversion, path_notes, unnamed_pictures
+from fuseline.workbench.scaffold.picture_folders import picture_folders
 from fuseline.workbench.scaffold.profile import Profile
+from fuseline.workbench.scaffold.refusals import (
+    refuse_headerless,
+    refuse_interactions,
+)
+from fuseline.workbench.scaffold.tar_columns import first_picture, first_samples, joined_endings
 
-FIRST_ROWS = 1000
-_FIRST_SAMPLES = 200
-# Members without a known ending are looked at where they are no longer than a text.
-_TEXT_BYTES = 100_000
+# What is learnt of a target, by its kind.
+_TASKS = {
+    "category": "classification",
+    "categories": "multilabel",
+    "number": "regression",
+    "tags": "token_classification",
+    "text": "generation",
+}
+Told = Mapping[str, Field]
 _SAVED = frozenset({"state.json", "dataset_dict.json"})
 
 
@@ -52,14 +56,16 @@ class Proposal:
         modalities: what was found, in the order of `MODALITIES`.
         settings: further keys of the source's section.
         notes: what else the user should know.
+        labelled: whether a source without columns gives labels.
     """
 
     source: str
     path: Path
     guesses: Sequence[Guess]
-    modalities: Sequence[str]
+    modalities: Sequence[Modality]
     settings: Mapping[str, Any] = field(default_factory=dict)
     notes: Sequence[str] = ()
+    labelled: bool = False
 
     @property
     def columns(self) -> dict[str, Any] | None:
@@ -68,16 +74,35 @@ class Proposal:
             return None
         mapping: dict[str, Any] = dict.fromkeys((*TEXT_FIELDS, *MEDIA_FIELDS))
         mapping["tabular"] = [guess.column for guess in self.guesses if guess.field == "tabular"]
-        # Nothing in a table tells what is to be learnt beside a label.
         mapping["targets"] = {}
         for guess in self.guesses:
-            if guess.field and guess.field != "tabular":
+            if guess.field and guess.field.startswith(TARGET):
+                mapping["targets"][guess.column] = guess.field.removeprefix(TARGET)
+            elif guess.field and guess.field != "tabular":
                 mapping[guess.field] = guess.column
         return mapping
 
+    @property
+    def task(self) -> dict[str, Any] | None:
+        """What there is to learn, as an entry of `finetune.tasks`; None where there is nothing."""
+        columns = self.columns or {"label": "label" if self.labelled else None, "targets": {}}
+        kind, target = None, None
+        if columns["label"]:
+            kind, target = "classification", "label"
+        elif columns["targets"]:
+            target, of_target = next(iter(columns["targets"].items()))
+            kind = _TASKS[of_target]
+        elif len(self.modalities) > 1:
+            kind = "retrieval"
+        return {"kind": kind, "target": target, "weight": 1.0} if kind else None
 
-def propose(path: Path) -> Proposal:
+
+def propose(path: Path, told: Told | None = None) -> Proposal:
     """Look at the first rows of a file or folder.
+
+    Args:
+        path: the file or folder.
+        told: fields that somebody gave columns.
 
     Raises:
         ConfigError: there is nothing, or nothing that a source reads.
@@ -85,27 +110,40 @@ def propose(path: Path) -> Proposal:
     """
     if not path.exists():
         raise ConfigError(f"{path}: not found. Name a file or a folder that is there.")
+    proposal = _propose(path, told or {})
+    unknown = sorted(set(told or {}) - {guess.column for guess in proposal.guesses})
+    if unknown:
+        names = [guess.column for guess in proposal.guesses]
+        raise ConfigError(
+            f"--use: {path} has no column {unknown[0]!r}. It has: {', '.join(names) or 'none'}."
+            f"{suggestion(unknown[0], names)}"
+        )
+    return proposal
+
+
+def _propose(path: Path, told: Told) -> Proposal:
     if path.is_file():
-        return _of_file(path)
+        return _of_file(path, told)
     names = [entry.name for entry in sorted(path.iterdir()) if not entry.name.startswith(".")]
     endings = {Path(name).suffix.lower() for name in names}
     # A card beside Parquet files tells of a data set as the hub keeps it.
     if not _SAVED.isdisjoint(names) or ("README.md" in names and _has_tables(path)):
-        return _datasets(path)
+        return _datasets(path, told)
     if ".tar" in endings:
-        return _webdataset(path)
+        return _webdataset(path, told)
     if endings & set(MANIFEST_FILES):
-        return _manifest(path)
+        return _manifest(path, told)
     if _has_tables(path):
-        return _datasets(path)
-    return _image_folder(path)
+        return _datasets(path, told)
+    labels, notes = picture_folders(path)
+    return Proposal("image_folder", path, (), ("image",), notes=notes, labelled=bool(labels))
 
 
-def _of_file(path: Path) -> Proposal:
+def _of_file(path: Path, told: Told) -> Proposal:
     if path.suffix.lower() in MANIFEST_FILES:
-        return _manifest(path)
+        return _manifest(path, told)
     if path.suffix.lower() == ".tar":
-        return _webdataset(path)
+        return _webdataset(path, told)
     raise ConfigError(
         f"{path}: expected a file ending in {', '.join(MANIFEST_FILES)} or .tar, or a folder."
         " Convert the file."
@@ -116,7 +154,7 @@ def _has_tables(folder: Path) -> bool:
     return any(next(folder.rglob(f"*{ending}"), None) for ending in (".parquet", ".arrow"))
 
 
-def _manifest(path: Path) -> Proposal:
+def _manifest(path: Path, told: Told) -> Proposal:
     files = batch_files(str(path), MANIFEST_FILES, where=str(path))
     first = MANIFEST_FILES[files[0].suffix.lower()](files[0], [])
     found = first.first_columns(FIRST_ROWS)
@@ -126,7 +164,11 @@ def _manifest(path: Path) -> Proposal:
     first.columns = names
     records, bad = _parted(itertools.islice(first.records(), FIRST_ROWS))
     profiles, root = _profiles(first.columns, records), files[0].parent
-    guesses = guess_columns(profiles, root)
+    if not told and isinstance(first, CsvFile):
+        refuse_headerless(files[0], profiles)
+    if not told:
+        refuse_interactions(path, profiles)
+    guesses = guess_columns(profiles, root, told)
     notes = [f"{len(files)} files, each a batch; shown: {files[0].name}."] if len(files) > 1 else []
     notes += path_notes(profiles, guesses, root)
     if path.is_dir():
@@ -137,7 +179,7 @@ def _manifest(path: Path) -> Proposal:
     )
 
 
-def _datasets(path: Path) -> Proposal:
+def _datasets(path: Path, told: Told) -> Proposal:
     from fuseline.data.sources.hub_split import open_split, splits_of
 
     splits = splits_of(path)
@@ -148,7 +190,7 @@ def _datasets(path: Path) -> Proposal:
     data = open_split(params)
     names = data.columns()
     records, bad = _parted(itertools.islice(data.records(names), FIRST_ROWS))
-    guesses = guess_columns(_profiles(names, records), data.root)
+    guesses = guess_columns(_profiles(names, records), data.root, told)
     others = [name for name in splits if name != split]
     notes = [f"Split {split}; not read: {', '.join(others)}."] if others else []
     settings = {"name": None, "revision": None, "split": split}
@@ -174,84 +216,16 @@ _NO_COLUMNS = ColumnParams(
 )
 
 
-def _webdataset(path: Path) -> Proposal:
+def _webdataset(path: Path, told: Told) -> Proposal:
     shards = batch_files(str(path), (".tar",), where=str(path))
-    every = itertools.chain.from_iterable(samples(shard, _is_short) for shard in shards)
-    first = list(itertools.islice(every, _FIRST_SAMPLES))
-    records = [_sample_cells(sample) for sample in first if not sample.problems]
-    bad = [BadRecord(sample.problems[0].detail, "") for sample in first if sample.problems]
+    records, bad = first_samples(shards)
     names = sorted({name for record in records for name in record} - {KEY})
     profiles = _profiles([KEY, *names], records)
-    guesses = _joined_endings(profiles, guess_columns(profiles, None))
-    note = conversion([_first_picture(record) for record in records])
+    guesses = joined_endings(profiles, guess_columns(profiles, None, told))
+    note = conversion([first_picture(record) for record in records])
     notes = [note] if note else []
     proposal = Proposal("webdataset", path, guesses, _modalities(guesses), notes=notes)
     return _checked(proposal, records, bad)
-
-
-def _first_picture(record: Record) -> str:
-    """The picture's name that a sample is read by; those that ingest reads come first."""
-    endings = (*IMAGE_ENDINGS, *CONVERTED_ENDINGS)
-    return next((record[ending] for ending in endings if ending in record), "")
-
-
-def _is_short(ending: str, size: int) -> bool:
-    """Whether a member is worth a look for text; of media, the ending tells enough."""
-    return ending not in MEDIUM_OF and ending not in NEVER_DECODED and size <= _TEXT_BYTES
-
-
-def _sample_cells(sample: Sample) -> dict[str, Any]:
-    cells: dict[str, Any] = {KEY: None if is_broken(sample.key) else sample.key}
-    for ending in sample.sizes:
-        if ending in MEDIUM_OF:
-            cells[ending] = f"{sample.key}.{ending}"
-        elif ending in sample.content:
-            cells |= _text_cells(ending, sample.content[ending])
-    return cells
-
-
-def _text_cells(ending: str, content: bytes) -> dict[str, Any]:
-    try:
-        text = content.decode("utf-8-sig").strip()
-        if ending == JSON:
-            return {f"{JSON}.{key}": as_cell(cell) for key, cell in json_object(text).items()}
-    except (ValueError, RecursionError):
-        return {}
-    return {ending: text or None}
-
-
-def _joined_endings(profiles: Sequence[Profile], guesses: Sequence[Guess]) -> list[Guess]:
-    """All endings of a medium as one column, as in `jpg;png`."""
-    endings: dict[str, list[str]] = {}
-    for profile in profiles:
-        medium = MEDIUM_OF.get(profile.name)
-        if medium:
-            endings.setdefault(medium, []).append(profile.name)
-    joined = []
-    for guess in guesses:
-        medium = MEDIUM_OF.get(guess.column)
-        if medium is None:
-            joined.append(guess)
-        elif medium in endings:
-            # The first that a sample has is read: of a picture's two, one that ingest takes.
-            column = ";".join(sorted(endings.pop(medium), key=CONVERTED_ENDINGS.__contains__))
-            joined.append(Guess(column, medium, f"{medium} files", guess.samples))
-    return joined
-
-
-def _image_folder(path: Path) -> Proposal:
-    names = list(itertools.islice(picture_names(path), FIRST_ROWS))
-    if not any(medium_of_name(name) == "image" for name in names):
-        raise ConfigError(
-            f"{path}: expected pictures, or files ending in {', '.join(MANIFEST_FILES)} or .tar;"
-            " found none. Name the folder that holds them."
-        )
-    labels = list(dict.fromkeys(name.split("/")[0] for name in names if "/" in name))
-    shown = ", ".join(labels[:5]) + (", …" if len(labels) > 5 else "")
-    notes = [f"Labels by folder: {shown}." if labels else "No folders, so no labels."]
-    converted = conversion(names)
-    notes += [converted] if converted else []
-    return Proposal("image_folder", path, (), ("image",), notes=notes)
 
 
 def _parted(
@@ -272,7 +246,7 @@ def _profiles(names: Iterable[str], records: Sequence[Record]) -> list[Profile]:
     return [Profile(name, [record.get(name) for record in records]) for name in names]
 
 
-def _modalities(guesses: Sequence[Guess]) -> list[str]:
+def _modalities(guesses: Sequence[Guess]) -> list[Modality]:
     found = {guess.field for guess in guesses}
     return [name for name in MODALITIES if name in found]
 

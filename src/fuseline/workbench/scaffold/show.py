@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from pathlib import Path
 
 from fuseline.workbench.scaffold.bring import WATCHED
 from fuseline.workbench.scaffold.proposal import Proposal
 
 _HEADING = ("column", "is for", "because", "for example")
 _LEFT_OUT = "-"
+_NAME_CHARACTERS = 40
 
 
 def table(proposal: Proposal) -> str:
@@ -18,22 +20,49 @@ def table(proposal: Proposal) -> str:
     ]
     if proposal.guesses:
         rows = [
-            (guess.column, guess.field or _LEFT_OUT, guess.reason, " | ".join(guess.samples))
+            (
+                _short(guess.column),
+                guess.field or _LEFT_OUT,
+                guess.reason,
+                " | ".join(guess.samples),
+            )
             for guess in proposal.guesses
         ]
         lines += ["", *_aligned([_HEADING, *rows])]
+        left_out = [guess for guess in proposal.guesses if not guess.field]
+        if left_out:
+            lines += ["", "Left out, and what would use it:"]
+            lines += [
+                f"  {_short(guess.column)}: {guess.reason}; {guess.instead or 'as you say'}"
+                for guess in left_out
+            ]
+    lines += ["", f"To learn: {_learnt(proposal)}."]
     lines += [f"Note: {note}" for note in proposal.notes]
-    if proposal.guesses and not (proposal.columns or {}).get("label"):
-        lines.append("Note: no column looks like a label; set one in params.yaml to fine-tune.")
     return "\n".join(lines)
 
 
-def next_steps(proposal: Proposal, place: str, copied: int | None) -> str:
+def _learnt(proposal: Proposal) -> str:
+    task = proposal.task
+    if task is None:
+        return "nothing was found"
+    if task["target"] is None:
+        return "retrieval, which row belongs to which, for want of a label"
+    column = (proposal.columns or {}).get("label") if task["target"] == "label" else task["target"]
+    return f"{task['kind']} of {column}" if column else f"{task['kind']} of the folders' names"
+
+
+def _short(name: str) -> str:
+    one_line = " ".join(name.split()) or "(no name)"
+    return one_line if len(one_line) <= _NAME_CHARACTERS else f"{one_line[:_NAME_CHARACTERS]}…"
+
+
+def next_steps(proposal: Proposal, place: str, copied: int | None, kept: Path | None) -> str:
     """What to do once params.yaml is written."""
     folder = place if proposal.path.is_dir() else place.rpartition("/")[0]
     # A file by itself in the watched folder is kept by itself.
-    kept = place if folder == WATCHED.as_posix() else folder
+    versioned = place if folder == WATCHED.as_posix() else folder
     lines = [f"params.yaml now reads {place}."]
+    lines.append(f"The file before is kept as {kept}." if kept else "It did so before.")
     if copied is not None:
         lines.append(f"{copied} files were copied to {folder}.")
     lines += [
@@ -41,8 +70,8 @@ def next_steps(proposal: Proposal, place: str, copied: int | None) -> str:
         "",
         "    fuseline check",
     ]
-    if kept != WATCHED.as_posix():
-        lines.append(f"    dvc add {kept}      # versions the data and keeps it out of git")
+    if versioned != WATCHED.as_posix():
+        lines.append(f"    dvc add {versioned}      # versions the data and keeps it out of git")
     lines.append("    make repro")
     return "\n".join(lines)
 

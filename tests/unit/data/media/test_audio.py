@@ -6,8 +6,9 @@ import numpy as np
 import pytest
 
 from fuseline.data.media import MediaError, MediaTooLarge
-from fuseline.data.media.audio import Waveform, decode_audio, resample
-from tests.support.media import RATE, picture, sound, tone, video
+from fuseline.data.media.audio import decode_audio, resample
+from fuseline.data.media.waveform import Waveform
+from tests.support.media import RATE, picture, sound, stream, tone, video
 
 KINDS = [
     ("WAV", None),
@@ -16,6 +17,12 @@ KINDS = [
     ("OGG", "VORBIS"),
     ("OGG", "OPUS"),
     ("MP3", None),
+    ("AIFF", None),
+    ("AIFF", "FLOAT"),
+    ("AU", None),
+    ("AU", "ULAW"),
+    ("CAF", None),
+    ("CAF", "FLOAT"),
 ]
 
 
@@ -27,6 +34,45 @@ def test_every_format_decodes_to_the_same_sound(kind: str, subtype: str | None) 
     assert waveform.duration_seconds == 0.5
     middle = slice(RATE // 8, 3 * RATE // 8)
     assert np.corrcoef(waveform.samples[middle], tone()[middle])[0, 1] > 0.99
+
+
+STREAMED = [("adts", "aac"), ("ipod", "aac"), ("ipod", "alac"), ("matroska", "libopus")]
+
+
+@pytest.mark.parametrize(("kind", "codec"), STREAMED)
+def test_sound_alone_in_a_container_of_films_decodes(kind: str, codec: str) -> None:
+    waveform = decode_audio(stream(kind, codec))
+    assert waveform.samples.dtype == np.float32
+    assert 0.4 <= waveform.duration_seconds <= 0.7, "encoders pad the beginning and the end"
+    samples = resample(waveform, RATE).samples
+    strongest = np.abs(np.fft.rfft(samples)).argmax() / len(samples) * RATE
+    assert strongest == pytest.approx(440, abs=5)
+
+
+@pytest.mark.parametrize(("kind", "codec"), STREAMED)
+@pytest.mark.parametrize("share", [0.02, 0.5, 0.97])
+def test_sound_in_a_container_of_films_may_not_be_cut_short(
+    kind: str, codec: str, share: float
+) -> None:
+    content = stream(kind, codec)
+    with pytest.raises(MediaError):
+        decode_audio(content[: int(share * len(content))])
+
+
+def test_sound_in_a_container_of_films_is_limited_too() -> None:
+    with pytest.raises(MediaTooLarge, match=r"longer than 0\.25 seconds"):
+        decode_audio(stream("adts", "aac"), max_seconds=0.25)
+
+
+def test_sound_whose_layout_changes_in_the_middle_is_damaged() -> None:
+    content = stream("adts", "aac") + stream("adts", "aac", layout="stereo")
+    with pytest.raises(MediaError, match="changes in the middle"):
+        decode_audio(content)
+
+
+def test_a_film_without_sound_is_no_sound() -> None:
+    with pytest.raises(MediaError, match="without samples"):
+        decode_audio(video())
 
 
 def test_channels_are_averaged() -> None:
@@ -60,11 +106,11 @@ def test_a_stream_of_unknown_length_is_no_cut_one() -> None:
     ("content", "message"),
     [
         (b"", "zero bytes"),
-        (b"no sound at all", "no WAV, FLAC, Ogg or MP3"),
-        (picture(), "no WAV, FLAC, Ogg or MP3"),
-        (video(), "no WAV, FLAC, Ogg or MP3"),
-        (b"\x80\x04\x95pickle", "no WAV, FLAC, Ogg or MP3"),
-        (b"FORM\0\0\0\x2eAIFFCOMM", "no WAV, FLAC, Ogg or MP3"),
+        (b"no sound at all", "no WAV, FLAC, Ogg, MP3, AIFF"),
+        (picture(), "no WAV, FLAC, Ogg, MP3, AIFF"),
+        (video(), "without samples"),
+        (b"\x80\x04\x95pickle", "no WAV, FLAC, Ogg, MP3, AIFF"),
+        (b"FORM\0\0\0\x2eAIFFCOMM", "cut short: 54 bytes are promised, 16 are there"),
         (sound(samples=np.zeros(0, np.float32)), "without samples"),
         (sound(samples=np.full(9, np.nan, np.float32), subtype="FLOAT"), "not a finite number"),
         (sound(samples=np.full(9, np.inf, np.float32), subtype="FLOAT"), "not a finite number"),

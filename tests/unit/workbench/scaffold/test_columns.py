@@ -50,7 +50,7 @@ SENTENCES = each("this is sentence number {} of them all")
         ("salary", [str(1000 + 37 * row**2) for row in range(ROWS)], "tabular"),
         ("x", each("{}.5"), "tabular"),
         ("x", each("2024-01-{:02d}"), "tabular"),
-        ("x", each("2024-01-{:02d}T10:00:00Z"), "tabular"),
+        ("x", each("2024-01-{:02d}T10:00:00Z"), None),
         ("text", each("word {}"), "text"),
         ("x", SENTENCES, "text"),
         ("Sentiment", of("good", "bad"), "label"),
@@ -65,7 +65,7 @@ SENTENCES = each("this is sentence number {} of them all")
         ("Split", of("train"), "split"),
         ("vehicle", of("train"), None),
         ("x", of("train", "bus"), "tabular"),
-        ("x", of("train", "eval"), "tabular"),
+        ("x", of("train", "eval"), None),
         ("user_id", of("u1", "u2", "u3"), "group"),
         ("x", of(None), None),
         ("x", of("always"), None),
@@ -103,7 +103,11 @@ def test_short_texts_are_better_than_nothing() -> None:
 
 def test_dirt_does_not_hide_what_a_column_is() -> None:
     cells = [*each("{}.5"), *each("{}.25"), "unknown"]
-    assert fields(price=cells, text=[*SENTENCES, *SENTENCES, "more"])["price"] == "tabular"
+    others = {
+        "text": [*SENTENCES, *SENTENCES, "more"],
+        "class": [*of("x", "y"), *of("x", "y"), "x"],
+    }
+    assert fields(price=cells, **others)["price"] == "tabular"
 
 
 @pytest.mark.parametrize(
@@ -133,7 +137,8 @@ def test_only_what_the_features_parse_is_numbers_or_dates(
 
 
 def test_what_is_not_unicode_does_not_stop_a_guess() -> None:
-    assert fields(x=["\ud800", *each("{}.5")], text=["one", *SENTENCES])["x"] == "tabular"
+    others = {"text": ["one", *SENTENCES], "class": ["x", *of("x", "y")]}
+    assert fields(x=["\ud800", *each("{}.5")], **others)["x"] == "tabular"
 
 
 def test_reason_tells_how_many_files_are_there(tmp_path: Path) -> None:

@@ -157,9 +157,9 @@ def test_comments_and_other_values_stay(root: Path) -> None:
     after = (root / "params.yaml").read_text().splitlines()
     assert len(before) == len(after)
     changed = [new for old, new in zip(before, after, strict=True) if old != new]
-    assert len(changed) == 8
+    assert len(changed) == 12
     assert {line.strip().partition(":")[0] for line in changed} == {
-        *("modalities", "source", "path", "id", "text", "image", "tabular", "label"),
+        *("modalities", "source", "path", "id", "text", "image", "tabular", "label", "epsilon"),
     }
     comments = [sum("#" in line for line in lines) for lines in (before, after)]
     assert comments[0] == comments[1]
@@ -315,11 +315,14 @@ def test_pictures_to_convert_are_a_note_in_folders_and_shards(root: Path) -> Non
     assert f"Note: {note}" in init(folder, "--yes").output
     (root / "data/raw/shards").mkdir()
     with tarfile.open(root / "data/raw/shards/0.tar", "w") as tar:
-        for name in ("0.avif", "0.png", "0.cls", "1.avif", "1.cls"):
-            tar.addfile(tarfile.TarInfo(name))
+        for row in range(4):
+            for ending in ("avif", "cls") if row == 1 else ("avif", "png", "cls"):
+                member = tarfile.TarInfo(f"{row}.{ending}")
+                member.size = int(ending == "cls")
+                tar.addfile(member, io.BytesIO(b"ab"[row % 2 :]))
     result = init(root / "data/raw/shards", "--yes").output
     assert "png;avif" in result
-    assert "Note: 1 of 2 pictures are .avif, which ingest refuses." in result
+    assert "Note: 1 of 4 pictures are .avif, which ingest refuses." in result
 
 
 def test_class_folders_beside_a_stray_table_are_a_note(root: Path) -> None:

@@ -10,7 +10,8 @@ import torch
 from torch import Tensor
 from transformers import AutoConfig, AutoFeatureExtractor, AutoModel
 
-from fuseline.data.media.audio import Waveform, resample
+from fuseline.data.media.audio import resample
+from fuseline.data.media.waveform import Waveform
 from fuseline.data.modalities.audio.log_mel import HOP_SECONDS, LOG_MEL, pool
 from fuseline.data.modalities.audio.sounds import sound_of
 from fuseline.data.modalities.checkpoints import (

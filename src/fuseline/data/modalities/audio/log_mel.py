@@ -10,7 +10,7 @@ import numpy as np
 from fuseline.params.extract_features import AudioFeatureParams
 
 if TYPE_CHECKING:
-    from fuseline.data.media.audio import Waveform
+    from fuseline.data.media.waveform import Waveform
 
 LOG_MEL = "log_mel"
 FRAME_SECONDS, HOP_SECONDS = 0.025, 0.010

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 from fuseline.data.modalities.extraction.stored_media import Medium
 
 if TYPE_CHECKING:
-    from fuseline.data.media.audio import Waveform
+    from fuseline.data.media.waveform import Waveform
 
 
 def sound_of(medium: Medium) -> Waveform | None:

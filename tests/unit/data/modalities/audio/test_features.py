@@ -7,7 +7,7 @@ import pytest
 import soundfile
 
 from fuseline.contracts import features_schema, read_manifest, read_table
-from fuseline.data.media.audio import Waveform
+from fuseline.data.media.waveform import Waveform
 from fuseline.data.modalities.audio.features import extract_audio_features
 from fuseline.data.modalities.audio.log_mel import LogMel, log_mel, pool
 from fuseline.data.modalities.extraction.extract import Runtime

@@ -1,0 +1,123 @@
+"""What no mapping makes a data set of: a file without a header, and interactions."""
+
+from __future__ import annotations
+
+import shlex
+from collections.abc import Sequence
+from itertools import pairwise
+from pathlib import Path
+
+from fuseline.errors import ContractError
+from fuseline.workbench.scaffold.media_kinds import medium_of_name
+from fuseline.workbench.scaffold.names import is_how_much, is_what, is_who
+from fuseline.workbench.scaffold.profile import Profile, parses_as_date, parses_as_number
+from fuseline.workbench.scaffold.unclaimed import TEXT_WORDS
+
+_SHOWN_NAMES = 3
+_SHOWN_CHARACTERS = 40
+# Ratings are of few values; a text that hardly recurs is the row's own.
+_MOST_RATINGS = 11
+_OWN_SHARE = 0.9
+
+
+def refuse_headerless(path: Path, profiles: Sequence[Profile]) -> None:
+    """Refuse a table whose first line is a row, taken for the names of its columns.
+
+    Raises:
+        ContractError: a name is like the values below it, and no name is what a row never holds.
+    """
+    reasons = [reason for profile in profiles if (reason := _like_a_value(profile))]
+    sentences = [profile for profile in profiles if _like_a_sentence(profile)]
+    if not reasons and sentences and len(profiles) == 1:
+        reasons = ["a sentence, as the lines below are"]
+    if not reasons or _number_columns(profiles):
+        return
+    names = ",".join(f"column_{place}" for place, _ in enumerate(profiles, 1))
+    first = ", ".join(_short(profile.name) for profile in profiles[:_SHOWN_NAMES])
+    raise ContractError(
+        f"{path}: expected names of columns in line 1, found what looks like a row: {first}"
+        f" ({reasons[0]}). Put a line of names above it, of your own choice:"
+        f" sed -i {shlex.quote('1i ' + names)} {shlex.quote(str(path))}. If they are names, say"
+        f" what one is for: --use {shlex.quote(profiles[0].name + '=text')}."
+    )
+
+
+def _like_a_value(profile: Profile) -> str | None:
+    """Why a column's name looks like one of its values."""
+    name = profile.name.strip()
+    values = {text.strip() for text in profile.texts}
+    if name in values and profile.repeats:
+        return f"{_short(name)} is a value of its column, too"
+    if parses_as_number(name) and profile.is_numeric and not _may_be_year(name, profile):
+        return f"{_short(name)} is a number, as the values below are"
+    if parses_as_date(name) and profile.is_date:
+        return f"{_short(name)} is a date, as the values below are"
+    if medium_of_name(name) and profile.medium == medium_of_name(name):
+        return f"{_short(name)} is a file, as the values below are"
+    return None
+
+
+def _may_be_year(name: str, profile: Profile) -> bool:
+    """Whether a column may be called by its year: the values below are no years."""
+    is_year = name.isdigit() and len(name) == 4 and name[:2] in ("19", "20")
+    return is_year and not all(1900 <= number < 2100 for number in profile.numbers)
+
+
+def _like_a_sentence(profile: Profile) -> bool:
+    words = len(profile.name.split())
+    ends = profile.name.rstrip().endswith((".", "!", "…"))
+    return words >= TEXT_WORDS and profile.mean_words >= TEXT_WORDS and (ends or words > 6)
+
+
+def _number_columns(profiles: Sequence[Profile]) -> bool:
+    """Whether the names are whole numbers that count up, as a data frame without names has."""
+    numbers = [int(profile.name) for profile in profiles if profile.name.strip().isdigit()]
+    steps = all(after - before == 1 for before, after in pairwise(numbers))
+    return len(numbers) > 1 and steps and len(numbers) >= len(profiles) - 1
+
+
+def _short(text: str) -> str:
+    one_line = " ".join(text.split())
+    if len(one_line) > _SHOWN_CHARACTERS:
+        one_line = one_line[: _SHOWN_CHARACTERS - 1] + "…"
+    return f"'{one_line}'"
+
+
+def refuse_interactions(path: Path, profiles: Sequence[Profile]) -> None:
+    """Refuse rows that say what somebody thinks of something, and hold nothing of their own.
+
+    Raises:
+        ContractError: they do.
+    """
+    if any(profile.medium or _is_own(profile) for profile in profiles):
+        return
+    who = [profile for profile in profiles if is_who(profile.name) and _recurs(profile)]
+    what = [profile for profile in profiles if is_what(profile.name) and not is_who(profile.name)]
+    how_much = [profile for profile in profiles if is_how_much(profile.name) and _rates(profile)]
+    if not (who and what and how_much):
+        return
+    names = [columns[0].name for columns in (who, what, how_much)]
+    user, item, rating = names
+    raise ContractError(
+        f"{path}: these look like interactions, users by items ({', '.join(names)}), not like rows"
+        f" to classify: one {item} stands in many rows, whose content is the same. Fuseline learns"
+        f" from what a row holds. Make a table with one row for each {item}, with its texts or"
+        f" media and the mean of {rating}, or what users think of it, to learn. To read it as it"
+        f" is, say so: --use {shlex.quote(rating + '=target:number')}"
+        f" --use {shlex.quote(user + '=group')}."
+    )
+
+
+def _is_own(profile: Profile) -> bool:
+    wordy = profile.is_text and profile.mean_words >= TEXT_WORDS
+    return (
+        wordy and profile.distinct > _OWN_SHARE * len(profile.texts) and not is_what(profile.name)
+    )
+
+
+def _recurs(profile: Profile) -> bool:
+    return profile.distinct < len(profile.texts)
+
+
+def _rates(profile: Profile) -> bool:
+    return profile.is_numeric or profile.distinct <= _MOST_RATINGS
