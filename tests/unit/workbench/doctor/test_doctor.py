@@ -82,8 +82,9 @@ def configure(root: Path, text: str, name: str = "config") -> None:
 
 
 SUBJECTS = (
-    *("python", "packages", "versions", "params", "cores", "precision", "git", "dvc", "disk"),
-    *("cache", "remote", "data", "outputs", "checkpoints", "locks"),
+    *("account", "folders", "python", "packages", "versions", "params", "cores", "precision"),
+    *("git", "dvc", "file system", "disk", "cache", "remote"),
+    *("data", "links", "tracking", "outputs", "checkpoints", "locks"),
 )
 
 
