@@ -23,7 +23,7 @@ __all__ = ["EXAMINATIONS", "Finding", "Level", "examine"]
 EXAMINATIONS: tuple[Callable[[Path], Iterator[Finding]], ...] = (
     *(account.names, account.folders),
     *(installation.python, installation.packages, installation.versions),
-    *(installation.params, installation.cores, installation.precision),
+    *(installation.params, installation.cores, installation.memory, installation.precision),
     *(history.git, storage.settings, storage.locking, storage.disk, storage.cache),
     remotes.settings,
     *(data.rows, raw.links, raw.tracking, data.outputs),

@@ -12,7 +12,7 @@ from pathlib import Path
 
 import pytest
 
-from fuseline.workbench.doctor import Finding, Level, account, examine, raw, storage
+from fuseline.workbench.doctor import Finding, Level, account, examine, installation, raw, storage
 from tests.support.no_locks import without_locks
 from tests.unit.workbench.doctor.test_doctor import commit, git, root
 
@@ -173,3 +173,12 @@ def test_a_project_in_a_larger_repository_looks_at_its_own_rows(root: Path) -> N
     assert "tracks data/raw/rows.csv:" in only(list(raw.tracking(inner))).found
     git(root, "add", "projects")
     assert only(list(raw.tracking(inner))).level is Level.OK
+
+
+def test_little_memory_is_told_with_the_reason(root: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(installation, "available_memory", lambda: 2 * 10**9)
+    finding = only(list(installation.memory(root)))
+    assert (finding.level, finding.found) == (Level.WARNING, "2.0 GB for a run")
+    assert "killed without a word" in finding.remedy
+    monkeypatch.setattr(installation, "available_memory", lambda: 8 * 10**9)
+    assert only(list(installation.memory(root))).level is Level.OK
