@@ -31,6 +31,7 @@ from packaging.requirements import Requirement
 from fuseline.contracts import hash_path, write_json
 from fuseline.errors import ContractError
 from fuseline.pipeline.locks import held
+from fuseline.pipeline.machine import available_cores
 
 RECORD_FILE = Path("environment.json")
 
@@ -153,18 +154,13 @@ def precision_used(precision: str) -> str:
     return precision
 
 
-def available_cores() -> int:
-    """Cores that this process may run on."""
-    return len(os.sched_getaffinity(0))
-
-
 def lack_of_cores(num_threads: int) -> str:
     """A sentence where there are fewer cores than `base.num_threads`; else empty."""
     cores = available_cores()
     if cores >= num_threads:
         return ""
     return (
-        f"{cores} {'core' if cores == 1 else 'cores'} for base.num_threads = {num_threads}:"
+        f"{cores:.3g} {'core' if cores == 1 else 'cores'} for base.num_threads = {num_threads}:"
         " slower, but the same results, since the number of threads stays as set"
     )
 

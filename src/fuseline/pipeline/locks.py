@@ -12,6 +12,7 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from fuseline.errors import ContractError
+from fuseline.pipeline.dvc_cache import dvc_config
 
 # What network and user-space file systems answer that keep no locks.
 _UNSUPPORTED = {errno.ENOLCK, errno.ENOSYS, errno.ENOTSUP, errno.EOPNOTSUPP, errno.EINVAL}
@@ -68,12 +69,8 @@ def lack_of_locks(folder: Path) -> str:
 
 def locks_by_links(root: Path) -> bool:
     """Whether DVC is set to lock by links, which every file system has: `core.hardlink_lock`."""
-    from dvc.config import Config, ConfigError
-
-    try:
-        return bool(Config(str(root / ".dvc"))["core"].get("hardlink_lock"))
-    except ConfigError:
-        return False
+    config = dvc_config(root) or {"core": {}}
+    return bool(config["core"].get("hardlink_lock"))
 
 
 class _BusyError(Exception):

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import os
 import re
+import shlex
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -86,7 +87,7 @@ def _remedy(said: str) -> str:
 def _of_another(root: Path, said: str) -> Trouble:
     named = re.search(r"repository at '(.+)'", said)
     place = named[1] if named else str(root)
-    remedy = f"If you trust it: git config --global --add safe.directory {_quoted(place)}"
+    remedy = f"If you trust it: git config --global --add safe.directory {shlex.quote(place)}"
     if "HOME" not in os.environ:
         remedy += ". That is written below HOME, so first: export HOME=… to a folder of yours."
     return Trouble(f"the repository is another user's ({said})", remedy)
@@ -100,7 +101,9 @@ def _damaged(place: Path, said: str) -> Trouble:
             found = f"{place} is no whole repository: parts of it are missing (git: {said})"
             return Trouble(found, f"Put them back, or {ANEW}")
         branch = _branch(place)
-        remedy = f'echo "ref: refs/heads/{branch}" > {_quoted(str(head))} if you were on {branch}'
+        remedy = (
+            f'echo "ref: refs/heads/{branch}" > {shlex.quote(str(head))} if you were on {branch}'
+        )
         return Trouble(f"{head} is damaged (git: {said})", f"{remedy}. Do not git init here.")
     if place.is_symlink():
         target = f"is a link to {place.readlink()}"
@@ -112,7 +115,7 @@ def _damaged(place: Path, said: str) -> Trouble:
             )
         target = f"points to {target.removeprefix('gitdir: ')}"
     found = f"{place} {target}, where no repository is (git: {said})"
-    here = _quoted(str(place.parent))
+    here = shlex.quote(str(place.parent))
     if "/worktrees/" in target:
         return Trouble(
             found,
@@ -152,7 +155,7 @@ def _broken_head(root: Path, said: str) -> Trouble:
     known = f"{commit[:10]} is the last commit that is whole"
     if not branch:
         return Trouble(found, f"{known}: git update-ref --no-deref HEAD {commit}")
-    file = _quoted(str(common / branch))
+    file = shlex.quote(str(common / branch))
     return Trouble(found, f"{known}: rm -f {file} && git update-ref {branch} {commit}")
 
 
@@ -165,7 +168,3 @@ def _commits(root: Path) -> Iterator[str]:
         commit = line.split(" ")[1]
         if ask(root, "log", "-1", commit).succeeded:
             yield commit
-
-
-def _quoted(text: str) -> str:
-    return f"'{text}'" if re.search(r"[^\w./-]", text) else text

@@ -21,6 +21,7 @@ from fuseline.data.ingest.validate import Validator
 from fuseline.data.sources import SOURCES, RawRow, Source
 from fuseline.errors import ContractError
 from fuseline.params.ingest import IngestParams
+from fuseline.pipeline.dvc_cache import own_place
 from fuseline.registry import lookup
 
 # Rows that are compared with all earlier ones at once; with their media they are in memory.
@@ -182,7 +183,7 @@ def _warn_if_unwatched(params: IngestParams, raw: Path) -> None:
     # A hub's data set is named, not a path; its revision is what tells versions apart.
     if path is None or (params.source == "datasets" and params.datasets.revision):
         return
-    if not Path(path).resolve().is_relative_to(raw.resolve()):
+    if not own_place(Path(path)).is_relative_to(raw.resolve()):
         print(
             f"warning: {path} lies outside {raw}, so DVC does not see it change. Move it and its"
             f" media to {raw}, or run `dvc repro --force ingest` after each change.",

@@ -6,6 +6,7 @@ from pathlib import Path, PurePosixPath, PureWindowsPath
 
 from fuseline.data.sources.base import Media, Problem
 from fuseline.params.ingest import LimitParams
+from fuseline.pipeline.dvc_cache import own_place
 
 MEDIA_FIELDS = ("image", "audio", "video")
 
@@ -30,15 +31,16 @@ def read_media(root: Path, name: str, medium: str, limits: LimitParams) -> Media
 
     Returns:
         The file, or `unsafe_path` where the name could lead out of `root` (it is absolute, holds
-        `..`, or passes a link that points outside), `missing_media` where there is no such file,
-        `oversized_image` (`_audio`, `_video`) where it is too large.
+        `..`, or passes a link that points outside, other than one of DVC's into its cache),
+        `missing_media` where there is no such file, `oversized_image` (`_audio`, `_video`) where it
+        is too large.
     """
     if leads_out(name):
         return Problem(
             "unsafe_path", f"{name!r} must be relative to the source's folder, without '..'."
         )
     try:
-        path = (root / name).resolve()
+        path = own_place(root / name)
         if not path.is_relative_to(root):
             return Problem("unsafe_path", f"{name!r} is a link that leaves the source's folder.")
         if not path.is_file():

@@ -5,17 +5,28 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
-from fuseline.workbench.doctor import data, history, installation, leftovers, remotes, storage
+from fuseline.workbench.doctor import (
+    account,
+    data,
+    history,
+    installation,
+    leftovers,
+    raw,
+    remotes,
+    storage,
+)
 from fuseline.workbench.doctor.finding import Finding, Level
 
 __all__ = ["EXAMINATIONS", "Finding", "Level", "examine"]
 
 # In the order in which a mend of one can settle the next.
 EXAMINATIONS: tuple[Callable[[Path], Iterator[Finding]], ...] = (
+    *(account.names, account.folders),
     *(installation.python, installation.packages, installation.versions),
-    *(installation.params, installation.cores, installation.precision),
-    *(history.git, storage.settings, storage.disk, storage.cache, remotes.settings),
-    *(data.rows, data.outputs),
+    *(installation.params, installation.cores, installation.memory, installation.precision),
+    *(history.git, storage.settings, storage.locking, storage.disk, storage.cache),
+    remotes.settings,
+    *(data.rows, raw.links, raw.tracking, data.outputs),
     *(leftovers.checkpoints, leftovers.locks),
 )
 

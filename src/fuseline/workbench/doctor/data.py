@@ -10,10 +10,11 @@ from typing import Any
 
 from fuseline.config import PARAMS_FILE, read_yaml
 from fuseline.errors import ConfigError
+from fuseline.pipeline.dvc_cache import cache_folder
 from fuseline.pipeline.lock_file import read_lock
 from fuseline.pipeline.stage import LOCK_FILE
 from fuseline.workbench.doctor.finding import Finding, Level
-from fuseline.workbench.doctor.storage import cache_folder
+from fuseline.workbench.doctor.raw import pointer_of
 
 # Sources that read files of the user's; the built-in ones and hub data need none.
 FILE_SOURCES = ("manifest", "image_folder", "webdataset")
@@ -61,11 +62,8 @@ def _is_there(root: Path, path: str) -> bool:
 
 def _fetch(root: Path, path: str) -> str:
     """How to get rows that are not here."""
-    for place in (Path(path), *Path(path).parents):
-        pointer = root / place.parent / f"{place.name}.dvc"
-        if pointer.is_file() and pointer.is_relative_to(root):
-            return f"dvc pull {pointer.relative_to(root)}"
-    return "Put it there, or mend the path."
+    pointer = None if Path(path).is_absolute() else pointer_of(root, Path(path))
+    return f"dvc pull {pointer}" if pointer else "Put it there, or mend the path."
 
 
 def outputs(root: Path) -> Iterator[Finding]:

@@ -14,10 +14,13 @@ from fuseline.config import PARAMS_FILE, load_section, read_yaml
 from fuseline.errors import ConfigError
 from fuseline.params.base import BaseParams
 from fuseline.params.whole import check
-from fuseline.pipeline.environment import available_cores, lack_of_cores, precision_used
-from fuseline.workbench.doctor.finding import Finding, Level
+from fuseline.pipeline.environment import lack_of_cores, precision_used
+from fuseline.pipeline.machine import available_cores, available_memory
+from fuseline.workbench.doctor.finding import Finding, Level, size
 
 CONSTRAINTS_FILE = "constraints.txt"
+# `evaluate` of 390 rows with large photographs was seen to take 3.6 GB.
+LEAST_MEMORY = 4 * 10**9
 
 
 def python(_: Path) -> Iterator[Finding]:
@@ -94,8 +97,22 @@ def cores(root: Path) -> Iterator[Finding]:
         remedy = "Give the run more cores. Do not lower base.num_threads: that changes last digits."
         yield Finding(Level.WARNING, "cores", lack, remedy)
     else:
-        found = f"{available_cores()} for base.num_threads = {base.num_threads}"
+        found = f"{available_cores():.3g} for base.num_threads = {base.num_threads}"
         yield Finding(Level.OK, "cores", found)
+
+
+def memory(_: Path) -> Iterator[Finding]:
+    """Whether there is as much memory as a run of some hundred rows may take."""
+    total = available_memory()
+    found = f"{size(total)} for a run"
+    if total >= LEAST_MEMORY:
+        yield Finding(Level.OK, "memory", found)
+        return
+    remedy = (
+        f"Give the machine or the container {size(LEAST_MEMORY)} or more: a run that asks for more"
+        " than there is, is killed without a word."
+    )
+    yield Finding(Level.WARNING, "memory", found, remedy)
 
 
 def precision(root: Path) -> Iterator[Finding]:

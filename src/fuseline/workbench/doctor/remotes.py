@@ -11,9 +11,9 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
 
+from fuseline.pipeline.dvc_cache import dvc_config
 from fuseline.workbench.doctor.finding import Finding, Level
 from fuseline.workbench.doctor.installation import installed
-from fuseline.workbench.doctor.storage import dvc_config
 
 REACH_SECONDS = 30
 
@@ -59,7 +59,7 @@ def reach(root: Path) -> Iterator[Finding]:
 
 def _remotes(root: Path) -> dict[str, dict[str, Any]] | None:
     """Name to settings, from all files of settings; None where they cannot be read."""
-    config = dvc_config(root) if (root / ".dvc").is_dir() else None
+    config = dvc_config(root)
     return None if config is None else config["remote"]
 
 
@@ -106,15 +106,14 @@ def _verification(name: str, options: Mapping[str, Any]) -> Iterator[Finding]:
 def _credentials(name: str, options: Mapping[str, Any]) -> Iterator[Finding]:
     """Whether this user could say who they are, where the kind of remote asks that."""
     scheme = urlsplit(options.get("url", "")).scheme
-    home = Path.home()
     if scheme == "s3":
         ways = {"access_key_id", "profile", "credentialpath", "allow_anonymous_login"}
         variables = {"AWS_ACCESS_KEY_ID", "AWS_PROFILE", "AWS_WEB_IDENTITY_TOKEN_FILE"}
-        at_home = (home / ".aws").is_dir()
+        at_home = any(_at_home(".aws/*"))
         remedy = "Set AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY, or dvc remote modify --local."
     elif scheme == "ssh":
         ways, variables = {"keyfile", "password", "ask_password"}, {"SSH_AUTH_SOCK"}
-        at_home = any((home / ".ssh").glob("id_*"))
+        at_home = any(_at_home(".ssh/id_*"))
         remedy = f"dvc remote modify --local {name} keyfile PATH, or start an ssh-agent."
     elif scheme in ("webdav", "webdavs") and "user" in options:
         ways, variables = {"password", "ask_password", "token", "bearer_token_command"}, set()
@@ -125,6 +124,15 @@ def _credentials(name: str, options: Mapping[str, Any]) -> Iterator[Finding]:
     said = {key for key, value in options.items() if value}
     if not (ways & said or variables & set(os.environ) or at_home):
         yield Finding(Level.WARNING, "remote", f"'{name}' has no credentials here", remedy)
+
+
+def _at_home(pattern: str) -> Iterator[Path]:
+    """Files of the user's; none of an account without a home."""
+    try:
+        home = Path.home()
+    except RuntimeError:
+        return
+    yield from home.glob(pattern)
 
 
 def _answer(root: Path, name: str) -> Finding:

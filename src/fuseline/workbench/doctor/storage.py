@@ -8,23 +8,14 @@ import shutil
 import tempfile
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
 
+from fuseline.pipeline.dvc_cache import cache_folder, dvc_config
+from fuseline.pipeline.locks import lack_of_locks, locks_by_links
 from fuseline.workbench.doctor.finding import Finding, Level, size
 
 GIGABYTE = 10**9
 FATAL_DISK_GIGABYTES = 1
 LOW_DISK_GIGABYTES = 5
-
-
-def dvc_config(root: Path) -> dict[str, Any] | None:
-    """DVC's settings from all their files, or None where they cannot be read."""
-    from dvc.config import Config, ConfigError
-
-    try:
-        return dict(Config(str(root / ".dvc")))
-    except ConfigError:
-        return None
 
 
 def settings(root: Path) -> Iterator[Finding]:
@@ -37,6 +28,9 @@ def settings(root: Path) -> Iterator[Finding]:
         return
     try:
         Config(str(root / ".dvc"))
+    except RuntimeError as error:
+        remedy = "export HOME=$(mktemp -d)"
+        yield Finding(Level.FATAL, "dvc", f"settings have no place: {error}", remedy)
     except ConfigError as error:
         remedy = "Mend .dvc/config or .dvc/config.local."
         yield Finding(Level.FATAL, "dvc", f"settings are not valid: {error}", remedy)
@@ -64,12 +58,18 @@ def cache(root: Path) -> Iterator[Finding]:
         yield _room("disk of the cache", beside)
 
 
-def cache_folder(root: Path) -> Path | None:
-    """The folder of DVC's cache; None outside of a readable repository."""
-    config = dvc_config(root) if (root / ".dvc").is_dir() else None
-    if config is None:
-        return None
-    return Path(config["cache"].get("dir") or root / ".dvc" / "cache")
+def locking(root: Path) -> Iterator[Finding]:
+    """Whether the file system keeps the locks that DVC and the stages take."""
+    said = lack_of_locks(root)
+    if not said:
+        yield Finding(Level.OK, "file system", "keeps locks")
+    elif locks_by_links(root):
+        found = f"keeps no locks ({said}): DVC locks by links, stages do not know of each other"
+        yield Finding(Level.WARNING, "file system", found, "Start one dvc repro at a time.")
+    else:
+        found = f"keeps no locks ({said}), which DVC calls another DVC at work"
+        remedy = "dvc config --local core.hardlink_lock true"
+        yield Finding(Level.FATAL, "file system", found, remedy)
 
 
 def _room(subject: str, place: Path) -> Finding:

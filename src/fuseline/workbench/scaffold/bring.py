@@ -9,6 +9,7 @@ from pathlib import Path
 from fuseline.data.sources.manifest_files import MANIFEST_FILES, BadRecord
 from fuseline.data.sources.media_files import MEDIA_FIELDS, leads_out
 from fuseline.errors import ConfigError
+from fuseline.pipeline.dvc_cache import own_place
 from fuseline.workbench.scaffold.proposal import Proposal
 
 WATCHED = Path("data/raw")
@@ -29,8 +30,9 @@ def place_of(path: Path, root: Path, *, copy: bool) -> tuple[str, Path | None]:
         ConfigError: it lies elsewhere and may not be copied, or there is no room for the copy.
     """
     watched = (root / WATCHED).resolve()
-    if path.resolve().is_relative_to(watched):
-        return (WATCHED / path.resolve().relative_to(watched)).as_posix(), None
+    place = own_place(path, root)
+    if place.is_relative_to(watched):
+        return (WATCHED / place.relative_to(watched)).as_posix(), None
     folder = root / WATCHED / _stem(path)
     if not copy:
         raise ConfigError(
