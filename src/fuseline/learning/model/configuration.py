@@ -71,6 +71,6 @@ class FuselineConfig(PretrainedConfig):
         return sorted(set(self.special_tokens.values()))
 
 
-# A processor looks for its tokenizer by the configuration beside it: of a type that Transformers does
-# not know it would warn at every load.
+# A processor looks for its tokenizer by the configuration beside it: of a type that Transformers
+# does not know it would warn at every load.
 AutoConfig.register(FuselineConfig.model_type, FuselineConfig)

@@ -27,8 +27,8 @@ MAX_REPORTED_LABELS = 20
 
 
 class Classification(Task):
-    """One of C labels; cross-entropy, chosen by macro-F1; where rare labels are to be learnt as well
-    as common ones, by the mean recall of the labels."""
+    """One of C labels; cross-entropy, chosen by macro-F1; where rare labels are to be learnt as
+    well as common ones, by the mean recall of the labels."""
 
     kind = "classification"
     target_kinds = ("category",)
