@@ -21,6 +21,14 @@ app = typer.Typer(
 )
 
 
+COMPARE_WHAT = (
+    "expected git revisions, experiments or `workspace`, found none. Name some:\n"
+    "  fuseline compare HEAD                  # the last commit against the workspace\n"
+    "  fuseline compare HEAD~1 HEAD           # two commits\n"
+    "  fuseline compare main brave-fox        # a branch against an experiment"
+)
+
+
 @contextmanager
 def _readable_errors(command: str) -> Iterator[None]:
     """Show what a user can mend as one message, and exit with status 2."""
@@ -118,16 +126,18 @@ def verify(
 @app.command()
 def compare(
     revisions: Annotated[
-        list[str],
+        list[str] | None,
         typer.Argument(
             help="Git revisions, experiments, or `workspace`. Of one alone: it and the workspace."
         ),
-    ],
+    ] = None,
 ) -> None:
     """Show headline figures side by side, and say which differences are real."""
     from fuseline.workbench.comparing.compare import compare as compare_revisions
 
     with _readable_errors("compare"):
+        if not revisions:
+            raise ConfigError(COMPARE_WHAT)
         print(compare_revisions(Path(), revisions))
 
 

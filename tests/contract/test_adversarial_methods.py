@@ -13,6 +13,7 @@ from fuseline.learning.objectives.perturbation import Perturbable
 from fuseline.learning.objectives.pretraining import Mixture, build_objectives
 from fuseline.learning.objectives.supervised import Supervised
 from fuseline.learning.tasks.classification import Classification
+from fuseline.learning.tasks.imbalance import LOG_PRIORS, WEIGHTS
 from fuseline.learning.training.pretrain import ADVERSARIAL
 from tests.support.adversarial_params import NUM_STEPS as K
 from tests.support.adversarial_params import RADII, adversarial_params
@@ -34,8 +35,10 @@ COSTS = {
 COMPARE = ["trades", "r3f", "smart"]
 
 
-def build(method: str, unimodal_weight: float = 0.0, **changes: object):
-    inner, attacked = (Supervised([TASK], [1.0], 0.2, 0.1, w) for w in (unimodal_weight, 0.0))
+def build(
+    method: str, unimodal_weight: float = 0.0, task: Classification = TASK, **changes: object
+):
+    inner, attacked = (Supervised([task], [1.0], 0.2, 0.1, w) for w in (unimodal_weight, 0.0))
     return METHODS[method](inner, attacked, inner.divergence, adversarial_params(method, **changes))
 
 
@@ -94,6 +97,53 @@ def test_all_passes_share_what_they_draw(method):
     # At a radius of nothing villa's divergence is nothing beside its loss.
     share = 0.5 if method in COMPARE else 1.0
     assert torch.allclose(both, share * clean, rtol=1e-4)
+
+
+def weighed(*weights: float) -> Classification:
+    return Classification("label", TASK.facts | {WEIGHTS: list(weights)})
+
+
+@pytest.mark.parametrize("method", METHODS)
+def test_weights_weigh_all_that_a_method_adds(method):
+    """Its clean loss, its loss under attack and its divergences: a row that counts twice counts
+    twice in each, and attacks go where they went."""
+    batch = rows().batch(range(12))
+    plain, twice = (
+        step(method, classifier().train(), batch, task=task, unimodal_weight=0.5)
+        for task in (TASK, weighed(2.0, 2.0, 2.0))
+    )
+    assert twice.loss.item() == pytest.approx(2 * plain.loss.item(), rel=1e-4)
+
+
+@pytest.mark.parametrize("method", METHODS)
+def test_rows_that_do_not_count_change_nothing(method):
+    """Rows of the labels that weigh nothing may hold anything."""
+    batch = rows().batch(range(12))
+    ignored = batch["labels"] != 0
+    other = dict(batch)
+    noise = torch.randn(batch["image_features"].shape, generator=torch.Generator().manual_seed(0))
+    other["image_features"] = torch.where(
+        ignored.view(-1, 1, 1), 3 * noise, batch["image_features"]
+    )
+    found = [
+        step(method, classifier().train(), one, task=weighed(3.0, 0.0, 0.0)).loss.item()
+        for one in (batch, other)
+    ]
+    assert found[0] == pytest.approx(found[1], rel=1e-4)
+    plain = [step(method, classifier().train(), one).loss.item() for one in (batch, other)]
+    assert plain[0] != pytest.approx(plain[1], rel=1e-3)
+
+
+@pytest.mark.parametrize("method", METHODS)
+def test_adjusted_logits_go_with_every_method(method):
+    task = Classification("label", TASK.facts | {LOG_PRIORS: [-0.1, -2.5, -5.0]})
+    model, batch = classifier().train(), rows().batch(range(12))
+    output = step(method, model, batch, task=task)
+    plain = step(method, classifier().train(), batch)
+    assert torch.isfinite(output.loss)
+    assert output.loss.item() != pytest.approx(plain.loss.item(), rel=1e-3)
+    gradients = [p.grad for p in model.parameters() if p.grad is not None]
+    assert all(torch.isfinite(gradient).all() for gradient in gradients)
 
 
 @pytest.mark.parametrize("method", METHODS)

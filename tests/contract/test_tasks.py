@@ -371,7 +371,7 @@ def standing(tasks, data, model):
     base = BaseParams(seed=0, modalities=["text", "image"], num_threads=1, precision="fp32")
     params = Mock(attack=FGM)
     development = _RobustDevelopment(Development(tasks, data, "fp32"), data, params, base)
-    return development._robust_accuracy(model)
+    return development._standing(model).tolist()
 
 
 def predicted(tasks, data, model):

@@ -60,6 +60,7 @@ PARAMS: dict[str, tuple[object, set[str]]] = {
     "prompt.residual.pull": (0.2, PROMPT),
     "prompt.soft_prompt.class_specific": (True, PROMPT),
     "prompt.training.batch_size": (8, PROMPT),
+    "finetune.class_weights": ("balanced", FINETUNE),
     "finetune.tasks": (
         [{"kind": "regression", "target": "total", "weight": 1.0}],
         FINETUNE | PROMPT,

@@ -16,8 +16,8 @@ import pytest
 from ruamel.yaml import YAML
 
 from fuseline.contracts import hash_path
-from tests.pipeline.workspace import GIT_IDENTITY
 from tests.support.repository import REPOSITORY
+from tests.support.workspace import GIT_IDENTITY
 
 ROWS = 12
 # Python runs a module of this name before all else.

@@ -46,6 +46,11 @@ WRONG = {
         1,
         r"finetune\.generation\.max_length_tokens: .*greater than or equal to 2",
     ),
+    "finetune.class_weights": (
+        "balancd",
+        r"finetune\.class_weights: .*expected none, balanced, balanced_sampler, logit_adjustment,"
+        r" or a weight by label as in \{spam: 5\.0\}; found 'balancd'",
+    ),
     "evaluate.trust.target_risk": (0.0, r"evaluate\.trust\.target_risk: .*greater than 0"),
     "evaluate.generation.top_p": (0.0, r"evaluate\.generation\.top_p: .*greater than 0"),
     "adversarial_finetune.method": ("pgt", r"adversarial_finetune\.method"),
@@ -216,6 +221,61 @@ def test_a_picture_of_fewer_pixels_moves_less_far():
     set_keys(content, {"extract_features.image.image_size": 64})
     with pytest.raises(ConfigError, match=r"1 to 28267 with norm l2"):
         check(content)
+
+
+@pytest.mark.parametrize(
+    "value",
+    ["none", "balanced", "balanced_sampler", "logit_adjustment", {"spam": 5.0}, {"spam": 5, 1: 2},
+     {True: 2.0, 0.5: 1}],
+)  # fmt: skip
+def test_ways_to_learn_rare_labels(value):
+    check(with_value("finetune.class_weights", value))
+
+
+@pytest.mark.parametrize(
+    ("value", "message"),
+    [
+        (None, "expected none, balanced"),
+        (2.0, "expected none, balanced"),
+        ([1.0, 2.0], "expected none, balanced"),
+        ({}, "expected none, balanced"),
+        ("weighted", "expected none, balanced"),
+        ({"spam": 0.0}, "expected a weight above 0 for the label 'spam', found 0.0"),
+        ({"spam": -1}, "found -1"),
+        ({"spam": "5"}, "found '5'"),
+        ({"spam": True}, "found True"),
+        ({"spam": None, "ham": 1}, "found None"),
+        ({"spam": float("inf")}, "found inf"),
+        ({"spam": float("nan")}, "found nan"),
+    ],
+)
+def test_weights_that_weigh_nothing_are_refused(value, message):
+    with pytest.raises(ConfigError, match=rf"finetune\.class_weights: .*{message}"):
+        check(with_value("finetune.class_weights", value))
+
+
+@pytest.mark.parametrize("value", ["balanced", "balanced_sampler", "logit_adjustment", {"a": 2}])
+def test_weights_want_a_classification(value):
+    content = with_value("finetune.class_weights", value)
+    content["finetune"]["tasks"] = [{"kind": "retrieval", "target": None, "weight": 1.0}]
+    with pytest.raises(ConfigError, match="of a classification, and tasks have none: use none"):
+        check(content)
+    content["finetune"]["class_weights"] = "none"
+    check(content)
+
+
+def test_weights_by_label_fit_one_classification():
+    content = with_value("finetune.class_weights", {"a": 2})
+    kinds = {"targets": {"mood": "category"}}
+    content["ingest"]["source"] = "manifest"
+    content["ingest"]["manifest"]["path"] = "data/raw/rows.csv"
+    content["ingest"]["manifest"]["columns"] |= kinds
+    task = {"kind": "classification", "target": "mood", "weight": 1.0}
+    content["finetune"]["tasks"].append(task)
+    with pytest.raises(ConfigError, match=r"by label fit one classification, .* label, mood"):
+        check(content)
+    content["finetune"]["class_weights"] = "balanced"
+    check(content)
 
 
 def test_adapters_need_the_text_encoder():

@@ -28,8 +28,7 @@ PIXEL_SPACE: PixelSpace = "image_pixel"
 MAX_PIXEL = 255.0
 # No 8-bit picture differs by less.
 MIN_PIXEL = 1.0
-# Vectors of embeddings and features are about 1 to 100 long; beyond these a radius has another
-# unit.
+# Vectors of embeddings and features are about 1 to 100 long: beyond these the unit is another.
 RADII: dict[Space, tuple[float, float]] = {
     "text_embedding": (1e-4, 100.0),
     "image_feature": (1e-4, 1000.0),

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import re
-from typing import Annotated, Literal
+from typing import Annotated, Literal, get_args
 
-from pydantic import Field, field_validator, model_validator
+from pydantic import BeforeValidator, Field, field_validator, model_validator
 
 from fuseline.config import Section
 from fuseline.params.base import Count, NonNegative, Positive, Share
@@ -113,8 +113,45 @@ class DecoderParams(Section):
         return self
 
 
+Way = Literal["none", "balanced", "balanced_sampler", "logit_adjustment"]
+
+
+def _ways_or_weights(value: object) -> object:
+    """Labels as they are spelt: YAML reads 1 and true as something else than text.
+
+    Raises:
+        ValueError: neither a way nor weights by label.
+    """
+    if isinstance(value, str) and value in get_args(Way):
+        return value
+    if not isinstance(value, dict) or not value:
+        raise ValueError(
+            f"expected {', '.join(get_args(Way))}, or a weight by label as in {{spam: 5.0}}"
+        )
+    for label, weight in value.items():
+        number = isinstance(weight, int | float) and not isinstance(weight, bool)
+        if not number or not 0 < weight < float("inf"):
+            raise ValueError(f"expected a weight above 0 for the label '{label}', found {weight!r}")
+    return {_spelt(label): float(weight) for label, weight in value.items()}
+
+
+def _spelt(label: object) -> str:
+    return str(label).lower() if isinstance(label, bool) else str(label)
+
+
+ClassWeights = Annotated[Way | dict[str, float], BeforeValidator(_ways_or_weights)]
+
+
 class FinetuneParams(Section):
+    """The tasks, what is trained, and how.
+
+    Attributes:
+        class_weights: what makes a classification learn its rare labels; a mapping weighs rows by
+            their label.
+    """
+
     tasks: Annotated[list[TaskParams], Field(min_length=1)]
+    class_weights: ClassWeights
     generation: DecoderParams
     freezing: FreezingParams
     modality_dropout: Share
@@ -131,3 +168,18 @@ class FinetuneParams(Section):
         if repeated:
             raise ValueError(f"each target may have one task, {', '.join(repeated)} has several")
         return tasks
+
+    @model_validator(mode="after")
+    def _weights_have_labels(self) -> FinetuneParams:
+        classified = [task.name for task in self.tasks if task.kind == "classification"]
+        if self.class_weights != "none" and not classified:
+            raise ValueError(
+                "class_weights weigh the labels of a classification, and tasks have none: use"
+                " none, or add such a task"
+            )
+        if isinstance(self.class_weights, dict) and len(classified) > 1:
+            raise ValueError(
+                f"class_weights by label fit one classification, and tasks have"
+                f" {', '.join(classified)}: use balanced, or one of the others"
+            )
+        return self

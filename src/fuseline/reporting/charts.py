@@ -45,7 +45,7 @@ _CONFIG: Row = {
         "tickOpacity": 0.4,
         "gridColor": "currentColor",
         "gridOpacity": 0.12,
-        "labelLimit": 110,
+        "labelLimit": 180,
     },
     "legend": {
         "labelColor": "currentColor",
@@ -53,7 +53,7 @@ _CONFIG: Row = {
         "orient": "bottom",
         "columns": 2,
         "columnPadding": 16,
-        "labelLimit": 130,
+        "labelLimit": 220,
         "symbolStrokeWidth": 2,
     },
     "range": {"category": PALETTE},

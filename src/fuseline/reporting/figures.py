@@ -28,6 +28,9 @@ ROWS = "rows"
 # In the order of columns. A figure that is not here is listed by its own name.
 FIGURES = {
     "accuracy": Figure("accuracy", "rows whose label is right."),
+    "balanced_accuracy": Figure(
+        "balanced accuracy", "mean share of each label's rows that are right."
+    ),
     "rmse": Figure("RMSE", "root of the mean squared error, in the target's unit.", False),
     "mae": Figure("MAE", "mean absolute error, in the target's unit.", False),
     "r2": Figure(

@@ -217,7 +217,9 @@ def _curve(path: Path) -> Curve | None:
     if loss.empty:
         return None
     parts = [(loss, "loss"), (quality[shares], "dev split"), (quality[~shares], "dev split")]
-    charts = [Markup(history_chart(_rows(part), title)) for part, title in parts if len(part)]
+    charts = [
+        Markup(history_chart(_rows(_distinct(part)), title)) for part, title in parts if len(part)
+    ]
     return Curve(_title(path.stem), charts, remarks_on(path.stem, _by_epoch(history)))
 
 
@@ -232,6 +234,14 @@ def _by_epoch(history: pd.DataFrame) -> list[dict[str, float]]:
         }
         for epoch, of in dev.groupby("epoch", sort=True)
     ]
+
+
+def _distinct(history: pd.DataFrame) -> pd.DataFrame:
+    """Without curves that would hide under another: the share of right rows is the accuracy of a
+    classification."""
+    curves = history.pivot_table(index="series", columns="epoch", values="value", sort=True)
+    kept = curves.drop_duplicates().index
+    return history[history["series"].isin(kept)]
 
 
 def _rows(history: pd.DataFrame) -> list[dict[str, Any]]:

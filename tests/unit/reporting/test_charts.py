@@ -96,3 +96,10 @@ def test_many_classes_are_drawn_without_counts():
     labels = [f"label{index}" for index in range(30)]
     svg = confusion_chart(labels, [[7] * 30] * 30)
     assert ">7<" not in svg
+
+
+def test_names_of_usual_length_are_not_cut():
+    series = ["dev joint contrastive loss", "dev token classification accuracy"]
+    rows = [{"epoch": e, "series": name, "value": e} for e in (1, 2) for name in series]
+    svg = history_chart(rows, "loss")
+    assert all(f">{name}<" in svg for name in series)

@@ -592,6 +592,18 @@ def test_what_curves_hide_stands_above_them(inputs, figure, values, told):
         assert "finetune.training.learning_rate" in text
 
 
+def test_of_equal_curves_one_is_drawn(inputs):
+    """The share of right rows is the accuracy of a classification, and would hide it."""
+    rows = ["epoch,split,metric,value", "1,dev,loss,1.0", "2,dev,loss,0.9"]
+    rows += [f"{e},dev,{name},{e / 3}" for e in (1, 2) for name in ("accuracy", "right")]
+    rows += [f"{e},dev,macro_f1,{e / 4}" for e in (1, 2)]
+    (inputs.history / "finetune.csv").write_text("\n".join(rows) + "\n")
+    curves = page_of(inputs).split("Learning curves")[1].split("Where it errs")[0]
+    assert ">dev accuracy<" in curves
+    assert ">dev macro f1<" in curves
+    assert ">dev right<" not in curves
+
+
 def test_curves_over_shots_leave_variants_out(inputs):
     section = read_prompt_section(json.loads((inputs.metrics / "prompt.json").read_text()))
     assert [table.title for table in section.tables] == ["accuracy", "macro-F1"]

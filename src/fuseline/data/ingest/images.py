@@ -78,13 +78,25 @@ def check_image(content: bytes, limits: LimitParams) -> CheckedImage:
             warnings.simplefilter("error", Image.DecompressionBombWarning)
             return _decode(content, limits)
     except (Image.DecompressionBombWarning, Image.DecompressionBombError) as error:
-        raise Refusal("oversized_image", f"{error}") from None
+        raise Refusal("oversized_image", _bomb(error, limits)) from None
     except UnidentifiedImageError:
         # The library's own sentence holds an address in memory, other in each run.
         known = ", ".join(FORMATS)
         raise Refusal("unreadable_image", f"No image of a known format ({known}).") from None
     except _DAMAGE as error:
         raise Refusal("unreadable_image", f"Cannot be decoded: {_one_line(error)}.") from None
+
+
+def _bomb(error: Exception, limits: LimitParams) -> str:
+    """Pillow looks at the size before this module can, and quotes a limit of its own."""
+    counted = re.search(r"\d+", str(error))
+    pixels = int(counted[0]) if counted else 0
+    if pixels > limits.max_image_pixels:
+        return f"{pixels} pixels; ingest.limits.max_image_pixels is {limits.max_image_pixels}."
+    return (
+        f"{pixels} pixels, a decompression bomb: above {Image.MAX_IMAGE_PIXELS} none is decoded,"
+        f" though ingest.limits.max_image_pixels is {limits.max_image_pixels}."
+    )
 
 
 def _decode(content: bytes, limits: LimitParams) -> CheckedImage:

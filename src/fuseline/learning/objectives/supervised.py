@@ -21,6 +21,12 @@ class SupervisedTask(Protocol):
 
     def losses(self, logits: Tensor, batch: Batch, *, smoothing: float = 0.0) -> Tensor: ...
 
+    def training_losses(
+        self, logits: Tensor, batch: Batch, *, smoothing: float = 0.0
+    ) -> Tensor: ...
+
+    def row_weights(self, batch: Batch) -> Tensor | None: ...
+
     def divergence(self, logits: Tensor, target: Tensor, batch: Batch) -> Tensor: ...
 
     def right(self, logits: Tensor, batch: Batch) -> Tensor: ...
@@ -65,31 +71,36 @@ class Supervised:
     def losses(self, output: Any, batch: Batch) -> Tensor:
         """Per-example losses (B,) of a model's output; a row adds nothing to a task for which it
         has no label."""
-        return self._losses(output, batch, self.label_smoothing)
+        return self._weighed(
+            [
+                task.training_losses(logits, batch, smoothing=self.label_smoothing)
+                for task, logits in zip(self.tasks, output.by_task, strict=True)
+            ]
+        )
 
     def certainties(self, output: Any, batch: Batch) -> Tensor:
         """(B,) the exponential of each row's negative loss: of classes the probability of its
         label, of several items or tasks the geometric mean of theirs, of other tasks what falls
         from 1 as they go wrong; 1 for a row without a label."""
-        return torch.exp(-self._losses(output, batch, smoothing=0.0))
-
-    def _losses(self, output: Any, batch: Batch, smoothing: float) -> Tensor:
-        by_task = zip(self.tasks, self.shares, output.by_task, strict=True)
         losses = [
-            share * task.losses(logits, batch, smoothing=smoothing)
-            for task, share, logits in by_task
+            task.losses(logits, batch)
+            for task, logits in zip(self.tasks, output.by_task, strict=True)
         ]
-        return torch.stack(losses).sum(0)
+        return torch.exp(-self._weighed(losses))
+
+    def _weighed(self, by_task: list[Tensor]) -> Tensor:
+        """(B,) of one number per row and task, by the tasks' weights."""
+        parts = [share * one for share, one in zip(self.shares, by_task, strict=True)]
+        return torch.stack(parts).sum(0)
 
     def divergence(self, output: Any, target: Any, batch: Batch) -> Tensor:
         """(B,) how far a model's output lies from another of the same rows, by task; labels play no
-        part but to tell which tokens are asked for."""
-        by_task = zip(self.tasks, self.shares, output.by_task, target.by_task, strict=True)
-        apart = [
-            share * task.divergence(logits, wanted, batch)
-            for task, share, logits, wanted in by_task
-        ]
-        return torch.stack(apart).sum(0)
+        part but to tell which tokens are asked for, and how much a row counts."""
+        apart = []
+        for task, logits, wanted in zip(self.tasks, output.by_task, target.by_task, strict=True):
+            one, weights = task.divergence(logits, wanted, batch), task.row_weights(batch)
+            apart.append(one if weights is None else one * weights)
+        return self._weighed(apart)
 
     def output(self, output: Any, batch: Batch) -> ObjectiveOutput:
         """Mean loss, with what each modality says alone, and of the first task the rows that it
@@ -109,7 +120,9 @@ class Supervised:
         total: Tensor = output.logits.new_zeros(())
         for task, share, alone in zip(self.tasks, self.shares, output.by_modality, strict=True):
             means = [
-                task.losses(alone[name], batch, smoothing=self.label_smoothing)[mask].mean()
+                task.training_losses(alone[name], batch, smoothing=self.label_smoothing)[
+                    mask
+                ].mean()
                 for name, mask in present.items()
                 if name in alone
             ]

@@ -93,6 +93,11 @@ class Task(ABC):
         names: list[str] = self.facts.get("labels", [])
         return names
 
+    @property
+    def picked_by(self) -> str:
+        """The score that picks the epoch: `selection_metric`, unless the facts ask for another."""
+        return self.selection_metric
+
     @classmethod
     @abstractmethod
     def learn(cls, cells: Cells) -> Facts:
@@ -142,6 +147,27 @@ class Task(ABC):
     @abstractmethod
     def losses(self, logits: Tensor, batch: Batch, *, smoothing: float = 0.0) -> Tensor:
         """Losses (B,), 0 for a row without a label; also what attacks climb."""
+
+    def training_losses(self, logits: Tensor, batch: Batch, *, smoothing: float = 0.0) -> Tensor:
+        """Losses (B,) as training minimises them: those of a task may weigh rows, or tell rare
+        labels apart from common ones, where attacks, scores and certainties do not."""
+        return self.losses(logits, batch, smoothing=smoothing)
+
+    def row_weights(self, batch: Batch) -> Tensor | None:
+        """(B,) how much rows count in training, 1 on average; None where all count the same."""
+        del batch
+        return None
+
+    def counting(self, labels: np.ndarray) -> np.ndarray:
+        """(N,) how much rows that are right count where epochs are told apart, 1 on average, of
+        their labels (N, ...)."""
+        return np.ones(len(labels))
+
+    def draws(self, labels: np.ndarray) -> np.ndarray | None:
+        """(N,) how often training rows come in an epoch, 1 on average, of their labels (N, ...);
+        None where each comes once."""
+        del labels
+        return None
 
     @abstractmethod
     def divergence(self, logits: Tensor, target: Tensor, batch: Batch) -> Tensor:

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
+import torch
 from sklearn.metrics import classification_report
 from torch import Tensor
 from torch.nn import functional
@@ -14,14 +15,21 @@ from fuseline.errors import ContractError
 from fuseline.learning.model.passes import softmax
 from fuseline.learning.tasks.base import Batch, Cells, Facts, Task
 from fuseline.learning.tasks.divergences import categorical
+from fuseline.learning.tasks.imbalance import DRAWS, LOG_PRIORS, WEIGHTS, balance
 from fuseline.learning.tasks.scores import scores
 
+if TYPE_CHECKING:
+    # For types alone: a stage is not tied to sections that it does not read.
+    from fuseline.params.finetune import FinetuneParams
+
+BALANCED_ACCURACY = "balanced_accuracy"
 # More do not fit a screen, epoch after epoch; the metrics have each label's figures.
 MAX_REPORTED_LABELS = 20
 
 
 class Classification(Task):
-    """One of C labels; cross-entropy, chosen by macro-F1."""
+    """One of C labels; cross-entropy, chosen by macro-F1; where rare labels are to be learnt as
+    well as common ones, by the mean recall of the labels."""
 
     kind = "classification"
     target_kinds = ("category",)
@@ -37,6 +45,26 @@ class Classification(Task):
                 " Map a column that has more, such as `ingest.manifest.columns.label`."
             )
         return {"labels": names}
+
+    @property
+    def picked_by(self) -> str:
+        return BALANCED_ACCURACY if self._is_balanced else self.selection_metric
+
+    @property
+    def _is_balanced(self) -> bool:
+        return not {WEIGHTS, LOG_PRIORS, DRAWS}.isdisjoint(self.facts)
+
+    @classmethod
+    def settings(cls, params: FinetuneParams, cells: Cells) -> Facts:
+        """What `finetune.class_weights` comes to for the training rows."""
+        names = cls.learn(cells)["labels"]
+        train = cells.data.splits == "train"
+        training = [
+            value
+            for value, trained in zip(cells.values, train, strict=True)
+            if trained and value is not None
+        ]
+        return balance(params.class_weights, names, training, cells.where)
 
     @property
     def head(self) -> Facts:
@@ -70,6 +98,35 @@ class Classification(Task):
             ignore_index=NO_LABEL,
         )
 
+    def training_losses(self, logits: Tensor, batch: Batch, *, smoothing: float = 0.0) -> Tensor:
+        if LOG_PRIORS in self.facts:
+            logits = logits + logits.new_tensor(self.facts[LOG_PRIORS])
+        losses = self.losses(logits, batch, smoothing=smoothing)
+        weights = self.row_weights(batch)
+        return losses if weights is None else losses * weights
+
+    def row_weights(self, batch: Batch) -> Tensor | None:
+        """By the row's label, 1 without one."""
+        if WEIGHTS not in self.facts:
+            return None
+        # Behind the labels' own lies that of no label.
+        weights = torch.tensor([*self.facts[WEIGHTS], 1.0])
+        labels = batch[self.key]
+        return weights[torch.where(labels == NO_LABEL, len(weights) - 1, labels)]
+
+    def counting(self, labels: np.ndarray) -> np.ndarray:
+        """Each label as much as another, where rare ones are to be learnt as well."""
+        if not self._is_balanced:
+            return super().counting(labels)
+        counts = np.bincount(labels, minlength=len(self.label_names))
+        return np.asarray(len(labels) / ((counts > 0).sum() * counts[labels]))
+
+    def draws(self, labels: np.ndarray) -> np.ndarray | None:
+        if DRAWS not in self.facts:
+            return None
+        draws = np.array([*self.facts[DRAWS], 1.0])
+        return draws[np.where(self.has_label(labels), labels, len(draws) - 1)]
+
     def divergence(self, logits: Tensor, target: Tensor, batch: Batch) -> Tensor:
         """Kullback-Leibler divergence of the classes' probabilities."""
         del batch
@@ -79,8 +136,15 @@ class Classification(Task):
         return logits.argmax(-1) == batch[self.key]
 
     def scores(self, outputs: np.ndarray, data: MultimodalData) -> dict[str, float]:
-        """Accuracy, and macro-F1 over the labels that occur; 0 without rows."""
-        return scores(*self._known(outputs, data), len(self.label_names))
+        """Accuracy, and macro-F1 over the labels that occur; with what picks the epoch in place of
+        macro-F1, that too; 0 without rows."""
+        labels, predictions = self._known(outputs, data)
+        names = dict.fromkeys(("accuracy", self.selection_metric, self.picked_by))
+        if not len(labels):
+            return dict.fromkeys(names, 0.0)
+        found = scores(labels, predictions, len(self.label_names))
+        found[BALANCED_ACCURACY] = float(np.mean(self.counting(labels) * (labels == predictions)))
+        return {name: found[name] for name in names}
 
     def spelt(self, outputs: np.ndarray, data: MultimodalData) -> tuple[list[str], list[str]]:
         names = self.label_names

@@ -27,6 +27,7 @@ from fuseline.learning.training.development import (
     Development,
     History,
     check_splits,
+    draws_of,
     load_rows,
     training_metrics,
 )
@@ -40,6 +41,7 @@ from fuseline.params.finetune import FreezingParams
 from fuseline.pipeline.precision import autocast, make_deterministic
 
 VALIDATION_STEPS = 5
+BALANCED = "balanced_accuracy"
 COLLAPSE_FROM = 0.2
 
 
@@ -105,6 +107,7 @@ def adversarial_finetune(
             precision=base.precision,
             work=work,
             callbacks=[RefuseCollapse(development.one_answer)],
+            draws=draws_of(tasks, data.select("train")),
         )
     model.config.training_attack = {"method": params.method} | params.attack.model_dump()
     model.save_pretrained(model_folder)
@@ -180,22 +183,26 @@ class _RobustDevelopment:
 
     def __call__(self, model: Any) -> dict[str, float]:
         figures = self.clean(model)
-        robust = self._robust_accuracy(model)
+        standing = self._standing(model)
+        # Where rare labels are to be learnt as well, their rows count for more.
+        counted = self.task.counting(self.data.labels_of(self.task.key))
+        clean = figures[BALANCED] if BALANCED in figures else figures["right"]
         return figures | {
-            "robust_accuracy": robust,
-            "clean_and_robust": (figures["right"] + robust) / 2,
+            "robust_accuracy": float(standing.mean()),
+            "clean_and_robust": (clean + float((counted * standing).mean())) / 2,
         }
 
-    def _robust_accuracy(self, model: Any) -> float:
+    def _standing(self, model: Any) -> np.ndarray:
+        """(N,) bool: rows that are right under attack."""
         attack = PGD(self.ball)
         order = np.argsort(self.data.lengths, kind="stable")
-        right = 0
+        standing = np.zeros(len(order), dtype=bool)
         for start in range(0, len(order), self.batch_size):
-            batch = self.data.batch(order[start : start + self.batch_size])
-            right += self._standing(model, attack, batch)
-        return right / len(order)
+            rows = order[start : start + self.batch_size]
+            standing[rows] = self._right(model, attack, self.data.batch(rows))
+        return standing
 
-    def _standing(self, model: Any, attack: Attack, batch: dict[str, torch.Tensor]) -> int:
+    def _right(self, model: Any, attack: Attack, batch: dict[str, torch.Tensor]) -> np.ndarray:
         batch = with_labels_of(batch, [self.task.key])
         perturbable = Perturbable(model, batch, attack.spaces)
 
@@ -207,4 +214,4 @@ class _RobustDevelopment:
             deltas = attack.perturb(losses, perturbable.start(), perturbable.masks())
             with torch.no_grad():
                 logits = model(**perturbable.inputs(deltas)).logits
-        return int(self.task.right(logits, batch).sum())
+        return self.task.right(logits, batch).numpy()

@@ -26,18 +26,23 @@ class Rows(Dataset[int]):
 class LengthGroupedBatches(Sampler[list[int]]):
     """Shuffles rows, sorts pools of them by length and cuts batches, so that little is padded.
 
-    Every row comes once an epoch; the last batch may be smaller.
+    Every row comes once an epoch, or as often as it is drawn; the last batch may be smaller.
 
     Args:
         lengths: (N,) tokens of each row.
         batch_size: rows a batch.
         seed: with the epoch, fixes the order.
+        draws: (N,) how often rows come, in proportion: an epoch draws N of them with replacement.
+            None where each comes once.
     """
 
-    def __init__(self, lengths: np.ndarray, batch_size: int, seed: int) -> None:
+    def __init__(
+        self, lengths: np.ndarray, batch_size: int, seed: int, draws: np.ndarray | None = None
+    ) -> None:
         self.lengths = lengths
         self.batch_size = batch_size
         self.seed = seed
+        self.chances = None if draws is None else draws / draws.sum()
         self.epoch = 0
 
     def set_epoch(self, epoch: int) -> None:
@@ -49,7 +54,7 @@ class LengthGroupedBatches(Sampler[list[int]]):
 
     def __iter__(self) -> Iterator[list[int]]:
         random = np.random.default_rng([self.seed, self.epoch])
-        order = random.permutation(len(self.lengths))
+        order = self._order(random)
         pool = self.batch_size * POOL_BATCHES
         batches: list[list[int]] = []
         for start in range(0, len(order), pool):
@@ -59,3 +64,10 @@ class LengthGroupedBatches(Sampler[list[int]]):
             batches.extend(rows[cut : cut + self.batch_size].tolist() for cut in cuts)
         for batch in random.permutation(len(batches)):
             yield batches[batch]
+
+    def _order(self, random: np.random.Generator) -> np.ndarray:
+        """(N,) row numbers of an epoch."""
+        rows = len(self.lengths)
+        if self.chances is None:
+            return random.permutation(rows)
+        return random.choice(rows, size=rows, p=self.chances)

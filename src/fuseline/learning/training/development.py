@@ -6,6 +6,8 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+
 from fuseline.data.dataset import MultimodalData, load_data
 from fuseline.errors import ContractError
 from fuseline.learning.model import FuselineProcessor
@@ -46,6 +48,12 @@ def check_splits(data: MultimodalData, tasks: Sequence[Task], where: Path) -> No
             )
 
 
+def draws_of(tasks: Sequence[Task], data: MultimodalData) -> np.ndarray | None:
+    """(N,) how often training rows come, as the first task that cares has it."""
+    by_task = (task.draws(data.labels_of(task.key)) for task in tasks)
+    return next((draws for draws in by_task if draws is not None), None)
+
+
 class Development:
     """Development metrics of the tasks, with the first one's report printed after each epoch.
 
@@ -76,7 +84,7 @@ class Development:
 
 def selection_of(task: Task) -> Selection:
     """The development metric that picks the epoch of a task."""
-    return Selection(task.selection_metric, greater_is_better=task.greater_is_better)
+    return Selection(task.picked_by, greater_is_better=task.greater_is_better)
 
 
 def training_metrics(stage: str, history: History, selection: Selection) -> dict[str, Any]:

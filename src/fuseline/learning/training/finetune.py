@@ -16,6 +16,7 @@ from fuseline.learning.training.development import (
     Development,
     History,
     check_splits,
+    draws_of,
     load_rows,
     selection_of,
     training_metrics,
@@ -85,6 +86,7 @@ def finetune(
             seed=base.seed,
             precision=base.precision,
             work=work,
+            draws=draws_of(tasks, data.select("train")),
         )
     model.save_pretrained(model_folder)
     processor.save_pretrained(model_folder)

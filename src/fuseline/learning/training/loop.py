@@ -8,6 +8,7 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any, cast
 
+import numpy as np
 import torch
 from torch import Tensor, nn
 from torch.utils.data import DataLoader
@@ -56,6 +57,7 @@ class FuselineTrainer(Trainer):
         data: training rows.
         evaluator: model to development metrics, after every epoch.
         params: rates of the text encoder and of all else.
+        draws: (N,) how often training rows come, in proportion; None where each comes once.
     """
 
     def __init__(
@@ -65,6 +67,7 @@ class FuselineTrainer(Trainer):
         data: MultimodalData,
         evaluator: Evaluator,
         params: TrainingParams,
+        draws: np.ndarray | None = None,
         **kwargs: Any,
     ) -> None:
         # The evaluator holds the development rows; the library only wants to see some data set.
@@ -77,6 +80,7 @@ class FuselineTrainer(Trainer):
         self.data = data
         self.evaluator = evaluator
         self.params = params
+        self.draws = draws
         self.totals = Totals()
         self.best: dict[str, Tensor] = {}
         self.resumed: dict[str, Any] = {}
@@ -84,7 +88,7 @@ class FuselineTrainer(Trainer):
 
     def get_train_dataloader(self) -> DataLoader[Any]:
         batches = LengthGroupedBatches(
-            self.data.lengths, self.args.per_device_train_batch_size, self.args.seed
+            self.data.lengths, self.args.per_device_train_batch_size, self.args.seed, self.draws
         )
         self.add_callback(EpochOrder(batches))
         return DataLoader(Rows(len(self.data)), batch_sampler=batches, collate_fn=self.data.batch)
@@ -209,6 +213,7 @@ def train(
     precision: Precision,
     work: Path,
     callbacks: Sequence[TrainerCallback] = (),
+    draws: np.ndarray | None = None,
 ) -> list[dict[str, float]]:
     """Train, and leave the model with the weights of its best epoch.
 
@@ -226,6 +231,8 @@ def train(
         work: folder for checkpoints.
         callbacks: watch the run; what they know comes from the trainer's state, which a resumed
             run has too.
+        draws: (N,) how often training rows come in an epoch, in proportion; None where each comes
+            once.
 
     Returns:
         One dict of figures per epoch, `epoch` among them.
@@ -245,6 +252,7 @@ def train(
         data=data,
         evaluator=evaluator,
         params=params,
+        draws=draws,
         callbacks=list(callbacks),
     )
     checkpoint = latest_checkpoint(work)

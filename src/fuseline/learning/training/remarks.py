@@ -58,10 +58,11 @@ def _explosion(name: str, history: History, rates: str) -> str | None:
         lowest = min(lowest, loss)
     if worst is None:
         return None
+    found, where = _number(worst[name]), f"epoch {worst['epoch']:.0f}"
     return (
-        f"The development {_called(name)} is {_number(worst[name])} in epoch {worst['epoch']:.0f}"
-        f" (lowest {_number(lowest)}): it should be a few units at most. Lower {rates}, and look"
-        " for rows whose values lie far from all others."
+        f"The development {_called(name)} is {found} in {where} (lowest {_number(lowest)}): it"
+        f" should be a few units at most. Lower {rates}, and look for rows whose values lie far"
+        " from all others."
     )
 
 

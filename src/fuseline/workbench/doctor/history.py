@@ -37,14 +37,26 @@ def git(root: Path) -> Iterator[Finding]:
             f"a shallow clone, with {known} commit(s) before which it knows nothing",
             "git fetch --unshallow, to compare with earlier ones.",
         )
+    yield from _record(root)
     yield _results(root)
 
 
-def _results(root: Path) -> Finding:
-    """Whether what the last run wrote is committed, and can be read."""
-    there = [name for name in RESULTS if (root / name).exists()]
+def _record(root: Path) -> Iterator[Finding]:
+    """A merge may have left a record of environments that no stage can add to."""
     try:
         read_record(root)
+    except (FuselineError, UnicodeDecodeError):
+        remedy = (
+            f"Settle the merge if there was one, or delete {RECORD_FILE}: a run writes it anew."
+        )
+        found = f"{RECORD_FILE} is no record of environments, and no stage can add to it"
+        yield Finding(Level.FATAL, "git", found, remedy)
+
+
+def _results(root: Path) -> Finding:
+    """Whether what the last run wrote is committed."""
+    there = [name for name in RESULTS if (root / name).exists()]
+    try:
         names = changed(root, *there, untracked=True) if there else []
     except FuselineError as error:
         damaged = "index" in str(error)

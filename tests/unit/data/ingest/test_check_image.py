@@ -148,6 +148,17 @@ def test_too_many_pixels() -> None:
     assert refusal.value.reason == "oversized_image"
 
 
+@pytest.mark.parametrize("side", [200, 10_000, 30_000])
+def test_the_limit_that_is_quoted_is_the_keys_own(side: int) -> None:
+    """Whoever counts the pixels first."""
+    content = _encoded(Image.new("1", (side, side)))
+    limits = LIMITS.model_copy(update={"max_image_bytes": 10**9})
+    with pytest.raises(Refusal, match=r"ingest\.limits\.max_image_pixels is 10000\.$") as refusal:
+        check_image(content, limits)
+    assert refusal.value.reason == "oversized_image"
+    assert str(Image.MAX_IMAGE_PIXELS) not in str(refusal.value)
+
+
 @pytest.mark.parametrize("side", [10_000, 30_000])
 def test_a_bomb_is_refused_even_where_the_limit_would_allow_it(side: int) -> None:
     """Pillow only warns of the smaller one."""

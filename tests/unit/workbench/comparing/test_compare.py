@@ -351,4 +351,10 @@ def test_elsewhere_than_in_a_repository(tmp_path: Path, monkeypatch: pytest.Monk
     result = CliRunner().invoke(app, ["compare", "HEAD"])
     assert result.exit_code == 2
     assert "not a git repository" in result.output
-    assert CliRunner().invoke(app, ["compare"]).exit_code == 2
+
+
+def test_without_a_revision_it_shows_how_to_name_some() -> None:
+    result = CliRunner().invoke(app, ["compare"])
+    assert result.exit_code == 2
+    assert "fuseline compare HEAD~1 HEAD " in result.output
+    assert "fuseline compare HEAD  " in result.output

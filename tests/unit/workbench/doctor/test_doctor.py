@@ -163,6 +163,27 @@ def test_the_precision_of_this_processor_is_told(
     assert one(root, "precision").found == "bf16"
 
 
+@pytest.mark.parametrize(
+    "content",
+    [
+        '<<<<<<< HEAD\n{"environments": {}, "stages": {}}\n',
+        '{"environments": {},\n<<<<<<< HEAD\n"stages": {}}\n=======\n>>>>>>> other\n',
+        '{"environments": {}, "stages": {}}\n>>>>>>> other\n',
+        "",
+        "[]",
+        '{"environments": {}}',
+        '{"environments": {}, "stages": {"ingest": {"environment": "gone", "outs": {"a": "b"}}}}',
+    ],
+)
+def test_a_record_that_no_stage_could_add_to_is_fatal(root: Path, content: str) -> None:
+    (root / "environment.json").write_text(content)
+    (finding,) = (one for one in examine(root) if one.level is Level.FATAL)
+    assert finding.found.startswith("environment.json is no record of environments")
+    assert "Settle the merge if there was one, or delete environment.json" in finding.remedy
+    (root / "environment.json").unlink()
+    assert Level.FATAL not in [one.level for one in examine(root)]
+
+
 def test_git_is_needed_with_the_results_committed(root: Path) -> None:
     assert one(root, "git").level is Level.OK
     (root / "metrics").mkdir()
