@@ -5,6 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
+from fuseline.data.notices import read_notices, told
 from fuseline.errors import ContractError
 from fuseline.evaluation.figures import named_figures
 from fuseline.pipeline.metrics_file import read_metrics
@@ -20,7 +21,8 @@ LEFT_OUT = "attack_success_rate"
 
 
 def summarise(metrics: Path) -> str:
-    """What became of the rows, one line of figures per model, and whether anything leaks.
+    """What became of the rows, one line of figures per model, whether anything leaks, and what of
+    the data asks for a look.
 
     Args:
         metrics: the folder that holds `ingest.json`, `evaluate/<model>.json` and, once their
@@ -35,7 +37,8 @@ def summarise(metrics: Path) -> str:
         raise ContractError(f"{metrics / 'evaluate'}: no metrics found. Run `make repro` first.")
     prompts, leaks = _prompts(metrics / "prompt.json"), _leakage(metrics / "leakage.json")
     stress = _stress(metrics / "stress.json")
-    return "\n".join([*data, *_scores(models), *prompts, *stress, *leaks])
+    looks = [told(notices)] if (notices := read_notices(metrics)) else []
+    return "\n".join([*data, *_scores(models), *prompts, *stress, *leaks, *looks])
 
 
 def _scores(models: list[Path]) -> list[str]:

@@ -5,7 +5,15 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
-from fuseline.workbench.doctor import data, history, installation, leftovers, remotes, storage
+from fuseline.workbench.doctor import (
+    data,
+    history,
+    installation,
+    leftovers,
+    notices,
+    remotes,
+    storage,
+)
 from fuseline.workbench.doctor.finding import Finding, Level
 
 __all__ = ["EXAMINATIONS", "Finding", "Level", "examine"]
@@ -15,7 +23,7 @@ EXAMINATIONS: tuple[Callable[[Path], Iterator[Finding]], ...] = (
     *(installation.python, installation.packages, installation.versions),
     *(installation.params, installation.cores, installation.precision),
     *(history.git, storage.settings, storage.disk, storage.cache, remotes.settings),
-    *(data.rows, data.outputs),
+    *(data.rows, data.outputs, notices.notices),
     *(leftovers.checkpoints, leftovers.locks),
 )
 

@@ -83,7 +83,7 @@ def configure(root: Path, text: str, name: str = "config") -> None:
 
 SUBJECTS = (
     *("python", "packages", "versions", "params", "cores", "precision", "git", "dvc", "disk"),
-    *("cache", "remote", "data", "outputs", "checkpoints", "locks"),
+    *("cache", "remote", "data", "outputs", "notices", "checkpoints", "locks"),
 )
 
 
