@@ -602,7 +602,7 @@ def test_what_to_look_at_first_stands_above_the_figures_and_only_if_there_is_som
 def test_what_was_changed_found_and_licensed_is_counted(inputs):
     text = " ".join(Reader(page_of(inputs)).text.split())
     assert "Changed while cleaning text:nfc 4 Found and left text:harmful 6" in text
-    assert "by modality: image 7 rows 3 groups 3" in text
+    assert "by modality: image 7 groups 3 rows 3" in text
     assert f"Licences {EVIL} 20 not stated 10" in text
     assert f"class0, {EVIL} row000, row001" in text
 

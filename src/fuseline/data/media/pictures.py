@@ -131,7 +131,7 @@ def _decoded(content: bytes, kind: str) -> np.ndarray:
     import av
 
     try:
-        with av.open(BytesIO(content), format=kind) as container:
+        with av.open(BytesIO(content), "r", format=kind) as container:
             frame = next(iter(container.decode(video=0)))
             values: np.ndarray = frame.to_ndarray(format="rgba64le")
     except (av.FFmpegError, StopIteration) as error:
