@@ -126,6 +126,11 @@ def _learnt(learnable: Mapping[str, Any], figures: Mapping[str, Any]) -> Iterato
                 "Add rows of them in groups of their own, or raise ingest.min_label_rows to leave"
                 " them out.",
             )
+        if targets := learnable[f"targets_without_{split}_rows"]:
+            yield Notice(
+                f"{targets} of the target columns have no value in any row of the {split} split.",
+                "Add values there, or take these columns out of `columns.targets`.",
+            )
     if thin := learnable["thin_labels"]:
         yield Notice(
             f"{thin} of {labels} labels have fewer than {FEW_TRAINING_ROWS} training rows.",

@@ -24,6 +24,8 @@ LEARNABLE = {
     "thin_labels": 0,
     "labels_without_dev_rows": 0,
     "labels_without_test_rows": 0,
+    "targets_without_dev_rows": 0,
+    "targets_without_test_rows": 0,
 }
 INGEST: dict[str, Any] = {
     "rows_in": 400,
@@ -70,6 +72,10 @@ def learnable(**changes: float) -> dict[str, Any]:
             " rows of them in groups of their own, or raise ingest.min_label_rows",
         ),
         (learnable(labels_without_dev_rows=2), "2 of 41 labels have no row in the dev split"),
+        (
+            learnable(targets_without_dev_rows=1),
+            "1 of the target columns have no value in any row of the dev split.",
+        ),
         (learnable(thin_labels=5), "5 of 41 labels have fewer than 10 training rows."),
         (
             {"findings": {"image:constant": 12}},

@@ -74,6 +74,12 @@ class Census:
                 )
                 for split in ("dev", "test")
             },
+            **{
+                f"targets_without_{split}_rows": sum(
+                    not target.rows[split] for target in self.targets.values()
+                )
+                for split in ("dev", "test")
+            },
         }
 
 

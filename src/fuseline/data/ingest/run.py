@@ -147,7 +147,8 @@ def _untrained(census: Census) -> dict[str, Refusal]:
     return {
         label: Refusal(
             "untrained_label",
-            f"None of the {rows} row(s) with the label {label!r} lies in the training split.",
+            f"None of the {rows} row(s) with the label {label!r} lies in the training split: give"
+            " it training rows, or further groups.",
         )
         for label, rows in census.untrained.items()
     }
