@@ -27,6 +27,7 @@ def main(
         params=["report"],
         inputs=[
             metrics / "ingest.json",
+            metrics / "tokenize.json",
             metrics / "leakage.json",
             metrics / "prompt.json",
             metrics / "stress.json",

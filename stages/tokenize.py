@@ -24,10 +24,12 @@ def main(
     ) as run:
         from fuseline.config import load_section
         from fuseline.data.modalities.text.tokenizer import tokenize_examples
+        from fuseline.data.notices import tokenize_summary
         from fuseline.params.tokenize import TokenizeParams
 
         params = load_section("tokenize", TokenizeParams)
         figures = tokenize_examples(examples, run.out(tokens), run.out(tokenizer), params)
+        print(tokenize_summary(figures))
         write_metrics(run.out(metrics), figures, headline=["truncated_rows", "unknown_share"])
 
 

@@ -11,6 +11,7 @@ from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from markupsafe import Markup
 
 from fuseline.contracts import read_manifest
+from fuseline.data.notices import read_notices
 from fuseline.errors import ContractError
 from fuseline.learning.training.remarks import remarks_on
 from fuseline.params.report import ReportParams
@@ -127,6 +128,7 @@ def write_report(inputs: ReportInputs, out: Path, params: ReportParams) -> None:
         others=other_figures(models[0].metrics),
         right=RIGHT.get(models[0].metrics["task"]),
         patterns=_patterns(models),
+        notices=read_notices(inputs.metrics),
         data=read_data_section(
             read_metrics(inputs.metrics / "ingest.json"), inputs.examples, inputs.quarantine
         ),

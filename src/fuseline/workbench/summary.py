@@ -6,6 +6,7 @@ from collections.abc import Collection
 from pathlib import Path
 from typing import Any
 
+from fuseline.data.notices import read_notices, told
 from fuseline.errors import ContractError
 from fuseline.pipeline.metrics_file import read_metrics
 from fuseline.pipeline.stage import leaf
@@ -24,8 +25,8 @@ LEFT_OUT = ("attack_success_rate", "ece_raw")
 
 
 def summarise(metrics: Path) -> str:
-    """What became of the rows, one line of figures per model, and whether anything leaks; first of
-    all whether these are of one run.
+    """What became of the rows, one line of figures per model, whether anything leaks, and what of
+    the data asks for a look; first of all whether these are of one run.
 
     Args:
         metrics: the folder that holds `ingest.json`, `evaluate/<model>.json` and, once their
@@ -43,9 +44,11 @@ def summarise(metrics: Path) -> str:
     prompts, leaks = _prompts(metrics / "prompt.json"), _leakage(metrics / "leakage.json")
     stress = _stress(metrics / "stress.json")
     remarks = _remarks(metrics)
+    looks = [told(notices)] if (notices := read_notices(metrics)) else []
     other_runs = read_other_runs(metrics)
     scores = _scores(models, _held(metrics / "ingest.json", models), other_runs.files)
-    return "\n".join([*other_runs.sentences, *data, *scores, *prompts, *stress, *leaks, *remarks])
+    lines = [*other_runs.sentences, *data, *scores, *prompts, *stress, *leaks, *remarks, *looks]
+    return "\n".join(lines)
 
 
 def _held(path: Path, models: list[Path]) -> list[str]:

@@ -49,7 +49,7 @@ INGEST = {
     "modalities": {"text": 29, "image": 28, "audio": 2},
     "sanitised": {"text:nfc": 4, "text:email": 0},
     "findings": {"text:harmful": 6},
-    "duplicates": {"groups": 3, "rows": {"image": 7}},
+    "duplicates": {"rows": 3, "groups": 3, "by_modality": {"image": 7}},
 }
 
 
@@ -625,10 +625,26 @@ def test_quarantine_is_counted_by_reason(inputs):
     assert "33 rows in = 30 kept + 3 in quarantine. Of the kept, 4 were changed" in text
 
 
+def test_what_to_look_at_first_stands_above_the_figures_and_only_if_there_is_something(inputs):
+    assert "What to look at first" not in page_of(inputs)
+    cut = {"texts": 30, "truncated_rows": 30, "truncated_share": 1.0, "unknown_share": 0.0}
+    lengths = {"max_length_tokens": 64, "length_p95_tokens": 90, "encoder_positions": 512}
+    (inputs.metrics / "tokenize.json").write_text(json.dumps(cut | lengths))
+    ingest = INGEST | {"findings": {"image:constant": 9}}
+    (inputs.metrics / "ingest.json").write_text(json.dumps(ingest))
+    page = page_of(inputs)
+    head, figures = page.split("on the test split", 1)
+    assert "What to look at first" in head
+    assert "What to look at first" not in figures
+    assert "9 of 28 pictures are of one colour" in head
+    assert "30 of 30 texts (100%) are longer than 64 tokens" in head
+    assert "Raise tokenize.max_length_tokens to 96, which 19 of 20 texts fit." in head
+
+
 def test_what_was_changed_found_and_licensed_is_counted(inputs):
     text = " ".join(Reader(page_of(inputs)).text.split())
     assert "Changed while cleaning text:nfc 4 Found and left text:harmful 6" in text
-    assert "rows: image 7 groups 3" in text
+    assert "by modality: image 7 groups 3 rows 3" in text
     assert f"Licences {EVIL} 20 not stated 10" in text
     assert f"class0, {EVIL} row000, row001" in text
 

@@ -249,6 +249,13 @@ def test_the_summary_tells_of_confidence_in_one_line(tmp_path):
     )
 
 
+def test_the_summary_ends_with_what_to_look_at(tmp_path):
+    figures = {"texts": 30, "truncated_share": 0.0, "max_length_tokens": 9, "unknown_share": 0.25}
+    (tmp_path / "tokenize.json").write_text(json.dumps(figures))
+    line = summary_of(tmp_path, REGRESSION)[-1]
+    assert line.startswith("look at: 25.0% of all tokens are unknown to the tokenizer: ")
+
+
 def test_the_summary_of_a_retrieval_has_no_parts(tmp_path):
     head, row, note = summary_of(tmp_path, RETRIEVAL)
     assert (head.split(), row.split()) == (["model", "recall_at_1"], ["finetuned", "0.2500"])

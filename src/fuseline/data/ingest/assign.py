@@ -88,8 +88,6 @@ class Assigner:
             self._group_of[key] = own
             self._joined += bool(copies)
             self._joins.note_name(own, copies)
-        elif record["group"]:
-            self._joins.note_member(own)
         self._joins.note_copy(own, self._ids, record["example_id"], copies)
         self._count(record, copies)
         self._keep(record, own, contents)
@@ -171,7 +169,7 @@ class Assigner:
             split=self._splits[largest],
             rows=self._sizes[largest],
             share=self._sizes[largest] / sum(self._sizes[group] for group in numbers),
-            joins=self._joins.of(largest),
+            joins=self._joins.of(largest, self._sizes[largest]),
         )
 
     def metrics(self) -> dict[str, Any]:

@@ -11,6 +11,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from fuseline.data.ingest.shards import ShardedTable
+from fuseline.data.notices import FEW_TRAINING_ROWS
 from fuseline.params.ingest import TargetKind
 
 
@@ -60,9 +61,26 @@ class Census:
             return {}
         return {label: rows.total() for label, rows in self.labels.items() if not rows["train"]}
 
-    def labels_without(self, split: str) -> list[str]:
-        """Labels of which a split has no row."""
-        return [label for label, rows in self.labels.items() if not rows[split]]
+    def metrics(self) -> dict[str, float]:
+        """What the rows allow to learn and to measure: fixed keys."""
+        trained = [rows["train"] for rows in self.labels.values()]
+        return {
+            "test_interval_width": interval_width(self.splits["test"]),
+            "fewest_training_rows": min(trained, default=0),
+            "thin_labels": sum(rows < FEW_TRAINING_ROWS for rows in trained),
+            **{
+                f"labels_without_{split}_rows": sum(
+                    not rows[split] for rows in self.labels.values()
+                )
+                for split in ("dev", "test")
+            },
+            **{
+                f"targets_without_{split}_rows": sum(
+                    not target.rows[split] for target in self.targets.values()
+                )
+                for split in ("dev", "test")
+            },
+        }
 
 
 def take_census(examples: ShardedTable, targets: Mapping[str, TargetKind]) -> Census:

@@ -9,11 +9,12 @@ import zlib
 from dataclasses import dataclass
 from io import BytesIO
 
-from PIL import Image, ImageOps, UnidentifiedImageError
+from PIL import Image, UnidentifiedImageError
 
 from fuseline.data.ingest.fingerprints import image_fingerprint
 from fuseline.data.ingest.refusal import Refusal
 from fuseline.data.media.formats import PICTURES
+from fuseline.data.media.pictures import depth, is_constant, on_white, upright
 from fuseline.params.ingest import LimitParams
 
 # Pillow opens an MPO as the JPEG that it begins as.
@@ -21,8 +22,6 @@ FORMATS = tuple(kind for kind in PICTURES if kind != "MPO")
 _PLAIN_MODES = ("RGB", "RGBA", "L")
 _ORIENTATION = 0x0112  # the EXIF tag
 _UPRIGHT = 1
-_PNG_BIT_DEPTH = 24  # the byte's place in the header
-_TIFF_BITS_PER_SAMPLE = 258  # the tag
 
 # What Pillow's decoders raise for damaged files, seen by feeding them 300,000 damaged ones.
 _DAMAGE = (
@@ -45,12 +44,14 @@ class CheckedImage:
     Attributes:
         fingerprint: see `fingerprints.image_fingerprint`.
         changes: names of the changes made to it.
+        findings: `constant` where all pixels are one colour.
         format: Pillow's name of the format that it came in.
         bytes: of the file as it may be kept.
     """
 
     fingerprint: bytes
     changes: list[str]
+    findings: list[str]
     format: str
     bytes: bytes
 
@@ -108,49 +109,40 @@ def _decode(content: bytes, limits: LimitParams) -> CheckedImage:
                 f"{image.width} x {image.height} pixels; ingest.limits.max_image_pixels is"
                 f" {limits.max_image_pixels}.",
             )
+        bits = depth(image)
         image.load()
-        changes = _unusual(image, content)
-        # An animation's later frames replace the first while they are counted.
-        image.seek(0)
-        plain = _plain(image) if changes else image
+        changes = _unusual(image, bits)
+        if changes:
+            plain = _plain(content)
+            stored = _as_png(plain)
+        else:
+            plain, stored = on_white(image), content
         return CheckedImage(
-            image_fingerprint(_on_white(plain)),
+            image_fingerprint(plain),
             changes,
+            ["constant"] if is_constant(plain) else [],
             str(image.format),
-            _as_png(plain) if changes else content,
+            stored,
         )
 
 
-def _unusual(image: Image.Image, content: bytes) -> list[str]:
+def _unusual(image: Image.Image, bits: int) -> list[str]:
     """What keeps the file from being a plain, upright, single 8-bit picture."""
     found = {
         f"mode_{image.mode}": image.mode not in _PLAIN_MODES,
-        "sixteen_bits": image.mode in _PLAIN_MODES and _bits(image, content) > 8,
+        "sixteen_bits": image.mode in _PLAIN_MODES and bits > 8,
         "first_frame": getattr(image, "n_frames", 1) > 1,
         "upright": image.getexif().get(_ORIENTATION, _UPRIGHT) != _UPRIGHT,
     }
     return [name for name, is_so in found.items() if is_so]
 
 
-def _bits(image: Image.Image, content: bytes) -> int:
-    """Bits of a channel as the file has them; the library gives colours eight without a word."""
-    if image.format == "PNG":
-        return content[_PNG_BIT_DEPTH]
-    if image.format == "TIFF":
-        return int(max(image.tag_v2.get(_TIFF_BITS_PER_SAMPLE, (8,))))  # type: ignore[attr-defined]
-    return 8
-
-
-def _plain(image: Image.Image) -> Image.Image:
-    """The picture upright, on white, in 8-bit RGB."""
-    return _on_white(ImageOps.exif_transpose(_eight_bits(image))).convert("RGB")
-
-
-def _on_white(image: Image.Image) -> Image.Image:
-    if not image.has_transparency_data:
-        return image
-    seen = image.convert("RGBA")
-    return Image.alpha_composite(Image.new("RGBA", seen.size, "white"), seen)
+def _plain(content: bytes) -> Image.Image:
+    """The first frame upright, on white, in 8-bit RGB."""
+    # Opened anew: once loaded, more than eight bits a channel are gone, and counting an
+    # animation's frames replaces the first.
+    with Image.open(BytesIO(content), formats=FORMATS) as image:
+        return upright(image).convert("RGB")
 
 
 def _as_png(plain: Image.Image) -> bytes:
@@ -159,19 +151,6 @@ def _as_png(plain: Image.Image) -> bytes:
     plain.info.clear()
     plain.save(file, "PNG")
     return file.getvalue()
-
-
-def _eight_bits(image: Image.Image) -> Image.Image:
-    if image.mode.startswith("I;16"):
-        grey = image.convert("I").point(lambda value: value * (1 / 256)).convert("L")
-        grey.info = dict(image.info)
-        return grey
-    if image.mode in ("I", "F"):
-        raise Refusal(
-            "unreadable_image",
-            f"Grey values of mode {image.mode} have no agreed white. Save it with 8 bits.",
-        )
-    return image
 
 
 def _one_line(error: Exception) -> str:

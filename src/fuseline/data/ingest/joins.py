@@ -50,16 +50,12 @@ class LargestGroup:
 
 
 class Joins:
-    """Counts by group and cause; groups of one row cost nothing."""
+    """Counts by group and cause; groups without a copy cost nothing."""
 
     def __init__(self) -> None:
         self._rows: dict[int, Counter[str]] = {}
         self._names: dict[int, Counter[str]] = {}
         self._pairs: dict[tuple[int, str], tuple[str, str]] = {}
-
-    def note_member(self, group: int) -> None:
-        """A further row bears the group's name."""
-        self._rows.setdefault(group, Counter())[GROUP] += 1
 
     def note_name(self, group: int, copies: Sequence[Copy]) -> None:
         """A name became the group's as its first row copies one of the group."""
@@ -75,11 +71,15 @@ class Joins:
             self._rows.setdefault(group, Counter())[cause] += 1
             self._pairs.setdefault((group, cause), (ids[copies[0].row], example_id))
 
-    def of(self, group: int) -> list[Join]:
-        """What joined a group: first what made one of several names, then the commonest."""
+    def of(self, group: int, size: int) -> list[Join]:
+        """What joined the rows of a group of some size: first what made one of several names, then
+        the commonest. Rows that neither came first nor copy any bear its name."""
         names = self._names.get(group, Counter())
+        copies = self._rows.get(group, Counter())
         joins = [
             Join(cause, rows, self._pairs.get((group, cause)), names[cause])
-            for cause, rows in self._rows.get(group, Counter()).items()
+            for cause, rows in copies.items()
         ]
+        if named := size - 1 - copies.total():
+            joins.append(Join(GROUP, named, None, 0))
         return sorted(joins, key=lambda join: (-join.names, -join.rows, join.cause))

@@ -4,12 +4,18 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+import numpy as np
+
 from fuseline.data.ingest.fingerprints import VIDEO_FRAMES, audio_fingerprint, video_fingerprint
 from fuseline.data.ingest.refusal import Refusal
 from fuseline.data.media import MediaError, MediaTooLarge
 from fuseline.data.media.containers import container_of
 from fuseline.data.media.formats import container_endings
+from fuseline.data.media.pictures import is_constant
 from fuseline.params.ingest import LimitParams
+
+# Of a range of 2, about 80 decibels below the loudest: what encoders make of silence lies below.
+SILENCE = 2e-4
 
 
 @dataclass(frozen=True)
@@ -19,10 +25,12 @@ class CheckedRecording:
     Attributes:
         endings: of file names that tell the truth about its format.
         fingerprint: see `fingerprints.py`.
+        findings: `silent` of a sound, `constant` of a video whose frames are one colour each.
     """
 
     endings: tuple[str, ...]
     fingerprint: bytes
+    findings: list[str]
 
 
 def check_audio(content: bytes, limits: LimitParams) -> CheckedRecording:
@@ -40,7 +48,9 @@ def check_audio(content: bytes, limits: LimitParams) -> CheckedRecording:
     except MediaError as error:
         raise _refusal("audio", error) from None
     fingerprint = audio_fingerprint(waveform.samples, waveform.sampling_rate)
-    return CheckedRecording(container_endings(container_of(content) or ""), fingerprint)
+    is_silent = float(np.ptp(waveform.samples)) < SILENCE
+    found = ["silent"] if is_silent else []
+    return CheckedRecording(container_endings(container_of(content) or ""), fingerprint, found)
 
 
 def check_video(content: bytes, limits: LimitParams) -> CheckedRecording:
@@ -58,7 +68,8 @@ def check_video(content: bytes, limits: LimitParams) -> CheckedRecording:
     except MediaError as error:
         raise _refusal("video", error) from None
     fingerprint = video_fingerprint(video.frames)
-    return CheckedRecording(container_endings(container_of(content) or ""), fingerprint)
+    found = ["constant"] if all(map(is_constant, video.frames)) else []
+    return CheckedRecording(container_endings(container_of(content) or ""), fingerprint, found)
 
 
 def _check_bytes(medium: str, content: bytes, most: int) -> None:

@@ -18,6 +18,7 @@ from fuseline.data.ingest.refusal import REASONS, Refusal
 from fuseline.data.ingest.shards import ShardedTable, ShardPlan, media_bytes, move_to_quarantine
 from fuseline.data.ingest.tally import Tally
 from fuseline.data.ingest.validate import Validator
+from fuseline.data.notices import ingest_notices, told
 from fuseline.data.sources import SOURCES, RawRow, Source
 from fuseline.errors import ContractError
 from fuseline.params.ingest import IngestParams
@@ -81,7 +82,13 @@ def ingest_examples(
         **tally.facts,
     )
     refused.writer.finish(source=source.name, reasons=REASONS)
-    return tally.metrics() | {"duplicates": assigner.metrics()}
+    figures = tally.metrics() | {
+        "duplicates": assigner.metrics(),
+        "learnable": found.census.metrics(),
+    }
+    if notices := ingest_notices(figures):
+        print(told(notices))
+    return figures
 
 
 def _stream(
@@ -141,7 +148,8 @@ def _untrained(census: Census) -> dict[str, Refusal]:
     return {
         label: Refusal(
             "untrained_label",
-            f"None of the {rows} row(s) with the label {label!r} lies in the training split.",
+            f"None of the {rows} row(s) with the label {label!r} lies in the training split: give"
+            " it training rows, or further groups.",
         )
         for label, rows in census.untrained.items()
     }

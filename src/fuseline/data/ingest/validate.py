@@ -190,6 +190,7 @@ class Validator:
             return None
         checked = images.check_image(image.bytes, self._limits)
         notes.changed("image", checked.changes)
+        notes.found("image", checked.findings)
         notes.changed("image", _wrong_extension(image, picture_endings(checked.format)))
         notes.fingerprints["image"] = checked.fingerprint
         return {"bytes": checked.bytes, "path": image.path}
@@ -204,6 +205,7 @@ class Validator:
         if given is None:
             return None
         checked = check(given.bytes, self._limits)
+        notes.found(name, checked.findings)
         notes.changed(name, _wrong_extension(given, checked.endings))
         notes.fingerprints[name] = checked.fingerprint
         return {"bytes": given.bytes, "path": given.path}

@@ -57,7 +57,7 @@ def read_compared_rows(examples: Path, max_rows: int) -> ComparedRows:
         if not ids:
             raise ContractError(
                 f"{examples}: the {split} split is empty, so nothing can be compared."
-                f" Raise `ingest.split.{split}` or add rows."
+                " Set `ingest.unlearnable` to refuse, then `dvc repro ingest` says what fills it."
             )
     rows: dict[str, list[dict[str, Any]]] = {split: [] for split in COMPARED}
     for row in _read(examples, set.union(*chosen.values())):

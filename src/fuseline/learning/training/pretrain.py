@@ -65,7 +65,7 @@ def pretrain(
     if len(dev) == 0:
         raise ContractError(
             f"{tokens}: the dev split has no rows, so no epoch can be told from another."
-            " Raise `ingest.split.dev` or add rows."
+            " Set `ingest.unlearnable` to refuse, then `dvc repro ingest` says what fills it."
         )
     model = create_model(params.model, tokenizer, features, base.modalities)
     freeze_image_encoder(model)

@@ -11,6 +11,7 @@ from fuseline.workbench.doctor import (
     history,
     installation,
     leftovers,
+    notices,
     raw,
     remotes,
     storage,
@@ -26,7 +27,7 @@ EXAMINATIONS: tuple[Callable[[Path], Iterator[Finding]], ...] = (
     *(installation.params, installation.cores, installation.memory, installation.precision),
     *(history.git, storage.settings, storage.locking, storage.disk, storage.cache),
     remotes.settings,
-    *(data.rows, raw.links, raw.tracking, data.outputs),
+    *(data.rows, raw.links, raw.tracking, data.outputs, notices.notices),
     *(leftovers.checkpoints, leftovers.locks),
 )
 

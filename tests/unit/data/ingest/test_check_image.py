@@ -127,13 +127,31 @@ GOOD = _encoded(_picture())
         (_encoded(_picture(), "JPEG")[:-20], "truncated"),
         (b"<svg xmlns='http://www.w3.org/2000/svg'/>", "No image of a known format"),
         (b"%!PS-Adobe-3.0 EPSF-3.0\n%%BoundingBox: 0 0 9 9\n", "No image of a known format"),
-        (_encoded(Image.new("F", (4, 4)), "TIFF"), "no agreed white"),
+        (_encoded(Image.new("F", (4, 4), float("nan")), "TIFF"), "no finite numbers"),
+        (_encoded(Image.new("F", (4, 4), float("inf")), "TIFF"), "no finite numbers"),
     ],
 )
 def test_unreadable(content: bytes, detail: str) -> None:
     with pytest.raises(Refusal, match=detail) as refusal:
         check_image(content, LIMITS)
     assert refusal.value.reason == "unreadable_image"
+
+
+@pytest.mark.parametrize(
+    ("content", "findings"),
+    [
+        (_encoded(_picture()), []),
+        (_encoded(Image.new("RGB", (9, 9), "navy")), ["constant"]),
+        (_encoded(Image.new("L", (9, 9))), ["constant"]),
+        (_encoded(Image.new("RGB", (9, 9), "navy"), "JPEG"), ["constant"]),
+        (_encoded(Image.new("RGBA", (9, 9), (0, 0, 0, 0))), ["constant"]),
+        (_encoded(Image.new("I;16", (9, 9), 1000)), ["constant"]),
+        (_encoded(Image.new("1", (9, 9), 1)), ["constant"]),
+        (_encoded(_picture("1")), []),
+    ],
+)
+def test_pictures_of_one_colour_are_found(content: bytes, findings: list[str]) -> None:
+    assert check_image(content, LIMITS).findings == findings
 
 
 def test_too_many_bytes_are_not_decoded() -> None:

@@ -123,7 +123,7 @@ def test_kept_row_holds_what_the_manifest_says(run: Run, tmp_path: Path) -> None
         "license": None,
         "provenance": None,
         "sanitised": [],
-        "findings": [],
+        "findings": ["image:constant"],
     }
     assert metrics["labels"] == {"x": 3}
     assert metrics["modalities"] == {"text": 3, "image": 3, "audio": 0, "video": 0, "tabular": 0}

@@ -369,7 +369,8 @@ def test_a_label_without_training_rows_goes_to_quarantine(
     refused = read_table(tmp_path / "quarantine1", QUARANTINE, "quarantine").to_pylist()
     assert [row["reason"] for row in refused] == ["untrained_label"] * 6
     assert refused[0]["detail"] == (
-        "None of the 6 row(s) with the label 'strange' lies in the training split."
+        "None of the 6 row(s) with the label 'strange' lies in the training split: give it training"
+        " rows, or further groups."
     )
 
 

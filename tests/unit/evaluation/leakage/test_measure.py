@@ -123,7 +123,7 @@ def test_of_many_rows_a_stable_sample_is_compared(make_tables, tmp_path):
 
 def test_an_empty_split_is_an_error_with_a_remedy(make_tables, tmp_path):
     tables = make_tables([{"split": "train"}, {"split": "train"}])
-    with pytest.raises(ContractError, match=r"test split is empty.*ingest\.split\.test"):
+    with pytest.raises(ContractError, match=r"test split is empty.*ingest\.unlearnable"):
         measured(tables, tmp_path / "pairs")
 
 

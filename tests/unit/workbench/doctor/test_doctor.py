@@ -84,7 +84,7 @@ def configure(root: Path, text: str, name: str = "config") -> None:
 SUBJECTS = (
     *("account", "folders", "python", "packages", "versions", "params", "cores", "memory"),
     *("precision", "git", "dvc", "file system", "disk", "cache", "remote"),
-    *("data", "links", "tracking", "outputs", "checkpoints", "locks"),
+    *("data", "links", "tracking", "outputs", "notices", "checkpoints", "locks"),
 )
 
 

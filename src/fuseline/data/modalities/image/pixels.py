@@ -8,20 +8,18 @@ from typing import TYPE_CHECKING
 import numpy as np
 from PIL import Image
 
+from fuseline.data.media.pictures import upright
+
 if TYPE_CHECKING:
     from torch import Tensor
 
 
 def picture_to_pixels(picture: Image.Image, image_size: int) -> np.ndarray:
-    """RGB on white, resized to a square: (3, S, S) uint8."""
+    """Upright RGB on white, resized to a square: (3, S, S) uint8."""
     # A JPEG that is not decoded yet is decoded at a half, quarter or eighth of its size where
     # twice what is wanted remains: much faster for photographs.
     picture.draft(None, (2 * image_size, 2 * image_size))
-    if picture.mode in ("RGBA", "LA", "PA") or "transparency" in picture.info:
-        picture = picture.convert("RGBA")
-        if picture.getchannel("A").getextrema() != (255, 255):
-            picture = Image.alpha_composite(Image.new("RGBA", picture.size, "white"), picture)
-    rgb = picture.convert("RGB")
+    rgb = upright(picture).convert("RGB")
     if rgb.size != (image_size, image_size):
         rgb = rgb.resize((image_size, image_size), Image.Resampling.BICUBIC)
     return np.asarray(rgb).transpose(2, 0, 1)

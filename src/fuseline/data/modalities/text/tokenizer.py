@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import importlib.util
+import json
 import shutil
 from collections import Counter
 from collections.abc import Iterator
@@ -75,12 +76,14 @@ def tokenize_examples(
         params: encoder and longest length.
 
     Returns:
-        Counts of rows, lengths, truncated rows and unknown tokens.
+        Counts of rows, texts, lengths, truncated rows and unknown tokens; `encoder_positions` is 0
+        where an encoder does not say how many tokens it takes.
     """
     tokenizer = _write_tokenizer(examples, tokenizer_folder, params)
     unknown = _unknown_id(tokenizer)
     writer = TableWriter(tokens, TOKENS, "tokens")
     lengths: Counter[int] = Counter()
+    full_lengths: Counter[int] = Counter()
     truncated = unknown_tokens = 0
     shards = iter_shards(
         examples, EXAMPLES, "examples", ["example_id", "split", "group", "lang", "text"]
@@ -92,6 +95,8 @@ def tokenize_examples(
         truncated += sum(len(row) > params.max_length_tokens for row in full)
         unknown_tokens += sum(row.count(unknown) for row in ids)
         lengths.update(len(row) for row in ids)
+        held = zip(full, texts, strict=True)
+        full_lengths.update(len(row) for row, text in held if text is not None)
         writer.write(
             name,
             table.select(["example_id", "split", "group", "lang"])
@@ -101,15 +106,39 @@ def tokenize_examples(
     writer.finish(tokenizer=hash_file(tokenizer_folder / "tokenizer.json"))
     rows = sum(lengths.values())
     total = sum(length * count for length, count in lengths.items())
+    texts_held = full_lengths.total()
     return {
         "rows": rows,
+        "texts": texts_held,
         "tokens": total,
         "mean_length_tokens": total / rows,
         "max_length_tokens": max(lengths),
+        "length_p95_tokens": _quantile(full_lengths, 0.95),
         "truncated_rows": truncated,
+        "truncated_share": truncated / max(texts_held, 1),
         "unknown_share": unknown_tokens / total,
         "vocab_size": tokenizer.get_vocab_size(),
+        "encoder_positions": _positions(params.encoder),
     }
+
+
+def _quantile(counts: Counter[int], share: float) -> int:
+    """The least number that a share of the counted ones do not exceed; 0 where none is counted."""
+    seen = 0
+    for value in sorted(counts):
+        seen += counts[value]
+        if seen >= share * counts.total():
+            return value
+    return 0
+
+
+def _positions(encoder: str) -> int:
+    """How many tokens an encoder takes at once; 0 where it does not say, or is as long as asked."""
+    folder = encoder_folder(encoder)
+    if folder is None or not (folder / "config.json").is_file():
+        return 0
+    config = json.loads((folder / "config.json").read_text(encoding="utf-8"))
+    return int(config.get("max_position_embeddings") or 0)
 
 
 def load_tokenizer(folder: Path) -> Tokenizer:

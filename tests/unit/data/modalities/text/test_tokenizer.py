@@ -107,3 +107,24 @@ def test_the_folder_says_what_encoder_the_ids_are_for(examples):
 def test_an_unknown_encoder_is_named():
     with pytest.raises(ConfigError, match=r"tokenize\.encoder: expected 'minilm', 'scratch', a"):
         encoder_folder("minilmm")
+
+
+def test_what_is_cut_and_unknown_is_counted_of_the_texts(examples):
+    """Five rows, of which one has no text."""
+    metrics, _, _ = tokenized(examples)
+    assert (metrics["texts"], metrics["truncated_rows"], metrics["truncated_share"]) == (4, 1, 0.25)
+    assert (metrics["length_p95_tokens"], metrics["encoder_positions"]) == (42, 0)
+    assert metrics["unknown_share"] > 0
+    enough, _, _ = tokenized(examples, "b", longest=metrics["length_p95_tokens"])
+    assert enough["truncated_rows"] == 0
+
+
+def test_a_set_without_any_text_has_none_cut(tmp_path):
+    examples = write_examples(tmp_path / "examples", [{"text": None}] * 4)
+    metrics, _, _ = tokenized(examples)
+    assert (metrics["texts"], metrics["truncated_share"], metrics["length_p95_tokens"]) == (0, 0, 0)
+
+
+def test_a_pretrained_encoder_says_how_much_it_takes(examples):
+    metrics, _, _ = tokenized(examples, encoder="minilm")
+    assert metrics["encoder_positions"] == 512
