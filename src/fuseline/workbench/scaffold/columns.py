@@ -69,9 +69,11 @@ def guess_columns(
     used = {verdict.field for verdict in taken.values() if verdict.is_exclusive}
     used |= {"target" for verdict in taken.values() if _is_target(verdict)}
 
+    files = {profile.name for profile in profiles if profile.medium and _is_meant(profile, root)}
+
     def media(left: list[Profile]) -> Iterator[Verdict]:
         for profile in left:
-            if profile.medium and _is_meant(profile, root):
+            if profile.name in files:
                 yield Verdict(profile, profile.medium, _media_reason(profile, root))
 
     def targets(left: list[Profile]) -> Iterator[Verdict]:
@@ -79,7 +81,6 @@ def guess_columns(
             yield from _number_target(left, has_media=bool(used & {"image", "audio", "video"}))
 
     rules: tuple[Rule, ...] = (
-        packed,
         splits,
         indexes,
         _by_name,
@@ -94,10 +95,10 @@ def guess_columns(
         _text,
         _table,
     )
-    for rule in (media, *rules):
+    for rule in (packed, media, *rules):
         left = [profile for profile in profiles if profile.name not in taken and profile.filled]
-        if rule is not media:
-            left = [profile for profile in left if not profile.medium]
+        if rule in rules:
+            left = [profile for profile in left if profile.name not in files]
         for verdict in rule(left):
             if verdict.is_exclusive and verdict.field in used:
                 continue

@@ -76,7 +76,7 @@ def _several(profile: Profile) -> Iterator[Verdict]:
             yield Verdict(profile, None, "objects", "columns of their own would be read")
     elif files_apart(profile):
         yield Verdict(profile, None, "several files in a cell", _ONE_EACH)
-    else:
+    elif not profile.medium:
         separator = separator_of(profile)
         if separator == READ_SEPARATOR:
             yield Verdict(profile, _CATEGORIES, f"several names in a cell, parted by '{separator}'")

@@ -23,7 +23,8 @@ _FOLDS = re.compile(r"((k|cv)_?)?folds?(_?(id|no|nr|num|number|idx))?")
 
 # The index that a data frame writes along, and what libraries call it.
 _INDEX = re.compile(
-    r"|unnamed(:_\d+)*(_level_\d+)?|index|(__)?index_level_\d+(__)?|level_\d+|row(_?names?)?|\.+1"
+    r"|unnamed(: ?\d+)?(_level_\d+)?(\.\d+)?|index|_*index_level_\d+_*|level_\d+|row(_?names?)?"
+    r"|\.+1"
 )
 
 # Whoever and whatever has several rows that must share a split: for certain, and where values are
@@ -85,7 +86,7 @@ def plain(name: str) -> str:
 
 def is_index(name: str) -> bool:
     """Whether it is a data frame's index, or has no name at all."""
-    return _INDEX.fullmatch(plain(name)) is not None
+    return _INDEX.fullmatch(name.strip().lower()) is not None
 
 
 def is_fold(name: str) -> bool:

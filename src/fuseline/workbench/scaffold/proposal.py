@@ -42,6 +42,7 @@ _TASKS = {
     "text": "generation",
 }
 Told = Mapping[str, Field]
+_SHOWN_CHARACTERS = 40
 _SAVED = frozenset({"state.json", "dataset_dict.json"})
 
 
@@ -252,7 +253,7 @@ def _modalities(guesses: Sequence[Guess]) -> list[Modality]:
 
 
 def _checked(proposal: Proposal, records: Sequence[Record], bad: Sequence[BadRecord]) -> Proposal:
-    columns = ", ".join(guess.column for guess in proposal.guesses)
+    columns = ", ".join(guess.column[:_SHOWN_CHARACTERS] for guess in proposal.guesses)
     if not records and bad:
         raise ContractError(
             f"{proposal.path}: expected rows, found none that can be read; the first is bad:"
@@ -269,7 +270,7 @@ def _checked(proposal: Proposal, records: Sequence[Record], bad: Sequence[BadRec
     if not proposal.modalities:
         raise ContractError(
             f"{proposal.path}: none of its columns looks like text, media or a table: {columns}."
-            " Map them in params.yaml."
+            " Say what one is for, as in --use 'COLUMN=text'."
         )
     if not bad:
         return proposal

@@ -37,9 +37,16 @@ def refuse_headerless(path: Path, profiles: Sequence[Profile]) -> None:
     raise ContractError(
         f"{path}: expected names of columns in line 1, found what looks like a row: {first}"
         f" ({reasons[0]}). Put a line of names above it, of your own choice:"
-        f" sed -i {shlex.quote('1i ' + names)} {shlex.quote(str(path))}. If they are names, say"
-        f" what one is for: --use {shlex.quote(profiles[0].name + '=text')}."
+        f" sed -i {shlex.quote('1i ' + names)} {shlex.quote(str(path))}.{_if_names(profiles)}"
     )
+
+
+def _if_names(profiles: Sequence[Profile]) -> str:
+    """How to say that a line holds names after all, of one short enough to be typed."""
+    short = [profile.name for profile in profiles if len(profile.name) <= _SHOWN_CHARACTERS]
+    if not short:
+        return ""
+    return f" If they are names, say what one is for: --use {shlex.quote(short[0] + '=text')}."
 
 
 def _like_a_value(profile: Profile) -> str | None:
@@ -98,13 +105,15 @@ def refuse_interactions(path: Path, profiles: Sequence[Profile]) -> None:
         return
     names = [columns[0].name for columns in (who, what, how_much)]
     user, item, rating = names
+    # A number that names an item is read by nobody unless somebody says so.
+    uses = [f"{rating}=target:number", f"{user}=group"]
+    uses += [f"{item}=tabular"] if what[0].integers else []
     raise ContractError(
         f"{path}: these look like interactions, users by items ({', '.join(names)}), not like rows"
         f" to classify: one {item} stands in many rows, whose content is the same. Fuseline learns"
         f" from what a row holds. Make a table with one row for each {item}, with its texts or"
         f" media and the mean of {rating}, or what users think of it, to learn. To read it as it"
-        f" is, say so: --use {shlex.quote(rating + '=target:number')}"
-        f" --use {shlex.quote(user + '=group')}."
+        f" is, say so: {' '.join(f'--use {shlex.quote(use)}' for use in uses)}."
     )
 
 
