@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from benchmarks.salts import compare
-from benchmarks.workspace import run
+from benchmarks.salts import SALTS, compare
+from benchmarks.workspace import ROOT, run
 from fuseline.config import load_section
+from fuseline.learning.objectives.pretraining import OBJECTIVES
 from fuseline.params.pretrain import PretrainParams
 from fuseline.pipeline.metrics_file import read_metrics
 
@@ -31,18 +33,22 @@ COLUMNS = (
 )
 
 
-def main() -> None:
-    """Pre-train without one objective after the other; print what follows, as Markdown."""
-    weights = load_section("pretrain", PretrainParams).objectives.weights
+def main(
+    origin: Path = ROOT, objectives: Sequence[str] = tuple(OBJECTIVES), salts: Sequence[int] = SALTS
+) -> None:
+    """Pre-train with all, then without one of `objectives` after the other; print what follows, as
+    Markdown."""
+    params = load_section("pretrain", PretrainParams, origin / "params.yaml")
+    weights = params.objectives.weights
     settings = {
         left_out or "nothing": {
             "pretrain.objectives.weights": {
                 name: 0.0 if name == left_out else weight for name, weight in weights.items()
             }
         }
-        for left_out in (None, *weights)
+        for left_out in (None, *objectives)
     }
-    compare(settings, measured, COLUMNS, FEW_PROMPTS)
+    compare(settings, measured, COLUMNS, FEW_PROMPTS, salts, origin)
 
 
 def measured(clone: Path) -> list[float]:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -86,24 +86,29 @@ class Measured:
         return f"| {self.method} | {shares} | {costs} | {self.ratio:.2f} | {self.memory:.1f} |"
 
 
-def main() -> None:
-    """Train by every method from one fine-tuned model; print the table, and draw what robust
-    accuracy costs."""
+def main(
+    origin: Path = ROOT,
+    names: Sequence[str] = tuple(VARIANTS),
+    num_rounds: int = ROUNDS,
+    drawing: Path = CHART,
+) -> None:
+    """Train by every variant that is named from one fine-tuned model; print the table, and draw
+    what robust accuracy costs."""
     found = []
-    with clean_clone() as clone:
+    with clean_clone(origin) as clone:
         change_params(clone, ATTACK | {"ingest.split.salt": SALT})
         run(clone, "dvc", "repro", "--quiet", "evaluate@finetuned")
-        ratios = step_ratios(clone)
+        ratios = step_ratios(clone, num_rounds)
         print(f"\nA padded float32 loop's PGD step over ours: {ratios[LOOP] / ratios['pgd']:.1f}")
         print(f"| | {' | '.join(COLUMNS)} |\n|{'---|' * (len(COLUMNS) + 1)}")
-        for name in VARIANTS:
+        for name in names:
             found.append(measured(clone, name, ratios[name]))
             print(found[-1].line, flush=True)
         plain = read_metrics(clone / "metrics/evaluate/finetuned.json")
     start = (plain["accuracy"], plain["macro_f1"], plain["robust_accuracy"])
     found.append(Measured("none", *start, forward=1.0, backward=1.0, ratio=1.0, memory=0.0))
     print(found[-1].line)
-    CHART.write_text(chart(found), encoding="utf-8")
+    drawing.write_text(chart(found), encoding="utf-8")
 
 
 def measured(clone: Path, name: str, ratio: float) -> Measured:
@@ -140,11 +145,12 @@ def chart(found: list[Measured]) -> str:
     return svg
 
 
-def step_ratios(folder: Path) -> dict[str, float]:
+def step_ratios(folder: Path, num_rounds: int) -> dict[str, float]:
     """By method the time of a step over that of a clean one: medians of rounds in turn, so that
     what else the machine does falls on all alike."""
-    base = load_section("base", BaseParams)
-    params = {name: section(changes) for name, changes in VARIANTS.items()}
+    file = folder / "params.yaml"
+    base = load_section("base", BaseParams, file)
+    params = {name: section(file, changes) for name, changes in VARIANTS.items()}
     make_deterministic(base.seed, base.num_threads)
     model, data = load_trained(folder / "models/finetuned", folder / "data", base)
     model.train()
@@ -158,7 +164,7 @@ def step_ratios(folder: Path) -> dict[str, float]:
         name: METHODS[own.method](inner, attacked, inner.divergence, own)
         for name, own in params.items()
     }
-    tokens = load_section("tokenize", TokenizeParams).max_length_tokens
+    tokens = load_section("tokenize", TokenizeParams, file).max_length_tokens
     objectives[LOOP] = PaddedLoop(inner, params["pgd"].attack, tokens)
     order = np.argsort(data.lengths, kind="stable")
     size = params["pgd"].training.batch_size
@@ -168,16 +174,16 @@ def step_ratios(folder: Path) -> dict[str, float]:
     batches.append(batches.pop(NUM_BATCHES // 2))
     optimizer = torch.optim.AdamW(model.parameters(), lr=1e-6)
     times: dict[str, list[float]] = {name: [] for name in objectives}
-    for _ in range(ROUNDS):
+    for _ in range(num_rounds):
         for name, objective in objectives.items():
             times[name].append(seconds(model, objective, batches, optimizer, base))
     clean = np.median(times.pop("clean"))
     return {name: float(np.median(taken) / clean) for name, taken in times.items()}
 
 
-def section(changes: dict[str, Any]) -> AdversarialFinetuneParams:
-    """The section of this repository's params, changed."""
-    content = read_yaml(ROOT / "params.yaml")[SECTION]
+def section(file: Path, changes: dict[str, Any]) -> AdversarialFinetuneParams:
+    """The section of a params file, changed."""
+    content = read_yaml(file)[SECTION]
     set_keys(content, changes)
     return AdversarialFinetuneParams.model_validate(content)
 

@@ -12,6 +12,8 @@ import json
 import os
 import sys
 import tempfile
+from collections.abc import Mapping
+from itertools import islice
 from pathlib import Path
 from typing import Any
 
@@ -42,6 +44,7 @@ SEEDS = (17, 18, 19)
 TEST = "test-"
 BATCH_SIZE = 256
 MAX_ADAPTED_SHARE = 0.03
+AS_SHIPPED: Mapping[str, Any] = {}
 
 # Training rows that copy a test row join the test split; those that are tested are the authors'.
 COMMON: dict[str, Any] = {
@@ -82,23 +85,35 @@ SECTIONS = {
 }
 
 
-def main(seeds: tuple[int, ...] = SEEDS) -> None:
-    """Run both arms with every seed; print a line for each run, then the table."""
+def main(
+    seeds: tuple[int, ...] = SEEDS,
+    num_rows: int | None = None,
+    changes: Mapping[str, Any] = AS_SHIPPED,
+) -> None:
+    """Run both arms with every seed; print a line for each run, then the table.
+
+    Args:
+        seeds: of `finetune`.
+        num_rows: the first of each file; all by default.
+        changes: to params, over those of the arms.
+    """
     results: dict[str, list[dict[str, Any]]] = {name: [] for name in ARMS}
     with tempfile.TemporaryDirectory(prefix="fuseline-") as name:
         folder = Path(name)
-        print(json.dumps(prepare(folder)), flush=True)
+        print(json.dumps(prepare(folder, num_rows, changes)), flush=True)
         for seed in seeds:
             for arm, runs in results.items():
-                runs.append(run_arm(folder, seed, ARMS[arm]))
+                runs.append(run_arm(folder, seed, {**ARMS[arm], **changes}))
                 print(json.dumps({"arm": arm, "seed": seed} | runs[-1]), flush=True)
     print(table(results))
 
 
-def prepare(folder: Path) -> dict[str, Any]:
+def prepare(
+    folder: Path, num_rows: int | None = None, changes: Mapping[str, Any] = AS_SHIPPED
+) -> dict[str, Any]:
     """Write the rows, test rows first; run `ingest`, `tokenize` and `pretrain`; return counts."""
-    write_rows(_data(), folder / "raw")
-    params = sections({"ingest.manifest.path": str(folder / "raw")})
+    write_rows(_data(), folder / "raw", num_rows)
+    params = sections({"ingest.manifest.path": str(folder / "raw"), **changes})
     figures = ingest_examples(
         params["ingest"], folder / "examples", folder / "quarantine", raw=folder / "raw"
     )
@@ -147,8 +162,9 @@ def run_arm(folder: Path, seed: int, changes: dict[str, Any]) -> dict[str, Any]:
     }
 
 
-def write_rows(data: Path, raw: Path) -> None:
-    """Both files with an id and a split, `test` or nothing; the names put the test rows first."""
+def write_rows(data: Path, raw: Path, num_rows: int | None) -> None:
+    """Both files, or the first rows of each, with an id and a split, `test` or nothing; the names
+    put the test rows first."""
     raw.mkdir(parents=True)
     for place, (name, split) in enumerate((("test", "test"), ("train", ""))):
         with (
@@ -157,14 +173,14 @@ def write_rows(data: Path, raw: Path) -> None:
         ):
             writer = csv.writer(file)
             writer.writerow(["id", "text", "category", "split"])
-            for number, row in enumerate(csv.DictReader(source)):
+            for number, row in enumerate(islice(csv.DictReader(source), num_rows)):
                 writer.writerow([f"{name}-{number}", row["text"], row["category"], split])
 
 
-def sections(changes: dict[str, Any]) -> dict[str, Any]:
+def sections(changes: Mapping[str, Any]) -> dict[str, Any]:
     """The shipped params with this benchmark's and further changes, each section checked."""
     content = read_yaml(ROOT / "params.yaml")
-    set_keys(content, COMMON | changes)
+    set_keys(content, {**COMMON, **changes})
     return {name: kind.model_validate(content[name]) for name, kind in SECTIONS.items()}
 
 

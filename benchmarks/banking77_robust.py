@@ -8,12 +8,13 @@ from __future__ import annotations
 
 import json
 import tempfile
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
-from benchmarks.banking77 import ARMS, BATCH_SIZE, prepare, sections, tested
+from benchmarks.banking77 import ARMS, AS_SHIPPED, BATCH_SIZE, prepare, sections, tested
 from fuseline.evaluation.robustness.attacked import Attacked
 from fuseline.evaluation.robustness.measure import measure_robustness
 from fuseline.evaluation.robustness.target import goal_of
@@ -35,12 +36,17 @@ CHANGES: dict[str, Any] = ARMS["full"] | {
 }
 
 
-def main() -> None:
-    """Train both, attack both; print a line for each and the table."""
-    params = sections(CHANGES)
+def main(num_rows: int | None = None, changes: Mapping[str, Any] = AS_SHIPPED) -> None:
+    """Train both, attack both; print a line for each and the table.
+
+    Args:
+        num_rows: the first of each file; all by default.
+        changes: to params, over this benchmark's.
+    """
+    params = sections({**CHANGES, **changes})
     with tempfile.TemporaryDirectory(prefix="fuseline-") as name:
         folder = Path(name)
-        print(json.dumps(prepare(folder)), flush=True)
+        print(json.dumps(prepare(folder, num_rows, changes)), flush=True)
         tables = (folder / "examples", folder / "tokens", folder / "features")
         plain, robust = folder / "finetuned", folder / "adversarial"
         finetune(

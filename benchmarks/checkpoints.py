@@ -11,16 +11,18 @@ from __future__ import annotations
 import os
 import tempfile
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 from unittest.mock import patch
 
+from benchmarks.workspace import ROOT
 from fuseline.pipeline.stage import LIBRARY_SETTINGS
 
-MINILM = {
+PARAMS = ROOT / "params.yaml"
+MINILM: Mapping[str, Any] = {
     "model_type": "bert",
     "vocab_size": 30522,
     "hidden_size": 384,
@@ -51,12 +53,24 @@ class Spent:
         self.times += 1
 
 
-def main(num_epochs: int = 2) -> None:
-    """Print what saves take of a training, and what the training takes without any."""
+def main(
+    num_epochs: int = 2,
+    num_rows: int = ROWS,
+    text: Mapping[str, Any] = MINILM,
+    params: Path = PARAMS,
+) -> None:
+    """Print what saves take of a training, and what the training takes without any.
+
+    Args:
+        num_epochs: of both trainings.
+        num_rows: that are trained on.
+        text: the text encoder's configuration.
+        params: file with all else.
+    """
     for variable, value in LIBRARY_SETTINGS.items():
         os.environ.setdefault(variable, value)
-    whole, saves, size = measure(num_epochs, saving=True)
-    without, _, _ = measure(num_epochs, saving=False)
+    whole, saves, size = measure(num_epochs, num_rows, text, params, saving=True)
+    without, _, _ = measure(num_epochs, num_rows, text, params, saving=False)
     print(f"{saves.times} saves of {size / 1e6:.0f} MB in {num_epochs} epochs")
     print(f"{'':<24}{'clock':>10}{'processor':>12}")
     for name, spent in (("with saves", whole), ("saves alone", saves), ("without saves", without)):
@@ -65,7 +79,9 @@ def main(num_epochs: int = 2) -> None:
     print(f"{'share of saves':<24}{shares[0]:>10.2%}{shares[1]:>12.2%}")
 
 
-def measure(num_epochs: int, *, saving: bool) -> tuple[Spent, Spent, int]:
+def measure(
+    num_epochs: int, num_rows: int, text: Mapping[str, Any], file: Path, *, saving: bool
+) -> tuple[Spent, Spent, int]:
     """What a training took, what its saves took of that, and bytes of the last checkpoint."""
     from transformers import TrainerCallback
 
@@ -78,7 +94,8 @@ def measure(num_epochs: int, *, saving: bool) -> tuple[Spent, Spent, int]:
     from fuseline.params.finetune import FinetuneParams
     from fuseline.pipeline.precision import make_deterministic
 
-    base, params = load_section("base", BaseParams), load_section("finetune", FinetuneParams)
+    base = load_section("base", BaseParams, file)
+    params = load_section("finetune", FinetuneParams, file)
     make_deterministic(base.seed, base.num_threads)
     task = Classification("label", {"labels": LABELS})
     training = params.training.model_copy(
@@ -98,9 +115,9 @@ def measure(num_epochs: int, *, saving: bool) -> tuple[Spent, Spent, int]:
         whole.count(),
     ):
         loop.train(
-            model(),
+            model(text, file),
             Supervised([task], [1.0], params.modality_dropout, params.label_smoothing, 1.0),
-            rows(ROWS, base.seed),
+            rows(num_rows, base.seed),
             Development([task], rows(DEV_ROWS, base.seed + 1), base.precision),
             params=training,
             selection=loop.Selection("macro_f1", greater_is_better=True),
@@ -113,18 +130,18 @@ def measure(num_epochs: int, *, saving: bool) -> tuple[Spent, Spent, int]:
     return whole, saves, size
 
 
-def model() -> Any:
-    """A task model with random weights in the shape of the default."""
+def model(text: Mapping[str, Any], file: Path) -> Any:
+    """A task model with random weights in the shape that the params say."""
     from fuseline.config import load_section
     from fuseline.learning.model import FuselineConfig, FuselineForTasks
     from fuseline.params.pretrain import PretrainParams
 
-    shape = load_section("pretrain", PretrainParams).model
+    shape = load_section("pretrain", PretrainParams, file).model
     head = {"kind": "pooled", "size": len(LABELS)}
     task = {"name": "label", "kind": "classification", "target": "label", "weight": 1.0}
     return FuselineForTasks(
         FuselineConfig(
-            text_config=MINILM,
+            text_config=dict(text),
             features={"image": {"positions": POSITIONS, "dim": DIM}},
             hidden_size=shape.hidden_size,
             fusion=shape.fusion.model_dump(),

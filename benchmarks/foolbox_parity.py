@@ -16,7 +16,7 @@ import torch
 from torch.nn import functional
 
 from benchmarks.trained import load_trained
-from benchmarks.workspace import clean_clone, run
+from benchmarks.workspace import ROOT, clean_clone, run
 from fuseline.config import load_section
 from fuseline.data.dataset import LABELS
 from fuseline.learning.attacks.pgd import PGD
@@ -39,9 +39,9 @@ LIBRARY = {
 BOUNDS = (-1e4, 1e4)
 
 
-def main() -> None:
+def main(origin: Path = ROOT) -> None:
     """Train both models in a clean clone, and compare."""
-    with clean_clone() as clone:
+    with clean_clone(origin) as clone:
         run(clone, "dvc", "repro", "--quiet", "adversarial_finetune")
         compare(clone)
 

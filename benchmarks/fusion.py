@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import time
+from collections.abc import Sequence
 from pathlib import Path
 
-from benchmarks.salts import compare
-from benchmarks.workspace import run
+from benchmarks.salts import SALTS, compare
+from benchmarks.workspace import ROOT, run
 from fuseline.learning.model.fusion import FUSIONS
 from fuseline.pipeline.metrics_file import read_metrics
 
@@ -21,10 +22,12 @@ COLUMNS = (
 )
 
 
-def main() -> None:
+def main(
+    origin: Path = ROOT, kinds: Sequence[str] = tuple(FUSIONS), salts: Sequence[int] = SALTS
+) -> None:
     """Pre-train and fine-tune each kind once per salt; print the table of means."""
-    settings = {kind: {"pretrain.model.fusion.kind": kind} for kind in FUSIONS}
-    compare(settings, measured, COLUMNS, {})
+    settings = {kind: {"pretrain.model.fusion.kind": kind} for kind in kinds}
+    compare(settings, measured, COLUMNS, {}, salts, origin)
 
 
 def measured(clone: Path) -> list[float]:

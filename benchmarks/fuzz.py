@@ -301,18 +301,17 @@ class _Workers:
         return outcome
 
 
-def _tasks() -> list[tuple[str, range]]:
-    files = range(0, NUM_FILES, FILES_PER_TASK)
-    manifests = range(0, NUM_MANIFESTS, MANIFESTS_PER_TASK)
-    return [("file", range(start, start + FILES_PER_TASK)) for start in files] + [
-        ("manifest", range(start, start + MANIFESTS_PER_TASK)) for start in manifests
-    ]
+def _tasks(kind: str, count: int, size: int) -> list[tuple[str, range]]:
+    """All numbers of a kind, so many a task."""
+    return [(kind, range(first, min(first + size, count))) for first in range(0, count, size)]
 
 
-def main() -> None:
+def main(num_files: int = NUM_FILES, num_manifests: int = NUM_MANIFESTS) -> None:
     """Run every case, print what they ended as, fail where one crashed."""
     outcome, workers = Outcome(), _Workers()
-    for task in _tasks():
+    tasks = _tasks("file", num_files, FILES_PER_TASK)
+    tasks += _tasks("manifest", num_manifests, MANIFESTS_PER_TASK)
+    for task in tasks:
         outcome.add(workers.run(task))
         print(f"{task[0]} {task[1].stop}: {len(outcome.crashes)} crashes", flush=True)
     for name, count in sorted(outcome.counts.items()):

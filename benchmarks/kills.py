@@ -11,19 +11,26 @@ import argparse
 import random
 import signal
 import tempfile
+from collections.abc import Sequence
 from pathlib import Path
 
 from tests.support.killing import OUTPUTS, Kill, kill_and_repeat, uninterrupted
 from tests.support.workspace import Workspace
 
 
-def main(kills: int = 100, seed: int = 0, finished: Path | None = None) -> None:
+def main(
+    kills: int = 100,
+    seed: int = 0,
+    finished: Path | None = None,
+    stages: Sequence[str] = tuple(OUTPUTS),
+) -> None:
     """Print one line a kill, and the sums.
 
     Args:
         kills: how many that land while a stage is at work.
         seed: of all draws.
         finished: a small repository after its first `dvc repro`, to save making one.
+        stages: which of those with progress are killed, in turn.
     """
     # A shell starts what runs in the background with SIGINT ignored, and so would be what we start.
     signal.signal(signal.SIGINT, signal.default_int_handler)
@@ -33,11 +40,10 @@ def main(kills: int = 100, seed: int = 0, finished: Path | None = None) -> None:
             workspace.repro()
         else:
             workspace = Workspace(finished).copy(Path(folder) / "workspace")
-        report(workspace, kills, random.Random(seed))
+        report(workspace, kills, random.Random(seed), stages)
 
 
-def report(workspace: Workspace, kills: int, draws: random.Random) -> None:
-    stages = list(OUTPUTS)
+def report(workspace: Workspace, kills: int, draws: random.Random, stages: Sequence[str]) -> None:
     seconds = uninterrupted(workspace, stages)
     found = []
     while len(found) < kills:

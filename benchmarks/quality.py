@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Sequence
+from pathlib import Path
 from typing import Any
 
 import numpy as np
+from scipy import stats
 
-from benchmarks.workspace import FEW_ATTACKS, change_params, clean_clone, run
+from benchmarks.workspace import FEW_ATTACKS, ROOT, change_params, clean_clone, run
 from fuseline.pipeline.metrics_file import read_metrics
 
 SALTS = range(5)
@@ -21,15 +24,14 @@ PAIRS = (
     ("text_only", "twin_text_only"),
     ("image_only", "twin_image_only"),
 )
-# Two-sided 95 % quantile of Student's t with four degrees of freedom.
-T_QUANTILE = 2.776
 
 
-def main() -> None:
-    """Run the pipeline up to the fine-tuned model's evaluation once per salt; print the table."""
+def main(origin: Path = ROOT, salts: Sequence[int] = SALTS) -> None:
+    """Run the pipeline up to the fine-tuned model's evaluation once per salt, of which there are
+    two or more; print the table."""
     results = []
-    for salt in SALTS:
-        with clean_clone() as clone:
+    for salt in salts:
+        with clean_clone(origin) as clone:
             change_params(clone, FEW_ATTACKS | {"ingest.split.salt": salt})
             run(clone, "dvc", "repro", "--quiet", "evaluate@finetuned")
             results.append(read_metrics(clone / "metrics/evaluate/finetuned.json"))
@@ -64,5 +66,5 @@ def table(results: list[dict[str, Any]]) -> str:
 
 def interval(values: list[float], sign: str) -> str:
     """Mean and half-width of the 95 % interval of the mean over salts; `sign` "+" shows both."""
-    half = T_QUANTILE * np.std(values, ddof=1) / np.sqrt(len(values))
+    half = stats.t.ppf(0.975, len(values) - 1) * stats.sem(values)
     return f"{np.mean(values):{sign}.4f} ± {half:.4f}"

@@ -9,7 +9,7 @@ from typing import Any
 
 import numpy as np
 
-from benchmarks.workspace import FEW_ATTACKS, change_params, clean_clone
+from benchmarks.workspace import FEW_ATTACKS, ROOT, change_params, clean_clone
 
 SALTS = (11, 12, 13)
 Measured = Callable[[Path], list[float]]
@@ -21,6 +21,7 @@ def compare(
     columns: Sequence[str],
     common: Mapping[str, Any],
     salts: Sequence[int] = SALTS,
+    origin: Path = ROOT,
 ) -> None:
     """Run each setting once per salt; print every run as a line, then means as Markdown.
 
@@ -31,10 +32,11 @@ def compare(
             `parameters`, all others are shares.
         common: params of all runs.
         salts: of the split.
+        origin: the repository that is cloned for each salt.
     """
     figures: dict[str, list[list[float]]] = {name: [] for name in settings}
     for salt in salts:
-        with clean_clone() as clone:
+        with clean_clone(origin) as clone:
             change_params(clone, {**FEW_ATTACKS, **common, "ingest.split.salt": salt})
             for name, changes in settings.items():
                 change_params(clone, changes)

@@ -12,7 +12,7 @@ import random
 import shutil
 import tempfile
 from collections import Counter
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -65,33 +65,48 @@ class Case:
     content: bytes
 
 
-def main() -> None:
+def main(
+    finished: Workspace | None = None,
+    kinds: Sequence[str] = tuple(SERVERS),
+    ways: Sequence[str] = tuple(WAYS),
+    damages: Sequence[str] = tuple(DAMAGES),
+) -> None:
+    """Print how many of the changed objects each way of pulling refuses, for each kind of remote.
+
+    Args:
+        finished: a small repository after its first `dvc repro`, to save making one.
+        kinds: of remotes.
+        ways: of pulling.
+        damages: what is done to objects.
+    """
     with tempfile.TemporaryDirectory(prefix="fuseline-tampering-") as folder:
-        finished = Workspace.create(Path(folder) / "finished")
-        finished.repro()
-        for kind, server in SERVERS.items():
+        if finished is None:
+            finished = Workspace.create(Path(folder) / "finished")
+            finished.repro()
+        for kind in kinds:
             if kind == "ssh" and not SSHD:
                 print("ssh: not measured, no sshd here")
                 continue
             root = Path(folder) / kind
             (root / "server").mkdir(parents=True)
-            with server(root / "server") as running:
-                measure(Team.found(kind, running, finished, root), root)
+            with SERVERS[kind](root / "server") as running:
+                measure(Team.found(kind, running, finished, root), root, ways, damages)
 
 
-def measure(team: Team, root: Path) -> None:
+def measure(team: Team, root: Path, ways: Sequence[str], damages: Sequence[str]) -> None:
     """Print how many of the changed objects each way of pulling refuses."""
-    cases = list(_cases(team))
+    cases = list(_cases(team, damages))
     joined = team.join(root / "joined")
-    for way, command in WAYS.items():
+    for place, way in enumerate(ways):
+        command = WAYS[way]
         # What is refused for another reason than its change would count for nothing.
         unchanged = Case("none", cases[0].out, cases[0].oid, team.stored(cases[0].oid).read_bytes())
-        good = root / f"{list(WAYS).index(way)}-unchanged"
+        good = root / f"{place}-unchanged"
         assert not _refused(team, joined, unchanged, command, good), way
         taken = [
             case
             for number, case in enumerate(cases)
-            if not _refused(team, joined, case, command, root / f"{list(WAYS).index(way)}-{number}")
+            if not _refused(team, joined, case, command, root / f"{place}-{number}")
         ]
         kinds = Counter(
             f"{case.damage} of a {'list' if case.oid.endswith('.dir') else 'file'}"
@@ -102,16 +117,18 @@ def measure(team: Team, root: Path) -> None:
         print(f"; delivered: {said}" if taken else "", flush=True)
 
 
-def _cases(team: Team) -> Iterator[Case]:
+def _cases(team: Team, damages: Sequence[str]) -> Iterator[Case]:
     rng = random.Random(SEED)
     lists = sorted(_folders(team).items())
     files = sorted({(out, oid) for out, list_ in lists for oid in _files(team, list_)})
-    for damage, change in DAMAGES.items():
+    for damage in damages:
         for objects in (lists, files):
             for out, oid in rng.sample(objects, CASES_PER_DAMAGE // 2):
                 content = team.stored(oid).read_bytes()
                 _, other = rng.choice([item for item in objects if item[1] != oid])
-                yield Case(damage, out, oid, change(content, team.stored(other).read_bytes(), rng))
+                yield Case(
+                    damage, out, oid, DAMAGES[damage](content, team.stored(other).read_bytes(), rng)
+                )
 
 
 def _folders(team: Team) -> dict[str, str]:

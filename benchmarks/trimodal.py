@@ -8,6 +8,7 @@ from __future__ import annotations
 import json
 import os
 import sys
+from collections.abc import Sequence
 from itertools import combinations
 from pathlib import Path
 from typing import Any
@@ -15,7 +16,7 @@ from typing import Any
 import numpy as np
 
 from benchmarks.spoken_numbers import write_rows
-from benchmarks.workspace import FEW_ATTACKS, change_params, clean_clone, run
+from benchmarks.workspace import FEW_ATTACKS, ROOT, change_params, clean_clone, run
 from fuseline.pipeline.metrics_file import read_metrics
 
 MODALITIES = ("text", "image", "audio")
@@ -69,14 +70,19 @@ for name in ("id", "text", "image", "audio", "label", "group"):
     PARAMS["ingest.manifest.columns"][name] = name
 
 
-def main() -> None:
+def main(
+    origin: Path = ROOT,
+    salts: Sequence[int] = SALTS,
+    sets: Sequence[list[str]] = SETS,
+    num_rows: int = NUM_ROWS,
+) -> None:
     """Run the pipeline once for every salt and set of modalities; print the table."""
     recordings = _recordings()
     results: dict[str, list[dict[str, Any]]] = {}
-    for salt in SALTS:
-        with clean_clone() as clone:
-            write_rows(recordings, clone / "data" / "raw", NUM_ROWS, SEED)
-            for chosen in SETS:
+    for salt in salts:
+        with clean_clone(origin) as clone:
+            write_rows(recordings, clone / "data" / "raw", num_rows, SEED)
+            for chosen in sets:
                 change_params(
                     clone,
                     {"ingest.split.salt": salt, "base.modalities": chosen, **PARAMS},
@@ -114,5 +120,6 @@ def table(results: dict[str, list[dict[str, Any]]]) -> str:
 
 
 def spread(values: list[float]) -> str:
-    """Mean ± standard deviation."""
-    return f"{np.mean(values):.3f} ± {np.std(values, ddof=1):.3f}"
+    """Mean, ± standard deviation where there are several."""
+    mean = f"{np.mean(values):.3f}"
+    return f"{mean} ± {np.std(values, ddof=1):.3f}" if len(values) > 1 else mean

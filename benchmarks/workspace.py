@@ -30,11 +30,12 @@ FEW_ATTACKS = {
 
 
 @contextmanager
-def clean_clone() -> Iterator[Path]:
-    """Clone the committed state; the clone has no outputs and a cache of its own."""
+def clean_clone(origin: Path = ROOT) -> Iterator[Path]:
+    """Clone a repository's committed state; the clone has no outputs, and a cache of its own unless
+    the repository's settings of DVC name one."""
     with tempfile.TemporaryDirectory(prefix="fuseline-") as folder:
         clone = Path(folder) / "clone"
-        subprocess.run(["git", "clone", "--quiet", str(ROOT), str(clone)], check=True)
+        subprocess.run(["git", "clone", "--quiet", str(origin), str(clone)], check=True)
         yield clone
 
 

@@ -1,0 +1,144 @@
+"""Every benchmark that needs no finished pipeline, cut down; the others are in `tests/pipeline`.
+
+What they measure means nothing here: they must run, and find what they read where they look.
+"""
+
+from __future__ import annotations
+
+import importlib
+import inspect
+import json
+import os
+import re
+from pathlib import Path
+from unittest.mock import patch
+
+import pytest
+from ruamel.yaml import YAML
+
+from benchmarks import banking77, banking77_robust, checkpoints, fuzz, growth, images, million
+from benchmarks.__main__ import BENCHMARKS
+from fuseline.params.whole import set_keys
+from tests.support.repository import PARAMS_FILE, REPOSITORY
+from tests.support.workspace import SMALL_PARAMS
+
+needs_data = pytest.mark.skipif(
+    "FUSELINE_TEST_DATA" not in os.environ, reason="FUSELINE_TEST_DATA is not set"
+)
+# A network from scratch, of which one rank is the share that adapters of MiniLM are.
+SMALL_TEXT = {
+    "base.precision": "fp32",
+    "ingest.min_label_rows": 1,
+    "tokenize.encoder": "scratch",
+    "tokenize.scratch.hidden_size": 128,
+    "tokenize.scratch.num_heads": 2,
+    "tokenize.scratch.num_layers": 1,
+    "pretrain.model.hidden_size": 32,
+    "pretrain.model.contrastive_size": 16,
+    "pretrain.model.fusion.num_layers": 1,
+    "pretrain.model.fusion.num_heads": 2,
+    "finetune.training.num_epochs": 1,
+}
+NUM_ROWS = 60
+
+
+def last_line(capsys: pytest.CaptureFixture[str]) -> str:
+    return capsys.readouterr().out.splitlines()[-1]
+
+
+def test_images(capsys: pytest.CaptureFixture[str]) -> None:
+    images.main(num_pictures=2, num_rounds=1)
+    said = capsys.readouterr().out
+    for network in ("mobilenet", r"efficientnet_lite0 \(default\)"):
+        assert re.search(rf"^{network}: one by one \d+ pictures/s, ours \d+, ratio ", said, re.M)
+
+
+def test_growth(capsys: pytest.CaptureFixture[str]) -> None:
+    growth.main(rows=40, share=0.1, encoder="patches")
+    said = capsys.readouterr().out
+    assert said.startswith("40 rows, then 4 more, encoder patches\n")
+    assert re.findall(r"^(\w+): wall", said, re.M) == list(growth.STAGES)
+    assert re.search(r"^cache: \d+\.\d MB, then \d+\.\d\d MB more", said, re.M)
+
+
+def test_checkpoints(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    yaml, params = YAML(), tmp_path / "params.yaml"
+    content = yaml.load(PARAMS_FILE)
+    set_keys(content, SMALL_PARAMS)
+    yaml.dump(content, params)
+    text = {
+        **checkpoints.MINILM,
+        "hidden_size": 16,
+        "num_hidden_layers": 1,
+        "num_attention_heads": 2,
+        "intermediate_size": 16,
+    }
+    with patch.dict(os.environ):
+        checkpoints.main(num_epochs=2, num_rows=256, text=text, params=params)
+    assert re.search(r"^\d+ saves of [1-9]\d* MB in 2 epochs$", capsys.readouterr().out, re.M)
+
+
+def test_million(capsys: pytest.CaptureFixture[str]) -> None:
+    million.main((300,))
+    said = capsys.readouterr().out
+    assert re.search(r"300 rows  ingest .* GiB  300 kept, 0 refused, [1-9]\d* copies$", said, re.M)
+    assert re.search(r"300 rows  tokenize .* GiB  [1-9]\d* tokens$", said, re.M)
+
+
+def test_fuzz(capsys: pytest.CaptureFixture[str]) -> None:
+    fuzz.main(num_files=3, num_manifests=1)
+    said = capsys.readouterr().out
+    assert said.startswith("file 3: 0 crashes\nmanifest 1: 0 crashes\n")
+    (judged,) = re.findall(r"^all +(\d+)$", said, re.M)
+    assert int(judged) >= 3 + fuzz.ROWS_PER_MANIFEST - 2
+
+
+@needs_data
+def test_banking77(capsys: pytest.CaptureFixture[str]) -> None:
+    banking77.main((17,), NUM_ROWS, SMALL_TEXT | {"finetune.freezing.lora.rank": 1})
+    said = capsys.readouterr().out.splitlines()
+    prepared, *runs = [json.loads(line) for line in said if line.startswith("{")]
+    assert sum(prepared["splits"].values()) == 2 * NUM_ROWS
+    assert [run["arm"] for run in runs] == list(banking77.ARMS)
+    assert all(run["test_rows"] == NUM_ROWS for run in runs)
+
+
+@needs_data
+def test_banking77_robust(capsys: pytest.CaptureFixture[str]) -> None:
+    few = {
+        "base.num_threads": 1,
+        "adversarial_finetune.training.num_epochs": 1,
+        "evaluate.robustness.num_restarts": 1,
+        "evaluate.robustness.attack.num_steps": 2,
+        "evaluate.robustness.audit.max_rows": 2,
+        "evaluate.robustness.audit.black_box_queries": 2,
+    }
+    banking77_robust.main(NUM_ROWS, SMALL_TEXT | few)
+    assert re.match(r"\| adversarial \| \d\.\d{4} \| \d\.\d{4} \|$", last_line(capsys))
+
+
+@pytest.mark.parametrize("name", BENCHMARKS)
+def test_every_benchmark_runs_by_its_name_and_has_a_cut_down_run(name: str) -> None:
+    main = importlib.import_module(f"benchmarks.{name}").main
+    inspect.signature(main).bind()
+    tests = [Path(__file__), REPOSITORY / "tests" / "pipeline" / "test_benchmarks.py"]
+    assert any(f"\ndef test_{name}(" in file.read_text(encoding="utf-8") for file in tests)
+
+
+PAGES = sorted(
+    [*REPOSITORY.glob("*.md"), *(REPOSITORY / "docs").rglob("*.md"), REPOSITORY / "Makefile"]
+)
+
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)
+def test_commands_on_the_pages_name_what_there_is(page: Path) -> None:
+    """By `benchmarks NAME ...`, by `benchmarks.NAME --option ...`, and by the file."""
+    text = re.sub(r"\s+", " ", page.read_text(encoding="utf-8"))
+    for names in re.findall(r"python -m benchmarks ([a-z][\w ]*)", text):
+        assert set(names.split()) <= set(BENCHMARKS), names
+    for name, rest in re.findall(r"python -m benchmarks\.(\w+)([^`]*)`", text):
+        module = REPOSITORY / "benchmarks" / f"{name}.py"
+        code = module.read_text(encoding="utf-8")
+        assert all(f'"{option}"' in code for option in re.findall(r"--[\w-]+", rest)), name + rest
+    for path in re.findall(r"benchmarks/\w+\.py", text):
+        assert (REPOSITORY / path).is_file(), path
