@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import codecs
 from typing import Annotated, Literal
 
-from pydantic import Field, model_validator
+from pydantic import Field, field_validator, model_validator
 
 from fuseline.config import Section
 from fuseline.params.base import Count, Modality, Positive, Share
@@ -84,11 +85,25 @@ class ManifestParams(Section):
     """CSV, JSONL or Parquet files with paths to media relative to them.
 
     `path` is a file, a folder or a pattern; several files are read in order of their names, each
-    a batch of its own.
+    a batch of its own. `encoding` is that of text files without a byte order mark, by its name in
+    Python: `utf-8`, `cp1252`, `iso-8859-1`, `gb18030`, …
     """
 
     path: str | None
+    encoding: str
     columns: ColumnParams
+
+    @field_validator("encoding")
+    @classmethod
+    def _is_known(cls, name: str) -> str:
+        try:
+            codecs.lookup(name)
+            "".encode(name)
+        except LookupError:
+            raise ValueError(
+                f"expected an encoding of text, such as utf-8 or cp1252, found {name!r}"
+            ) from None
+        return name
 
 
 class ImageFolderParams(Section):

@@ -9,6 +9,14 @@ from typing import ClassVar
 
 from fuseline.params.ingest import IngestParams, TargetKind
 
+# How much of a cell a message shows.
+SHOWN_CHARACTERS = 60
+
+
+def brief(text: str, most: int = SHOWN_CHARACTERS) -> str:
+    """The text as a message shows it: a cell may hold a whole picture."""
+    return text if len(text) <= most else f"{text[: most - 1]}…"
+
 
 @dataclass(frozen=True)
 class Media:
@@ -95,6 +103,11 @@ class Source(ABC):
     def targets(self) -> Mapping[str, TargetKind]:
         """What each target column holds."""
         return {}
+
+    @property
+    def notes(self) -> list[str]:
+        """Sentences about how the source is read, where that is not plain from its params."""
+        return []
 
     @property
     def num_rows(self) -> int | None:

@@ -9,7 +9,7 @@ from collections.abc import Collection, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from fuseline.data.sources.base import Media, Problem, RawRow
+from fuseline.data.sources.base import Media, Problem, RawRow, brief
 from fuseline.data.sources.media_files import MEDIA_FIELDS, read_media
 from fuseline.errors import ConfigError, ContractError
 from fuseline.params.base import Modality
@@ -27,6 +27,9 @@ _CONTENT_FIELDS = frozenset({"text", "image", "audio", "video", "label", "group"
 
 # Kinds of targets whose cells may be lists.
 _LIST_KINDS = frozenset({"categories", "tags"})
+
+# How many names of columns a message shows.
+_SHOWN_NAMES = 40
 
 # One encoder for all rows: building one for each takes longer than the encoding.
 _encode = json.JSONEncoder(ensure_ascii=True, sort_keys=True).encode
@@ -213,7 +216,12 @@ def unreadable(detail: str, content: str, *, source_row: int, batch: int) -> Raw
 
 
 def check_columns(
-    found: Sequence[str], mapped: Sequence[tuple[str, str]], *, where: str, place: str
+    found: Sequence[str],
+    mapped: Sequence[tuple[str, str]],
+    *,
+    where: str,
+    place: str,
+    why: str = "",
 ) -> None:
     """Compare the columns of a table with those that are mapped.
 
@@ -222,6 +230,7 @@ def check_columns(
         mapped: pairs of field and column.
         where: the params key of the mapping.
         place: the table's name, for the message.
+        why: what more is to say where one is missing, with a space before it.
 
     Raises:
         ConfigError: a mapped column is not there.
@@ -232,14 +241,20 @@ def check_columns(
     present = set(found)
     missing = [
         f"{place}: {where}.{field}: expected column '{column}', found columns:"
-        f" {', '.join(found)}.{suggestion(column, list(found))} Name one of them, or"
-        f" {'leave it out' if field in ('tabular', 'targets') else 'null for none'}."
+        f" {_names(found)}.{suggestion(column, list(found))} Name one of them, or"
+        f" {'leave it out' if field in ('tabular', 'targets') else 'null for none'}.{why}"
         for field, column in mapped
         if column not in present
     ]
     if missing:
         raise ConfigError("\n".join(missing))
     check_once(found, {column for _, column in mapped}, place=place)
+
+
+def _names(columns: Sequence[str]) -> str:
+    shown = ", ".join(brief(column) for column in columns[:_SHOWN_NAMES])
+    more = len(columns) - _SHOWN_NAMES
+    return f"{shown}, and {more} more" if more > 0 else shown
 
 
 def check_once(found: Sequence[str], wanted: Collection[str], *, place: str) -> None:

@@ -8,7 +8,7 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
-from fuseline.data.sources.batch_files import batch_files
+from fuseline.data.sources.batch_files import batch_files, has_ending
 from fuseline.data.sources.cells import (
     MODALITIES,
     TEXT_FIELDS,
@@ -18,8 +18,13 @@ from fuseline.data.sources.cells import (
     is_broken,
 )
 from fuseline.data.sources.image_folder import picture_names
-from fuseline.data.sources.manifest_files import MANIFEST_FILES, BadRecord, with_advice
+from fuseline.data.sources.manifest_files import (
+    FOLDER_ENDINGS,
+    MANIFEST_FILES,
+    open_table,
+)
 from fuseline.data.sources.media_files import MEDIA_FIELDS
+from fuseline.data.sources.table_file import BadRecord, with_advice
 from fuseline.data.sources.tar_shards import Sample, samples
 from fuseline.data.sources.webdataset_members import JSON, KEY, NEVER_DECODED, json_object
 from fuseline.errors import ConfigError, ContractError
@@ -94,7 +99,7 @@ def propose(path: Path) -> Proposal:
         return _datasets(path)
     if ".tar" in endings:
         return _webdataset(path)
-    if endings & set(MANIFEST_FILES):
+    if any(has_ending(Path(name), FOLDER_ENDINGS) for name in names):
         return _manifest(path)
     if _has_tables(path):
         return _datasets(path)
@@ -102,7 +107,7 @@ def propose(path: Path) -> Proposal:
 
 
 def _of_file(path: Path) -> Proposal:
-    if path.suffix.lower() in MANIFEST_FILES:
+    if has_ending(path, MANIFEST_FILES):
         return _manifest(path)
     if path.suffix.lower() == ".tar":
         return _webdataset(path)
@@ -117,8 +122,8 @@ def _has_tables(folder: Path) -> bool:
 
 
 def _manifest(path: Path) -> Proposal:
-    files = batch_files(str(path), MANIFEST_FILES, where=str(path))
-    first = MANIFEST_FILES[files[0].suffix.lower()](files[0], [])
+    files = batch_files(str(path), MANIFEST_FILES, where=str(path), in_folder=FOLDER_ENDINGS)
+    first = open_table(files[0], [])
     found = first.first_columns(FIRST_ROWS)
     # Commas at the end of a header are columns without a name; no mapping can tell them apart.
     names = [name for name in found if name or found.count("") == 1]

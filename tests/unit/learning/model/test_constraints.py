@@ -4,11 +4,11 @@ import re
 
 import numpy as np
 import pytest
-from tests.unit.learning.tasks.test_generation import TEXTS, generation, tokenizer, writer
 
 from fuseline.learning.model.constraints import Matching, OneOf
 from fuseline.learning.tasks.generation import _text
 from tests.support.tiny_models import rows
+from tests.unit.learning.tasks.test_generation import TEXTS, generation, tokenizer, writer
 
 BATCH = rows(8).batch(np.arange(8))
 WAYS = [{"num_beams": 1}, {"num_beams": 4}, {"num_beams": 1, "do_sample": True}]
