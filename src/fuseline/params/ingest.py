@@ -33,6 +33,10 @@ class SyntheticParams(Section):
 TargetKind = Literal["category", "categories", "number", "tags", "text"]
 
 
+# Which names count as one: none but equal ones, those that are certainly the same, or all alike.
+Spelling = Literal["as_written", "certain", "all"]
+
+
 class ColumnParams(Section):
     """Names of the source's columns; null where it has none.
 
@@ -201,6 +205,8 @@ class IngestParams(Section):
     image_folder: ImageFolderParams
     datasets: DatasetsParams
     webdataset: WebDatasetParams
+    spellings: Spelling
+    categories_separator: Annotated[str, Field(min_length=1)]
     split: SplitParams
     limits: LimitParams
     duplicates: DuplicateParams

@@ -12,6 +12,7 @@ from fuseline.data.ingest.duplicates import Contents, Copy, CopySearch
 from fuseline.data.ingest.duplicates.search import ALL, MODALITIES
 from fuseline.data.ingest.refusal import Refusal
 from fuseline.data.ingest.split import Splitter
+from fuseline.data.sources.base import brief
 from fuseline.params.ingest import IngestParams
 
 MAX_LISTED_CONFLICTS = 50
@@ -118,11 +119,13 @@ class Assigner:
 
     def _in_group(self, key: str, own: int) -> str:
         first = self._ids[self._first_rows[own]]
-        return f"its group {key!r}, that of row {first!r}, lies in {self._splits[own]}"
+        return (
+            f"its group {brief(key)!r}, that of row {brief(first)!r}, lies in {self._splits[own]}"
+        )
 
     def _copying(self, copy: Copy, split: str) -> str:
         what = "all that it holds" if copy.modality == ALL else f"its {copy.modality}"
-        return f"it copies row {self._ids[copy.row]!r} in {split} by {what}"
+        return f"it copies row {brief(self._ids[copy.row])!r} in {split} by {what}"
 
     def metrics(self) -> dict[str, Any]:
         """What was found of copies, rows of rare labels included.

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 import sys
 from collections.abc import Iterable, Iterator
 from pathlib import Path
@@ -12,8 +13,11 @@ from tqdm import tqdm
 from fuseline.contracts import EXAMPLES, QUARANTINE, TableWriter
 from fuseline.data.ingest.assign import Assigner
 from fuseline.data.ingest.candidate import Candidate
+from fuseline.data.ingest.evidence import keep_evidence
+from fuseline.data.ingest.notes import line_figures, name_notes
 from fuseline.data.ingest.refusal import REASONS, Refusal
 from fuseline.data.ingest.shards import ShardedTable, ShardPlan, media_bytes, move_to_quarantine
+from fuseline.data.ingest.spellings import Spellings
 from fuseline.data.ingest.tally import Tally
 from fuseline.data.ingest.validate import Validator
 from fuseline.data.sources import SOURCES, RawRow, Source
@@ -27,7 +31,12 @@ BLOCK_MEDIA_BYTES = 2**26
 
 
 def ingest_examples(
-    params: IngestParams, examples: Path, quarantine: Path, *, raw: Path
+    params: IngestParams,
+    examples: Path,
+    quarantine: Path,
+    *,
+    raw: Path,
+    evidence: Path | None = None,
 ) -> dict[str, Any]:
     """Read every row of the source once, and write it to one of the two tables.
 
@@ -36,6 +45,8 @@ def ingest_examples(
         examples: folder of the kept rows, not there yet.
         quarantine: folder of the refused rows, not there yet.
         raw: the folder whose content DVC watches; a manifest elsewhere is warned about.
+        evidence: folder for the refused rows and the metrics of a run that is refused, what is
+            there of an earlier one being removed; None to leave none.
 
     Returns:
         the metrics: counts of rows in, kept, refused by reason, and by split and label.
@@ -45,26 +56,38 @@ def ingest_examples(
         ContractError: nothing was kept, or more was refused than
             `ingest.max_quarantined_share` allows.
     """
+    if evidence:
+        shutil.rmtree(evidence, ignore_errors=True)
     source = lookup(SOURCES, params.source, where="ingest.source")(params)
     _warn_if_unwatched(params, raw)
     kept = ShardedTable(TableWriter(examples, EXAMPLES, "examples"))
     refused = ShardedTable(TableWriter(quarantine, QUARANTINE, "quarantine"))
     assigner, tally = Assigner(params), Tally(params.min_label_rows)
-    _stream(source, params, assigner, tally, kept, refused)
+    spellings = _stream(source, params, assigner, tally, kept, refused)
     rare = tally.take_rare()
     if rare:
         move_to_quarantine(kept, refused, rare)
     assert tally.rows_in == tally.rows_kept + tally.quarantined.total(), "a row was lost"
+    refused.writer.finish(source=source.name, reasons=REASONS)
+    notes = [*source.notes, *name_notes(params, spellings), *tally.notes()]
+    metrics = tally.metrics() | {
+        "duplicates": assigner.metrics(),
+        "lines": line_figures(source.lines, tally.rows_in),
+        "notes": notes,
+    }
     print(tally.summary())
-    _check_share(tally, params)
+    for note in notes:
+        print(f"note: {note}")
+    if problem := _too_little(tally, params):
+        kept_there = keep_evidence(evidence, quarantine, metrics) if evidence else ""
+        raise ContractError(f"{problem}{kept_there}")
     kept.writer.finish(
         source=source.name,
         targets=dict(source.targets),
         label_conflicts=assigner.conflicts,
         **tally.facts,
     )
-    refused.writer.finish(source=source.name, reasons=REASONS)
-    return tally.metrics() | {"duplicates": assigner.metrics()}
+    return metrics
 
 
 def _stream(
@@ -74,8 +97,8 @@ def _stream(
     tally: Tally,
     kept: ShardedTable,
     refused: ShardedTable,
-) -> None:
-    """Every row to one of the two tables, a block at a time."""
+) -> Spellings:
+    """Every row to one of the two tables, a block at a time; return the names they have."""
     validator, plan = Validator(params, source.fields, source.targets), ShardPlan(params.shard_rows)
     rows = tqdm(source.rows(), "ingest", total=source.num_rows, unit="row", file=sys.stderr)
     for block in _blocks(rows, validator):
@@ -94,6 +117,7 @@ def _stream(
                 kept.add(outcome, plan.place(row.batch, media_bytes(outcome)))
     kept.flush()
     refused.flush()
+    return validator.spellings
 
 
 def _blocks(
@@ -119,20 +143,19 @@ def _judge(validator: Validator, row: RawRow) -> Candidate | Refusal:
         return refusal
 
 
-def _check_share(tally: Tally, params: IngestParams) -> None:
-    """Raise ContractError where too little is left to go on with."""
+def _too_little(tally: Tally, params: IngestParams) -> str | None:
+    """What to say where too little is left to go on with; None where there is enough."""
     share = tally.quarantined.total() / tally.rows_in if tally.rows_in else 0.0
     if not tally.rows_kept:
         expected = "at least one row to keep"
-    elif share > params.max_quarantined_share:
-        expected = f"at most {params.max_quarantined_share:.0%} of the rows quarantined"
+    elif share and share >= params.max_quarantined_share:
+        expected = f"less than {params.max_quarantined_share:.0%} of the rows quarantined"
     else:
-        return
-    raise ContractError(
+        return None
+    return (
         f"source '{params.source}': expected {expected}, found {tally.rows_kept} of"
-        f" {tally.rows_in} rows kept:\n{tally.summary()}\n"
-        "Mend the rows or the ingest params; ingest.max_quarantined_share sets how many may be"
-        " refused."
+        f" {tally.rows_in} rows kept. {tally.commonest_reason()}Mend the rows or the ingest params;"
+        " ingest.max_quarantined_share sets how many may be refused."
     )
 
 

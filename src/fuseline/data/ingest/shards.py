@@ -11,6 +11,7 @@ import pyarrow.parquet as pq
 from fuseline.contracts import TableWriter, shard_name
 from fuseline.data.ingest.candidate import Record
 from fuseline.data.ingest.validate import raw_json
+from fuseline.data.sources.base import brief
 
 MEDIA = ("image", "audio", "video")
 
@@ -156,6 +157,6 @@ def _refused(example: dict[str, Any], rare: dict[str, int]) -> Record:
         "source_row": example["source_row"],
         "example_id": example["example_id"],
         "reason": "rare_label",
-        "detail": f"Only {rare[label]} row(s) could be kept with the label {label!r}.",
+        "detail": f"Only {rare[label]} row(s) could be kept with the label {brief(label)!r}.",
         "raw": raw_json({**shown, **paths, **cells}),
     }

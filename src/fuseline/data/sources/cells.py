@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from fuseline.data.sources.base import Media, Problem, RawRow, brief
-from fuseline.data.sources.media_files import MEDIA_FIELDS, read_media
+from fuseline.data.sources.media_files import MEDIA_FIELDS, embedded_bytes, read_media
 from fuseline.errors import ConfigError, ContractError
 from fuseline.params.base import Modality
 from fuseline.params.ingest import ColumnParams, LimitParams, TargetKind
@@ -129,7 +129,7 @@ class RowBuilder:
         return None
 
     def _medium(self, field: str, cell: Any, root: Path | None) -> Media | Problem | None:
-        """Read a media cell: a path, bytes, or a `{bytes, path}` struct."""
+        """Read a media cell: a path, bytes, bytes in base64, or a `{bytes, path}` struct."""
         path, content = cell, None
         if isinstance(cell, bytes):
             path, content = None, cell
@@ -143,8 +143,11 @@ class RowBuilder:
             return Media(content, Path(path).name or None if path else None)
         if not path:
             return None
+        if (embedded := embedded_bytes(path)) is not None:
+            return Media(embedded, None)
         if root is None:
-            return Problem("unsafe_path", f"{path!r} names a file, but only bytes are read here.")
+            shown = repr(brief(path))
+            return Problem("unsafe_path", f"{shown} names a file, but only bytes are read here.")
         return read_media(root, path, field, self._limits)
 
     def _content_id(self, record: Record) -> str:
@@ -167,7 +170,7 @@ def _target(column: str, kind: TargetKind, cell: Any) -> str | Problem | None:
 
 
 def _misfit(column: str, detail: str) -> Problem:
-    return Problem("malformed_target", f"column {column!r}: {detail}.")
+    return Problem("malformed_target", f"column {brief(column)!r}: {detail}.")
 
 
 def as_cell(value: Any) -> Any:
@@ -272,7 +275,7 @@ def check_once(found: Sequence[str], wanted: Collection[str], *, place: str) -> 
 
 
 def _malformed(column: str, detail: str) -> Problem:
-    return Problem("malformed_row", f"column {column!r}: {detail}.")
+    return Problem("malformed_row", f"column {brief(column)!r}: {detail}.")
 
 
 def _raw(record: Record) -> dict[str, str | None]:

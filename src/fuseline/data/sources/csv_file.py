@@ -8,7 +8,7 @@ from collections.abc import Iterator, Sequence
 from functools import cached_property
 from typing import NamedTuple
 
-from fuseline.data.sources.base import brief
+from fuseline.data.sources.base import LineCounts, brief
 from fuseline.data.sources.cells import Record, is_broken
 from fuseline.data.sources.csv_shape import (
     SEPARATOR_LINE,
@@ -22,7 +22,7 @@ from fuseline.data.sources.csv_shape import (
     well_formed,
     without_spaces,
 )
-from fuseline.data.sources.table_file import EMPTY, BadRecord, LineCounts, TableFile, broken
+from fuseline.data.sources.table_file import EMPTY, BadRecord, TableFile, broken
 from fuseline.data.sources.text_files import (
     MAX_LINE_CHARACTERS,
     encoding_of,

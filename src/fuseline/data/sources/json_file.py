@@ -8,12 +8,11 @@ from collections.abc import Iterator
 from functools import cached_property
 from typing import Any
 
-from fuseline.data.sources.base import brief
+from fuseline.data.sources.base import LineCounts, brief
 from fuseline.data.sources.cells import Record, as_cell, is_broken, one_line
 from fuseline.data.sources.table_file import (
     EMPTY,
     BadRecord,
-    LineCounts,
     TableFile,
     broken,
     with_advice,
@@ -98,6 +97,7 @@ class JsonlFile(TableFile):
 
     def _told_objects(self) -> Iterator[dict[str, Any]]:
         """The objects alone; where there are none, an error that says why."""
+        self._refuse_array()
         first_bad, good = None, False
         for number, line in enumerate(self._text(), 1):
             if not line.strip():
@@ -112,12 +112,18 @@ class JsonlFile(TableFile):
             return
         if first_bad is None:
             raise ContractError(EMPTY.format(self.path))
-        is_array = first_bad.content.lstrip().startswith("[")
-        advice = " A JSON array is read from a file ending in .json: rename it." if is_array else ""
         raise ContractError(
             f"{self.path}: expected JSON objects, found none: {with_advice(first_bad.detail)}"
-            f"{advice}"
         )
+
+    def _refuse_array(self) -> None:
+        """Refuse an array over several lines, whose last element alone would be read."""
+        first = next((line.strip() for line in self._text() if line.strip()), "")
+        if first == "[" or first.startswith("[{"):
+            raise ContractError(
+                f"{self.path}: expected one JSON object a line, found an array. An array is read"
+                " from a file ending in .json: rename it."
+            )
 
     def _check_encoding(self) -> None:
         """Refuse a file of another encoding; one that is damaged here and there loses rows alone.
@@ -201,7 +207,7 @@ class JsonFile(JsonlFile):
                 f"{self.path}: expected an array of at most {MAX_ARRAY_CHARACTERS} characters,"
                 f" found {len(text)}. Write one object a line, in a file ending in .jsonl."
             )
-        decoder = json.JSONDecoder(strict=False)
+        decoder = json.JSONDecoder(strict=False, parse_int=_whole_number)
         place, line = _skip_space(text, text.index("[") + 1), 1
         counted = 0
         try:
@@ -242,14 +248,14 @@ def _object(line: str, not_text: str) -> dict[str, Any] | str:
     return value if isinstance(value, dict) else "expected a JSON object"
 
 
+def _whole_number(digits: str) -> int | str:
+    return int(digits) if len(digits) < _MOST_DIGITS else digits
+
+
 def _with_long_numbers(line: str) -> Any:
     """The value of a line that holds whole numbers of thousands of digits, as texts; else None."""
-
-    def number(digits: str) -> int | str:
-        return int(digits) if len(digits) < _MOST_DIGITS else digits
-
     try:
-        return json.loads(line, strict=False, parse_int=number)
+        return json.loads(line, strict=False, parse_int=_whole_number)
     except (ValueError, RecursionError):
         return None
 

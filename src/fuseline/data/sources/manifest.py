@@ -5,11 +5,11 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 
-from fuseline.data.sources.base import RawRow, Source
+from fuseline.data.sources.base import LineCounts, RawRow, Source
 from fuseline.data.sources.batch_files import batch_files
 from fuseline.data.sources.cells import RowBuilder, check_columns, unreadable
 from fuseline.data.sources.manifest_files import FOLDER_ENDINGS, MANIFEST_FILES, open_table
-from fuseline.data.sources.table_file import BadRecord, LineCounts, TableFile
+from fuseline.data.sources.table_file import BadRecord, TableFile
 from fuseline.params.ingest import IngestParams, TargetKind
 
 PATH_KEY = "ingest.manifest.path"

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import base64
+import re
 import unicodedata
 from functools import lru_cache
 from pathlib import Path, PurePosixPath, PureWindowsPath
@@ -10,6 +12,24 @@ from fuseline.data.sources.base import Media, Problem, brief
 from fuseline.params.ingest import LimitParams
 
 MEDIA_FIELDS = ("image", "audio", "video")
+
+
+# No file system has longer names, and no base64 of a picture or sound is shorter.
+_LONGEST_NAME = 255
+_DATA_URI = re.compile(r"data:[\w.+-]*/?[\w.+-]*(;[\w.=+-]+)*;base64,", re.IGNORECASE)
+_BASE64 = re.compile(r"[A-Za-z0-9+/\s]+={0,2}\s*")
+
+
+def embedded_bytes(cell: str) -> bytes | None:
+    """The medium that a cell holds as a data URI or as plain base64; None where it is a path."""
+    prefix = _DATA_URI.match(cell)
+    if prefix is None and (len(cell) <= _LONGEST_NAME or not _BASE64.fullmatch(cell)):
+        return None
+    content = cell[prefix.end() :] if prefix else cell
+    try:
+        return base64.b64decode("".join(content.split()), validate=True)
+    except ValueError:
+        return None
 
 
 def max_bytes(medium: str, limits: LimitParams) -> int:

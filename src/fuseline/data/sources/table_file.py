@@ -7,6 +7,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+from fuseline.data.sources.base import LineCounts
 from fuseline.data.sources.cells import Record
 from fuseline.data.sources.text_files import is_utf8
 
@@ -25,34 +26,6 @@ class BadRecord:
 
     detail: str
     content: str
-
-
-@dataclass
-class LineCounts:
-    """What became of the lines of text files: all = header + blank + further + rows.
-
-    Attributes:
-        all: lines that the files hold.
-        header: those of headers.
-        blank: those without a visible character, outside of cells.
-        further: those of rows of several lines, but for the first of each.
-    """
-
-    all: int = 0
-    header: int = 0
-    blank: int = 0
-    further: int = 0
-
-    @property
-    def rows(self) -> int:
-        """Rows that the lines are."""
-        return self.all - self.header - self.blank - self.further
-
-    def add(self, other: LineCounts) -> None:
-        self.all += other.all
-        self.header += other.header
-        self.blank += other.blank
-        self.further += other.further
 
 
 class TableFile(ABC):

@@ -217,10 +217,11 @@ def _is_western(lines: bytes) -> bool:
     except UnicodeError:
         return False
     letters = [character for character in text if character.isalpha()]
-    others = [character for character in text if not character.isascii()]
-    return all(
-        character.isalpha() or character in _WESTERN_SIGNS for character in others
-    ) and 3 * sum(not letter.isascii() for letter in letters) <= len(letters)
+    accented = sum(not letter.isascii() for letter in letters)
+    others = (character for character in text if not character.isascii())
+    return all(character.isalpha() or character in _WESTERN_SIGNS for character in others) and (
+        accented <= 1 or 3 * accented <= len(letters)
+    )
 
 
 def _reads_alike(lines: bytes, encoding: str) -> bool:

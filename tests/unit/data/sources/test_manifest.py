@@ -384,7 +384,7 @@ def test_other_separators_in_one_of_several_names_are_fine(read: Read) -> None:
         ("rows.jsonl", b"", r"rows\.jsonl: expected a table, found an empty file"),
         ("rows.jsonl", b" \n\n", "found an empty file"),
         ("rows.jsonl", b"{}\n{}\n", "found no columns"),
-        ("rows.jsonl", b"[\n", "expected JSON objects, found none: line 1: not readable as JSON"),
+        ("rows.jsonl", b"[\n", "expected one JSON object a line, found an array"),
         ("rows.jsonl", '{"text": "a"}'.encode("utf-16-be"), "found UTF-16 without its mark"),
         ("rows.csv", "text,label\na,x".encode("utf-16-le"), "found UTF-16 without its mark"),
         ("rows.parquet", b"no parquet", "not readable as Parquet"),
