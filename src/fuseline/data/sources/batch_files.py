@@ -75,6 +75,11 @@ def _found(path: Path, pattern: str, endings: Collection[str]) -> list[Path]:
     return [Path(name) for name in names if not Path(name).is_dir()]
 
 
+def conversion_of(file: Path) -> str | None:
+    """What to do with a file that no source reads; None where its ending tells nothing."""
+    return _ADVICE.get(file.suffix.lower())
+
+
 def has_ending(file: Path, endings: Collection[str]) -> bool:
     """Whether a file's name ends so, in any case."""
     return file.name.lower().endswith(tuple(endings))
@@ -82,7 +87,7 @@ def has_ending(file: Path, endings: Collection[str]) -> bool:
 
 def _check(file: Path, endings: Collection[str], where: str) -> None:
     if not has_ending(file, endings):
-        advice = _ADVICE.get(file.suffix.lower(), "Convert the file, or narrow the pattern.")
+        advice = conversion_of(file) or "Convert the file, or narrow the pattern."
         raise ConfigError(
             f"{where}: expected a file ending in {', '.join(endings)}, found '{file}'. {advice}"
         )

@@ -191,7 +191,7 @@ class CsvFile(TableFile):
 
         Only cells of the wanted columns count.
         """
-        if is_readable_as(self.path, self._encoding):
+        if is_readable_as(self.path, self._encoding) or self._encoding != self.encoding:
             return
         if any(is_broken(name) for name in self._dialect.names):
             raise other_encoding(self.path, self.encoding)
@@ -275,13 +275,13 @@ class _Reading:
 
     def _record(self, taken: list[_Line], cells: list[str]) -> Iterator[Record | BadRecord]:
         """A record of several lines, which may be as many rows."""
-        if not self._dialect.shape.are_rows([line.text for line in taken]):
+        if not self._dialect.shape.hold_rows([line.text for line in taken]):
             self._counts.further += len(taken) - 1
             yield self._cells(cells, taken)
             return
         span = f"lines {taken[0].number} to {taken[-1].number}"
         yield from self._refused(
-            taken, f"{span} are one record, but each looks like a row. {_OPEN}"
+            taken, f"{span} are one record, but look like several rows. {_OPEN}"
         )
 
     def _no_record(

@@ -44,7 +44,8 @@ class RowShape:
         self._separator, self._num_cells = separator, num_cells
         rows = [cells for line in sample if (cells := self._cells(line))]
         self._names: dict[int, set[str]] = {}
-        self._numbers: set[int] = set()
+        # Places of columns of numbers, and whether a cell may be empty there.
+        self._numbers: dict[int, bool] = {}
         if len(rows) >= _LEAST_ROWS:
             for place, column in enumerate(zip(*rows, strict=True)):
                 self._learn(place, column)
@@ -56,15 +57,32 @@ class RowShape:
         if len(values) <= len(column) // _ROWS_PER_NAME:
             self._names[place] = values
         elif sum(map(_is_number, column)) >= 0.95 * len(column):
-            self._numbers.add(place)
+            self._numbers[place] = "" in values
 
     def are_rows(self, lines: Sequence[str]) -> bool:
         """Whether nearly all of some lines look like rows, and that is no chance."""
         if self._num_cells < 2 or not lines:
             return False
-        if not self._names and not self._numbers and len(lines) < _LEAST_PLAIN_LINES:
+        if not self._is_telling and len(lines) < _LEAST_PLAIN_LINES:
             return False
         return sum(map(self._fits, lines)) >= _SHARE * len(lines)
+
+    def hold_rows(self, lines: Sequence[str]) -> bool:
+        """Whether the lines of one record are several rows or parts of them.
+
+        Where columns of names or numbers tell, one row between the first and the last line is
+        enough, or that both of these are.
+        """
+        if self._num_cells < 2:
+            return False
+        if not self._is_telling:
+            return self.are_rows(lines)
+        first, *inner, last = lines
+        return any(map(self._fits, inner)) or (self._fits(first) and self._fits(last))
+
+    @property
+    def _is_telling(self) -> bool:
+        return bool(self._names or self._numbers)
 
     def are_names(self, cells: Sequence[str]) -> bool:
         """Whether one of a row's cells is a name that others have in the same place."""
@@ -75,7 +93,10 @@ class RowShape:
         return (
             cells is not None
             and all(cells[place] in names for place, names in self._names.items())
-            and all(_is_number(cells[place]) for place in self._numbers)
+            and all(
+                _is_number(cells[place]) and (bool(cells[place]) or may_be_empty)
+                for place, may_be_empty in self._numbers.items()
+            )
         )
 
     def _cells(self, line: str) -> list[str] | None:

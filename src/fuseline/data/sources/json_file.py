@@ -130,7 +130,7 @@ class JsonlFile(TableFile):
 
         Only cells of the wanted columns count.
         """
-        if is_readable_as(self.path, self._encoding):
+        if is_readable_as(self.path, self._encoding) or self._encoding != self.encoding:
             return
         bad = good = 0
         for line in self._text():

@@ -114,7 +114,8 @@ def encoding_of(path: Path, declared: str) -> str:
     # With Latin letters, every other byte is a zero.
     zeros = {start[0:4:2]: "utf-16-be", start[1:4:2]: "utf-16-le"}
     if is_utf8(declared) and b"\0\0" in zeros:
-        raise ContractError(_refused(path, "UTF-16 without its mark", zeros[b"\0\0"], None))
+        offered = zeros[b"\0\0"]
+        raise OtherEncodingError(_refused(path, "UTF-16 without its mark", offered, None), offered)
     return declared
 
 
@@ -165,21 +166,33 @@ def is_readable_as(path: Path, encoding: str) -> bool:
     return True
 
 
-def other_encoding(path: Path, declared: str) -> ContractError:
+class OtherEncodingError(ContractError):
+    """A file is not of the encoding that it is read in.
+
+    Attributes:
+        offered: the encoding that reads every row, the likeliest of those that do.
+    """
+
+    def __init__(self, message: str, offered: str) -> None:
+        super().__init__(message)
+        self.offered = offered
+
+
+def other_encoding(path: Path, declared: str) -> OtherEncodingError:
     """The error of a file that is not what is declared, with an encoding that reads every row."""
     lines = _unreadable_lines(path)
     offered = next(name for name in _candidates(lines) if is_readable_as(path, name))
-    if not is_utf8(declared):
-        return ContractError(_refused(path, f"something else than {declared}", offered, lines))
-    return ContractError(_refused(path, "another encoding", offered, lines))
+    found = "another encoding" if is_utf8(declared) else f"something else than {declared}"
+    return OtherEncodingError(_refused(path, found, offered, lines), offered)
 
 
 def _refused(path: Path, found: str, offered: str, lines: bytes | None) -> str:
     example = ""
     if lines:
-        line = lines.decode(offered).splitlines()[0]
-        place = next(n for n, character in enumerate(line) if not character.isascii())
-        example = f" (for example, {line[max(0, place - 20) : place + 20].strip()!r})"
+        text = lines.decode(offered, "replace")
+        place = next((n for n, character in enumerate(text) if not character.isascii()), 0)
+        shown = text[max(0, place - 20) : place + 20].splitlines() or [""]
+        example = f" (for example, {max(shown, key=len).strip()!r})"
     return (
         f"{path}: expected UTF-8, or a byte order mark, found {found}. As {offered}, every row can"
         f" be read{example}: where that reads right, set ingest.manifest.encoding to {offered},"

@@ -8,7 +8,7 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
-from fuseline.data.sources.batch_files import batch_files, has_ending
+from fuseline.data.sources.batch_files import batch_files, conversion_of, has_ending
 from fuseline.data.sources.cells import (
     MODALITIES,
     TEXT_FIELDS,
@@ -24,8 +24,9 @@ from fuseline.data.sources.manifest_files import (
     open_table,
 )
 from fuseline.data.sources.media_files import MEDIA_FIELDS
-from fuseline.data.sources.table_file import BadRecord, with_advice
+from fuseline.data.sources.table_file import BadRecord, TableFile, with_advice
 from fuseline.data.sources.tar_shards import Sample, samples
+from fuseline.data.sources.text_files import OtherEncodingError
 from fuseline.data.sources.webdataset_members import JSON, KEY, NEVER_DECODED, json_object
 from fuseline.errors import ConfigError, ContractError
 from fuseline.params.ingest import ColumnParams, DatasetsParams
@@ -113,7 +114,7 @@ def _of_file(path: Path) -> Proposal:
         return _webdataset(path)
     raise ConfigError(
         f"{path}: expected a file ending in {', '.join(MANIFEST_FILES)} or .tar, or a folder."
-        " Convert the file."
+        f" {conversion_of(path) or 'Convert the file.'}"
     )
 
 
@@ -123,8 +124,7 @@ def _has_tables(folder: Path) -> bool:
 
 def _manifest(path: Path) -> Proposal:
     files = batch_files(str(path), MANIFEST_FILES, where=str(path), in_folder=FOLDER_ENDINGS)
-    first = open_table(files[0], [])
-    found = first.first_columns(FIRST_ROWS)
+    first, found, encoded = _first_table(files[0])
     # Commas at the end of a header are columns without a name; no mapping can tell them apart.
     names = [name for name in found if name or found.count("") == 1]
     check_once(names, names, place=str(files[0]))
@@ -133,13 +133,26 @@ def _manifest(path: Path) -> Proposal:
     profiles, root = _profiles(first.columns, records), files[0].parent
     guesses = guess_columns(profiles, root)
     notes = [f"{len(files)} files, each a batch; shown: {files[0].name}."] if len(files) > 1 else []
+    notes += encoded + first.notes()
     notes += path_notes(profiles, guesses, root)
     if path.is_dir():
         tables = files[0].name if len(files) == 1 else f"the {len(files)} tables"
         notes += unnamed_pictures(path, tables, guesses)
+    settings = {"encoding": first.encoding}
     return _checked(
-        Proposal("manifest", path, guesses, _modalities(guesses), notes=notes), records, bad
+        Proposal("manifest", path, guesses, _modalities(guesses), settings, notes), records, bad
     )
+
+
+def _first_table(path: Path) -> tuple[TableFile, list[str], list[str]]:
+    """The table, its columns, and a note where it is not UTF-8."""
+    table = open_table(path, [])
+    try:
+        return table, table.first_columns(FIRST_ROWS), []
+    except OtherEncodingError as error:
+        table = open_table(path, [], error.offered)
+        told = f"{error} What is shown is read so."
+        return table, table.first_columns(FIRST_ROWS), [told]
 
 
 def _datasets(path: Path) -> Proposal:

@@ -68,7 +68,7 @@ def test_rows_that_an_opened_quote_swallows_are_refused_one_by_one(
     assert _texts(bad) == rows[first : last + 1]
     assert len(kept) == 300 - len(bad)
     # The header is line 1.
-    assert bad[0].detail.startswith(f"line {first + 2}: lines {first + 2} to {last + 2} are one")
+    assert bad[0].detail.startswith(f"line {first + 2}: lines {first + 2} to {last + 2} are one ")
     assert bad[-1].detail.startswith(f"line {last + 2}: ")
 
 
