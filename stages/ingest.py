@@ -27,7 +27,13 @@ def main(
         from fuseline.params.ingest import IngestParams
 
         params = load_section("ingest", IngestParams)
-        figures = ingest_examples(params, run.out(examples), run.out(quarantine), raw=raw)
+        figures = ingest_examples(
+            params,
+            run.out(examples),
+            run.out(quarantine),
+            raw=raw,
+            evidence=run.work.parent / "refused",
+        )
         write_metrics(
             run.out(metrics), figures, headline=["rows_in", "rows_kept", "rows_quarantined"]
         )

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import codecs
 from typing import Annotated, Any, Literal
 
 from pydantic import BeforeValidator, Field, field_validator, model_validator
@@ -47,6 +48,8 @@ def _one_or_several(value: Any) -> Any:
 
 
 ColumnNames = Annotated[str | list[str] | None, BeforeValidator(_one_or_several)]
+# Which names count as one: none but equal ones, those that are certainly the same, or all alike.
+Spelling = Literal["as_written", "certain", "all"]
 
 
 class ColumnParams(Section):
@@ -118,11 +121,25 @@ class ManifestParams(Section):
     """CSV, JSONL or Parquet files with paths to media relative to them.
 
     `path` is a file, a folder or a pattern; several files are read in order of their names, each
-    a batch of its own.
+    a batch of its own. `encoding` is that of text files without a byte order mark, by its name in
+    Python: `utf-8`, `cp1252`, `iso-8859-1`, `gb18030`, …
     """
 
     path: str | None
+    encoding: str
     columns: ColumnParams
+
+    @field_validator("encoding")
+    @classmethod
+    def _is_known(cls, name: str) -> str:
+        try:
+            codecs.lookup(name)
+            "".encode(name)
+        except LookupError:
+            raise ValueError(
+                f"expected an encoding of text, such as utf-8 or cp1252, found {name!r}"
+            ) from None
+        return name
 
 
 class ImageFolderParams(Section):
@@ -247,6 +264,8 @@ class IngestParams(Section):
     image_folder: ImageFolderParams
     datasets: DatasetsParams
     webdataset: WebDatasetParams
+    spellings: Spelling
+    categories_separator: Annotated[str, Field(min_length=1)]
     split: SplitParams
     limits: LimitParams
     duplicates: DuplicateParams

@@ -13,6 +13,7 @@ from fuseline.data.ingest.duplicates.search import ALL, MODALITIES
 from fuseline.data.ingest.joins import Joins, LargestGroup
 from fuseline.data.ingest.refusal import Refusal
 from fuseline.data.ingest.split import Splitter, shares_of_train
+from fuseline.data.sources.base import brief
 from fuseline.params.ingest import IngestParams
 
 MAX_LISTED_CONFLICTS = 50
@@ -135,11 +136,13 @@ class Assigner:
 
     def _in_group(self, key: str, own: int) -> str:
         first = self._ids[self._first_rows[own]]
-        return f"its group {key!r}, that of row {first!r}, lies in {self._splits[own]}"
+        return (
+            f"its group {brief(key)!r}, that of row {brief(first)!r}, lies in {self._splits[own]}"
+        )
 
     def _copying(self, copy: Copy, split: str) -> str:
         what = "all that it holds" if copy.modality == ALL else f"its {copy.modality}"
-        return f"it copies row {self._ids[copy.row]!r} in {split} by {what}"
+        return f"it copies row {brief(self._ids[copy.row])!r} in {split} by {what}"
 
     def drawn_groups(self) -> list[tuple[str, str | None]]:
         """Names of the groups whose splits were drawn by the shares of all, in the order in which

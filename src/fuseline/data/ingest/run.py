@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 import sys
 from collections.abc import Iterable, Iterator
 from pathlib import Path
@@ -13,13 +14,17 @@ from fuseline.contracts import EXAMPLES, QUARANTINE, TableWriter
 from fuseline.data.ingest.assign import Assigner
 from fuseline.data.ingest.candidate import Candidate
 from fuseline.data.ingest.census import Census, take_census
+from fuseline.data.ingest.evidence import keep_evidence
 from fuseline.data.ingest.learnable import Found, unlearnable
+from fuseline.data.ingest.notes import line_figures, name_notes
 from fuseline.data.ingest.refusal import REASONS, Refusal
 from fuseline.data.ingest.shards import ShardedTable, ShardPlan, media_bytes, move_to_quarantine
+from fuseline.data.ingest.spellings import Spellings
 from fuseline.data.ingest.tally import Tally
 from fuseline.data.ingest.validate import Validator
 from fuseline.data.notices import ingest_notices, told
 from fuseline.data.sources import SOURCES, RawRow, Source
+from fuseline.data.sources.base import brief
 from fuseline.errors import ContractError
 from fuseline.params.ingest import IngestParams
 from fuseline.pipeline.dvc_cache import own_place
@@ -31,7 +36,12 @@ BLOCK_MEDIA_BYTES = 2**26
 
 
 def ingest_examples(
-    params: IngestParams, examples: Path, quarantine: Path, *, raw: Path
+    params: IngestParams,
+    examples: Path,
+    quarantine: Path,
+    *,
+    raw: Path,
+    evidence: Path | None = None,
 ) -> dict[str, Any]:
     """Read every row of the source once, and write it to one of the two tables.
 
@@ -40,6 +50,8 @@ def ingest_examples(
         examples: folder of the kept rows, not there yet.
         quarantine: folder of the refused rows, not there yet.
         raw: the folder whose content DVC watches; a manifest elsewhere is warned about.
+        evidence: folder for the refused rows and the metrics of a run that is refused, what is
+            there of an earlier one being removed; None to leave none.
 
     Returns:
         the metrics: counts of rows in, kept, refused by reason, and by split and label.
@@ -49,12 +61,14 @@ def ingest_examples(
         ContractError: nothing was kept, or more was refused than
             `ingest.max_quarantined_share` allows, or nothing could be learnt from what was kept.
     """
+    if evidence:
+        shutil.rmtree(evidence, ignore_errors=True)
     source = lookup(SOURCES, params.source, where="ingest.source")(params)
     _warn_if_unwatched(params, raw)
     kept = ShardedTable(TableWriter(examples, EXAMPLES, "examples"))
     refused = ShardedTable(TableWriter(quarantine, QUARANTINE, "quarantine"))
     assigner, tally = Assigner(params), Tally(params.min_label_rows)
-    _stream(source, params, assigner, tally, kept, refused)
+    spellings = _stream(source, params, assigner, tally, kept, refused)
     rare = tally.take_rare()
     for _ in move_to_quarantine(kept, refused, rare):
         # They were counted as their labels.
@@ -63,32 +77,41 @@ def ingest_examples(
     for example in move_to_quarantine(kept, refused, untrained):
         tally.take_back(example, untrained[example["label"]])
     assert tally.rows_in == tally.rows_kept + tally.quarantined.total(), "a row was lost"
+    refused.writer.finish(source=source.name, reasons=REASONS)
+    notes = [*source.notes, *name_notes(params, spellings), *tally.notes()]
+    metrics = tally.metrics() | {
+        "duplicates": assigner.metrics(),
+        "lines": line_figures(source.lines, tally.rows_in),
+        "notes": notes,
+    }
     print(tally.summary())
-    _check_share(tally, params)
-    found = Found(
-        census=take_census(kept, source.targets),
-        groups=assigner.drawn_groups(),
-        given_splits=assigner.given_splits,
-        largest=assigner.largest_drawn(),
-        rare_labels=len(rare),
-        untrained_labels=len(untrained),
-        has_labels="label" in source.fields,
-    )
-    _check_learnable(found, params)
+    for note in notes:
+        print(f"note: {note}")
+    problem = _too_little(tally, params)
+    if not problem:
+        found = Found(
+            census=take_census(kept, source.targets),
+            groups=assigner.drawn_groups(),
+            given_splits=assigner.given_splits,
+            largest=assigner.largest_drawn(),
+            rare_labels=len(rare),
+            untrained_labels=len(untrained),
+            has_labels="label" in source.fields,
+        )
+        metrics["learnable"] = found.census.metrics()
+        problem = _nothing_to_learn(found, params)
+    if problem:
+        kept_there = keep_evidence(evidence, quarantine, metrics) if evidence else ""
+        raise ContractError(f"{problem}{kept_there}")
     kept.writer.finish(
         source=source.name,
         targets=dict(source.targets),
         label_conflicts=assigner.conflicts,
         **tally.facts,
     )
-    refused.writer.finish(source=source.name, reasons=REASONS)
-    figures = tally.metrics() | {
-        "duplicates": assigner.metrics(),
-        "learnable": found.census.metrics(),
-    }
-    if notices := ingest_notices(figures):
+    if notices := ingest_notices(metrics):
         print(told(notices))
-    return figures
+    return metrics
 
 
 def _stream(
@@ -98,8 +121,8 @@ def _stream(
     tally: Tally,
     kept: ShardedTable,
     refused: ShardedTable,
-) -> None:
-    """Every row to one of the two tables, a block at a time."""
+) -> Spellings:
+    """Every row to one of the two tables, a block at a time; return the names they have."""
     validator, plan = Validator(params, source.fields, source.targets), ShardPlan(params.shard_rows)
     rows = tqdm(source.rows(), "ingest", total=source.num_rows, unit="row", file=sys.stderr)
     for block in _blocks(rows, validator):
@@ -118,6 +141,7 @@ def _stream(
                 kept.add(outcome, plan.place(row.batch, media_bytes(outcome)))
     kept.flush()
     refused.flush()
+    return validator.spellings
 
 
 def _blocks(
@@ -148,41 +172,39 @@ def _untrained(census: Census) -> dict[str, Refusal]:
     return {
         label: Refusal(
             "untrained_label",
-            f"None of the {rows} row(s) with the label {label!r} lies in the training split: give"
-            " it training rows, or further groups.",
+            f"None of the {rows} row(s) with the label {brief(label)!r} lies in the training split:"
+            " give it training rows, or further groups.",
         )
         for label, rows in census.untrained.items()
     }
 
 
-def _check_learnable(found: Found, params: IngestParams) -> None:
-    """Raise ContractError where nothing could be learnt, or warn of it, as the params say."""
+def _nothing_to_learn(found: Found, params: IngestParams) -> str | None:
+    """What to say where nothing could be learnt; None where something can, and where the params
+    want no more than a warning, which is printed."""
     notices = unlearnable(found, params)
     if not notices:
-        return
+        return None
     if params.unlearnable == "warn":
         print("\n".join(f"warning: {notice}" for notice in notices), file=sys.stderr)
-        return
+        return None
     told = "\n".join(f"- {notice}" for notice in notices)
-    raise ContractError(
-        f"source '{params.source}': nothing could be learnt from these rows.\n{told}"
-    )
+    return f"source '{params.source}': nothing could be learnt from these rows.\n{told}\n"
 
 
-def _check_share(tally: Tally, params: IngestParams) -> None:
-    """Raise ContractError where too little is left to go on with."""
+def _too_little(tally: Tally, params: IngestParams) -> str | None:
+    """What to say where too little is left to go on with; None where there is enough."""
     share = tally.quarantined.total() / tally.rows_in if tally.rows_in else 0.0
     if not tally.rows_kept:
         expected = "at least one row to keep"
-    elif share > params.max_quarantined_share:
-        expected = f"at most {params.max_quarantined_share:.0%} of the rows quarantined"
+    elif share and share >= params.max_quarantined_share:
+        expected = f"less than {params.max_quarantined_share:.0%} of the rows quarantined"
     else:
-        return
-    raise ContractError(
+        return None
+    return (
         f"source '{params.source}': expected {expected}, found {tally.rows_kept} of"
-        f" {tally.rows_in} rows kept:\n{tally.summary()}\n"
-        "Mend the rows or the ingest params; ingest.max_quarantined_share sets how many may be"
-        " refused."
+        f" {tally.rows_in} rows kept. {tally.commonest_reason()}Mend the rows or the ingest params;"
+        " ingest.max_quarantined_share sets how many may be refused."
     )
 
 

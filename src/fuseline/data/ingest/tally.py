@@ -8,10 +8,15 @@ from typing import Any, get_args
 from fuseline.contracts import SPLITS
 from fuseline.data.ingest.candidate import Record
 from fuseline.data.ingest.refusal import REASONS, Refusal
+from fuseline.data.sources.base import brief
 from fuseline.params.base import Modality
 
 MAX_LISTED_LABELS = 100
 MAX_LISTED_NAMES = 100
+# How much of a row's detail the terminal shows.
+SHOWN_DETAIL = 300
+# Share of malformed rows from which on a run says so.
+NOTED_SHARE = 0.05
 
 MODALITIES: tuple[Modality, ...] = get_args(Modality)
 NAMED = ("lang", "license", "provenance")
@@ -52,7 +57,8 @@ class Tally:
         """Count a refused row."""
         self.quarantined[record["reason"]] += 1
         self._first.setdefault(
-            record["reason"], f"; row {record['source_row']}: {record['detail']}"
+            record["reason"],
+            f"; row {record['source_row']}: {brief(record['detail'], SHOWN_DETAIL)}",
         )
 
     def take_rare(self) -> dict[str, Refusal]:
@@ -128,6 +134,25 @@ class Tally:
             "findings": self._commonest("findings:"),
             "licenses": self._commonest("license:"),
         }
+
+    def notes(self) -> list[str]:
+        """What must not pass unseen in a run that goes on: many rows that are no rows."""
+        malformed = self.quarantined["malformed_row"]
+        if not malformed or malformed < NOTED_SHARE * self.rows_in:
+            return []
+        return [
+            f"{malformed} of {self.rows_in} rows cannot be read as the file's format demands"
+            f"{self._first['malformed_row']} Look at data/quarantine: the file may be damaged, or"
+            " be read otherwise than it was written."
+        ]
+
+    def commonest_reason(self) -> str:
+        """A sentence on the reason of most refusals, with a space behind it; else nothing."""
+        for reason, rows in self.quarantined.most_common(1):
+            return (
+                f"Most for {reason} ({rows} rows): {REASONS[reason]}{self._first.get(reason, '.')} "
+            )
+        return ""
 
     def summary(self) -> str:
         """A table for the terminal: what came in, what was kept, why the rest was not."""

@@ -5,36 +5,43 @@ from __future__ import annotations
 import json
 import math
 import re
-from collections.abc import Callable
 
 from fuseline.data.ingest.refusal import Refusal
+from fuseline.data.ingest.spellings import Spellings
 from fuseline.data.ingest.text import NO_LABELS, clean_label
+from fuseline.data.sources.base import brief
 from fuseline.data.sources.cells import is_broken
 from fuseline.params.ingest import TargetKind
 
-SEPARATOR = "|"
 # Of float32, which predictions are kept in.
 LARGEST = 3.4028234663852886e38
-# How much of a cell a refusal quotes.
-SHOWN = 60
 # Python's, NumPy's or a damaged spelling of a list; no plain cell begins so.
 QUOTED_LIST = re.compile(r"\[\s*['\"]")
 
 
 def check_target(
-    name: str, kind: TargetKind, cell: str, text: str | None, *, masked: bool = False
+    name: str,
+    kind: TargetKind,
+    cell: str,
+    text: str | None,
+    *,
+    separator: str,
+    spellings: Spellings,
+    masked: bool = False,
 ) -> str:
     """The cell in the spelling of the examples table.
 
-    `categories` come as `a|b` or a JSON list and become a JSON list, sorted, each once; `number`
-    becomes Python's shortest spelling of the float; `tags` come separated by spaces or as a JSON
-    list and become the former.
+    `categories` come parted by the separator or as a JSON list and become a JSON list, sorted,
+    each once; `number` becomes Python's shortest spelling of the float; `tags` come separated by
+    spaces or as a JSON list and become the former.
 
     Args:
         name: of the column, for the message.
         kind: what the column holds.
         cell: not empty, on one line but for `text`.
         text: the row's text as it will be kept, whose words `tags` name one by one.
+        separator: of several names.
+        spellings: settles each name of `category` and `categories`.
         masked: whether personal data in that text was masked, for the message.
 
     Raises:
@@ -42,36 +49,35 @@ def check_target(
     """
     if kind == "tags":
         return _tags(name, cell, text, masked)
-    return _CHECKS[kind](name, cell, text)
+    if kind == "category":
+        return _category(name, cell, spellings)
+    if kind == "categories":
+        return _categories(name, cell, separator, spellings)
+    return _number(name, cell) if kind == "number" else cell
 
 
-def _text(name: str, cell: str, text: str | None) -> str:
-    del name, text
-    return cell
+def _category(name: str, cell: str, spellings: Spellings) -> str:
+    visible = spellings.visible(cell)
+    if visible.casefold() in NO_LABELS or not visible:
+        raise _malformed(name, f"{brief(cell)!r} stands for a missing value")
+    return spellings.settle(name, visible)
 
 
-def _category(name: str, cell: str, text: str | None) -> str:
-    del text
-    if cell.casefold() in NO_LABELS:
-        raise _malformed(name, f"{cell!r} stands for a missing value")
-    return cell
-
-
-def _categories(name: str, cell: str, text: str | None) -> str:
-    entries = _entries(name, cell, cell.split(SEPARATOR))
+def _categories(name: str, cell: str, separator: str, spellings: Spellings) -> str:
+    entries = _entries(name, cell, cell.split(separator))
     names = {clean_label(entry)[0] for entry in entries} - {""}
-    return json.dumps(sorted(_category(name, n, text) for n in names), ensure_ascii=False)
+    settled = {_category(name, entry, spellings) for entry in sorted(names)}
+    return json.dumps(sorted(settled), ensure_ascii=False)
 
 
-def _number(name: str, cell: str, text: str | None) -> str:
-    del text
+def _number(name: str, cell: str) -> str:
     try:
         value = float(cell)
     except ValueError:
         value = math.nan
     if not abs(value) <= LARGEST:
         raise _malformed(
-            name, f"expected a finite number of at most {LARGEST:g}, found {cell[:SHOWN]!r}"
+            name, f"expected a finite number of at most {LARGEST:g}, found {brief(cell)!r}"
         )
     return repr(value)
 
@@ -111,12 +117,4 @@ def _entries(name: str, cell: str, plain: list[str]) -> list[str]:
 
 
 def _malformed(name: str, detail: str) -> Refusal:
-    return Refusal("malformed_target", f"column {name!r}: {detail}.")
-
-
-_CHECKS: dict[TargetKind, Callable[[str, str, str | None], str]] = {
-    "category": _category,
-    "categories": _categories,
-    "number": _number,
-    "text": _text,
-}
+    return Refusal("malformed_target", f"column {brief(name)!r}: {detail}.")

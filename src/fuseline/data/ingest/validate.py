@@ -15,10 +15,12 @@ from fuseline.data.ingest.candidate import Candidate, Record
 from fuseline.data.ingest.recordings import CheckedRecording, check_audio, check_video
 from fuseline.data.ingest.refusal import Refusal
 from fuseline.data.ingest.safety import SafetyScreen
+from fuseline.data.ingest.spellings import Spellings
 from fuseline.data.ingest.targets import check_target
 from fuseline.data.ingest.text import NO_LABELS, clean_label, clean_text, find_markup
 from fuseline.data.media.formats import picture_endings
 from fuseline.data.sources import Media, RawRow
+from fuseline.data.sources.base import brief
 from fuseline.data.sources.split_names import plain_name, split_named
 from fuseline.params.ingest import IngestParams, TargetKind
 
@@ -55,6 +57,9 @@ class Validator:
         fields: which of `text`, `image`, `audio`, `video`, `tabular`, `label` the source maps.
         targets: kinds of the target columns.
 
+    Attributes:
+        spellings: of the labels, under the name `label`, and of the targets that are names.
+
     Raises:
         ConfigError: a screen of `ingest.safety` cannot be built.
     """
@@ -70,6 +75,8 @@ class Validator:
         self._targets = targets
         self._split_names = {plain_name(name): split for name, split in params.split.names.items()}
         self._screen = SafetyScreen(params.safety)
+        self._separator = params.categories_separator
+        self.spellings = Spellings(params.spellings)
         self._seen: set[bytes] = set()
 
     def keep(self, row: RawRow) -> Candidate:
@@ -93,10 +100,10 @@ class Validator:
             "example_id": example_id,
             "source_row": row.source_row,
             "split": split,
-            "group": self._tidy("group", row.group, notes),
+            "group": self._name("group", row.group, notes),
             "text": text,
             "label": label,
-            "lang": self._tidy("lang", row.lang, notes),
+            "lang": self._name("lang", row.lang, notes),
             "tabular": cells,
             "targets": targets,
             "license": self._tidy("license", row.license, notes),
@@ -154,24 +161,26 @@ class Validator:
     def _label(self, row: RawRow, notes: _Notes) -> str | None:
         if "label" not in self._fields:
             return None
-        label = self._tidy("label", row.label, notes)
+        label = self._name("label", row.label, notes)
         if label is None:
             raise Refusal("unknown_label", "The label is missing or has no visible character.")
         if label.casefold() in NO_LABELS:
             raise Refusal("unknown_label", f"{label!r} stands for a missing value.")
-        return label
+        settled = self.spellings.settle("label", label)
+        notes.changed("label", ["spelling"] if settled != label else [])
+        return settled
 
     def _split(self, row: RawRow, notes: _Notes) -> str | None:
-        name = self._tidy("split", row.split, notes)
+        name = self._name("split", row.split, notes)
         if name is None:
             return None
         split = self._split_names.get(plain_name(name)) or split_named(name)
         if split is None:
             raise Refusal(
                 "unknown_split",
-                f"{name!r} names no split; expected {', '.join(SPLITS)}, or nothing where the"
-                " row's group decides. Say what it means in ingest.split.names, such as"
-                f' {{"{name}": train}}.',
+                f"{brief(name)!r} names no split; expected {', '.join(SPLITS)}, or nothing where"
+                " the row's group decides. Say what it means in ingest.split.names, such as"
+                f' {{"{brief(name)}": train}}.',
             )
         return split
 
@@ -182,7 +191,7 @@ class Validator:
             raise Refusal("malformed_row", "The id has no visible character.")
         digest = _digest(example_id)
         if digest in self._seen:
-            raise Refusal("duplicate_id", f"An earlier row is {example_id!r} too.")
+            raise Refusal("duplicate_id", f"An earlier row is {brief(example_id)!r} too.")
         return example_id, digest
 
     def _image(self, image: Media | None, notes: _Notes) -> Record | None:
@@ -229,7 +238,15 @@ class Validator:
                 else self._tidy("targets", cell, notes)
             )
             if tidy is not None:
-                checked[name] = check_target(name, kind, tidy, text, masked=notes.masked_text)
+                checked[name] = check_target(
+                    name,
+                    kind,
+                    tidy,
+                    text,
+                    separator=self._separator,
+                    spellings=self.spellings,
+                    masked=notes.masked_text,
+                )
         return checked or None
 
     def _cell(self, name: str, cell: str | None, notes: _Notes) -> str | None:
@@ -240,6 +257,13 @@ class Validator:
         notes.changed("tabular", screened.changes)
         notes.found("tabular", screened.findings)
         return screened.text
+
+    def _name(self, name: str, value: str | None, notes: _Notes) -> str | None:
+        """As `_tidy`, of a name that others must equal: without what nobody sees in it."""
+        tidy = self._tidy(name, value, notes) or ""
+        visible = self.spellings.visible(tidy)
+        notes.changed(name, ["invisible"] if visible != tidy else [])
+        return visible or None
 
     def _tidy(self, name: str, value: str | None, notes: _Notes) -> str | None:
         """The value on one line; None where nothing of it is visible."""

@@ -9,6 +9,14 @@ from typing import ClassVar
 
 from fuseline.params.ingest import IngestParams, TargetKind
 
+# How much of a cell a message shows.
+SHOWN_CHARACTERS = 60
+
+
+def brief(text: str, most: int = SHOWN_CHARACTERS) -> str:
+    """The text as a message shows it: a cell may hold a whole picture."""
+    return text if len(text) <= most else f"{text[: most - 1]}…"
+
 
 @dataclass(frozen=True)
 class Media:
@@ -66,6 +74,34 @@ class RawRow:
     raw: Mapping[str, str | None]
 
 
+@dataclass
+class LineCounts:
+    """What became of the lines of text files: all = header + blank + further + rows.
+
+    Attributes:
+        all: lines that the files hold.
+        header: those of headers.
+        blank: those without a visible character, outside of cells.
+        further: those of rows of several lines, but for the first of each.
+    """
+
+    all: int = 0
+    header: int = 0
+    blank: int = 0
+    further: int = 0
+
+    @property
+    def rows(self) -> int:
+        """Rows that the lines are."""
+        return self.all - self.header - self.blank - self.further
+
+    def add(self, other: LineCounts) -> None:
+        self.all += other.all
+        self.header += other.header
+        self.blank += other.blank
+        self.further += other.further
+
+
 class Source(ABC):
     """Rows in a fixed order, streamed: memory does not grow with the number of rows.
 
@@ -97,6 +133,17 @@ class Source(ABC):
     def targets(self) -> Mapping[str, TargetKind]:
         """What each target column holds."""
         return {}
+
+    @property
+    def notes(self) -> list[str]:
+        """Sentences about how the source is read, where that is not plain from its params."""
+        return []
+
+    @property
+    def lines(self) -> LineCounts | None:
+        """What became of the lines of its text files, once all rows were read; None where it has
+        none."""
+        return None
 
     @property
     def num_rows(self) -> int | None:

@@ -10,8 +10,8 @@ from collections.abc import Collection, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from fuseline.data.sources.base import Media, Problem, RawRow
-from fuseline.data.sources.media_files import MEDIA_FIELDS, read_media
+from fuseline.data.sources.base import Media, Problem, RawRow, brief
+from fuseline.data.sources.media_files import MEDIA_FIELDS, embedded_bytes, read_media
 from fuseline.errors import ConfigError, ContractError
 from fuseline.params.base import Modality
 from fuseline.params.ingest import ColumnParams, LimitParams, TargetKind
@@ -28,6 +28,9 @@ _CONTENT_FIELDS = frozenset({"text", "image", "audio", "video", "label", "group"
 
 # Kinds of targets whose cells may be lists.
 _LIST_KINDS = frozenset({"categories", "tags"})
+
+# How many names of columns a message shows.
+_SHOWN_NAMES = 40
 
 # One encoder for all rows: building one for each takes longer than the encoding.
 _encode = json.JSONEncoder(ensure_ascii=True, sort_keys=True).encode
@@ -133,7 +136,7 @@ class RowBuilder:
         return None
 
     def _medium(self, field: str, cell: Any, root: Path | None) -> Media | Problem | None:
-        """Read a media cell: a path, bytes, or a `{bytes, path}` struct."""
+        """Read a media cell: a path, bytes, bytes in base64, or a `{bytes, path}` struct."""
         path, content = cell, None
         if isinstance(cell, bytes):
             path, content = None, cell
@@ -147,8 +150,11 @@ class RowBuilder:
             return Media(content, Path(path).name or None if path else None)
         if not path:
             return None
+        if (embedded := embedded_bytes(path)) is not None:
+            return Media(embedded, None)
         if root is None:
-            return Problem("unsafe_path", f"{path!r} names a file, but only bytes are read here.")
+            shown = repr(brief(path))
+            return Problem("unsafe_path", f"{shown} names a file, but only bytes are read here.")
         return read_media(root, path, field, self._limits)
 
     def _content_id(self, record: Record) -> str:
@@ -174,7 +180,7 @@ def _target(column: str, kind: TargetKind, cell: Any) -> str | Problem | None:
 
 
 def _misfit(column: str, detail: str) -> Problem:
-    return Problem("malformed_target", f"column {column!r}: {detail}.")
+    return Problem("malformed_target", f"column {brief(column)!r}: {detail}.")
 
 
 def as_cell(value: Any) -> Any:
@@ -223,7 +229,12 @@ def unreadable(detail: str, content: str, *, source_row: int, batch: int) -> Raw
 
 
 def check_columns(
-    found: Sequence[str], mapped: Sequence[tuple[str, str]], *, where: str, place: str
+    found: Sequence[str],
+    mapped: Sequence[tuple[str, str]],
+    *,
+    where: str,
+    place: str,
+    why: str = "",
 ) -> None:
     """Compare the columns of a table with those that are mapped.
 
@@ -232,6 +243,7 @@ def check_columns(
         mapped: pairs of field and column.
         where: the params key of the mapping.
         place: the table's name, for the message.
+        why: what more is to say where one is missing, with a space before it.
 
     Raises:
         ConfigError: a mapped column is not there.
@@ -243,8 +255,8 @@ def check_columns(
     fields = Counter(field for field, _ in mapped)
     missing = [
         f"{place}: {where}.{field}: expected column '{column}', found columns:"
-        f" {', '.join(found)}.{suggestion(column, list(found))} Name one of them, or"
-        f" {_without(field, fields[field])}."
+        f" {_names(found)}.{suggestion(column, list(found))} Name one of them, or"
+        f" {_without(field, fields[field])}.{why}"
         for field, column in mapped
         if column not in present
     ]
@@ -257,6 +269,12 @@ def _without(field: str, columns: int) -> str:
     """How the params say that a column is not there."""
     listed = field in ("tabular", "targets") or columns > 1
     return "leave it out" if listed else "null for none"
+
+
+def _names(columns: Sequence[str]) -> str:
+    shown = ", ".join(brief(column) for column in columns[:_SHOWN_NAMES])
+    more = len(columns) - _SHOWN_NAMES
+    return f"{shown}, and {more} more" if more > 0 else shown
 
 
 def check_once(found: Sequence[str], wanted: Collection[str], *, place: str) -> None:
@@ -274,7 +292,7 @@ def check_once(found: Sequence[str], wanted: Collection[str], *, place: str) -> 
 
 
 def _malformed(column: str, detail: str) -> Problem:
-    return Problem("malformed_row", f"column {column!r}: {detail}.")
+    return Problem("malformed_row", f"column {brief(column)!r}: {detail}.")
 
 
 def _raw(record: Record) -> dict[str, str | None]:

@@ -7,7 +7,7 @@ from collections.abc import Iterator, Mapping
 from fuseline.data.sources.base import RawRow, Source
 from fuseline.data.sources.cells import RowBuilder, check_columns, unreadable
 from fuseline.data.sources.hub_split import SECTION, open_split
-from fuseline.data.sources.manifest_files import BadRecord
+from fuseline.data.sources.table_file import BadRecord
 from fuseline.params.ingest import IngestParams, TargetKind
 
 COLUMNS_KEY = f"{SECTION}.columns"

@@ -19,7 +19,8 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from fuseline.data.sources.cells import one_line
-from fuseline.data.sources.manifest_files import LOST_ROWS, BadRecord, batch_records
+from fuseline.data.sources.parquet_file import batch_records
+from fuseline.data.sources.table_file import LOST_ROWS, BadRecord
 from fuseline.errors import ConfigError, ContractError
 from fuseline.params.ingest import DatasetsParams
 from fuseline.registry import suggestion

@@ -5,10 +5,11 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 
-from fuseline.data.sources.base import RawRow, Source
+from fuseline.data.sources.base import LineCounts, RawRow, Source
 from fuseline.data.sources.batch_files import batch_files
 from fuseline.data.sources.cells import RowBuilder, check_columns, unreadable
-from fuseline.data.sources.manifest_files import MANIFEST_FILES, BadRecord, ManifestFile
+from fuseline.data.sources.manifest_files import FOLDER_ENDINGS, MANIFEST_FILES, open_table
+from fuseline.data.sources.table_file import BadRecord, TableFile
 from fuseline.params.ingest import IngestParams, TargetKind
 
 PATH_KEY = "ingest.manifest.path"
@@ -23,8 +24,11 @@ class ManifestSource(Source):
     def __init__(self, params: IngestParams) -> None:
         columns, limits = params.manifest.columns, params.limits
         self._builder = RowBuilder(columns, limits, where=COLUMNS_KEY)
-        paths = batch_files(params.manifest.path, MANIFEST_FILES, where=PATH_KEY)
-        self._files = [_open(path, self._builder) for path in paths]
+        paths = batch_files(
+            params.manifest.path, MANIFEST_FILES, where=PATH_KEY, in_folder=FOLDER_ENDINGS
+        )
+        encoding = params.manifest.encoding
+        self._files = [_open(path, self._builder, encoding) for path in paths]
 
     @property
     def fields(self) -> frozenset[str]:
@@ -33,6 +37,20 @@ class ManifestSource(Source):
     @property
     def targets(self) -> Mapping[str, TargetKind]:
         return self._builder.targets
+
+    @property
+    def notes(self) -> list[str]:
+        return [note for file in self._files for note in file.notes()]
+
+    @property
+    def lines(self) -> LineCounts | None:
+        """What became of the lines of all files; None where one has no lines."""
+        total = LineCounts()
+        for file in self._files:
+            if file.lines is None:
+                return None
+            total.add(file.lines)
+        return total
 
     @property
     def num_rows(self) -> int | None:
@@ -53,7 +71,10 @@ class ManifestSource(Source):
                 position += 1
 
 
-def _open(path: Path, builder: RowBuilder) -> ManifestFile:
-    file = MANIFEST_FILES[path.suffix.lower()](path, builder.columns)
-    check_columns(file.found_columns(), builder.mapped, where=COLUMNS_KEY, place=str(path))
+def _open(path: Path, builder: RowBuilder, encoding: str) -> TableFile:
+    file = open_table(path, builder.columns, encoding)
+    found = file.found_columns()
+    # Why a column may be missing is only asked where one is: it costs a look at the first rows.
+    why = "" if set(builder.columns) <= set(found) else file.without_header()
+    check_columns(found, builder.mapped, where=COLUMNS_KEY, place=str(path), why=why)
     return file

@@ -1,13 +1,14 @@
 """Sample by sample through a tar file in the WebDataset layout, reading what is asked for only.
 
-A sample is a run of members whose names are the same up to the first dot of the base name.
+A sample is a run of members whose names are the same up to the first dot of the base name; or, of
+a set whose keys have dots, up to a known ending.
 Nothing is unpacked to disk, and no member is decoded here.
 """
 
 from __future__ import annotations
 
 import tarfile
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Collection, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path, PurePosixPath
 from typing import BinaryIO
@@ -30,7 +31,7 @@ class Sample:
     """Members of one key.
 
     Attributes:
-        key: their name up to the first dot of the base name; empty where none could be read.
+        key: their name up to the ending; empty where none could be read.
         content: bytes by lower-case ending, of the members that were read.
         sizes: bytes of every member by ending.
         problems: what keeps the sample from being used.
@@ -42,7 +43,7 @@ class Sample:
     problems: list[Problem] = field(default_factory=list)
 
 
-def samples(path: Path, wanted: Wanted) -> Iterator[Sample]:
+def samples(path: Path, wanted: Wanted, endings: Collection[str] = ()) -> Iterator[Sample]:
     """Yield every sample in the file's order.
 
     Where the file is damaged, the sample that it breaks off in or after is the last, with a
@@ -51,12 +52,13 @@ def samples(path: Path, wanted: Wanted) -> Iterator[Sample]:
     Args:
         path: the tar file.
         wanted: which members to read.
+        endings: where given, a key goes up to the longest of them, dots and all.
     """
     sample: Sample | None = None
     with path.open("rb") as file:
         try:
             for member in _members(file):
-                key, ending = _split(member.name)
+                key, ending = _split(member.name, endings)
                 if sample is None or sample.key != key:
                     if sample is not None:
                         yield sample
@@ -113,10 +115,14 @@ def _check_end(file: BinaryIO, offset: int) -> None:
             raise tarfile.ReadError("more data follows its end mark")
 
 
-def _split(name: str) -> tuple[str, str]:
+def _split(name: str, endings: Collection[str]) -> tuple[str, str]:
     """`./a/b.Seg.PNG` as `a/b` and `seg.png`."""
     path = PurePosixPath(name)
+    known = [ending for ending in endings if path.name.lower().endswith(f".{ending}")]
+    longest = max(known, key=len, default="")
     stem, _, ending = path.name.partition(".")
+    if longest:
+        stem, ending = path.name[: -len(longest) - 1], longest
     return path.with_name(stem).as_posix() if stem else name, ending.lower()
 
 

@@ -39,10 +39,16 @@ class WebDatasetSource(Source):
     def targets(self) -> Mapping[str, TargetKind]:
         return self._builder.targets
 
+    @property
+    def notes(self) -> list[str]:
+        if not self._members.key_endings:
+            return []
+        return ["The keys of the samples have dots: each goes up to a known ending."]
+
     def rows(self) -> Iterator[RawRow]:
         position = 0
         for batch, shard in enumerate(self._shards):
-            for sample in samples(shard, self._wanted):
+            for sample in samples(shard, self._wanted, self._members.key_endings):
                 yield self._row(sample, position, batch)
                 position += 1
 
@@ -51,6 +57,8 @@ class WebDatasetSource(Source):
 
     def _row(self, sample: Sample, position: int, batch: int) -> RawRow:
         problems = list(sample.problems)
+        if not problems and (dotted := self._members.dotted(sample)):
+            problems.append(dotted)
         if not problems:
             record = self._members.record(sample)
             if not isinstance(record, Problem):

@@ -7,7 +7,7 @@ import json
 from pathlib import Path
 from typing import Any
 
-from fuseline.data.sources.base import Problem
+from fuseline.data.sources.base import Problem, brief
 from fuseline.data.sources.cells import MODALITIES, as_cell, is_broken, one_line
 from fuseline.data.sources.media_files import MEDIA_FIELDS, max_bytes, oversized
 from fuseline.data.sources.tar_shards import Sample, samples
@@ -30,11 +30,16 @@ _JSON_BYTES = 4_000_000
 class Members:
     """The mapping of fields to members: `__key__`, `json.key`, or endings as in `jpg;png`.
 
+    Attributes:
+        key_endings: the endings that keys go up to, where keys have dots; empty where a key goes
+            up to the first dot, as is the custom. `check` decides.
+
     Raises:
         ConfigError: an ending that is never decoded.
     """
 
     def __init__(self, mapped: list[tuple[str, str]]) -> None:
+        self.key_endings: frozenset[str] = frozenset()
         self._mapped = mapped
         self._media = {
             ending: field
@@ -110,6 +115,24 @@ class Members:
                 return texts[ending] or None
         return None
 
+    def dotted(self, sample: Sample) -> Problem | None:
+        """The problem of a sample whose members would be known if its key had no dot."""
+        ending = next(
+            (
+                ending
+                for ending in sample.sizes
+                if not sample.content and ending.rpartition(".")[2] in {*self._media, *self._texts}
+            ),
+            None,
+        )
+        if ending is None:
+            return None
+        return Problem(
+            "malformed_row",
+            f"the key {brief(sample.key)!r} ends at the first dot, so that a member ends in"
+            f" {brief(ending)!r}: name the members without another dot.",
+        )
+
     def check(self, shards: list[Path]) -> None:
         """Look for the mapped endings in the first samples.
 
@@ -119,10 +142,16 @@ class Members:
         Raises:
             ConfigError: naming the fields whose endings are not there, and those that are.
         """
-        every = itertools.chain.from_iterable(samples(shard, _nothing) for shard in shards)
-        found = {
-            ending for first in itertools.islice(every, _FIRST_SAMPLES) for ending in first.sizes
+        modal = {
+            ending
+            for field, column in self._mapped
+            if field in MODALITIES
+            for ending in endings_of(column)
         }
+        found = _first_endings(shards, frozenset())
+        mapped = frozenset(self._media) | self._texts
+        if modal and not modal & found and modal & (dotted := _first_endings(shards, mapped)):
+            self.key_endings, found = mapped, dotted
         absent = [
             (field, column)
             for field, column in self._mapped
@@ -151,6 +180,12 @@ def endings_of(column: str) -> list[str]:
     if column.startswith(f"{JSON}."):
         return [JSON]
     return [ending.strip().lower().removeprefix(".") for ending in column.split(";")]
+
+
+def _first_endings(shards: list[Path], key_endings: frozenset[str]) -> set[str]:
+    """Endings of the first samples."""
+    every = itertools.chain.from_iterable(samples(shard, _nothing, key_endings) for shard in shards)
+    return {ending for first in itertools.islice(every, _FIRST_SAMPLES) for ending in first.sizes}
 
 
 def _nothing(_ending: str, _size: int) -> bool:

@@ -6,8 +6,9 @@ import shutil
 from collections.abc import Iterator
 from pathlib import Path
 
-from fuseline.data.sources.manifest_files import MANIFEST_FILES, BadRecord
+from fuseline.data.sources.manifest_files import open_table
 from fuseline.data.sources.media_files import MEDIA_FIELDS, leads_out
+from fuseline.data.sources.table_file import BadRecord
 from fuseline.errors import ConfigError
 from fuseline.pipeline.dvc_cache import own_place
 from fuseline.workbench.scaffold.proposal import Proposal
@@ -83,7 +84,7 @@ def _named_media(proposal: Proposal) -> Iterator[Path]:
     if proposal.source != "manifest":
         return
     columns = [guess.column for guess in proposal.guesses if guess.field in MEDIA_FIELDS]
-    file = MANIFEST_FILES[proposal.path.suffix.lower()](proposal.path, columns)
+    file = open_table(proposal.path, columns)
     for record in file.records() if columns else ():
         if isinstance(record, BadRecord):
             continue

@@ -8,15 +8,13 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
-from fuseline.data.sources.batch_files import batch_files
+from fuseline.data.sources.batch_files import batch_files, conversion_of, has_ending
 from fuseline.data.sources.cells import MODALITIES, TEXT_FIELDS, Record, check_once
-from fuseline.data.sources.manifest_files import (
-    MANIFEST_FILES,
-    BadRecord,
-    CsvFile,
-    with_advice,
-)
+from fuseline.data.sources.csv_file import CsvFile
+from fuseline.data.sources.manifest_files import FOLDER_ENDINGS, MANIFEST_FILES, open_table
 from fuseline.data.sources.media_files import MEDIA_FIELDS
+from fuseline.data.sources.table_file import BadRecord, TableFile, with_advice
+from fuseline.data.sources.text_files import OtherEncodingError
 from fuseline.data.sources.webdataset_members import KEY
 from fuseline.errors import ConfigError, ContractError
 from fuseline.params.base import Modality
@@ -132,7 +130,7 @@ def _propose(path: Path, told: Told) -> Proposal:
         return _datasets(path, told)
     if ".tar" in endings:
         return _webdataset(path, told)
-    if endings & set(MANIFEST_FILES):
+    if any(has_ending(Path(name), FOLDER_ENDINGS) for name in names):
         return _manifest(path, told)
     if _has_tables(path):
         return _datasets(path, told)
@@ -141,13 +139,13 @@ def _propose(path: Path, told: Told) -> Proposal:
 
 
 def _of_file(path: Path, told: Told) -> Proposal:
-    if path.suffix.lower() in MANIFEST_FILES:
+    if has_ending(path, MANIFEST_FILES):
         return _manifest(path, told)
     if path.suffix.lower() == ".tar":
         return _webdataset(path, told)
     raise ConfigError(
         f"{path}: expected a file ending in {', '.join(MANIFEST_FILES)} or .tar, or a folder."
-        " Convert the file."
+        f" {conversion_of(path) or 'Convert the file.'}"
     )
 
 
@@ -156,9 +154,8 @@ def _has_tables(folder: Path) -> bool:
 
 
 def _manifest(path: Path, told: Told) -> Proposal:
-    files = batch_files(str(path), MANIFEST_FILES, where=str(path))
-    first = MANIFEST_FILES[files[0].suffix.lower()](files[0], [])
-    found = first.first_columns(FIRST_ROWS)
+    files = batch_files(str(path), MANIFEST_FILES, where=str(path), in_folder=FOLDER_ENDINGS)
+    first, found, encoded = _first_table(files[0])
     # Commas at the end of a header are columns without a name; no mapping can tell them apart.
     names = [name for name in found if name or found.count("") == 1]
     check_once(names, names, place=str(files[0]))
@@ -171,13 +168,26 @@ def _manifest(path: Path, told: Told) -> Proposal:
         refuse_interactions(path, profiles)
     guesses = guess_columns(profiles, root, told)
     notes = [f"{len(files)} files, each a batch; shown: {files[0].name}."] if len(files) > 1 else []
+    notes += encoded + first.notes()
     notes += path_notes(profiles, guesses, root)
     if path.is_dir():
         tables = files[0].name if len(files) == 1 else f"the {len(files)} tables"
         notes += unnamed_pictures(path, tables, guesses)
+    settings = {"encoding": first.encoding}
     return _checked(
-        Proposal("manifest", path, guesses, _modalities(guesses), notes=notes), records, bad
+        Proposal("manifest", path, guesses, _modalities(guesses), settings, notes), records, bad
     )
+
+
+def _first_table(path: Path) -> tuple[TableFile, list[str], list[str]]:
+    """The table, its columns, and a note where it is not UTF-8."""
+    table = open_table(path, [])
+    try:
+        return table, table.first_columns(FIRST_ROWS), []
+    except OtherEncodingError as error:
+        table = open_table(path, [], error.offered)
+        told = f"{error} What is shown is read so."
+        return table, table.first_columns(FIRST_ROWS), [told]
 
 
 def _datasets(path: Path, told: Told) -> Proposal:

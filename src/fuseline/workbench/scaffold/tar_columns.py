@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from fuseline.data.sources.cells import Record, as_cell, is_broken
-from fuseline.data.sources.manifest_files import BadRecord
+from fuseline.data.sources.table_file import BadRecord
 from fuseline.data.sources.tar_shards import Sample, samples
 from fuseline.data.sources.webdataset_members import JSON, KEY, NEVER_DECODED, json_object
 from fuseline.workbench.scaffold.guess import Guess

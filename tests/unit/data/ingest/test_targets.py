@@ -15,9 +15,11 @@ from pydantic import ValidationError
 from fuseline.contracts import EXAMPLES, QUARANTINE, read_manifest, read_table
 from fuseline.data.ingest import ingest_examples
 from fuseline.data.ingest.refusal import Refusal
-from fuseline.data.ingest.targets import check_target
+from fuseline.data.ingest.spellings import Spellings
+from fuseline.data.ingest.targets import check_target as _check_target
 from fuseline.data.ingest.validate import Validator
 from fuseline.data.sources import RawRow
+from fuseline.data.sources.base import brief
 from fuseline.params.ingest import IngestParams, TargetKind
 
 Build = Callable[..., IngestParams]
@@ -29,6 +31,12 @@ KINDS: dict[str, TargetKind] = {
     "tags": "tags",
     "caption": "text",
 }
+
+
+def check_target(name: str, kind: TargetKind, cell: str, text: str | None, **more: Any) -> str:
+    return _check_target(
+        name, kind, cell, text, separator="|", spellings=Spellings("certain"), **more
+    )
 
 
 def refused(kind: TargetKind, cell: str, text: str | None = TEXT) -> str:
@@ -113,7 +121,7 @@ def test_numbers_have_one_spelling(cell: str, spelt: str) -> None:
 def test_what_is_no_number_is_refused(cell: str) -> None:
     """Beyond float32 a label would be infinite, and its row without one."""
     assert refused("number", cell).startswith(
-        f"expected a finite number of at most 3.40282e+38, found {cell[:60]!r}."
+        f"expected a finite number of at most 3.40282e+38, found {brief(cell)!r}."
     )
 
 

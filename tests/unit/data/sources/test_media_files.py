@@ -1,12 +1,13 @@
 from __future__ import annotations
 
+import base64
 from pathlib import Path
 
 import pytest
 
 from fuseline.config import read_yaml
 from fuseline.data.sources.base import Media, Problem
-from fuseline.data.sources.media_files import MEDIA_FIELDS, read_media
+from fuseline.data.sources.media_files import MEDIA_FIELDS, embedded_bytes, read_media
 from fuseline.params.ingest import LimitParams
 from tests.support.repository import PARAMS_FILE
 
@@ -90,3 +91,76 @@ def test_each_medium_has_a_limit_of_its_own(root: Path) -> None:
     (root / "clip").write_bytes(bytes(LIMITS.max_image_bytes + 1))
     assert _reason(root, "clip", "image") == "oversized_image"
     assert isinstance(read_media(root, "clip", "video", LIMITS), Media)
+
+
+@pytest.mark.parametrize(
+    ("name", "files", "near"),
+    [
+        ("IMG_1.JPG", ["img_1.jpg"], "img_1.jpg"),
+        ("img_1.jpg", ["IMG_1.JPG", "img_2.jpg"], "IMG_1.JPG"),
+        ("photos/A.png", ["Photos/a.PNG"], "Photos/a.PNG"),
+        ("a.jpeg", ["a.jpg"], "a.jpg"),
+        ("a.jpg", ["a.png"], "a.png"),
+        ("a", ["a.png"], "a.png"),
+        (" a.png", ["a.png"], "a.png"),
+        ("a.png ", ["a.png"], "a.png"),
+        ("caf\u00e9.png", ["cafe\u0301.png"], "cafe\u0301.png"),
+        ("./x/a.png", ["X/a.png"], "X/a.png"),
+        ("b.png", ["a.png"], None),
+        ("nowhere/a.png", ["a.png"], None),
+        ("A", ["a/b.png"], None),
+    ],
+)
+def test_the_near_name_is_told(
+    tmp_path: Path, name: str, files: list[str], near: str | None
+) -> None:
+    for file in files:
+        (tmp_path / file).parent.mkdir(exist_ok=True)
+        (tmp_path / file).write_bytes(b"x")
+    problem = read_media(tmp_path.resolve(), name, "image", LIMITS)
+    assert isinstance(problem, Problem)
+    told = f"; there is {near!r}" if near else ""
+    assert problem.detail == f"{name!r} is no file in the source's folder{told}."
+
+
+def test_a_near_name_outside_of_the_folder_is_not_looked_for(tmp_path: Path) -> None:
+    (tmp_path / "root").mkdir()
+    (tmp_path / "secret.png").write_bytes(b"x")
+    (tmp_path / "root" / "Out.png").symlink_to(tmp_path / "secret.png")
+    problem = read_media((tmp_path / "root").resolve(), "out.png", "image", LIMITS)
+    assert isinstance(problem, Problem)
+    assert "there is" not in problem.detail
+
+
+PICTURE = b"\x89PNG" + bytes(range(256)) * 2
+
+
+@pytest.mark.parametrize(
+    "cell",
+    [
+        "data:image/png;base64," + base64.b64encode(PICTURE).decode(),
+        "data:;base64," + base64.b64encode(PICTURE).decode(),
+        "DATA:image/svg+xml;charset=utf-8;base64," + base64.b64encode(PICTURE).decode(),
+        base64.b64encode(PICTURE).decode(),
+        base64.encodebytes(PICTURE).decode(),
+    ],
+)
+def test_base64_is_decoded(cell: str) -> None:
+    assert embedded_bytes(cell) == PICTURE
+
+
+@pytest.mark.parametrize(
+    "cell",
+    [
+        "a.png",
+        "photos/abcd",
+        "x" * 255,
+        "photos/" + "a" * 300 + ".png",
+        "data:image/png,plain",
+        "data:image/png;base64,!!!",
+        "x" * 301,
+        "",
+    ],
+)
+def test_a_path_is_no_base64(cell: str) -> None:
+    assert embedded_bytes(cell) is None

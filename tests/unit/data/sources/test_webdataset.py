@@ -231,3 +231,44 @@ def test_what_is_no_tar_file_is_refused(open_source: Open, tmp_path: Path, conte
     (tmp_path / "0.tar").write_bytes(content)
     with pytest.raises(ContractError, match=r"0\.tar: not readable as a tar file"):
         open_source()
+
+
+@pytest.mark.parametrize(
+    "keys",
+    [
+        ["1.5", "1.6", "2.0"],
+        ["photo.v1", "photo.v2", "other.v1"],
+        ["a.b.c", "a.b.d", "x"],
+        ["2024.01.01/a.1", "2024.01.01/a.2", "2024.01.02/a.1"],
+        ["img.jpg.1", "img.jpg.2", "img.png.3"],
+    ],
+)
+def test_keys_may_have_dots(open_source: Open, tmp_path: Path, keys: list[str]) -> None:
+    # All of the last kind of key have a dot in their base name.
+    dotted = [key for key in keys if "." in key.rpartition("/")[2]]
+    pack(tmp_path / "0.tar", [member for key in dotted for member in sample(key)])
+    source = open_source()
+    rows = list(source.rows())
+    assert [row.example_id for row in rows] == dotted
+    assert all(row.image and row.text == "words" and row.label == "3" for row in rows)
+    assert source.notes == ["The keys of the samples have dots: each goes up to a known ending."]
+
+
+def test_endings_of_two_parts_stay_what_they_are(open_source: Open, tmp_path: Path) -> None:
+    members = [("a.depth.png", b"d"), *sample("a"), ("a.seg.png", b"s"), *sample("b")]
+    pack(tmp_path / "0.tar", members)
+    first, second = open_source().rows()
+    assert (first.example_id, second.example_id) == ("a", "b")
+    assert first.image == Media(b"picture", "a.jpg")
+    (row, _) = open_source(image="seg.png").rows()
+    assert row.image == Media(b"s", "a.seg.png")
+
+
+def test_a_key_with_a_dot_among_others_is_told(open_source: Open, tmp_path: Path) -> None:
+    pack(tmp_path / "0.tar", [*sample("a"), *sample("b.v2"), *sample("c")])
+    first, second, third = open_source().rows()
+    assert (first.example_id, third.example_id) == ("a", "c")
+    assert second.problems[0].detail == (
+        "the key 'b' ends at the first dot, so that a member ends in 'v2.jpg': name the members"
+        " without another dot."
+    )
