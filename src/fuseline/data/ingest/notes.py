@@ -37,11 +37,15 @@ def _parted_labels(columns: ColumnParams | None, spellings: Spellings) -> list[s
     mark = parted_by(spellings.names("label"))
     if mark is None or columns is None or columns.label is None:
         return []
+    # No target may be called as tasks call the label.
+    name, rename = columns.label, ""
+    if name == "label":
+        name, rename = "labels", "rename the column to labels, "
     return [
         f"label: {_several(spellings, 'label', mark)}, each combination a class of its own. Where"
-        f" they are, set columns.label to null, columns.targets to {{{columns.label}: categories}},"
+        f" they are, {rename}set columns.label to null, columns.targets to {{{name}: categories}},"
         f" ingest.categories_separator to '{mark}', and finetune.tasks to [{{kind: multilabel,"
-        f" target: {columns.label}, weight: 1.0}}]."
+        f" target: {name}, weight: 1.0}}]."
     ]
 
 

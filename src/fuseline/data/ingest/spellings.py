@@ -8,7 +8,7 @@ from __future__ import annotations
 import re
 import unicodedata
 from collections import Counter, defaultdict
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 
 from fuseline.data.sources.base import brief
 from fuseline.params.ingest import Spelling
@@ -54,7 +54,7 @@ class Spellings:
 
     def settle(self, column: str, name: str) -> str:
         """The spelling of a name, which is counted."""
-        key = {"as_written": str, "certain": _certain, "all": _loose}[self._spelling](name)
+        key = _KEYS[self._spelling](name)
         settled = self._settled[column].setdefault(key, name)
         self._rows[column][settled] += 1
         if settled != name:
@@ -138,6 +138,13 @@ def _loose(name: str) -> str:
     whole, _, rest = plain.lstrip("+-").partition(".")
     number = f"{whole.lstrip('0') or '0'}.{rest.rstrip('0')}"
     return f"number {'' if number == '0.' else sign}{number}"
+
+
+_KEYS: dict[Spelling, Callable[[str], str]] = {
+    "as_written": lambda name: name,
+    "certain": _certain,
+    "all": _loose,
+}
 
 
 def _difference(names: Sequence[str]) -> str:

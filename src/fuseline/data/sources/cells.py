@@ -256,12 +256,12 @@ def check_columns(
     missing = [
         f"{place}: {where}.{field}: expected column '{column}', found columns:"
         f" {_names(found)}.{suggestion(column, list(found))} Name one of them, or"
-        f" {_without(field, fields[field])}.{why}"
+        f" {_without(field, fields[field])}."
         for field, column in mapped
         if column not in present
     ]
     if missing:
-        raise ConfigError("\n".join(missing))
+        raise ConfigError("\n".join(missing) + why)
     check_once(found, {column for _, column in mapped}, place=place)
 
 

@@ -195,6 +195,18 @@ def test_the_remedy_for_combinations_works(run: Run, mark: str) -> None:
     whole.check(content)
 
 
+def test_a_column_that_no_target_may_be_called_as_is_renamed(
+    build_params: Build, tmp_path: Path
+) -> None:
+    rows = [f'{n}: words,"{label.format(";")}"' for n in range(4) for label in COMBINED]
+    (tmp_path / "rows.csv").write_text("\n".join(["text,label", *rows]))
+    manifest = {"path": str(tmp_path / "rows.csv"), "columns": {"image": None}}
+    params = build_params(source="manifest", manifest=manifest)
+    metrics = ingest_examples(params, tmp_path / "e", tmp_path / "q", raw=tmp_path)
+    assert "rename the column to labels, set columns.label to null" in metrics["notes"][0]
+    assert "columns.targets to {labels: categories}" in metrics["notes"][0]
+
+
 @pytest.mark.parametrize("mark", [";", ",", "/"])
 def test_a_separator_that_is_not_the_named_one_is_told(run: Run, mark: str) -> None:
     labels = [label.format(mark) for label in COMBINED]

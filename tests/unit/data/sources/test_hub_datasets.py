@@ -221,3 +221,21 @@ def test_wrong_column_lists_those_there_are(open_source: Open, tmp_path: Path) -
     as_parquet(tmp_path)
     with pytest.raises(ConfigError, match=r"columns\.text: expected column 'txt'.*text, image, la"):
         open_source(columns={"text": "txt"})
+
+
+@pytest.mark.parametrize("mapped", [["price"], []])
+def test_odd_numbers_are_what_they_are_in_every_format(
+    open_source: Open, tmp_path: Path, mapped: list[str]
+) -> None:
+    lines = [f'{{"text": "a", "price": {price}}}\n' for price in ("1.5", "NaN", "Infinity", "null")]
+    (tmp_path / "train.jsonl").write_text("".join(lines))
+    columns = {"image": None, "label": None, "tabular": mapped}
+    rows = list(open_source(columns=columns).rows())
+    assert all(not row.problems for row in rows)
+    if mapped:
+        assert [row.tabular for row in rows] == [
+            {"price": "1.5"},
+            {"price": None},
+            {"price": "Infinity"},
+            {"price": None},
+        ]

@@ -215,7 +215,7 @@ def test_another_repository_can_be_named(root: Path, monkeypatch: pytest.MonkeyP
         (
             "rows.xlsx",
             b"x",
-            "or a folder. A workbook is not read: in the spreadsheet program, save its sheet as",
+            "A workbook is not read: in the spreadsheet program, save its sheet",
         ),
         ("rows.csv", b"", "expected a table, found an empty file"),
         ("rows.csv", b"text,label\n", "expected rows, found only a header (text, label)"),
