@@ -44,7 +44,7 @@ KEYS = {
     "accuracy", "macro_f1", "ece", "ece_raw", "robust_accuracy", "attack_success_rate", "text_only",
     "image_only", "shuffled", "twin", "twin_text_only", "twin_image_only", "intervals",
     "per_class", "labels", "confusion_matrix", "robustness", "rows", "presence", "task",
-    "calibration", "selective", "slices", "modalities",
+    "calibration", "selective", "slices", "modalities", "thresholds",
 }  # fmt: skip
 # The rows have no video.
 EVERY = ["text", "image", "audio", "video", "tabular"]

@@ -592,6 +592,19 @@ def test_what_curves_hide_stands_above_them(inputs, figure, values, told):
         assert "finetune.training.learning_rate" in text
 
 
+def test_thresholds_of_labels_stand_below_their_scores(inputs):
+    for name in ("finetuned", "adversarial"):
+        path = inputs.metrics / "evaluate" / f"{name}.json"
+        metrics = json.loads(path.read_text())
+        figures = {"threshold": 0.1375, "precision": 0.5, "recall": 0.75, "f1": 0.6}
+        metrics["thresholds"] = dict.fromkeys(NAMES, figures)
+        path.write_text(json.dumps(metrics))
+    page = page_of(inputs)
+    part = page.split("taken for a label from")[1].split("</table>")[0]
+    assert part.count("13.8") == 2 * len(NAMES)
+    assert EVIL not in part
+
+
 def test_of_equal_curves_one_is_drawn(inputs):
     """The share of right rows is the accuracy of a classification, and would hide it."""
     rows = ["epoch,split,metric,value", "1,dev,loss,1.0", "2,dev,loss,0.9"]

@@ -24,6 +24,7 @@ from fuseline.evaluation.trust.selective import (
 )
 from fuseline.evaluation.trust.slices import Values, measure_slices
 from fuseline.evaluation.trust.temperature import UNCHANGED, calibration, fit_temperature
+from fuseline.evaluation.trust.thresholds import label_thresholds
 from fuseline.learning.tasks import Task
 from fuseline.learning.tasks.prediction import Predicted
 from fuseline.params.evaluate import EvaluateParams
@@ -89,7 +90,12 @@ def measure_trust(
     selective, risks = _selective(judged, temperature, params.trust.target_risk)
     errors = {"ece": calibrated[CALIBRATED]["ece"], "ece_raw": calibrated[CLEAN]["ece"]}
     figures["intervals"] |= _error_intervals(judged, temperature, params, seed)
-    figures |= {**errors, "calibration": calibrated, "selective": selective}
+    figures |= {
+        **errors,
+        "calibration": calibrated,
+        "selective": selective,
+        "thresholds": _thresholds(judged, temperature),
+    }
     return Trust(figures, temperature, bins, risks)
 
 
@@ -216,6 +222,15 @@ def _selective(
         figures[condition] = {"aurc": curve.aurc, **at_threshold(*rows, threshold)}
         risks += [{"condition": condition, **point} for point in curve.points()]
     return figures, risks
+
+
+def _thresholds(judged: Judged, temperature: float) -> dict[str, Any]:
+    """Of the calibrated probabilities."""
+    dev, test = (
+        (judged.task.probabilities(rows.outputs / temperature), _labels(rows))
+        for rows in (judged.dev, judged.test)
+    )
+    return label_thresholds(dev, test, judged.task.label_names)
 
 
 def _labels(found: Predicted) -> np.ndarray:
