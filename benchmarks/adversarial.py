@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -89,14 +89,23 @@ class Measured:
 def main(
     origin: Path = ROOT,
     names: Sequence[str] = tuple(VARIANTS),
+    attack: Mapping[str, Any] = ATTACK,
     num_rounds: int = ROUNDS,
     drawing: Path = CHART,
 ) -> None:
     """Train by every variant that is named from one fine-tuned model; print the table, and draw
-    what robust accuracy costs."""
+    what robust accuracy costs.
+
+    Args:
+        origin: the repository that is cloned.
+        names: of `VARIANTS`.
+        attack: params of the evaluation.
+        num_rounds: of steps that are timed.
+        drawing: file for the drawing.
+    """
     found = []
     with clean_clone(origin) as clone:
-        change_params(clone, ATTACK | {"ingest.split.salt": SALT})
+        change_params(clone, {**attack, "ingest.split.salt": SALT})
         run(clone, "dvc", "repro", "--quiet", "evaluate@finetuned")
         ratios = step_ratios(clone, num_rounds)
         print(f"\nA padded float32 loop's PGD step over ours: {ratios[LOOP] / ratios['pgd']:.1f}")

@@ -24,7 +24,8 @@ from tests.support.team import Member, Team
 from tests.support.workspace import Workspace
 
 SEED = 20_003
-CASES_PER_DAMAGE = 4
+# Of lists, and as many of files.
+CASES_PER_DAMAGE = 2
 Damage = Callable[[bytes, bytes, random.Random], bytes]
 WAYS = {
     "dvc pull without verify": "dvc remote modify --local team verify false && dvc pull {out}",
@@ -70,6 +71,7 @@ def main(
     kinds: Sequence[str] = tuple(SERVERS),
     ways: Sequence[str] = tuple(WAYS),
     damages: Sequence[str] = tuple(DAMAGES),
+    count: int = CASES_PER_DAMAGE,
 ) -> None:
     """Print how many of the changed objects each way of pulling refuses, for each kind of remote.
 
@@ -78,6 +80,7 @@ def main(
         kinds: of remotes.
         ways: of pulling.
         damages: what is done to objects.
+        count: of lists that each damage is done to, and of files.
     """
     with tempfile.TemporaryDirectory(prefix="fuseline-tampering-") as folder:
         if finished is None:
@@ -90,12 +93,12 @@ def main(
             root = Path(folder) / kind
             (root / "server").mkdir(parents=True)
             with SERVERS[kind](root / "server") as running:
-                measure(Team.found(kind, running, finished, root), root, ways, damages)
+                team = Team.found(kind, running, finished, root)
+                measure(team, root, ways, list(_cases(team, damages, count)))
 
 
-def measure(team: Team, root: Path, ways: Sequence[str], damages: Sequence[str]) -> None:
+def measure(team: Team, root: Path, ways: Sequence[str], cases: Sequence[Case]) -> None:
     """Print how many of the changed objects each way of pulling refuses."""
-    cases = list(_cases(team, damages))
     joined = team.join(root / "joined")
     for place, way in enumerate(ways):
         command = WAYS[way]
@@ -117,13 +120,13 @@ def measure(team: Team, root: Path, ways: Sequence[str], damages: Sequence[str])
         print(f"; delivered: {said}" if taken else "", flush=True)
 
 
-def _cases(team: Team, damages: Sequence[str]) -> Iterator[Case]:
+def _cases(team: Team, damages: Sequence[str], count: int) -> Iterator[Case]:
     rng = random.Random(SEED)
     lists = sorted(_folders(team).items())
     files = sorted({(out, oid) for out, list_ in lists for oid in _files(team, list_)})
     for damage in damages:
         for objects in (lists, files):
-            for out, oid in rng.sample(objects, CASES_PER_DAMAGE // 2):
+            for out, oid in rng.sample(objects, count):
                 content = team.stored(oid).read_bytes()
                 _, other = rng.choice([item for item in objects if item[1] != oid])
                 yield Case(

@@ -122,7 +122,8 @@ def test_every_benchmark_runs_by_its_name_and_has_a_cut_down_run(name: str) -> N
     main = importlib.import_module(f"benchmarks.{name}").main
     inspect.signature(main).bind()
     tests = [Path(__file__), REPOSITORY / "tests" / "pipeline" / "test_benchmarks.py"]
-    assert any(f"\ndef test_{name}(" in file.read_text(encoding="utf-8") for file in tests)
+    cut_down = [file for file in tests if f"\ndef test_{name}(" in file.read_text(encoding="utf-8")]
+    assert cut_down, f"write test_{name}: with a finished pipeline in the second of {tests}"
 
 
 PAGES = sorted(

@@ -104,7 +104,7 @@ PARAMS: dict[str, tuple[object, set[str]]] = {
 # Module to the stages that import it; the stage `code` runs besides, to find that out.
 MODULES: dict[str, set[str]] = {
     "src/fuseline/__init__.py": ALL,
-    "src/fuseline/contracts.py": ALL,
+    "src/fuseline/contracts/__init__.py": ALL,
     "src/fuseline/pipeline/stage.py": ALL,
     "src/fuseline/pipeline/metrics_file.py": ALL,
     "src/fuseline/data/dataset.py": MODELS,

@@ -100,7 +100,7 @@ def test_words_and_formatting_re_run_only_the_hashing(
     shared: Workspace, change: Callable[[str], Path], edit: Callable[[str], str]
 ) -> None:
     change("code.json")
-    path = change("src/fuseline/contracts.py")
+    path = change("src/fuseline/contracts/__init__.py")
     text = path.read_text()
     path.write_text(edit(text))
     assert path.read_text() != text

@@ -15,7 +15,7 @@ from typing import Any
 
 import numpy as np
 
-from fuseline.durable import put
+from fuseline.contracts.durable import put
 
 Arrays = dict[str, np.ndarray]
 

@@ -25,7 +25,7 @@ import psutil
 
 from fuseline.config import PARAMS_FILE, read_yaml
 from fuseline.contracts import hash_path, write_json
-from fuseline.durable import put
+from fuseline.contracts.durable import put
 from fuseline.errors import ContractError, FuselineError
 from fuseline.pipeline.environment import Maker
 from fuseline.pipeline.interruption import STARTED_BY, end, full_disk

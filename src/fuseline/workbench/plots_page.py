@@ -10,7 +10,7 @@ import subprocess
 import sys
 from pathlib import Path
 
-from fuseline.durable import write_text
+from fuseline.contracts.durable import write_text
 from fuseline.errors import ConfigError
 
 TEMPLATE = Path(".dvc/plots.html")

@@ -23,7 +23,7 @@ from transformers import TrainerState
 from transformers.trainer import TRAINER_STATE_NAME
 
 from fuseline.contracts import write_json
-from fuseline.durable import settle
+from fuseline.contracts.durable import settle
 from fuseline.learning.objectives.base import Objective, Stateful
 
 COMPLETE = "complete.json"

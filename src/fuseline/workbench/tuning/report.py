@@ -7,7 +7,7 @@ import io
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from fuseline.durable import write_text
+from fuseline.contracts.durable import write_text
 from fuseline.workbench.terminal import aligned
 from fuseline.workbench.tuning.plan import Plan
 from fuseline.workbench.tuning.space import shown

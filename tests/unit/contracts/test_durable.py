@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from fuseline.contracts import write_json
-from fuseline.durable import put, settle, write_text
+from fuseline.contracts.durable import put, settle, write_text
 
 
 @pytest.fixture

@@ -17,7 +17,7 @@ from typing import Any
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from fuseline.durable import write_text
+from fuseline.contracts.durable import write_text
 from fuseline.errors import ContractError
 
 SPLITS = ("train", "dev", "test")
