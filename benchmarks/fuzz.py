@@ -242,9 +242,8 @@ def _section() -> dict[str, object]:
 
 
 def _params(manifest: Path) -> IngestParams:
-    return IngestParams.model_validate(
-        _section() | {"manifest": {"path": str(manifest), "columns": COLUMNS}}
-    )
+    given = {"path": str(manifest), "encoding": "utf-8", "columns": COLUMNS}
+    return IngestParams.model_validate(_section() | {"manifest": given})
 
 
 @contextmanager
