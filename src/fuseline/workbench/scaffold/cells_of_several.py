@@ -63,22 +63,39 @@ def _is_base64(text: str) -> bool:
 
 
 def list_of(profile: Profile) -> str | None:
-    """`names`, `numbers`, `files` or `Python` where most cells are lists; else None."""
+    """`names`, `texts`, `numbers`, `files`, `other` or `Python` where most cells are lists."""
     kinds = [kind for cell in profile.filled if (kind := _kind_of_list(cell)) != "empty"]
-    kind = next(iter(kinds), None)
-    return kind if kinds.count(kind) >= MOST * len(kinds) else None
+    kind = max(dict.fromkeys(kinds), key=kinds.count, default=None)
+    if kinds.count(kind) < MOST * len(kinds):
+        return None
+    return "texts" if kind == "names" and not _are_names(profile) else kind
+
+
+def _are_names(profile: Profile) -> bool:
+    """Whether the entries of lists of texts are short and recur."""
+    lists = [_entries(cell) or [] for cell in profile.filled]
+    entries = Counter(entry for cell in lists for entry in cell if isinstance(entry, str))
+    short = all(len(entry) <= _PART_CHARACTERS for entry in entries)
+    return short and 2 * len(entries) <= entries.total()
 
 
 def _kind_of_list(cell: object) -> str | None:
-    entries: object = cell
+    entries = _entries(cell)
+    if entries is not None:
+        return _kind_of_entries(entries)
+    return "Python" if isinstance(cell, str) and _is_python_list(cell) else None
+
+
+def _entries(cell: object) -> list[object] | None:
+    """A list, as it is or as JSON; None of what is none."""
     if isinstance(cell, str):
         if not _LIST.fullmatch(cell):
             return None
         try:
-            entries = json.loads(cell)
+            cell = json.loads(cell)
         except (ValueError, RecursionError):
-            return "Python" if _is_python_list(cell) else None
-    return _kind_of_entries(entries) if isinstance(entries, list) else None
+            return None
+    return cell if isinstance(cell, list) else None
 
 
 def _kind_of_entries(entries: list[object]) -> str:
@@ -93,6 +110,8 @@ def _kind_of_entries(entries: list[object]) -> str:
 
 def _is_python_list(text: str) -> bool:
     """Whether it is a list as Python or numpy prints it."""
+    if not _LIST.fullmatch(text):
+        return False
     try:
         return isinstance(ast.literal_eval(text.strip()), list)
     except (ValueError, SyntaxError, MemoryError, RecursionError):

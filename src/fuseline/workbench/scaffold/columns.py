@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator, Mapping, Sequence
+from itertools import pairwise
 from pathlib import Path
 
 from fuseline.data.sources.cells import MODALITIES
@@ -47,7 +48,7 @@ _LICENSE = re.compile(
 )
 _ADDRESS = re.compile(r"https?://\S+")
 _TOKEN = re.compile(r"\S+")
-_INTEGER = re.compile(r"\d+(\.0)?")
+_INTEGER = re.compile(r"\d+(\.0)?", re.ASCII)
 
 
 def guess_columns(
@@ -218,8 +219,7 @@ def _identifier(left: list[Profile]) -> Iterator[Verdict]:
     for profile in left:
         if profile.is_unique and profile.match(_TOKEN) and not profile.looks_dated:
             if profile.match(_INTEGER):
-                numbers = profile.integers
-                if numbers != list(range(numbers[0], numbers[0] + len(numbers))):
+                if any(after - before != 1 for before, after in pairwise(profile.integers)):
                     continue
             elif profile.looks_numeric:
                 continue

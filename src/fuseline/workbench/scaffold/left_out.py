@@ -40,6 +40,10 @@ _CATEGORIES = f"{TARGET}categories"
 _ONE_EACH = "give each file a row of its own, and its product, say, as group"
 _LISTS = {
     "files": ("several files in a cell", _ONE_EACH),
+    "texts": (
+        "lists of texts",
+        "give each text a row of its own, and the rows of one list a group",
+    ),
     "numbers": ("lists of numbers", "a column for each place would be read as a table"),
     "Python": (
         "lists as Python prints them",

@@ -15,6 +15,9 @@ from typer.testing import CliRunner
 
 from fuseline.cli import app
 from fuseline.config import read_yaml
+from fuseline.errors import FuselineError
+from fuseline.workbench.scaffold import propose
+from fuseline.workbench.scaffold import table as table_of
 from tests.pipeline.shapes import LABELS, SHAPES, label_of, medium_of, text_of, write_csv
 from tests.support.repository import REPOSITORY
 
@@ -310,3 +313,23 @@ def test_what_named_columns_of_the_set_before_goes(root: Path) -> None:
     assert content["extract_features"]["tabular"]["kinds"] == {"height": "numeric"}
     assert content["evaluate"]["trust"]["slices"] == ["lang", "material"]
     assert content["prompt"]["label_words"] == {}
+
+
+_CELLS = ["", "1", "2.5", "x", "a few words here", "[none", "[1, 2]", "{}", '["a"]', "data:,", "٣"]
+_CELLS += ["2024-01-01", "1e999", "9" * 40, "-", "n/a", "a.png", "b;c", "é" * 50, "True", "12:30"]
+_NAMES = ["", "a", "id", "label", "Unnamed: 0", "user", "rating", "title", "split", "fold", "ts"]
+
+
+def test_no_table_ends_in_a_crash(tmp_path: Path) -> None:
+    """Cells of all kinds, drawn at random: a proposal or a message."""
+    rng, ends = random.Random(11), set()
+    for _ in range(300):
+        names = rng.sample(_NAMES, rng.randint(1, 5))
+        cells = rng.sample(_CELLS, rng.randint(1, 8))
+        rows = [dict.fromkeys(names)] * rng.randint(1, 40)
+        drawn = [{name: rng.choice(cells) for name in row} for row in rows]
+        try:
+            ends.add(bool(table_of(propose(write_csv(tmp_path / "rows.csv", drawn)))))
+        except FuselineError as error:
+            ends.add(str(error)[:0])
+    assert ends == {True, ""}
