@@ -246,7 +246,14 @@ def _robustness(
     pixels = params.robustness.image_pixel
     if pixels.max_rows and model.config.image_encoder and test.present("image").any():
         found["robustness"]["image_pixel"] = measure_pixel_robustness(
-            model, goal, test, examples, pixels, seed=base.seed, precision=base.precision
+            model,
+            goal,
+            test,
+            examples,
+            pixels,
+            seed=base.seed,
+            precision=base.precision,
+            audited=params.robustness,
         )
     return found
 

@@ -76,7 +76,12 @@ def measure_robustness(
     figures = _figures(siege.audit, list(params.attack.epsilon), int(siege.movable.sum()))
     figures["unmovable_rows"] = int(correct.sum() - siege.movable.sum())
     figures["audit"] = audit_attack(
-        siege.probe(), standing, siege.movable, params, figures["zero_gradient_share"]
+        siege.probe(),
+        standing.at(headline),
+        standing.under_fgm(headline),
+        siege.movable,
+        params,
+        figures["zero_gradient_share"],
     )
     return {
         **standing.headline(headline),
