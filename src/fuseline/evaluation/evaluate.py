@@ -233,7 +233,14 @@ def _robustness(
         found["robustness"]["image_pixel"] = parts.values(
             "pixels",
             lambda: measure_pixel_robustness(
-                model, goal, test, examples, pixels, seed=base.seed, precision=base.precision
+                model,
+                goal,
+                test,
+                examples,
+                pixels,
+                seed=base.seed,
+                precision=base.precision,
+                audited=params.robustness,
             ),
         )
     return found

@@ -201,7 +201,9 @@ def _robustness(models: list[Evaluated]) -> Markup | None:
 
 
 def _passed_audit(model: Evaluated) -> bool:
-    return bool(model.metrics.get("robustness", {}).get("audit", {}).get("passed", True))
+    robustness = model.metrics.get("robustness", {})
+    audits = [of.get("audit", {}) for of in (robustness, robustness.get("image_pixel", {}))]
+    return all(audit.get("passed", True) for audit in audits)
 
 
 def _curves(folder: Path) -> list[Curve]:

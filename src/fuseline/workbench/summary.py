@@ -121,12 +121,15 @@ def _audits(models: list[Path]) -> list[str]:
     """Models whose attack failed its audit, with the checks."""
     found = []
     for path in models:
-        checks = _model(path).get("robustness", {}).get("audit", {}).get("checks", {})
-        failed = [name for name, check in sorted(checks.items()) if not check["passed"]]
-        if failed:
-            found.append(
-                f"{path.stem}, audit of the attack failed: {', '.join(failed)}; see the report"
-            )
+        robustness = _model(path).get("robustness", {})
+        for attack, of in (("", robustness), (" on pictures", robustness.get("image_pixel", {}))):
+            checks = of.get("audit", {}).get("checks", {})
+            failed = [name for name, check in sorted(checks.items()) if not check["passed"]]
+            if failed:
+                found.append(
+                    f"{path.stem}, audit of the attack{attack} failed: {', '.join(failed)};"
+                    " see the report"
+                )
     return found
 
 

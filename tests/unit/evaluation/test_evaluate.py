@@ -185,6 +185,8 @@ def test_pictures_are_attacked_where_rows_have_any(inputs, tmp_path, content):
     assert found["rows"] == 5
     assert found["epsilon"] == {"image_pixel": 2.0}
     assert found["max_delta_norm"] == pytest.approx(2.0)
+    assert "not_weaker_than_fgm" in found["audit"]["checks"]
+    assert found["audit"]["rows"] <= 4
     without = run(inputs, tmp_path, content, modalities=["text"])["robustness"]
     assert "image_pixel" not in without
 

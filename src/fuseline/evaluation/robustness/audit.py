@@ -11,7 +11,6 @@ import torch
 
 from fuseline.data.dataset import MultimodalData
 from fuseline.errors import ContractError
-from fuseline.evaluation.robustness.standing import Standing
 from fuseline.evaluation.robustness.target import Goal, Spent, Target
 from fuseline.learning.attacks import Attack, build_attack
 from fuseline.learning.model.passes import Model, length_batches
@@ -49,6 +48,19 @@ class Probe:
             deltas = target.climb(attack, self.goal.losses[0], scale, generator)
             stands[part] = ~target.fallen(deltas).numpy()
         return np.asarray(stands[rows])
+
+    def fast_gradient(self, params: AttackParams, rows: np.ndarray) -> tuple[np.ndarray, float]:
+        """(n,) bool: which of the `rows` are right under FGM at scale 1; and the share of them
+        whose loss has no gradient at the clean input."""
+        attack = build_attack(params.model_copy(update={"kind": "fgm", "random_start": False}))
+        generator = torch.Generator().manual_seed(self.seed)
+        stands, without = np.zeros(len(self.data), dtype=bool), 0
+        for part in length_batches(self.data, rows, self.batch_size):
+            target = self._target(attack, part)
+            deltas = target.climb(attack, self.goal.losses[-1], HEADLINE, generator)
+            stands[part] = ~target.fallen(deltas).numpy()
+            without += int(target.unmoved(deltas).sum())
+        return np.asarray(stands[rows]), without / max(len(rows), 1)
 
     def _target(self, attack: Attack, rows: np.ndarray) -> Target:
         batch = self.data.batch(rows)
@@ -103,7 +115,8 @@ class Shares:
 
 def audit_attack(
     probe: Probe,
-    standing: Standing,
+    standing: np.ndarray,
+    under_fgm: np.ndarray,
     movable: np.ndarray,
     params: RobustnessParams,
     zero_gradients: float,
@@ -113,7 +126,8 @@ def audit_attack(
 
     Args:
         probe: runs the attacks.
-        standing: of all N rows under the attack that is audited.
+        standing: (N,) bool, right under the whole attack that is audited, at the headline scale.
+        under_fgm: (N,) bool, the same of FGM alone.
         movable: (N,) bool, right without an attack and with anything that may move.
         params: that attack, its scales, and the bounds of the audit.
         zero_gradients: share of rows whose loss has no gradient at the clean input.
@@ -139,8 +153,8 @@ def audit_attack(
         once=curve[0],
         more_steps=stand(HEADLINE, num_steps=MORE_STEPS * params.attack.num_steps),
         black_box=stand(HEADLINE, kind="random_search", num_steps=params.audit.black_box_queries),
-        whole=_share(standing.at(headline)[rows]),
-        fgm=_share(standing.under_fgm(headline)[rows]),
+        whole=_share(standing[rows]),
+        fgm=_share(under_fgm[rows]),
     )
     checks = [
         _of_the_rows(rows),

@@ -80,10 +80,10 @@ def measure_robustness(
     attacked.standing = standing.at(headline)
     figures = _figures(siege.spent, list(params.attack.epsilon), int(siege.movable.sum()))
     figures["unmovable_rows"] = int(correct.sum() - siege.movable.sum())
+    found = (standing.at(headline), standing.under_fgm(headline), siege.movable)
     zero_gradients = figures["zero_gradient_share"]
     figures["audit"] = parts.values(
-        "audit",
-        lambda: audit_attack(siege.probe(), standing, siege.movable, params, zero_gradients),
+        "audit", lambda: audit_attack(siege.probe(), *found, params, zero_gradients)
     )
     return {
         **standing.headline(headline),

@@ -12,12 +12,16 @@ from torch import Tensor
 
 from fuseline.data.dataset import MultimodalData
 from fuseline.data.modalities.image.stored_pictures import StoredPictures
+from fuseline.evaluation.robustness.audit import Probe, audit_attack
 from fuseline.evaluation.robustness.target import Goal, Spent, Target
 from fuseline.learning.attacks import build_attack
 from fuseline.learning.model import FuselineForTasks
 from fuseline.params.attack import PIXEL_SPACE
-from fuseline.params.evaluate import PixelRobustnessParams
+from fuseline.params.evaluate import PixelRobustnessParams, RobustnessParams
 from fuseline.pipeline.precision import Precision
+
+# Each costs some two hundred passes through the image encoder.
+AUDITED_ROWS = 4
 
 
 def measure_pixel_robustness(
@@ -29,6 +33,7 @@ def measure_pixel_robustness(
     *,
     seed: int,
     precision: Precision,
+    audited: RobustnessParams | None = None,
 ) -> dict[str, Any]:
     """Attack the pixels of a sample of rows that have a picture; the rest of a row stays clean.
 
@@ -43,13 +48,16 @@ def measure_pixel_robustness(
         params: the attack and the size of the sample.
         seed: of the sample and the random start.
         precision: of the gradients.
+        audited: scales and bounds of an audit of this attack, on `AUDITED_ROWS` of the rows at
+            most; None for no audit.
 
     Returns:
         `rows`, `epsilon`, clean and robust accuracy, success among those right before, mean and
         max norm of the deltas, and the mean L2 length, per position, by which features moved.
 
     Raises:
-        ContractError: a picture that cannot be decoded.
+        ContractError: a picture that cannot be decoded, or the audit found against the attack and
+            its gate is to fail.
     """
     model.eval().requires_grad_(False)
     with_picture = np.flatnonzero(data.present("image"))
@@ -60,7 +68,25 @@ def measure_pixel_robustness(
     attacked = replace(attacked, pixels=_pictures(model, examples, attacked.example_ids))
     for start in range(0, len(rows), params.batch_size):
         run.attack(attacked.batch(range(start, min(start + params.batch_size, len(rows)))))
-    return run.figures()
+    if audited is None:
+        return run.figures()
+    probe = Probe(model, goal, attacked, params.batch_size, precision, seed)
+    return run.figures() | {"audit": _audit(probe, run, params, audited)}
+
+
+def _audit(
+    probe: Probe, run: _PixelRun, params: PixelRobustnessParams, audited: RobustnessParams
+) -> dict[str, Any]:
+    """The checks of the attack on features, of this one."""
+    right, standing = _joined(run.right).bool().numpy(), _joined(run.standing).bool().numpy()
+    rows = np.flatnonzero(right)[:AUDITED_ROWS]
+    movable, under_fgm = np.zeros(len(right), dtype=bool), np.zeros(len(right), dtype=bool)
+    movable[rows] = True
+    # The two kinds of params differ in their spaces alone.
+    attack: Any = params.attack
+    under_fgm[rows], without_gradient = probe.fast_gradient(attack, rows)
+    own = audited.model_copy(update={"attack": attack})
+    return audit_attack(probe, standing, under_fgm, movable, own, without_gradient)
 
 
 def _pictures(model: FuselineForTasks, examples: Path, example_ids: list[str]) -> StoredPictures:

@@ -6,13 +6,15 @@ import pytest
 import torch
 
 from fuseline.data.dataset import PIXELS
+from fuseline.errors import ContractError
 from fuseline.evaluation.robustness.pixels import measure_pixel_robustness
 from fuseline.evaluation.robustness.target import Target, goal_of
 from fuseline.learning.attacks import build_attack
 from fuseline.learning.objectives.perturbation import Perturbable
 from fuseline.learning.tasks.classification import Classification
 from fuseline.params.attack import PIXEL_SPACE, PixelAttackParams
-from fuseline.params.evaluate import PixelRobustnessParams
+from fuseline.params.evaluate import AuditParams, PixelRobustnessParams, RobustnessParams
+from tests.support.evaluation_params import AUDIT
 from tests.support.picture_models import SIDE, model, table
 from tests.support.tiny_models import rows
 
@@ -118,3 +120,23 @@ def test_the_attack_on_pictures_is_measured(pictures):
         net, goal_of(task), data, folder, params, seed=0, precision="fp32"
     )
     assert again == found
+
+
+@pytest.mark.parametrize("gate", ["report", "fail"])
+def test_the_attack_on_pictures_is_audited_as_the_other_is(pictures, gate):
+    """One of a tiny step leaves rows standing at every scale, where none should."""
+    folder, data = pictures
+    net, task = model(), Classification("label", {"labels": ["ant", "bee", "cat"]})
+    weak = attack(num_steps=1, step_size=1e-6, random_start=False)
+    params = PixelRobustnessParams(max_rows=12, batch_size=4, attack=weak)
+    audit = AuditParams.model_validate(AUDIT | {"gate": gate, "black_box_queries": 2})
+    audited = RobustnessParams.model_construct(scales=[1.0, 2.0], audit=audit)
+    how = {"seed": 0, "precision": "fp32", "audited": audited}
+    if gate == "fail":
+        with pytest.raises(ContractError, match=r"checks of the attack failed:\n.*falls_to_chance"):
+            measure_pixel_robustness(net, goal_of(task), data, folder, params, **how)
+        return
+    found = measure_pixel_robustness(net, goal_of(task), data, folder, params, **how)
+    assert 0 < found["audit"]["rows"] <= 4
+    assert not found["audit"]["checks"]["falls_to_chance"]["passed"]
+    assert not found["audit"]["passed"]
