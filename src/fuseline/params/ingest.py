@@ -50,15 +50,15 @@ ColumnNames = Annotated[str | list[str] | None, BeforeValidator(_one_or_several)
 
 
 class ColumnParams(Section):
-    """Names of the source's columns; null where it has none. `text` may be a list of names, whose
-    cells are the texts of a row in that order.
+    """Names of the source's columns; null where it has none. `text` and `image` may be lists of
+    names, whose cells are the texts and pictures of a row in that order.
 
     For `webdataset` a name is a member's ending (`jpg`, several as `jpg;png`), or `json.key`.
     """
 
     id: str | None
     text: ColumnNames
-    image: str | None
+    image: ColumnNames
     audio: str | None
     video: str | None
     tabular: list[str]
@@ -74,6 +74,11 @@ class ColumnParams(Section):
     def texts(self) -> list[str]:
         """The columns of texts."""
         return [self.text] if isinstance(self.text, str) else self.text or []
+
+    @property
+    def images(self) -> list[str]:
+        """The columns of pictures."""
+        return [self.image] if isinstance(self.image, str) else self.image or []
 
     @model_validator(mode="after")
     def _each_column_has_one_use(self) -> ColumnParams:
@@ -97,7 +102,8 @@ class ColumnParams(Section):
         """A target is no input, and `label` is what tasks call the column of that use."""
         used = {self.label: "the label"} | dict.fromkeys(self.tabular, "tabular")
         used |= dict.fromkeys(self.texts, "text")
-        for use in ("image", "audio", "video"):
+        used |= dict.fromkeys(self.images, "image")
+        for use in ("audio", "video"):
             used[getattr(self, use)] = use
         for name in self.targets:
             if name in used:
@@ -165,11 +171,16 @@ class SplitParams(Section):
 
 
 class LimitParams(Section):
-    """What a row may weigh before it is refused."""
+    """What a row may weigh before it is refused.
+
+    Attributes:
+        max_images: pictures of a row, each of which has a place of its own among the features.
+    """
 
     max_text_characters: Count
     max_image_bytes: Count
     max_image_pixels: Count
+    max_images: Annotated[int, Field(ge=1, le=16)]
     max_audio_bytes: Count
     max_audio_seconds: Positive
     max_video_bytes: Count
@@ -227,3 +238,14 @@ class IngestParams(Section):
     min_label_rows: Count
     max_quarantined_share: Share
     shard_rows: Annotated[int, Field(ge=8)]
+
+    @model_validator(mode="after")
+    def _every_picture_has_a_place(self) -> IngestParams:
+        for source in ("manifest", "datasets", "webdataset"):
+            named = len(getattr(self, source).columns.images)
+            if named > self.limits.max_images:
+                raise ValueError(
+                    f"{source}.columns.image names {named} columns, limits.max_images is"
+                    f" {self.limits.max_images}: set ingest.limits.max_images to {named}"
+                )
+        return self

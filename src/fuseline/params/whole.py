@@ -91,6 +91,16 @@ def _patches_without_layers(content: dict[str, Any]) -> Iterator[str]:
         )
 
 
+def _several_pictures_below_layers(content: dict[str, Any]) -> Iterator[str]:
+    image, limits = content["extract_features"]["image"], content["ingest"]["limits"]
+    if image["top_layers"] and limits["max_images"] > 1:
+        yield (
+            f"{PARAMS_FILE}: extract_features.image.top_layers: the model trains image layers over"
+            f" one picture a row, but ingest.limits.max_images is {limits['max_images']}; found"
+            f" {image['top_layers']}. Use 0."
+        )
+
+
 def _adapters_without_layers(content: dict[str, Any]) -> Iterator[str]:
     modalities = content["base"]["modalities"]
     if content["finetune"]["freezing"]["policy"] == "lora" and "text" not in modalities:
@@ -172,6 +182,7 @@ def check(content: dict[str, Any]) -> None:
             *_unreachable_spaces(content),
             *_adapters_without_layers(content),
             *_patches_without_layers(content),
+            *_several_pictures_below_layers(content),
             *_prompts_without_media(content),
             *_targets_of_no_column(content),
             *_slices_of_no_column(content),

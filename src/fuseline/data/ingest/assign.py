@@ -29,7 +29,7 @@ class Assigner:
     """
 
     def __init__(self, params: IngestParams) -> None:
-        self._search = CopySearch(params.duplicates)
+        self._search = CopySearch(params.duplicates, params.limits.max_images)
         self._splitter = Splitter(params.split)
         # Groups by number: name, split, first row and number of rows.
         self._names: list[str] = []

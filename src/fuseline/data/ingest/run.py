@@ -9,7 +9,7 @@ from typing import Any
 
 from tqdm import tqdm
 
-from fuseline.contracts import EXAMPLES, QUARANTINE, TableWriter
+from fuseline.contracts import QUARANTINE, TableWriter, examples_schema
 from fuseline.data.ingest.assign import Assigner
 from fuseline.data.ingest.candidate import Candidate
 from fuseline.data.ingest.refusal import REASONS, Refusal
@@ -47,7 +47,8 @@ def ingest_examples(
     """
     source = lookup(SOURCES, params.source, where="ingest.source")(params)
     _warn_if_unwatched(params, raw)
-    kept = ShardedTable(TableWriter(examples, EXAMPLES, "examples"))
+    max_images = params.limits.max_images
+    kept = ShardedTable(TableWriter(examples, examples_schema(max_images), "examples"))
     refused = ShardedTable(TableWriter(quarantine, QUARANTINE, "quarantine"))
     assigner, tally = Assigner(params), Tally(params.min_label_rows)
     _stream(source, params, assigner, tally, kept, refused)
@@ -61,6 +62,8 @@ def ingest_examples(
         source=source.name,
         targets=dict(source.targets),
         label_conflicts=assigner.conflicts,
+        # Tables of one picture a row stay as they were before there could be more.
+        **({"max_images": max_images} if max_images > 1 else {}),
         **tally.facts,
     )
     refused.writer.finish(source=source.name, reasons=REASONS)
