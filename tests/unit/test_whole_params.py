@@ -144,10 +144,12 @@ def test_each_of_several_texts_is_a_text_alone(changes, message):
 
 def test_each_of_several_pictures_needs_a_place():
     content = with_value("ingest.manifest.columns.image", ["front", "back"])
+    check(content)
+    content["ingest"]["source"] = "manifest"
     with pytest.raises(
         ConfigError,
-        match=r"manifest\.columns\.image names 2 columns, limits\.max_images is 1: set"
-        r" ingest\.limits\.max_images to 2",
+        match=r"ingest\.limits\.max_images: expected a place .* ingest\.manifest\.columns\.image"
+        r" names 2 \(front, back\); found 1\. Set it to 2\.",
     ):
         check(content)
     content["ingest"]["limits"]["max_images"] = 2

@@ -238,14 +238,3 @@ class IngestParams(Section):
     min_label_rows: Count
     max_quarantined_share: Share
     shard_rows: Annotated[int, Field(ge=8)]
-
-    @model_validator(mode="after")
-    def _every_picture_has_a_place(self) -> IngestParams:
-        for source in ("manifest", "datasets", "webdataset"):
-            named = len(getattr(self, source).columns.images)
-            if named > self.limits.max_images:
-                raise ValueError(
-                    f"{source}.columns.image names {named} columns, limits.max_images is"
-                    f" {self.limits.max_images}: set ingest.limits.max_images to {named}"
-                )
-        return self

@@ -91,6 +91,17 @@ def _patches_without_layers(content: dict[str, Any]) -> Iterator[str]:
         )
 
 
+def _pictures_without_place(content: dict[str, Any]) -> Iterator[str]:
+    source, most = content["ingest"]["source"], content["ingest"]["limits"]["max_images"]
+    names = content["ingest"][source].get("columns", {}).get("image")
+    if isinstance(names, list) and len(names) > most:
+        yield (
+            f"{PARAMS_FILE}: ingest.limits.max_images: expected a place for each picture of a row,"
+            f" of which ingest.{source}.columns.image names {len(names)} ({', '.join(names)});"
+            f" found {most}. Set it to {len(names)}."
+        )
+
+
 def _several_pictures_below_layers(content: dict[str, Any]) -> Iterator[str]:
     image, limits = content["extract_features"]["image"], content["ingest"]["limits"]
     if image["top_layers"] and limits["max_images"] > 1:
@@ -182,6 +193,7 @@ def check(content: dict[str, Any]) -> None:
             *_unreachable_spaces(content),
             *_adapters_without_layers(content),
             *_patches_without_layers(content),
+            *_pictures_without_place(content),
             *_several_pictures_below_layers(content),
             *_prompts_without_media(content),
             *_targets_of_no_column(content),
