@@ -66,6 +66,7 @@ WRONG = {
         r"ingest\.manifest\.columns\.text: .*a name, a list of names such as \[title, descr.*, or"
         r" null; found \['title', 3\]",
     ),
+    "ingest.limits.max_images": (0, r"ingest\.limits\.max_images: .*greater than or equal to 1"),
     "ingest.datasets.columns.text": ([], r"datasets\.columns\.text: .*write null for none"),
     "ingest.webdataset.columns.text": (
         ["txt", "json.a", "txt"],
@@ -143,6 +144,31 @@ def test_each_of_several_texts_is_a_text_alone(changes, message):
     check(content)
     content["ingest"]["manifest"]["columns"] |= changes
     with pytest.raises(ConfigError, match=message):
+        check(content)
+
+
+def test_each_of_several_pictures_needs_a_place():
+    content = with_value("ingest.manifest.columns.image", ["front", "back"])
+    check(content)
+    content["ingest"]["source"] = "manifest"
+    with pytest.raises(
+        ConfigError,
+        match=r"ingest\.limits\.max_images: expected a place .* ingest\.manifest\.columns\.image"
+        r" names 2 \(front, back\); found 1\. Set it to 2\.",
+    ):
+        check(content)
+    content["ingest"]["limits"]["max_images"] = 2
+    check(content)
+    content["ingest"]["manifest"]["columns"]["targets"] = {"back": "category"}
+    with pytest.raises(ConfigError, match="'back' is a target and may not be image too"):
+        check(content)
+
+
+def test_layers_are_trained_over_one_picture_a_row():
+    content = with_value("extract_features.image.top_layers", 2)
+    check(content)
+    content["ingest"]["limits"]["max_images"] = 2
+    with pytest.raises(ConfigError, match=r"top_layers: .*max_images is 2; found 2\. Use 0"):
         check(content)
 
 

@@ -62,6 +62,19 @@ EXAMPLES = pa.schema(
     ]
 )
 
+# Of rows that may have several pictures: those behind the first, and the place of each of all of
+# them, such as 0 for the front and 1 for the back.
+_MORE_IMAGES = (
+    pa.field("more_images", pa.list_(MEDIA)),
+    pa.field("image_places", pa.list_(pa.int32())),
+)
+
+
+def examples_schema(max_images: int) -> pa.Schema:
+    """Schema of examples that have at most so many pictures a row."""
+    return EXAMPLES if max_images == 1 else pa.schema([*EXAMPLES, *_MORE_IMAGES])
+
+
 QUARANTINE = pa.schema(
     [
         _required("source_row", pa.int64()),
@@ -126,6 +139,13 @@ def predictions_schema(width: int) -> pa.Schema:
             _required("probabilities", numbers),
         ]
     )
+
+
+def image_places(examples: Path) -> int:
+    """How many pictures a row of an examples table may have; the table has columns for more than
+    one where it is more than one."""
+    places: int = read_manifest(examples, "examples").get("max_images", 1)
+    return places
 
 
 def shard_name(index: int) -> str:

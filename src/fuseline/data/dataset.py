@@ -43,7 +43,8 @@ class MultimodalData:
         langs: (N,) int64; rows of one language share the number.
         input_ids: N int64 arrays, special tokens included.
         text_mask: (N,) bool, False where a row has no text.
-        features: by modality, (N, P, D) float16, zeros where absent.
+        features: by modality, (N, P, D) float16, zeros where absent; where a row may have several
+            pictures, NaN at the positions of those that it lacks beside others.
         feature_mask: by modality, (N,) bool.
         pad_token_id: fills up short rows of a batch.
         labels: (N, ...) of the first task; (N,) `NO_LABEL` where nothing is asked.

@@ -53,15 +53,15 @@ Spelling = Literal["as_written", "certain", "all"]
 
 
 class ColumnParams(Section):
-    """Names of the source's columns; null where it has none. `text` may be a list of names, whose
-    cells are the texts of a row in that order.
+    """Names of the source's columns; null where it has none. `text` and `image` may be lists of
+    names, whose cells are the texts and pictures of a row in that order.
 
     For `webdataset` a name is a member's ending (`jpg`, several as `jpg;png`), or `json.key`.
     """
 
     id: str | None
     text: ColumnNames
-    image: str | None
+    image: ColumnNames
     audio: str | None
     video: str | None
     tabular: list[str]
@@ -77,6 +77,11 @@ class ColumnParams(Section):
     def texts(self) -> list[str]:
         """The columns of texts."""
         return [self.text] if isinstance(self.text, str) else self.text or []
+
+    @property
+    def images(self) -> list[str]:
+        """The columns of pictures."""
+        return [self.image] if isinstance(self.image, str) else self.image or []
 
     @model_validator(mode="after")
     def _each_column_has_one_use(self) -> ColumnParams:
@@ -100,7 +105,8 @@ class ColumnParams(Section):
         """A target is no input, and `label` is what tasks call the column of that use."""
         used = {self.label: "the label"} | dict.fromkeys(self.tabular, "tabular")
         used |= dict.fromkeys(self.texts, "text")
-        for use in ("image", "audio", "video"):
+        used |= dict.fromkeys(self.images, "image")
+        for use in ("audio", "video"):
             used[getattr(self, use)] = use
         for name in self.targets:
             if name in used:
@@ -209,11 +215,16 @@ class SplitParams(Section):
 
 
 class LimitParams(Section):
-    """What a row may weigh before it is refused."""
+    """What a row may weigh before it is refused.
+
+    Attributes:
+        max_images: pictures of a row, each of which has a place of its own among the features.
+    """
 
     max_text_characters: Count
     max_image_bytes: Count
     max_image_pixels: Count
+    max_images: Annotated[int, Field(ge=1, le=16)]
     max_audio_bytes: Count
     max_audio_seconds: Positive
     max_video_bytes: Count

@@ -110,6 +110,27 @@ def _patches_without_layers(content: dict[str, Any]) -> Iterator[str]:
         )
 
 
+def _pictures_without_place(content: dict[str, Any]) -> Iterator[str]:
+    source, most = content["ingest"]["source"], content["ingest"]["limits"]["max_images"]
+    names = content["ingest"][source].get("columns", {}).get("image")
+    if isinstance(names, list) and len(names) > most:
+        yield (
+            f"{PARAMS_FILE}: ingest.limits.max_images: expected a place for each picture of a row,"
+            f" of which ingest.{source}.columns.image names {len(names)} ({', '.join(names)});"
+            f" found {most}. Set it to {len(names)}."
+        )
+
+
+def _several_pictures_below_layers(content: dict[str, Any]) -> Iterator[str]:
+    image, limits = content["extract_features"]["image"], content["ingest"]["limits"]
+    if image["top_layers"] and limits["max_images"] > 1:
+        yield (
+            f"{PARAMS_FILE}: extract_features.image.top_layers: the model trains image layers over"
+            f" one picture a row, but ingest.limits.max_images is {limits['max_images']}; found"
+            f" {image['top_layers']}. Use 0."
+        )
+
+
 def _adapters_without_layers(content: dict[str, Any]) -> Iterator[str]:
     modalities = content["base"]["modalities"]
     if content["finetune"]["freezing"]["policy"] == "lora" and "text" not in modalities:
@@ -192,6 +213,8 @@ def check(content: dict[str, Any]) -> None:
             *_radii_of_another_unit(content),
             *_adapters_without_layers(content),
             *_patches_without_layers(content),
+            *_pictures_without_place(content),
+            *_several_pictures_below_layers(content),
             *_prompts_without_media(content),
             *_targets_of_no_column(content),
             *_slices_of_no_column(content),

@@ -32,7 +32,7 @@ class Assigner:
     """
 
     def __init__(self, params: IngestParams) -> None:
-        self._search = CopySearch(params.duplicates)
+        self._search = CopySearch(params.duplicates, params.limits.max_images)
         self._splitter = Splitter(params.split)
         self._train_splitter = Splitter(shares_of_train(params.split))
         self._from_train = frozenset(params.split.from_train)

@@ -3,13 +3,14 @@
 A fingerprint is a hash, by which copies are searched, and a sketch, by which a hit is confirmed:
 pictures of one outline in two colours share a hash, and two steady tones nearly do.
 
-    image   8 bytes of hash, 12 x 12 RGB values
+    image   8 bytes of hash, 12 x 12 RGB values; of several places all hashes, then all sketches
     video   4 hashes of 8 bytes, then 4 such sketches
     audio   64 bytes of hash, 2 bytes of length, 16 x 16 levels
 """
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from functools import cache
 
 import numpy as np
@@ -17,6 +18,7 @@ import soxr
 from PIL import Image
 
 IMAGE_SKETCH = (12, 12, 3)
+HASH_BYTES = 8
 VIDEO_FRAMES = 4
 AUDIO_SKETCH = (16, 16)
 
@@ -43,6 +45,13 @@ def image_fingerprint(image: Image.Image) -> bytes:
     The hash is `imagehash.phash`'s (Zauner 2010) but for the tolerance around the median.
     """
     return _image_hash(image) + _image_sketch(image)
+
+
+def placed_fingerprint(pictures: Sequence[bytes | None]) -> bytes:
+    """Fingerprint of pictures by place, of theirs; noughts where one is absent."""
+    empty = bytes(HASH_BYTES + int(np.prod(IMAGE_SKETCH)))
+    parts = [picture or empty for picture in pictures]
+    return b"".join([*(p[:HASH_BYTES] for p in parts), *(p[HASH_BYTES:] for p in parts)])
 
 
 def video_fingerprint(frames: list[Image.Image]) -> bytes:

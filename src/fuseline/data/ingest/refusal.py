@@ -17,6 +17,7 @@ REASONS: dict[str, str] = {
     "rare_label": "fewer rows than ingest.min_label_rows carry the label",
     "untrained_label": "no training row carries the label, so that no model could ever give it",
     "duplicate_id": "an earlier row has the same id",
+    "too_many_images": "the row has more pictures than ingest.limits.max_images",
     "oversized_image": "the image exceeds ingest.limits in bytes or pixels",
     "unreadable_image": "the image is empty, truncated or of no known format",
     "oversized_audio": "the audio exceeds ingest.limits in bytes or seconds",

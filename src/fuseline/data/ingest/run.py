@@ -10,7 +10,7 @@ from typing import Any
 
 from tqdm import tqdm
 
-from fuseline.contracts import EXAMPLES, QUARANTINE, TableWriter
+from fuseline.contracts import QUARANTINE, TableWriter, examples_schema
 from fuseline.data.ingest.assign import Assigner
 from fuseline.data.ingest.candidate import Candidate
 from fuseline.data.ingest.census import Census, take_census
@@ -65,7 +65,8 @@ def ingest_examples(
         shutil.rmtree(evidence, ignore_errors=True)
     source = lookup(SOURCES, params.source, where="ingest.source")(params)
     _warn_if_unwatched(params, raw)
-    kept = ShardedTable(TableWriter(examples, EXAMPLES, "examples"))
+    max_images = params.limits.max_images
+    kept = ShardedTable(TableWriter(examples, examples_schema(max_images), "examples"))
     refused = ShardedTable(TableWriter(quarantine, QUARANTINE, "quarantine"))
     assigner, tally = Assigner(params), Tally(params.min_label_rows)
     spellings = _stream(source, params, assigner, tally, kept, refused)
@@ -107,6 +108,8 @@ def ingest_examples(
         source=source.name,
         targets=dict(source.targets),
         label_conflicts=assigner.conflicts,
+        # Tables of one picture a row stay as they were before there could be more.
+        **({"max_images": max_images} if max_images > 1 else {}),
         **tally.facts,
     )
     if notices := ingest_notices(metrics):

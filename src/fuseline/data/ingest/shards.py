@@ -65,7 +65,8 @@ class ShardPlan:
 
 def media_bytes(record: Record) -> int:
     """Bytes of all media that a row holds."""
-    return sum(len(record[medium]["bytes"]) for medium in MEDIA if record.get(medium))
+    media = [*(record.get(medium) for medium in MEDIA), *record.get("more_images", ())]
+    return sum(len(medium["bytes"]) for medium in media if medium)
 
 
 class ShardedTable:
@@ -159,6 +160,8 @@ def _refused(example: dict[str, Any], refusal: Refusal) -> Record:
     names = ("text", "label", "lang", "license", "provenance")
     shown = {name: example[name] for name in names}
     paths = {name: (example[name] or {}).get("path") for name in MEDIA}
+    if further := example.get("more_images"):
+        paths["more_images"] = ", ".join(picture["path"] or "" for picture in further)
     cells = dict(example["tabular"] or ()) | dict(example["targets"] or ())
     return {
         "source_row": example["source_row"],

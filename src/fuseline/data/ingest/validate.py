@@ -12,6 +12,7 @@ from pathlib import PurePosixPath
 from fuseline.contracts import SPLITS, TEXT_JOINT
 from fuseline.data.ingest import images
 from fuseline.data.ingest.candidate import Candidate, Record
+from fuseline.data.ingest.fingerprints import placed_fingerprint
 from fuseline.data.ingest.recordings import CheckedRecording, check_audio, check_video
 from fuseline.data.ingest.refusal import Refusal
 from fuseline.data.ingest.safety import SafetyScreen
@@ -47,6 +48,14 @@ class _Notes:
             entry = f"{name}:{finding}"
             if entry not in self.findings:
                 self.findings.append(entry)
+
+
+@dataclass(frozen=True)
+class _Picture:
+    """A picture as it is kept, and its fingerprint."""
+
+    record: Record
+    fingerprint: bytes
 
 
 class Validator:
@@ -108,7 +117,7 @@ class Validator:
             "targets": targets,
             "license": self._tidy("license", row.license, notes),
             "provenance": self._tidy("provenance", row.provenance, notes),
-            "image": self._image(row.image, notes),
+            **self._images([row.image, *row.more_images], notes),
             "audio": self._recording("audio", row.audio, check_audio, notes),
             "video": self._recording("video", row.video, check_video, notes),
             "sanitised": notes.changes,
@@ -152,7 +161,7 @@ class Validator:
 
     def _check_media(self, row: RawRow) -> None:
         """Refuse a row without text and cells that has nothing else either."""
-        if row.image or row.audio or row.video:
+        if any((row.image, *row.more_images, row.audio, row.video)):
             return
         if "text" in self._fields:
             raise Refusal("empty_text", "No visible text, and no other medium.")
@@ -194,15 +203,30 @@ class Validator:
             raise Refusal("duplicate_id", f"An earlier row is {brief(example_id)!r} too.")
         return example_id, digest
 
-    def _image(self, image: Media | None, notes: _Notes) -> Record | None:
+    def _images(self, pictures: Sequence[Media | None], notes: _Notes) -> Record:
+        """The row's columns of pictures."""
+        checked = [self._image(picture, notes) for picture in pictures]
+        places = [place for place, picture in enumerate(checked) if picture]
+        kept = [picture.record for picture in checked if picture]
+        first = kept[0] if kept else None
+        if self._limits.max_images == 1:
+            if checked[0]:
+                notes.fingerprints["image"] = checked[0].fingerprint
+            return {"image": first}
+        if kept:
+            absent = [None] * (self._limits.max_images - len(checked))
+            prints = [one.fingerprint if one else None for one in (*checked, *absent)]
+            notes.fingerprints["image"] = placed_fingerprint(prints)
+        return {"image": first, "more_images": kept[1:], "image_places": places}
+
+    def _image(self, image: Media | None, notes: _Notes) -> _Picture | None:
         if image is None:
             return None
         checked = images.check_image(image.bytes, self._limits)
         notes.changed("image", checked.changes)
         notes.found("image", checked.findings)
         notes.changed("image", _wrong_extension(image, picture_endings(checked.format)))
-        notes.fingerprints["image"] = checked.fingerprint
-        return {"bytes": checked.bytes, "path": image.path}
+        return _Picture({"bytes": checked.bytes, "path": image.path}, checked.fingerprint)
 
     def _recording(
         self,

@@ -44,6 +44,7 @@ class RawRow:
         batch: number of the file or delivery that the row came in, from 0, never falling; each
             batch starts shards of its own, so that a later one leaves the earlier as they are.
         more_texts: those behind the first, of a row that has several.
+        more_images: those of the places behind the first, None where one has none.
         group: rows that must share a split; None where the row stands for itself.
         split: the split that the source gives the row, by whatever name; None where it gives none.
         tabular: cells by column name, spelt as in the source (None for an empty cell); None where
@@ -64,6 +65,7 @@ class RawRow:
     split: str | None = None
     lang: str | None = None
     image: Media | None = None
+    more_images: tuple[Media | None, ...] = ()
     audio: Media | None = None
     video: Media | None = None
     tabular: Mapping[str, str | None] | None = None

@@ -12,6 +12,7 @@ from typing import Any
 
 from fuseline.data.sources.base import Media, Problem, RawRow, brief
 from fuseline.data.sources.media_files import MEDIA_FIELDS, embedded_bytes, read_media
+from fuseline.data.sources.pictures import read_pictures
 from fuseline.errors import ConfigError, ContractError
 from fuseline.params.base import Modality
 from fuseline.params.ingest import ColumnParams, LimitParams, TargetKind
@@ -55,7 +56,10 @@ class RowBuilder:
             (field, mapped[field]) for field in TEXT_FIELDS if mapped[field] and field != "text"
         ]
         self._text_columns = columns.texts
-        self._media = [(field, mapped[field]) for field in MEDIA_FIELDS if mapped[field]]
+        self._images = columns.images
+        self._media = [
+            (field, mapped[field]) for field in MEDIA_FIELDS if mapped[field] and field != "image"
+        ]
         self._tabular: list[str] = columns.tabular
         self.targets: Mapping[str, TargetKind] = columns.targets
         self._plain = [column for _, column in self._texts] + self._text_columns + self._tabular
@@ -70,11 +74,12 @@ class RowBuilder:
 
     @property
     def mapped(self) -> list[tuple[str, str]]:
-        """Pairs of field and column; `text`, `tabular` and `targets` come once per column."""
+        """Pairs of field and column; a field of several comes once for each."""
         texts = [("text", column) for column in self._text_columns]
         tabular = [("tabular", column) for column in self._tabular]
         targets = [("targets", column) for column in self.targets]
-        return [*texts, *self._texts, *self._media, *tabular, *targets]
+        images = [("image", column) for column in self._images]
+        return [*texts, *self._texts, *images, *self._media, *tabular, *targets]
 
     @property
     def columns(self) -> list[str]:
@@ -102,8 +107,12 @@ class RowBuilder:
             cell for column in self._text_columns if (cell := record[column])
         ] or [None]
         problems = []
+        pictures = self._pictures(record, root)
+        if isinstance(pictures, Problem):
+            problems.append(pictures)
+            pictures = [None]
         for field, column in self._media:
-            medium = self._medium(field, record[column], root)
+            medium = self._medium(field, column, record[column], root)
             if isinstance(medium, Problem):
                 problems.append(medium)
             else:
@@ -115,6 +124,8 @@ class RowBuilder:
             batch=batch,
             example_id=example_id,
             more_texts=tuple(more_texts),
+            image=pictures[0],
+            more_images=tuple(pictures[1:]),
             tabular={name: record[name] for name in self._tabular} if self._tabular else None,
             targets={k: v for k, v in targets.items() if not isinstance(v, Problem)} or None,
             problems=tuple(problems),
@@ -135,7 +146,19 @@ class RowBuilder:
             return _malformed(self._id, "the id is empty")
         return None
 
-    def _medium(self, field: str, cell: Any, root: Path | None) -> Media | Problem | None:
+    def _pictures(self, record: Record, root: Path | None) -> list[Media | None] | Problem:
+        if not self._images:
+            return [None]
+
+        def read(column: str, cell: Any) -> Media | Problem | None:
+            return self._medium("image", column, cell, root)
+
+        cells = [record[column] for column in self._images]
+        return read_pictures(self._images, cells, root, self._limits.max_images, read)
+
+    def _medium(
+        self, field: str, column: str, cell: Any, root: Path | None
+    ) -> Media | Problem | None:
         """Read a media cell: a path, bytes, bytes in base64, or a `{bytes, path}` struct."""
         path, content = cell, None
         if isinstance(cell, bytes):
@@ -143,7 +166,6 @@ class RowBuilder:
         elif isinstance(cell, dict):
             path, content = cell.get("path"), cell.get("bytes")
         if not isinstance(path, str | None) or not isinstance(content, bytes | None):
-            column = dict(self._media)[field]
             return _malformed(column, "expected a path, bytes or {bytes, path}")
         if content is not None:
             # The path of embedded bytes only tells where they came from; nothing is opened.
@@ -160,9 +182,10 @@ class RowBuilder:
     def _content_id(self, record: Record) -> str:
         """A name for a row without one, by its content: moving the row leaves it as it is."""
         content: dict[str, Any] = {field: shown(record[column]) for field, column in self._content}
-        if self._text_columns:
-            texts = [shown(record[column]) for column in self._text_columns]
-            content["text"] = texts if len(texts) > 1 else texts[0]
+        for field, columns in (("text", self._text_columns), ("image", self._images)):
+            if columns:
+                cells = [shown(record[column]) for column in columns]
+                content[field] = cells if len(cells) > 1 else cells[0]
         if self._tabular:
             content["tabular"] = {name: record[name] for name in self._tabular}
         return hashlib.sha256(_encode(content).encode()).hexdigest()[:24]
@@ -201,6 +224,8 @@ def shown(cell: Any) -> str | None:
         return cell
     if isinstance(cell, dict):
         return json.dumps({str(key): shown(value) for key, value in cell.items()}, sort_keys=True)
+    if isinstance(cell, list) and any(isinstance(entry, bytes | dict) for entry in cell):
+        return json.dumps([shown(entry) for entry in cell])
     if isinstance(cell, bytes):
         return f"sha256:{hashlib.sha256(cell).hexdigest()}"
     return str(cell)

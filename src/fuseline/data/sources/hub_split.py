@@ -98,9 +98,17 @@ class HubSplit:
         for column in names.keys() & record.keys():
             record[column] = _class_name(record[column], names[column])
         for column, cell in record.items():
-            if isinstance(cell, dict) and cell.get("bytes") is None and self.root:
-                record[column] = {"bytes": None, "path": _below(self.root, cell.get("path"))}
+            if isinstance(cell, list):
+                record[column] = [self._placed(entry) for entry in cell]
+            else:
+                record[column] = self._placed(cell)
         return record
+
+    def _placed(self, cell: Any) -> Any:
+        """A medium's path as seen from the folder."""
+        if isinstance(cell, dict) and cell.get("bytes") is None and self.root:
+            return {"bytes": None, "path": _below(self.root, cell.get("path"))}
+        return cell
 
     def _without_place(self, error: Exception) -> str:
         """What the error says, the same wherever the folder lies."""

@@ -104,7 +104,9 @@ def _read_means(
         )
         rows += [place[example_id] for example_id in found["example_id"].to_pylist()]
         flat = found["features"].combine_chunks().flatten().to_numpy(zero_copy_only=False)
-        means.append(finish(flat.reshape(-1, positions, dim)).mean(1, dtype=np.float64))
+        # Positions of pictures that a row lacks beside others are NaN.
+        values = finish(flat.reshape(-1, positions, dim))
+        means.append(np.asarray(np.nanmean(values, 1, dtype=np.float64)))
     order = np.argsort(np.array(rows, dtype=np.int64))
     every = np.concatenate(means or [np.zeros((0, dim))])
     return np.array(rows, dtype=np.int64)[order], every[order]

@@ -124,7 +124,8 @@ class _PixelRun:
         for space, delta in deltas.items():
             lengths, moves = attack.lengths(delta, target.masks[space])
             self.lengths.append(lengths[moves])
-            self.shifts.append(target.shift(deltas))
+            shift = target.shift(deltas)
+            self.shifts.append(shift[~shift.isnan()])
 
     def figures(self) -> dict[str, Any]:
         """See `measure_pixel_robustness`."""

@@ -153,7 +153,8 @@ class Target:
         return fallen
 
     def shift(self, deltas: Deltas) -> Tensor:
-        """L2 lengths (B, P) by which perturbed pixels moved the features."""
+        """L2 lengths (B, P) by which perturbed pixels moved the features; NaN where a row lacks the
+        picture."""
         self._spent.forward += 2 * self._rows
         with torch.no_grad():
             before, after = (

@@ -14,7 +14,7 @@ import numpy as np
 from fuseline.data.media.waveform import Waveform
 from fuseline.data.modalities.audio.features import load_encoder
 from fuseline.data.modalities.audio.sounds import sound_of
-from fuseline.data.modalities.extraction.stored_media import Medium
+from fuseline.data.modalities.extraction.stored_media import Medium, by_place
 from fuseline.data.modalities.image.encoder import PictureEncoder, ahead, encode_pixels
 from fuseline.data.modalities.image.pixels import decode_pixels
 from fuseline.errors import ContractError
@@ -35,8 +35,8 @@ class CorruptibleMedia(Protocol):
     """The media of one modality of N rows, and an encoder that is loaded once."""
 
     def clean(self) -> np.ndarray:
-        """Features (N, P, D) float16, zeros where a row has none; what the features table holds,
-        to the last bit on the same machine."""
+        """Features (N, P, D) float16, zeros where a row has none and NaN at places of pictures that
+        it lacks; what the features table holds, to the last bit on the same machine."""
 
     def corrupted(self, name: str, severity: int) -> np.ndarray:
         """The same of media after the corruption of that name, at a severity from 1 to 5.
@@ -50,10 +50,11 @@ class _Media:
     """What pictures and recordings share.
 
     Args:
-        media: N, None where a row has none.
+        media: by row and place, None where a row has none.
         shape: `(positions, dim)` of one medium's features.
         corruptions: the table of the modality.
         seed: of what is drawn, beside row, corruption and severity.
+        places: of a row.
     """
 
     def __init__(
@@ -62,7 +63,9 @@ class _Media:
         shape: tuple[int, int],
         corruptions: dict[str, Corruption],
         seed: int,
+        places: int = 1,
     ) -> None:
+        self.places = places
         self.rows = [row for row, medium in enumerate(media) if medium is not None]
         self.media = [medium for medium in media if medium is not None]
         self.shape = (len(media), *shape)
@@ -96,7 +99,9 @@ class _Media:
                     " float16 cannot hold. Choose another encoder, or leave that corruption out."
                 )
             found[row] = features
-        return found
+        present = np.zeros(len(found), dtype=bool)
+        present[self.rows] = True
+        return by_place(found, present, self.places)
 
 
 class Pictures(_Media):
@@ -105,10 +110,11 @@ class Pictures(_Media):
     They are decoded once and stay in memory: 150 KB a row at 224 pixels a side.
 
     Args:
-        media: N, None where a row has none.
+        media: by row and place, None where a row has none.
         params: of the stage that made the features.
         precision: of the encoder.
         seed: of what is drawn.
+        places: of a row.
 
     Raises:
         ConfigError: no such encoder.
@@ -121,9 +127,10 @@ class Pictures(_Media):
         params: ImageFeatureParams,
         precision: Precision,
         seed: int,
+        places: int = 1,
     ) -> None:
         self.encoder = PictureEncoder(params, precision)
-        super().__init__(media, self.encoder.shape, IMAGE_CORRUPTIONS, seed)
+        super().__init__(media, self.encoder.shape, IMAGE_CORRUPTIONS, seed, places)
         decode = partial(decode_pixels, image_size=params.image_size)
         self.pixels = list(self._ahead(lambda medium: medium.decoded(decode), self.media))
 

@@ -10,12 +10,12 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from fuseline.contracts import EXAMPLES, iter_shards, read_table
+from fuseline.contracts import EXAMPLES, image_places, iter_shards, read_table
 from fuseline.data.dataset import NO_LABEL, MultimodalData
 from fuseline.data.modalities.audio.features import LogMelEncoder
 from fuseline.data.modalities.audio.log_mel import LOG_MEL
 from fuseline.data.modalities.extraction.extract import ABSENT_SHAPE, Encoder
-from fuseline.data.modalities.extraction.stored_media import row_media
+from fuseline.data.modalities.extraction.stored_media import by_place, row_media
 from fuseline.data.modalities.image.encoder import PictureEncoder
 from fuseline.data.sources.synthetic import SyntheticSource
 from fuseline.errors import ConfigError, ContractError
@@ -45,7 +45,13 @@ def read_elsewhere(context: Context) -> MultimodalData:
     else:
         table = _sampled(Path(params.examples), params.max_rows)
     encoded = {
-        name: _encode(table, name, encoder, context.test.features[name].shape[1:])
+        name: _encode(
+            table,
+            name,
+            encoder,
+            context.test.features[name].shape[1:],
+            image_places(context.examples) if name == "image" else 1,
+        )
         for name, encoder in _encoders(context).items()
     }
     texts = table.column("text").to_pylist()
@@ -122,10 +128,11 @@ def _encoders(context: Context) -> dict[str, Encoder]:
 
 
 def _encode(
-    table: pa.Table, name: str, encoder: Encoder, shape: tuple[int, ...]
+    table: pa.Table, name: str, encoder: Encoder, shape: tuple[int, ...], places: int
 ) -> tuple[np.ndarray, np.ndarray]:
     """Features (N, P, D) float16, zeros where absent, and which rows have them."""
-    if tuple(encoder.shape) != shape:
+    positions, dim = encoder.shape
+    if (places * positions, dim) != shape:
         raise ContractError(
             f"data/features/{name}: expected features of shape {tuple(encoder.shape)}, as"
             f" extract_features.{name} gives them; found {shape}. Run `dvc repro`."
@@ -139,4 +146,9 @@ def _encode(
             present[row] = False
         else:
             values[row] = vector
-    return values, present
+    # Where models take several pictures a row, these rows have their first.
+    first = np.zeros((len(values), places, *values.shape[1:]), dtype=np.float16)
+    first[:, 0] = values
+    there = np.zeros((len(values), places), dtype=bool)
+    there[:, 0] = present
+    return by_place(first.reshape(-1, *values.shape[1:]), there.reshape(-1), places), present

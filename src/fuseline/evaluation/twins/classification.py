@@ -48,7 +48,9 @@ def feature_blocks(data: MultimodalData, text_vectors: np.ndarray | None) -> dic
 
 
 def _pooled(name: str, values: np.ndarray) -> np.ndarray:
-    """(N, P, D) float16 to (N, D) or (N, 2 D) float32."""
+    """(N, P, D) float16 to (N, D) or (N, 2 D) float32, NaN positions left out."""
+    if np.isnan(values[..., 0]).any():
+        return np.asarray(np.nanmean(values, 1, dtype=np.float32))
     mean = values.mean(1, dtype=np.float32)
     if name != "audio":
         return np.asarray(mean)

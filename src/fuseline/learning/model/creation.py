@@ -69,6 +69,9 @@ def _feature(manifest: dict[str, Any]) -> dict[str, Any]:
     """Shape of a modality's features, and the encoder of their own that they need."""
     positions, dim = manifest["shape"]
     shape = {"positions": positions, "dim": dim}
+    # Configurations of models that take one picture a row stay as they were before there were more.
+    if "places" in manifest:
+        shape["places"] = manifest["places"]
     encoder = _own_encoder(manifest)
     return shape | ({"encoder": encoder} if encoder else {})
 

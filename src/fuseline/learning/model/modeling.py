@@ -163,12 +163,14 @@ class FuselineModel(FuselinePreTrainedModel):
             attention_mask: (B, T), all ones if None.
             token_type_ids: (B, T) segments of a pair.
             text_mask: (B,) bool, False where the row has no text; all True if None.
-            pixel_values: (B, 3, S, S) in [0, 255], in place of `image_features`.
+            pixel_values: (B, 3, S, S) in [0, 255], in place of `image_features`; of several
+                pictures a row (B, K, 3, S, S), NaN where one is absent.
             masked_positions: (B, Q) bool by modality, features hidden from the model; Q as
                 `cells` has them.
             each_alone: fuse the rows once more for each modality, as if they had no other.
             features: `<modality>_features` (B, P, D) and `<modality>_mask` (B,) bool; a modality
-                without features is absent in every row.
+                without features is absent in every row, and of several pictures a row those whose
+                positions are NaN.
 
         Raises:
             ValueError: neither `input_ids` nor `inputs_embeds` for a model that takes text, or
@@ -215,8 +217,33 @@ class FuselineModel(FuselinePreTrainedModel):
         the stored ones."""
         if self.image_encoder is None:
             raise ValueError("pixel_values given, but this model was trained without pictures.")
+        places = self._places("image")
+        given = pixel_values.shape[1] if pixel_values.dim() == 5 else 1
+        if given > places:
+            raise ValueError(
+                f"pixel_values: expected at most {places} pictures a row, as this model was trained"
+                f" with; found {given}."
+            )
+        if places > 1:
+            return self._encode_places(pixel_values, places)
         features: Tensor = self.image_encoder(pixel_values)
         return features.half().float()
+
+    def _encode_places(self, pixel_values: Tensor, places: int) -> Tensor:
+        """The same of several pictures a row, NaN at the positions of absent ones."""
+        assert self.image_encoder is not None  # the caller has looked
+        pictures = pixel_values if pixel_values.dim() == 5 else pixel_values.unsqueeze(1)
+        absent = pictures.isnan().flatten(2).any(2)
+        encoded = self.image_encoder(pictures.nan_to_num(0.0).flatten(0, 1)).half().float()
+        encoded = encoded.reshape(*absent.shape, *encoded.shape[1:])
+        encoded = encoded.masked_fill(absent[..., None, None], torch.nan).flatten(1, 2)
+        missing = (places - pictures.shape[1]) * (encoded.shape[1] // pictures.shape[1])
+        return functional.pad(encoded, (0, 0, 0, missing), value=torch.nan)
+
+    def _places(self, name: str) -> int:
+        """How many media of the kind a row may have."""
+        places: int = self.config.features[name].get("places", 1)
+        return places
 
     def _embed_text(
         self,
@@ -253,7 +280,11 @@ class FuselineModel(FuselinePreTrainedModel):
             present = ~_ones(values[:, 0, 0])
         else:
             present = features.get(f"{name}_mask", _ones(values[:, 0, 0]))
-        sequence: Sequence = self.embeddings[name](values, _ones(values[..., 0]), present, hidden)
+        here = _ones(values[..., 0])
+        if self._places(name) > 1:
+            here = ~values[..., 0].isnan()
+            values = values.masked_fill(~here.unsqueeze(-1), 0.0)
+        sequence: Sequence = self.embeddings[name](values, here, present, hidden)
         return sequence, present
 
 

@@ -25,6 +25,7 @@ from fuseline.params.extract_features import AudioFeatureParams
 
 Sound = tuple[np.ndarray, int]
 Cells = Mapping[str, str | None]
+RowPictures = Image.Image | Sequence[Image.Image | None] | None
 RowText = str | Sequence[str | None] | None
 
 
@@ -62,7 +63,7 @@ class FuselineProcessor(ProcessorMixin):
     def __call__(
         self,
         text: Sequence[RowText] | str | None = None,
-        images: Sequence[Image.Image | None] | Image.Image | None = None,
+        images: Sequence[RowPictures] | Image.Image | None = None,
         audio: Sequence[Sound | None] | None = None,
         tabular: Sequence[Cells | None] | None = None,
     ) -> BatchFeature:
@@ -72,13 +73,15 @@ class FuselineProcessor(ProcessorMixin):
         Args:
             text: texts of the rows; several of one row as a sequence, in the order of the columns
                 that the model was trained on, None for one that is absent.
-            images: pictures of the rows.
+            images: pictures of the rows; several of one row as a sequence by place, None for one
+                that is absent.
             audio: `(samples, sampling rate)`, float samples (N,) in [-1, 1] and Hz.
             tabular: cells by column name, spelt as in the table that the model was trained on.
 
         Returns:
             `input_ids`, `attention_mask` (B, T), `text_mask` (B,); with pictures `pixel_values`
-            (B, 3, S, S) in [0, 255]; with sounds `audio_features` and with cells
+            (B, 3, S, S) in [0, 255], of several a row (B, K, 3, S, S) with NaN for the absent;
+            with sounds `audio_features` and with cells
             `tabular_features` (B, P, D); and `<modality>_mask` (B,) beside each.
 
         Raises:
@@ -123,12 +126,20 @@ class FuselineProcessor(ProcessorMixin):
 
         return encode_rows(texts, encode, self.max_length_tokens)
 
-    def _pictures(self, pictures: Sequence[Image.Image | None]) -> dict[str, Tensor]:
+    def _pictures(self, rows: Sequence[RowPictures]) -> dict[str, Tensor]:
         if not self.image_size:
             raise ValueError("FuselineProcessor: this model was trained without images.")
-        blank = Image.new("RGB", (self.image_size, self.image_size))
-        pixels = [picture_to_pixels(picture or blank, self.image_size) for picture in pictures]
-        return {"pixel_values": stack_pixels(pixels), "image_mask": _present(pictures)}
+        listed = [row if isinstance(row, Sequence) else [row] for row in rows]
+        mask = torch.tensor([any(picture is not None for picture in row) for row in listed])
+        places = max([1, *(len(row) for row in listed)])
+        side = self.image_size
+        blank = Image.new("RGB", (side, side))
+        pictures = [picture for row in listed for picture in (*row, *[None] * (places - len(row)))]
+        pixels = stack_pixels([picture_to_pixels(picture or blank, side) for picture in pictures])
+        if places > 1:
+            pixels[~_present(pictures)] = torch.nan
+            pixels = pixels.reshape(len(listed), places, *pixels.shape[1:])
+        return {"pixel_values": pixels, "image_mask": mask}
 
     def _sounds(self, sounds: Sequence[Sound | None]) -> dict[str, Tensor]:
         if self.log_mel is None:

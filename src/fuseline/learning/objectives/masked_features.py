@@ -55,19 +55,25 @@ class MaskedFeatures:
     def _choose(self, batch: Batch, cells: dict[str, Tensor]) -> dict[str, Tensor]:
         """(B, Q) bool by modality: present positions to hide."""
         present = presence(batch)
-        hidden = {
-            name: (torch.rand(values.shape[:2]) < self.share) & present[name].unsqueeze(1)
+        here = {
+            name: present[name].unsqueeze(1) & ~values[..., 0].isnan()
             for name, values in cells.items()
         }
+        hidden = {
+            name: (torch.rand(there.shape) < self.share) & there for name, there in here.items()
+        }
         for name in hidden:
-            hidden[name] &= _shows_something(present, hidden).unsqueeze(1)
+            hidden[name] &= _shows_something(present, here, hidden).unsqueeze(1)
         return hidden
 
 
-def _shows_something(present: dict[str, Tensor], hidden: dict[str, Tensor]) -> Tensor:
+def _shows_something(
+    present: dict[str, Tensor], here: dict[str, Tensor], hidden: dict[str, Tensor]
+) -> Tensor:
     """(B,) bool: rows of which any modality has a visible position left."""
     visible = [
-        mask & ~hidden[name].all(1) if name in hidden else mask for name, mask in present.items()
+        (here[name] & ~hidden[name]).any(1) if name in hidden else mask
+        for name, mask in present.items()
     ]
     return torch.stack(visible).any(0)
 

@@ -54,7 +54,10 @@ def mismatched(batch: Batch) -> Tensor:
     present = presence(batch)
     contents = {
         name: _numbered(
-            batch["input_ids"] if name == "text" else batch[f"{name}_features"].flatten(1)
+            # Of NaN, which stand for what a row lacks, none equals another.
+            batch["input_ids"]
+            if name == "text"
+            else batch[f"{name}_features"].nan_to_num(0.0).flatten(1)
         )
         for name in present
     }
@@ -75,7 +78,11 @@ def lasting_identities(batch: Batch) -> Identities:
     """
     present = presence(batch)
     contents = {
-        name: _hashed(_texts(batch) if name == "text" else list(batch[f"{name}_features"].unbind()))
+        name: _hashed(
+            _texts(batch)
+            if name == "text"
+            else list(batch[f"{name}_features"].nan_to_num(0.0).unbind())
+        )
         for name in present
     }
     return Identities(batch["groups"], contents, present)

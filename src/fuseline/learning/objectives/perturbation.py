@@ -28,7 +28,8 @@ class Perturbable:
     Args:
         model: a Fuseline model (for its word embeddings and special token ids).
         batch: `input_ids` (B, T), `attention_mask`, `text_mask` (B,), `<modality>_features`
-            (B, P, D), `<modality>_mask` (B,); for pixels also `image_pixels` (B, 3, S, S).
+            (B, P, D), `<modality>_mask` (B,); for pixels also `image_pixels`
+            (B, 3, S, S), of K pictures a row (B, K, 3, S, S).
         spaces: names among `text_embedding`, `<modality>_feature` and `image_pixel`, the latter
             not beside `image_feature`; a space in which no position of the batch can move is left
             out. A picture is one position of 3 * S * S values.
@@ -78,8 +79,9 @@ class Perturbable:
         """Features (B, P, D) of flat pixels, as `encode_image` gives them. The rounding to
         float16 is passed straight through by the gradient, whose small values float16 would
         round to zero."""
-        pictures = pixels.view_as(self._batch[PIXELS])
+        pictures = pixels.reshape(-1, *self._batch[PIXELS].shape[-3:])
         features: Tensor = self._model.fuseline.image_encoder(pictures)
+        features = features.reshape(len(pixels), -1, features.shape[-1])
         # Exact: the difference to a rounded number has few enough bits.
         return features + (features.half().float() - features).detach()
 
@@ -104,16 +106,26 @@ class Perturbable:
             # Pairs of texts come without a mask: all are there.
             return words & batch["text_mask"].unsqueeze(-1) if "text_mask" in batch else words
         if space == PIXEL_SPACE:
-            return batch["image_mask"].unsqueeze(-1) if PIXELS in batch else None
+            return self._pictures_there() if PIXELS in batch else None
         key = _features_key(space)
         if key not in batch:
             return None
         modality = space.removesuffix(FEATURE_SUFFIX)
-        return batch[f"{modality}_mask"].unsqueeze(-1).expand(-1, batch[key].shape[1])
+        return batch[f"{modality}_mask"].unsqueeze(-1) & ~batch[key][..., 0].isnan()
+
+    def _pictures_there(self) -> Tensor:
+        """(B, K) bool: of K pictures a row those that it has, as its features tell."""
+        here = self._batch["image_mask"].unsqueeze(-1)
+        places = self._clean(PIXEL_SPACE).shape[1]
+        if places == 1:
+            return here
+        absent = self._batch["image_features"][..., 0].isnan()
+        return here & ~absent.reshape(len(absent), places, -1)[..., 0]
 
     def _clean(self, space: str) -> Tensor:
         if space == PIXEL_SPACE:
-            return self._batch[PIXELS].flatten(1).unsqueeze(1)
+            pixels = self._batch[PIXELS]
+            return pixels.reshape(len(pixels), -1, pixels.shape[-3:].numel())
         if space != TEXT_SPACE:
             return self._batch[_features_key(space)]
         # Looked up anew in every pass: each has a graph of its own, and trains the embeddings.

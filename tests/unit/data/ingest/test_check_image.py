@@ -16,6 +16,7 @@ LIMITS = LimitParams(
     max_text_characters=10,
     max_image_bytes=100_000,
     max_image_pixels=10_000,
+    max_images=1,
     max_audio_bytes=1,
     max_audio_seconds=1.0,
     max_video_bytes=1,

@@ -115,7 +115,8 @@ def test_where_no_row_has_it_keys_stay_and_no_encoder_is_loaded(context, modalit
     def refuse(*_):
         raise AssertionError("an encoder was loaded")
 
-    monkeypatch.setattr(f"fuseline.evaluation.stress.{modality}.media_of", refuse)
+    reader = {"image": "pictures_of", "audio": "media_of"}[modality]
+    monkeypatch.setattr(f"fuseline.evaluation.stress.{modality}.{reader}", refuse)
     found = run(without, modality)
     assert found["finetuned"]["rows"] == 0
     assert set(numbers({k: v for k, v in found["finetuned"].items() if k != "corruptions"})) == {0}

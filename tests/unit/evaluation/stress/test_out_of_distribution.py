@@ -71,6 +71,19 @@ def test_the_examples_of_a_run_come_back_with_the_features_that_it_stored(contex
             np.testing.assert_array_equal(values[there], context.test.features[name][row])
 
 
+def test_where_rows_have_places_those_of_another_set_have_their_first(context, monkeypatch):
+    """Whatever else this set's rows have."""
+    one = read_elsewhere(elsewhere(context, examples=str(context.examples)))
+    doubled = np.concatenate([context.test.features["image"]] * 2, axis=1)
+    features = context.test.features | {"image": doubled}
+    monkeypatch.setattr("fuseline.evaluation.stress.other_set.image_places", lambda _: 2)
+    several = replace(context, test=replace(context.test, features=features))
+    data = read_elsewhere(elsewhere(several, examples=str(context.examples)))
+    first, second = np.split(data.features["image"], 2, axis=1)
+    assert np.array_equal(first, one.features["image"])
+    assert np.isnan(second).all(2).all(1).tolist() == data.feature_mask["image"].tolist()
+
+
 def test_of_many_rows_a_sample_is_taken(context):
     assert len(read_elsewhere(elsewhere(context, examples=str(context.examples), max_rows=7))) == 7
 

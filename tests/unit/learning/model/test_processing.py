@@ -117,6 +117,34 @@ def test_several_texts_and_their_joined_form_are_one(processor):
     assert torch.equal(joined["input_ids"], processor([["a title", "a body"]])["input_ids"])
 
 
+RED, BLUE = (Image.new("RGB", (20, 10), colour) for colour in ("red", "blue"))
+
+
+@pytest.mark.parametrize(
+    ("images", "there"),
+    [
+        ([[RED, BLUE]], [[1, 1]]),
+        ([[RED, None], [None, BLUE]], [[1, 0], [0, 1]]),
+        ([[RED, BLUE], RED, None], [[1, 1], [1, 0], [0, 0]]),
+        ([[None, None], [RED]], [[0, 0], [1, 0]]),
+        ([(RED, BLUE, RED), [BLUE]], [[1, 1, 1], [1, 0, 0]]),
+    ],
+)
+def test_several_pictures_of_a_row_stand_by_place(processor, images, there):
+    batch = processor(images=images)
+    assert batch["pixel_values"].shape == (len(there), len(there[0]), 3, 16, 16)
+    found = ~batch["pixel_values"].isnan().flatten(2).any(2)
+    assert found.long().tolist() == there
+    assert batch["image_mask"].tolist() == [any(row) for row in there]
+
+
+@pytest.mark.parametrize("images", [[RED, None], [[RED], [None]], [[RED], None]])
+def test_one_picture_a_row_has_no_places(processor, images):
+    batch = processor(images=images)
+    assert batch["pixel_values"].shape == (2, 3, 16, 16)
+    assert batch["image_mask"].tolist() == [True, False]
+
+
 def test_numbers_of_rows_must_agree(processor):
     with pytest.raises(ValueError, match="one of each per row, found 2 texts, 1 images"):
         processor(["a", "b"], [Image.new("RGB", (4, 4))])

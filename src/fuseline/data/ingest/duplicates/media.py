@@ -55,10 +55,11 @@ class MediaIndex:
     Args:
         medium: `image`, `audio` or `video`.
         params: the distances.
+        max_images: pictures of a row; rows are alike in them where they are, place by place.
     """
 
-    def __init__(self, medium: str, params: DuplicateParams) -> None:
-        self._kind = _kind(medium, params)
+    def __init__(self, medium: str, params: DuplicateParams, max_images: int = 1) -> None:
+        self._kind = _kind(medium, params, max_images)
         self._limit = params.max_copies + 1
         self._numbering = Numbering()
         self._hashes: GrowingArray | None = None
@@ -142,10 +143,10 @@ def _distances(hashes: np.ndarray, others: np.ndarray) -> np.ndarray:
     return total
 
 
-def _kind(medium: str, params: DuplicateParams) -> _Kind:
+def _kind(medium: str, params: DuplicateParams, max_images: int) -> _Kind:
     bits = params.image_distance
     kinds = {
-        "image": _Kind(_IMAGE_WORDS, bits, _same_pictures),
+        "image": _Kind(max_images * _IMAGE_WORDS, max_images * bits, _same_pictures),
         "video": _Kind(VIDEO_FRAMES * _IMAGE_WORDS, VIDEO_FRAMES * bits, _same_pictures),
         "audio": _Kind(
             _AUDIO_WORDS, int(params.audio_distance * _AUDIO_WORDS * _WORD_BITS), _same_sounds

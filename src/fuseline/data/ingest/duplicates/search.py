@@ -65,10 +65,10 @@ class CopySearch:
     About a kilobyte a row with a text, and 700 bytes with a picture, stay in memory.
     """
 
-    def __init__(self, params: DuplicateParams) -> None:
+    def __init__(self, params: DuplicateParams, max_images: int) -> None:
         self._max_copies = params.max_copies
         self._texts = TextIndex(params.text_similarity)
-        self._media = {medium: MediaIndex(medium, params) for medium in MEDIA}
+        self._media = {medium: MediaIndex(medium, params, max_images) for medium in MEDIA}
         self._holders = {modality: Holders() for modality in MODALITIES}
         self._first_alike: dict[bytes, int] = {}
         self._grouped = array("b")

@@ -24,13 +24,19 @@ from tqdm import tqdm
 from fuseline.contracts import (
     EXAMPLES,
     TableWriter,
+    examples_schema,
     features_schema,
     hash_file,
     read_manifest,
     read_shard,
 )
 from fuseline.data.modalities.extraction.feature_cache import FeatureCache
-from fuseline.data.modalities.extraction.stored_media import Medium, row_media
+from fuseline.data.modalities.extraction.stored_media import (
+    Medium,
+    by_place,
+    placed_pictures,
+    row_media,
+)
 from fuseline.data.modalities.extraction.surroundings import code_hash
 from fuseline.errors import ContractError
 
@@ -72,6 +78,7 @@ class Extractor:
         columns: of `examples`; a row's first that is not null is taken.
         identity: all that determines the features of a medium, params and weights; JSON.
         load: builds the encoder; called only where something must be computed.
+        places: pictures that a row may have, whose features stand one behind the other.
     """
 
     modality: str
@@ -79,6 +86,7 @@ class Extractor:
     columns: tuple[str, ...]
     identity: Mapping[str, Any]
     load: Callable[[], Encoder]
+    places: int = 1
 
 
 @dataclass
@@ -98,21 +106,24 @@ class Runtime:
 
 @dataclass
 class Counts:
-    """Rows of a table or a shard, those without features, and the sum of the vectors' norms."""
+    """Rows of a table or a shard, those without features, the sum of the vectors' norms, and how
+    many positions are absent from rows that have others."""
 
     rows: int = 0
     missing: int = 0
     norm: float = 0.0
+    absent: int = 0
 
     def add(self, other: Counts) -> None:
         """Count another shard in."""
         self.rows += other.rows
         self.missing += other.missing
         self.norm += other.norm
+        self.absent += other.absent
 
     def figures(self, positions: int, dim: int) -> dict[str, Any]:
         """The stage's metrics."""
-        present = (self.rows - self.missing) * positions
+        present = (self.rows - self.missing) * positions - self.absent
         return {
             "rows": self.rows,
             "missing": self.missing,
@@ -139,7 +150,9 @@ def extract(
     Raises:
         ContractError: a medium that cannot be decoded, with its row.
     """
-    if not any_present(examples, extractor.columns):
+    # Of several pictures the first stands in the first column.
+    columns = extractor.columns if extractor.places == 1 else extractor.columns[:1]
+    if not any_present(examples, columns):
         return write_absent(examples, features, extractor.modality)
     work = _Extraction(examples, features, extractor, runtime)
     counts = work.run()
@@ -170,17 +183,20 @@ class _Extraction:
     @property
     def shape(self) -> tuple[int, int]:
         positions, dim = self.facts["shape"]
-        return positions, dim
+        return self.extractor.places * positions, dim
 
     def run(self) -> Counts:
         """Write every shard and the manifest."""
         counts = Counts()
         manifest = read_manifest(self.examples, "examples")
         what = f"extract {self.extractor.modality} features"
-        with tqdm(total=manifest["rows"], desc=what, unit="row") as progress:
+        total = manifest["rows"] * self.extractor.places
+        with tqdm(total=total, desc=what, unit="medium") as progress:
             for name in manifest["shards"]:
                 counts.add(self._shard(name, progress))
-        self.writer.finish(modality=self.extractor.modality, **self.facts)
+        several = {"places": self.extractor.places} if self.extractor.places > 1 else {}
+        facts = self.facts | {"shape": list(self.shape)} | several
+        self.writer.finish(modality=self.extractor.modality, **facts)
         told = ", ".join(f"{count} {kind}" for kind, count in sorted(self.tally.items()))
         tqdm.write(f"{what}: {told}")
         return counts
@@ -206,19 +222,19 @@ class _Extraction:
         return hashlib.sha256(b"\0".join([kind.encode(), digest, self.fingerprint])).digest()
 
     def _shard(self, name: str, progress: Any) -> Counts:
-        key = self._key("shard", hash_file(self.examples / name).encode())
+        key = self._key(f"shard {self.extractor.places}", hash_file(self.examples / name).encode())
         stored = self.runtime.cache.get([key]).get(key)
         if stored is not None:
             head, _, content = stored.partition(b"\n")
             counts = Counts(**json.loads(head))
             self.writer.adopt(name, content, counts.rows)
             self.tally["rows of known shards"] += counts.rows
-            progress.update(counts.rows)
+            progress.update(counts.rows * self.extractor.places)
             return counts
         columns = [*ID_COLUMNS, *self.extractor.columns]
-        table = read_shard(self.examples, name, EXAMPLES, columns)
+        table = read_shard(self.examples, name, examples_schema(self.extractor.places), columns)
         vectors, fresh = self._vectors(table, progress)
-        column, counts = features_column(vectors, self.shape)
+        column, counts = features_column(vectors, self._shape_of_one(), self.extractor.places)
         self.writer.write(name, table.select(ID_COLUMNS).append_column("features", column))
         content = (self.writer.folder / name).read_bytes()
         fresh[key] = json.dumps(vars(counts)).encode() + b"\n" + content
@@ -228,8 +244,13 @@ class _Extraction:
     def _vectors(
         self, table: pa.Table, progress: Any
     ) -> tuple[list[np.ndarray | None], dict[bytes, bytes]]:
-        """Features of each row, and the cache entries of those that were computed."""
-        media = row_media(table, self.extractor.columns)
+        """Features by row and place, and the cache entries of those that were computed."""
+        places = self.extractor.places
+        media = (
+            row_media(table, self.extractor.columns)
+            if places == 1
+            else placed_pictures(table, places)
+        )
         keys = [
             None if medium is None else self._key("medium", medium.digest()) for medium in media
         ]
@@ -254,7 +275,12 @@ class _Extraction:
         return [found[key] if key else None for key in keys], fresh
 
     def _vector(self, content: bytes) -> np.ndarray | None:
-        return np.frombuffer(content, "<f2").reshape(self.shape) if content else None
+        return np.frombuffer(content, "<f2").reshape(self._shape_of_one()) if content else None
+
+    def _shape_of_one(self) -> tuple[int, int]:
+        """Of one medium's features."""
+        positions, dim = self.facts["shape"]
+        return positions, dim
 
     def _content(self, vector: np.ndarray | None) -> bytes:
         if vector is None:
@@ -299,22 +325,32 @@ def write_absent(examples: Path, features: Path, modality: str) -> dict[str, Any
 
 
 def features_column(
-    vectors: Sequence[np.ndarray | None], shape: tuple[int, int]
+    vectors: Sequence[np.ndarray | None], shape: tuple[int, int], places: int = 1
 ) -> tuple[pa.Array, Counts]:
-    """A column of fixed-size lists, null where a vector is None, and its counts."""
+    """A column of fixed-size lists, null where all vectors of a row are None, and its counts.
+
+    Args:
+        vectors: (P, D) by row and place.
+        shape: of one.
+        places: of a row.
+    """
     values = np.zeros((len(vectors), *shape), dtype=np.float16)
     for row, vector in enumerate(vectors):
         if vector is not None:
             values[row] = vector
-    return list_column(values, np.array([vector is not None for vector in vectors], dtype=bool))
+    present = np.array([vector is not None for vector in vectors], dtype=bool)
+    rows = np.logical_or.reduce(present.reshape(-1, places), axis=1)
+    return list_column(by_place(values, present, places), rows)
 
 
 def list_column(values: np.ndarray, present: np.ndarray) -> tuple[pa.Array, Counts]:
     """The same of values (N, P, D) float16, those of absent rows whatever they are."""
     values[~present] = 0
     norms = np.linalg.norm(values[present].astype(np.float32), axis=-1)
+    absent = int(np.isnan(norms).sum())
     column = pa.FixedSizeListArray.from_arrays(
         pa.array(values.reshape(-1)), values.shape[1] * values.shape[2], mask=pa.array(~present)
     )
-    counts = Counts(len(values), int((~present).sum()), float(norms.sum(dtype=np.float64)))
+    norm = float(np.nansum(norms, dtype=np.float64))
+    counts = Counts(len(values), int((~present).sum()), norm, absent)
     return column, counts

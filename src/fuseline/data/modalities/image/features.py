@@ -5,8 +5,10 @@ from __future__ import annotations
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from fuseline.contracts import image_places
 from fuseline.data.modalities.checkpoints import encoder_key, image_encoder_identity
 from fuseline.data.modalities.extraction.extract import Encoder, Extractor, Runtime, extract
+from fuseline.data.modalities.extraction.stored_media import picture_columns
 from fuseline.params.extract_features import ImageFeatureParams
 
 if TYPE_CHECKING:
@@ -44,5 +46,7 @@ def extract_image_features(
 
     encoder = image_encoder_identity(params.encoder, where=encoder_key("image"))
     identity = {"image": params.model_dump(), "precision": precision, **encoder}
-    extractor = Extractor("image", __name__, ("image",), identity, load)
+    places = image_places(examples)
+    columns = tuple(picture_columns(places))
+    extractor = Extractor("image", __name__, columns, identity, load, places)
     return extract(examples, features, extractor, runtime or Runtime())
