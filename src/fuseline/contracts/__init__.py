@@ -111,7 +111,8 @@ TOKENS = pa.schema(
 
 
 def features_schema(positions: int, dim: int) -> pa.Schema:
-    """Schema of one modality's features: `positions * dim` float16 values, null where absent."""
+    """Schema of one modality's features: `positions * dim` float16 values, null where absent; of
+    several pictures a row, NaN for those that are absent beside others."""
     values = pa.list_(pa.float16(), positions * dim)
     return pa.schema(
         [

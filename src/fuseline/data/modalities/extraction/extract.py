@@ -75,7 +75,7 @@ class Extractor:
     Attributes:
         modality: its name.
         module: whose code, with all that it imports, computes the features.
-        columns: of `examples`; a row's first that is not null is taken.
+        columns: of `examples`; a row's first that is not null is taken, of pictures all by place.
         identity: all that determines the features of a medium, params and weights; JSON.
         load: builds the encoder; called only where something must be computed.
         places: pictures that a row may have, whose features stand one behind the other.
