@@ -13,7 +13,6 @@ import os
 import sys
 import tempfile
 from collections.abc import Mapping
-from itertools import islice
 from pathlib import Path
 from typing import Any
 
@@ -163,8 +162,8 @@ def run_arm(folder: Path, seed: int, changes: dict[str, Any]) -> dict[str, Any]:
 
 
 def write_rows(data: Path, raw: Path, num_rows: int | None) -> None:
-    """Both files, or the first rows of each, with an id and a split, `test` or nothing; the names
-    put the test rows first."""
+    """Both files, or as many rows of each at even distances, for they lie sorted by label; with an
+    id and a split, `test` or nothing; the names put the test rows first."""
     raw.mkdir(parents=True)
     for place, (name, split) in enumerate((("test", "test"), ("train", ""))):
         with (
@@ -173,7 +172,9 @@ def write_rows(data: Path, raw: Path, num_rows: int | None) -> None:
         ):
             writer = csv.writer(file)
             writer.writerow(["id", "text", "category", "split"])
-            for number, row in enumerate(islice(csv.DictReader(source), num_rows)):
+            rows = [*csv.DictReader(source)]
+            step = max(1, len(rows) // (num_rows or len(rows)))
+            for number, row in enumerate(rows[::step][:num_rows]):
                 writer.writerow([f"{name}-{number}", row["text"], row["category"], split])
 
 

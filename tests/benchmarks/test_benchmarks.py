@@ -16,7 +16,16 @@ from unittest.mock import patch
 import pytest
 from ruamel.yaml import YAML
 
-from benchmarks import banking77, banking77_robust, checkpoints, fuzz, growth, images, million
+from benchmarks import (
+    banking77,
+    banking77_robust,
+    checkpoints,
+    fuzz,
+    growth,
+    images,
+    million,
+    tables,
+)
 from benchmarks.__main__ import BENCHMARKS
 from fuseline.params.whole import set_keys
 from tests.support.repository import PARAMS_FILE, REPOSITORY
@@ -39,7 +48,8 @@ SMALL_TEXT = {
     "pretrain.model.fusion.num_heads": 2,
     "finetune.training.num_epochs": 1,
 }
-NUM_ROWS = 60
+# Four of each of the 77 labels.
+NUM_ROWS = 308
 
 
 def last_line(capsys: pytest.CaptureFixture[str]) -> str:
@@ -83,6 +93,11 @@ def test_million(capsys: pytest.CaptureFixture[str]) -> None:
     said = capsys.readouterr().out
     assert re.search(r"300 rows  ingest .* GiB  300 kept, 0 refused, [1-9]\d* copies$", said, re.M)
     assert re.search(r"300 rows  tokenize .* GiB  [1-9]\d* tokens$", said, re.M)
+
+
+def test_tables(capsys: pytest.CaptureFixture[str]) -> None:
+    tables.main(3)
+    assert capsys.readouterr().out.startswith("3 tables: 0 faults\n")
 
 
 def test_fuzz(capsys: pytest.CaptureFixture[str]) -> None:

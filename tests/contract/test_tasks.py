@@ -394,7 +394,7 @@ def test_other_tasks_texts_are_not_decoded_for_the_first(ask, monkeypatch):
     for module in (
         "learning.tasks.prediction",
         "evaluation.robustness.target",
-        "learning.training.adversarial",
+        "learning.training.adversarial_finetune",
     ):
         monkeypatch.setattr(f"fuseline.{module}.with_labels_of", lambda batch, _: batch)
     assert ask(tasks, data, model) == found

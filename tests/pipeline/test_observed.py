@@ -47,6 +47,8 @@ def within(path: str, folders: set[str]) -> bool:
     return any(path == folder or path.startswith(f"{folder}/") for folder in folders)
 
 
+# The folder itself: a file without a name in it, to try whether it knows locks.
+FEATURE_CACHE = ".feature_cache"
 FINISHED_WORK = re.compile(r"\.checkpoints/[^/]+/(lock|[0-9a-f]{16}(/finished\.json)?)")
 
 
@@ -110,7 +112,7 @@ def is_code(path: str) -> bool:
 def is_own(path: str, stage: DeclaredStage) -> bool:
     """Whether a path is an output, final or growing, work in progress, the record, or what tells of
     finished work of another stage, which is removed."""
-    if FINISHED_WORK.fullmatch(path):
+    if FINISHED_WORK.fullmatch(path) or path == FEATURE_CACHE:
         return True
     final = re.sub(r"(^|/)\.([^/]+)\.partial(?=/|$)", r"\1\2", path).removesuffix(".partial")
     return within(final, {*stage.outs, RECORD, f".checkpoints/{stage.cell}"})

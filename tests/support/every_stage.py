@@ -60,7 +60,11 @@ class Stages:
         self._write(
             "leakage",
             measure_leakage(
-                self.examples, self.features, self.root / "leakage", self.params["leakage"]
+                self.examples,
+                self.features,
+                self.root / "leakage",
+                self.params["leakage"],
+                work=self.root / "work/leakage",
             ),
         )
 
@@ -114,6 +118,7 @@ class Stages:
                 plots / name,
                 params=self.params["evaluate"],
                 base=self.params["base"],
+                work=self.root / "work" / name,
             )
             self._write(f"evaluate/{name}", figures, headline(figures))
         figures = stress_models(
@@ -122,6 +127,7 @@ class Stages:
             params=self.params["stress"],
             base=self.params["base"],
             extract_features=self.params["extract_features"],
+            work=self.root / "work/stress",
         )
         self._write("stress", figures)
         page = self.root / "index.html"

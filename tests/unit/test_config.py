@@ -94,7 +94,12 @@ def test_a_section_is_frozen(content: dict[str, Any]) -> None:
         ("base", "modalities", ["smell"], r"base\.modalities\.0: Input should be 'text', 'image'"),
         ("finetune", "freezing", {"policy": "top_k"}, r"finetune\.freezing\.top_k: missing key"),
         ("ingest", "min_label_rows", 0, r"ingest\.min_label_rows: .* greater than or equal to 1"),
-        ("ingest", "split", {"salt": 0, "train": 0.5, "dev": 0.2, "test": 0.2}, "must sum to 1"),
+        (
+            "ingest",
+            "split",
+            {"salt": 0, "train": 0.5, "dev": 0.2, "test": 0.2, "names": {}, "from_train": []},
+            "must sum to 1",
+        ),
         ("finetune", "label_smoothing", float("nan"), r"finetune\.label_smoothing: .*finite"),
     ],
 )

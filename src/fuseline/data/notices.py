@@ -63,12 +63,14 @@ def read_notices(metrics: Path) -> list[Notice]:
 
 
 def ingest_notices(figures: Mapping[str, Any]) -> list[Notice]:
-    """What the figures of the stage `ingest` say, the gravest first."""
+    """What the figures of the stage `ingest` say, the gravest first; nothing of what they lack, as
+    those of another version may."""
+    copies = figures.get("duplicates", {}).get("rows", 0)
     return [
         *_refused(figures),
         *_learnt(figures.get("learnable", {}), figures),
-        *_blanks(figures["findings"], figures["modalities"]),
-        *_copies(figures["duplicates"]["rows"], figures["rows_kept"]),
+        *_blanks(figures.get("findings", {}), figures.get("modalities", {})),
+        *_copies(copies, figures.get("rows_kept", 0)),
     ]
 
 
@@ -97,7 +99,7 @@ def _line(notice: Notice) -> str:
 
 
 def _refused(figures: Mapping[str, Any]) -> Iterator[Notice]:
-    rows, refused = figures["rows_in"], figures["rows_quarantined"]
+    rows, refused = figures.get("rows_in", 0), figures.get("rows_quarantined", 0)
     if refused > MANY_REFUSED * rows:
         reasons = sorted(figures.get("quarantined", {}).items(), key=lambda item: -item[1])
         why = f", most as {reasons[0][0]} ({reasons[0][1]})" if reasons else ""

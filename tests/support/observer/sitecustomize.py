@@ -22,6 +22,9 @@ if records and stage:
         path = os.path.abspath(os.fsdecode(arguments[0]))  # noqa: PTH100
         if not path.startswith(f"{root}/"):
             return
+        if sys._getframe(1).f_code.co_name == "_sync":
+            # Opened to wait for the disk: neither read nor written.
+            return
         how = kind(arguments[1], arguments[2])
         # `rmtree` opens names relative to a folder that the event does not tell.
         if how == "written" or os.path.exists(path):  # noqa: PTH110

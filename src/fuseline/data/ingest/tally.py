@@ -69,7 +69,7 @@ class Tally:
             self.quarantined["rare_label"] += sum(rare.values())
         return {
             label: Refusal(
-                "rare_label", f"Only {rows} row(s) could be kept with the label {label!r}."
+                "rare_label", f"Only {rows} row(s) could be kept with the label {brief(label)!r}."
             )
             for label, rows in rare.items()
         }

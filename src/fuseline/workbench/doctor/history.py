@@ -37,11 +37,10 @@ def git(root: Path) -> Iterator[Finding]:
             f"a shallow clone, with {known} commit(s) before which it knows nothing",
             "git fetch --unshallow, to compare with earlier ones.",
         )
-    yield from _record(root)
-    yield _results(root)
+    yield _record(root) or _results(root)
 
 
-def _record(root: Path) -> Iterator[Finding]:
+def _record(root: Path) -> Finding | None:
     """A merge may have left a record of environments that no stage can add to."""
     try:
         read_record(root)
@@ -50,7 +49,8 @@ def _record(root: Path) -> Iterator[Finding]:
             f"Settle the merge if there was one, or delete {RECORD_FILE}: a run writes it anew."
         )
         found = f"{RECORD_FILE} is no record of environments, and no stage can add to it"
-        yield Finding(Level.FATAL, "git", found, remedy)
+        return Finding(Level.FATAL, "git", found, remedy)
+    return None
 
 
 def _results(root: Path) -> Finding:

@@ -15,6 +15,7 @@ from seqeval.metrics.sequence_labeling import get_entities
 from transformers import PreTrainedTokenizerFast
 
 from fuseline.data.dataset import NO_LABEL, MultimodalData
+from fuseline.data.ingest.spellings import Spellings
 from fuseline.data.ingest.targets import check_target
 from fuseline.data.ingest.text import clean_text
 from fuseline.data.modalities.text.tokenizer import _train_tokenizer
@@ -41,7 +42,8 @@ def made_cells(
     """As the stages make them: cells checked, a tokenizer of the training texts, tokens cut."""
     texts = [text and clean_text(text)[0] for text in given]
     checked = [
-        value and check_target("it", kind, value, text)
+        value
+        and check_target("it", kind, value, text, separator="|", spellings=Spellings("certain"))
         for value, text in zip(values, texts, strict=True)
     ]
     count = len(texts)

@@ -224,8 +224,8 @@ def test_both_stages_adapt_and_leave_a_plain_model(tmp_path, stages):
                 num_layers=1, num_heads=1, max_length_tokens=8, controls=[], control_dropout=0.0,
                 refusals={},
             ),
-            freezing=LORA, modality_dropout=0.0, label_smoothing=0.0, classifier_dropout=0.0,
-            unimodal_weight=0.5, training=training(num_epochs=2),
+            class_weights="none", freezing=LORA, modality_dropout=0.0, label_smoothing=0.0,
+            classifier_dropout=0.0, unimodal_weight=0.5, training=training(num_epochs=2),
         ),
         base=BASE, work=tmp_path / "work",
     )  # fmt: skip

@@ -227,7 +227,7 @@ def test_a_damaged_index_is_mended_by_the_command_that_is_told(root: Path) -> No
 
 def test_a_record_with_the_marks_of_a_merge_is_found(root: Path) -> None:
     (root / "environment.json").write_text("<<<<<<< HEAD\n{}\n")
-    assert "environment.json: expected a record" in one(root, "git").found
+    assert "environment.json is no record of environments" in one(root, "git").found
 
 
 def test_a_shallow_clone_is_told(root: Path, tmp_path: Path) -> None:
