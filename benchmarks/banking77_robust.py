@@ -23,6 +23,7 @@ from fuseline.learning.training.adversarial_finetune import adversarial_finetune
 from fuseline.learning.training.finetune import finetune
 from fuseline.params.base import BaseParams
 from fuseline.params.evaluate import EvaluateParams
+from fuseline.pipeline.parts import Parts
 
 EVERY = 5
 CHANGES: dict[str, Any] = ARMS["full"] | {
@@ -92,6 +93,7 @@ def attacked(folder: Path, model_folder: Path, params: dict[str, Any]) -> dict[s
         batch_size=BATCH_SIZE,
         seed=base.seed,
         precision=base.precision,
+        parts=Parts(None),
     )
     return {
         "rows": len(whole),

@@ -113,9 +113,10 @@ def test_banking77(capsys: pytest.CaptureFixture[str]) -> None:
     banking77.main((17,), NUM_ROWS, SMALL_TEXT | {"finetune.freezing.lora.rank": 1})
     said = capsys.readouterr().out.splitlines()
     prepared, *runs = [json.loads(line) for line in said if line.startswith("{")]
-    assert sum(prepared["splits"].values()) == 2 * NUM_ROWS
+    # A few go to quarantine.
+    assert 2 * NUM_ROWS - 20 < sum(prepared["splits"].values()) <= 2 * NUM_ROWS
     assert [run["arm"] for run in runs] == list(banking77.ARMS)
-    assert all(run["test_rows"] == NUM_ROWS for run in runs)
+    assert all(run["test_rows"] == prepared["splits"]["test"] for run in runs)
 
 
 @needs_data
