@@ -38,7 +38,7 @@ from fuseline.params.evaluate import EvaluateParams
 from fuseline.pipeline.parts import Parts
 from fuseline.pipeline.precision import make_deterministic
 
-# Scores beside the model's own that runs are compared by, and those of the modalities there.
+# Scores beside the model's own that runs are compared by.
 COMPARED = ("text_only", "image_only", "shuffled", "twin")
 
 
@@ -141,11 +141,13 @@ def evaluate_model(
 
 
 def headline(metrics: Mapping[str, Any]) -> list[str]:
-    """Names of the figures that runs are compared by: the scores, those of each modality alone, and
-    `COMPARED`."""
+    """Names of the figures that runs are compared by: the scores and `COMPARED`.
+
+    The error before calibration and the scores of further modalities are details: in the report and
+    the summary, not columns of DVC's tables, which would outgrow a terminal.
+    """
     numbers = [name for name, value in metrics.items() if isinstance(value, int | float)]
-    alone = [f"{name}_only" for name in metrics["modalities"]]
-    return [name for name in [*numbers, *COMPARED, *alone] if name != "rows"]
+    return [name for name in [*numbers, *COMPARED] if name not in ("rows", "ece_raw")]
 
 
 def _twins(

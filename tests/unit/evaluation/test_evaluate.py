@@ -25,7 +25,13 @@ from fuseline.data.modalities.extractors import EXTRACTORS
 from fuseline.data.modalities.image.features import extract_image_features
 from fuseline.data.modalities.text.tokenizer import tokenize_examples
 from fuseline.errors import ConfigError, ContractError
-from fuseline.evaluation.evaluate import EvaluationInputs, _blocks, evaluate_model, headline
+from fuseline.evaluation.evaluate import (
+    COMPARED,
+    EvaluationInputs,
+    _blocks,
+    evaluate_model,
+    headline,
+)
 from fuseline.evaluation.trust.calibration import expected_calibration_error, reliability_bins
 from fuseline.learning.model import FuselineForTasks
 from fuseline.learning.model.creation import create_model
@@ -171,7 +177,8 @@ def test_keys_are_fixed_and_numbers_finite(inputs, tmp_path, content, modalities
         keys |= {f"without_{name}" for name in modalities}
     assert set(found) == KEYS | keys
     assert found["modalities"] == [name for name in modalities if name != "video"]
-    assert {f"{name}_only" for name in found["modalities"]} <= set(headline(found))
+    assert set(COMPARED) <= set(headline(found))
+    assert not {"ece_raw", "rows", "tabular_only"} & set(headline(found))
     assert len(found["presence"]) == 2 ** len(modalities)
     assert sum(figures["rows"] for figures in found["presence"].values()) == found["rows"]
     for name in ("text_only", "image_only", "shuffled", "twin", "twin_text_only"):

@@ -8,6 +8,7 @@ import os
 import pwd
 import re
 import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -103,7 +104,7 @@ def test_a_file_system_without_locks_is_told_first(
     finding = only(list(storage.locking(root)))
     assert finding.level is Level.FATAL
     assert os.strerror(number) in finding.found
-    subprocess.run(f"python -m {finding.remedy}", shell=True, cwd=root, check=True)
+    subprocess.run(f"{sys.executable} -m {finding.remedy}", shell=True, cwd=root, check=True)
     assert only(list(storage.locking(root))).level is Level.WARNING
     assert [one.subject for one in examine(root) if one.level is Level.FATAL] == []
 
