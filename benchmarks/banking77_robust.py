@@ -16,7 +16,7 @@ import numpy as np
 
 from benchmarks.banking77 import ARMS, AS_SHIPPED, BATCH_SIZE, prepare, sections, tested
 from fuseline.evaluation.robustness.attacked import Attacked
-from fuseline.evaluation.robustness.measure import measure_robustness
+from fuseline.evaluation.robustness.measure import Siege
 from fuseline.evaluation.robustness.target import goal_of
 from fuseline.learning.tasks.prediction import predict
 from fuseline.learning.training.adversarial_finetune import adversarial_finetune
@@ -83,7 +83,7 @@ def attacked(folder: Path, model_folder: Path, params: dict[str, Any]) -> dict[s
     found = predict(model, tasks, whole, BATCH_SIZE)[0]
     some = np.arange(0, len(whole), EVERY)
     right = found.right[some]
-    siege = measure_robustness(
+    siege = Siege(
         model,
         goal_of(tasks[0]),
         whole.take(some),
@@ -94,7 +94,7 @@ def attacked(folder: Path, model_folder: Path, params: dict[str, Any]) -> dict[s
         seed=base.seed,
         precision=base.precision,
         parts=Parts(None),
-    )
+    ).figures()
     return {
         "rows": len(whole),
         "clean": float(found.right.mean()),

@@ -41,7 +41,8 @@ def main(
         outputs=[predictions, metrics, plots],
     ) as run:
         from fuseline.config import load_section
-        from fuseline.evaluation.evaluate import EvaluationInputs, evaluate_model, headline
+        from fuseline.evaluation.evaluate import evaluate_model, headline
+        from fuseline.evaluation.pieces import EvaluationInputs
         from fuseline.params.base import BaseParams
         from fuseline.params.evaluate import EvaluateParams
 

@@ -143,8 +143,17 @@ def package_versions() -> dict[str, str]:
 
 
 def multiplies_bf16() -> bool:
-    """Whether this processor multiplies in bfloat16, in the kernels that torch has for it."""
-    return "avx512_bf16" in _cpuinfo().get("flags", "").split()
+    """Whether this processor multiplies faster in bfloat16 than in float32, in the kernels that
+    torch has for it.
+
+    It does with tiles (AMX), and with AMD's vectors. Intel's vector instruction for it has half the
+    rate of its float32 one: where a virtual machine hides the tiles, bfloat16 takes twice as long
+    (docs/experiments/speed.md).
+    """
+    facts = _cpuinfo()
+    flags = facts.get("flags", "").split()
+    vectors = "avx512_bf16" in flags and facts.get("vendor_id") != "GenuineIntel"
+    return vectors or "amx_bf16" in flags
 
 
 def precision_used(precision: str) -> str:

@@ -11,10 +11,14 @@ import os
 import re
 import signal
 import sys
-from collections.abc import Iterator
+import threading
+import time
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import suppress
 from pathlib import Path
 from typing import NoReturn
+
+import psutil
 
 SIGNALS = (signal.SIGTERM, signal.SIGINT)
 # Who started this process, as far as can be told: it has run for a moment before this.
@@ -46,6 +50,25 @@ def end(reason: str, status: int) -> NoReturn:
     with suppress(OSError):
         os.write(2, line.encode())
     os._exit(status)
+
+
+def watch(processes: Sequence[psutil.Process], then: Callable[[], object]) -> None:
+    """Call a function, from a thread of its own, once one of the processes has ended."""
+
+    def wait() -> None:
+        while all(map(_is_alive, processes)):
+            time.sleep(1.0)
+        then()
+
+    threading.Thread(target=wait, daemon=True, name="watch").start()
+
+
+def _is_alive(process: psutil.Process) -> bool:
+    """Whether a process runs; one that ended and was not waited for yet does not."""
+    try:
+        return process.is_running() and process.status() != psutil.STATUS_ZOMBIE
+    except psutil.NoSuchProcess:
+        return False
 
 
 def full_disk(error: BaseException) -> str | None:

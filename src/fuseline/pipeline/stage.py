@@ -13,7 +13,6 @@ import os
 import shutil
 import signal
 import sys
-import threading
 import time
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager, suppress
@@ -28,7 +27,7 @@ from fuseline.contracts import hash_path, write_json
 from fuseline.contracts.durable import put
 from fuseline.errors import ContractError, FuselineError
 from fuseline.pipeline.environment import Maker
-from fuseline.pipeline.interruption import STARTED_BY, end, full_disk
+from fuseline.pipeline.interruption import STARTED_BY, end, full_disk, watch
 from fuseline.pipeline.locks import held
 
 CODE_FILE = Path("code.json")
@@ -302,17 +301,4 @@ def end_with_dvc() -> None:
             end("the end of its `dvc`", 128 + signal.SIGTERM)
         return
 
-    def watch() -> None:
-        while all(map(_is_alive, above)):
-            time.sleep(1.0)
-        end("the end of its `dvc`", 128 + signal.SIGTERM)
-
-    threading.Thread(target=watch, daemon=True, name="end-with-dvc").start()
-
-
-def _is_alive(process: psutil.Process) -> bool:
-    """Whether a process runs; one that ended and was not waited for yet does not."""
-    try:
-        return process.is_running() and process.status() != psutil.STATUS_ZOMBIE
-    except psutil.NoSuchProcess:
-        return False
+    watch(above, lambda: end("the end of its `dvc`", 128 + signal.SIGTERM))

@@ -57,23 +57,26 @@ def test_only_instruction_sets_that_kernels_use_count(monkeypatch: pytest.Monkey
     assert current()["features"] == ["amx_tile", "avx512_bf16", "sme", "sse4_1", "sve2"]
 
 
-def test_bfloat16_is_known_without_torch_as_torch_knows_it() -> None:
-    assert environment.multiplies_bf16() == torch.cpu._is_avx512_bf16_supported()
+def test_bfloat16_is_used_only_where_torch_has_kernels_for_it() -> None:
+    assert torch.cpu._is_avx512_bf16_supported() or not environment.multiplies_bf16()
 
 
 @pytest.mark.parametrize(
-    ("asked", "flags", "used"),
+    ("asked", "vendor", "flags", "used"),
     [
-        ("auto", "avx512_bf16", "bf16"),
-        ("auto", "avx512f", "fp32"),
-        ("bf16", "", "bf16"),
-        ("fp32", "avx512_bf16", "fp32"),
+        ("auto", "AuthenticAMD", "avx512_bf16", "bf16"),
+        ("auto", "AuthenticAMD", "avx512f", "fp32"),
+        ("auto", "GenuineIntel", "avx512_bf16", "fp32"),
+        ("auto", "GenuineIntel", "avx512_bf16 amx_bf16 amx_tile", "bf16"),
+        ("bf16", "GenuineIntel", "", "bf16"),
+        ("fp32", "AuthenticAMD", "avx512_bf16", "fp32"),
     ],
 )
 def test_precision_is_as_asked_or_as_the_processor_has_it(
-    monkeypatch: pytest.MonkeyPatch, asked: str, flags: str, used: str
+    monkeypatch: pytest.MonkeyPatch, asked: str, vendor: str, flags: str, used: str
 ) -> None:
-    monkeypatch.setattr(environment, "_cpuinfo", lambda: {"flags": flags})
+    facts = {"flags": flags, "vendor_id": vendor}
+    monkeypatch.setattr(environment, "_cpuinfo", lambda: facts)
     assert environment.precision_used(asked) == used
     content = {"base": {"num_threads": 1, "precision": asked}}
     assert Maker.of_stage("finetune", content, ["base"]).precision == used

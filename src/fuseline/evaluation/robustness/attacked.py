@@ -38,10 +38,15 @@ class Attacked:
         kept = {} if self._logits is None else {"logits": self._logits}
         return {"fallen": self._fallen, **kept}
 
-    def load(self, state: Mapping[str, np.ndarray]) -> None:
-        """Go back to a `state`."""
-        self._fallen = state["fallen"]
-        self._logits = state.get("logits")
+    def take(self, rows: np.ndarray) -> Attacked:
+        """Some of the rows by themselves."""
+        return Attacked(self.standing[rows], None if self._logits is None else self._logits[rows])
+
+    def put(self, rows: np.ndarray, state: Mapping[str, np.ndarray]) -> None:
+        """Note the `state` of some of the rows."""
+        self._fallen[rows] = state["fallen"]
+        if self._logits is not None:
+            self._logits[rows] = state["logits"]
 
     def note(self, rows: np.ndarray, logits: Tensor, fallen: Tensor) -> None:
         """Keep what a check found, at the headline scale or below it: what breaks a row within a

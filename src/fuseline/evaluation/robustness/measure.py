@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
-from functools import partial
+from collections.abc import Mapping
+from dataclasses import dataclass
+from functools import cached_property, partial
 from typing import Any
 
 import numpy as np
@@ -26,22 +26,13 @@ from fuseline.pipeline.precision import Precision
 
 # After so many steps the rows that fell leave the batch.
 STEPS_BETWEEN_CHECKS = 5
+# Rows that are attacked together, from FGM to the last scale, and kept as one part.
+ROWS_A_PIECE = 32
 
 
-def measure_robustness(
-    model: Model,
-    goal: Goal,
-    data: MultimodalData,
-    correct: np.ndarray,
-    params: RobustnessParams,
-    *,
-    attacked: Attacked,
-    batch_size: int,
-    seed: int,
-    precision: Precision,
-    parts: Parts,
-) -> dict[str, Any]:
-    """Attack the rows that still stand, and count them.
+@dataclass
+class Siege:
+    """An attack on one model's rows, piece by piece.
 
     The model is attacked in evaluation mode, on its logits. FGM goes first, at every scale and
     on every row that is right without an attack; then the attack of `params` with restarts, at
@@ -49,7 +40,7 @@ def measure_robustness(
     any of them finds a delta, so the result is never weaker than FGM. Gradients are computed in
     `precision`; a row counts as fallen only after a plain float32 pass over its delta.
 
-    Args:
+    Attributes:
         model: gives `logits` for a batch.
         goal: what the attacks climb, and what counts as right.
         data: N labelled rows.
@@ -57,83 +48,133 @@ def measure_robustness(
         params: attack, restarts and scales.
         attacked: is told what becomes of each row at the headline scale.
         batch_size: rows of one attacked batch at most.
-        seed: of the random starts.
+        seed: of the random starts; each piece draws its own.
         precision: of the gradients.
-        parts: of the run: FGM, each scale, the audit.
-
-    Returns:
-        `robust_accuracy`, `attack_success_rate`, and `robustness` with the curve, what the attack
-        cost and how far it moved, and the audit of it.
+        parts: of the run: each piece, and the audit.
 
     Raises:
         ContractError: the audit found against the attack, and its gate is to fail.
     """
-    model.eval().requires_grad_(False)
-    standing = Standing(correct, params.scales)
-    siege = _Siege(model, goal, data, params, standing, attacked, batch_size, precision, seed)
-    headline = params.scales.index(HEADLINE)
-    siege.load(parts.arrays("siege-fgm", lambda: siege.after(siege.fast_gradient)))
-    upwards = range(headline, len(params.scales))
-    for index in tqdm([*upwards, *reversed(range(headline))], desc="attack", unit="scale"):
-        attack = partial(siege.restarts, index, headline)
-        siege.load(parts.arrays(f"siege-{index}", partial(siege.after, attack)))
-    attacked.standing = standing.at(headline)
-    figures = _figures(siege.spent, list(params.attack.epsilon), int(siege.movable.sum()))
-    figures["unmovable_rows"] = int(correct.sum() - siege.movable.sum())
-    found = (standing.at(headline), standing.under_fgm(headline), siege.movable)
-    zero_gradients = figures["zero_gradient_share"]
-    figures["audit"] = parts.values(
-        "audit", lambda: audit_attack(siege.probe(), *found, params, zero_gradients)
-    )
-    return {
-        **standing.headline(headline),
-        "robustness": {
-            "epsilon": dict(params.attack.epsilon),
-            "curve": standing.curve(),
-            **figures,
-        },
-    }
-
-
-@dataclass
-class _Siege:
-    """The attacks on one model's rows."""
 
     model: Model
     goal: Goal
     data: MultimodalData
+    correct: np.ndarray
     params: RobustnessParams
-    standing: Standing
     attacked: Attacked
     batch_size: int
-    precision: Precision
     seed: int
-    generator: torch.Generator = field(init=False)
-    movable: np.ndarray = field(init=False)
-    spent: Spent = field(default_factory=Spent)
+    precision: Precision
+    parts: Parts
 
     def __post_init__(self) -> None:
-        self.generator = torch.Generator().manual_seed(self.seed)
-        # Among the rows that are right without an attack, those that any delta can reach.
-        self.movable = np.zeros(len(self.data), dtype=bool)
+        self.model.eval().requires_grad_(False)
 
-    def after(self, attack: Callable[[], None]) -> dict[str, np.ndarray]:
-        """All that the attacks to come, and the figures, depend on, once an attack has run."""
-        attack()
+    @cached_property
+    def pieces(self) -> list[np.ndarray]:
+        """Row numbers of each piece, texts of like length together; at least one."""
+        order = np.argsort(self.data.lengths, kind="stable")
+        return np.array_split(order, max(1, -(-len(order) // ROWS_A_PIECE)))
+
+    def piece(self, index: int) -> dict[str, np.ndarray]:
+        """What becomes of the rows of one piece; hangs on no other."""
+        return self.parts.arrays(f"siege-{index}", lambda: self._piece(index).besieged())
+
+    def audit(self) -> dict[str, Any]:
+        """Checks of the attack itself, once every piece is done; see `audit_attack`."""
+        whole = self._whole
+        found = (whole.standing.at(whole.headline), whole.standing.under_fgm(whole.headline))
+        return self.parts.values(  # type: ignore[no-any-return]
+            "audit",
+            lambda: audit_attack(
+                self._probe(), *found, whole.movable, self.params, self._zero_gradient_share
+            ),
+        )
+
+    def figures(self) -> dict[str, Any]:
+        """`robust_accuracy`, `attack_success_rate`, and `robustness` with the curve, what the
+        attack cost and how far it moved, and the audit of it."""
+        whole = self._whole
+        self.attacked.standing = whole.standing.at(whole.headline)
         return {
-            "generator": self.generator.get_state().numpy(),
+            **whole.standing.headline(whole.headline),
+            "robustness": {
+                "epsilon": dict(self.params.attack.epsilon),
+                "curve": whole.standing.curve(),
+                **_lengths(whole.spent, list(self.params.attack.epsilon)),
+                "zero_gradient_share": self._zero_gradient_share,
+                "forward_passes": whole.spent.forward,
+                "backward_passes": whole.spent.backward,
+                "unmovable_rows": int(self.correct.sum() - whole.movable.sum()),
+                "audit": self.audit(),
+            },
+        }
+
+    @cached_property
+    def _whole(self) -> _Piece:
+        """All pieces as one."""
+        whole = _Piece(self, np.arange(len(self.data)), self.attacked, self.seed)
+        bar = tqdm(self.pieces, desc="attack", unit="piece", delay=1.0)
+        for index, rows in enumerate(bar):
+            whole.put(rows, self.piece(index))
+        return whole
+
+    @property
+    def _zero_gradient_share(self) -> float:
+        return self._whole.spent.zero_gradients / max(int(self._whole.movable.sum()), 1)
+
+    def _piece(self, index: int) -> _Piece:
+        rows = self.pieces[index]
+        return _Piece(self, rows, self.attacked.take(rows), [self.seed, index])
+
+    def _probe(self) -> Probe:
+        """What the audit runs its own attacks with."""
+        return Probe(self.model, self.goal, self.data, self.batch_size, self.precision, self.seed)
+
+
+class _Piece:
+    """Some rows of a siege, and where they stand.
+
+    Args:
+        siege: that they belong to.
+        rows: (n,) their numbers in it.
+        attacked: is told what becomes of them.
+        seed: of the random starts.
+    """
+
+    def __init__(
+        self, siege: Siege, rows: np.ndarray, attacked: Attacked, seed: int | list[int]
+    ) -> None:
+        self.siege, self.params = siege, siege.params
+        self.data = siege.data.take(rows)
+        self.standing = Standing(siege.correct[rows], siege.params.scales)
+        self.attacked = attacked
+        # Among the rows that are right without an attack, those that any delta can reach.
+        self.movable = np.zeros(len(rows), dtype=bool)
+        self.spent = Spent()
+        (drawn,) = np.random.SeedSequence(seed).generate_state(1)
+        self.generator = torch.Generator().manual_seed(int(drawn))
+        self.headline = siege.params.scales.index(HEADLINE)
+
+    def besieged(self) -> dict[str, np.ndarray]:
+        """Run every attack on the rows; what came of it."""
+        self.fast_gradient()
+        upwards = range(self.headline, len(self.params.scales))
+        for index in [*upwards, *reversed(range(self.headline))]:
+            self.restarts(index)
+        return {
             "movable": self.movable,
             **self.spent.state(),
             **self.standing.state(),
             **self.attacked.state(),
         }
 
-    def load(self, state: Mapping[str, np.ndarray]) -> None:
-        """Go on from what `after` gave."""
-        self.generator.set_state(torch.from_numpy(state["generator"]))
-        self.movable = state["movable"]
-        for one in (self.spent, self.standing, self.attacked):
-            one.load(state)
+    def put(self, rows: np.ndarray, state: Mapping[str, np.ndarray]) -> None:
+        """Note what `besieged` gave of some of the rows, by their places here."""
+        self.movable[rows] = state["movable"]
+        self.spent.add(state)
+        self.standing.put(rows, state)
+        self.attacked.put(rows, state)
 
     def fast_gradient(self) -> None:
         """FGM at every scale, whose delta grows in proportion; one gradient serves them all.
@@ -142,9 +183,9 @@ class _Siege:
         """
         rows = np.flatnonzero(self.standing.correct)
         attack = FGM(self.params.attack)
-        for part in length_batches(self.data, rows, self.batch_size):
+        for part in length_batches(self.data, rows, self.siege.batch_size):
             target = self._target(part)
-            deltas = target.climb(attack, self.goal.losses[-1], 1.0, self.generator)
+            deltas = target.climb(attack, self.siege.goal.losses[-1], 1.0, self.generator)
             self._record(target, deltas, torch.ones(len(part), dtype=torch.bool))
             movable = target.movable()
             self.movable[part] = movable.numpy()
@@ -154,17 +195,17 @@ class _Siege:
                 fallen = target.fallen(scaled, self._note(part, scale))
                 self.standing.break_rows(index, part[fallen.numpy()], by_fgm=True)
 
-    def restarts(self, index: int, headline: int) -> None:
+    def restarts(self, index: int) -> None:
         """The full attack at one scale, restart after restart, on what still stands."""
-        rows = self.standing.worth_attacking(index, headline)
+        rows = self.standing.worth_attacking(index, self.headline)
         self.standing.attacked[index, rows] = True
+        losses = self.siege.goal.losses
         for restart in range(self.params.num_restarts):
-            loss = self.goal.losses[restart % len(self.goal.losses)]
             still = rows[self.standing.at(index)[rows]]
-            for part in length_batches(self.data, still, self.batch_size):
-                self._attack(part, loss, index, headline)
+            for part in length_batches(self.data, still, self.siege.batch_size):
+                self._attack(part, losses[restart % len(losses)], index)
 
-    def _attack(self, rows: np.ndarray, loss: Loss, index: int, headline: int) -> None:
+    def _attack(self, rows: np.ndarray, loss: Loss, index: int) -> None:
         """One restart on one batch; rows that fall leave it between rounds of steps."""
         attack = build_attack(self.params.attack)
         target = self._target(rows)
@@ -173,7 +214,7 @@ class _Siege:
         while search.num_done < attack.num_steps:
             target.advance(attack, search, loss, STEPS_BETWEEN_CHECKS)
             fallen = target.fallen(search.found, self._note(rows, scale))
-            if index == headline:
+            if index == self.headline:
                 last = search.num_done == attack.num_steps
                 self._record(target, search.found, torch.ones_like(fallen) if last else fallen)
             self.standing.break_rows(index, rows[fallen.numpy()])
@@ -182,14 +223,10 @@ class _Siege:
             rows = rows[~fallen.numpy()]
             search, target = search.take(~fallen), target.take(~fallen)
 
-    def probe(self) -> Probe:
-        """What the audit runs its own attacks with."""
-        return Probe(self.model, self.goal, self.data, self.batch_size, self.precision, self.seed)
-
     def _target(self, rows: np.ndarray) -> Target:
+        siege, batch = self.siege, self.data.batch(rows)
         spaces = self.params.attack.epsilon
-        batch = self.data.batch(rows)
-        return Target(self.model, batch, self.goal, spaces, self.precision, self.spent)
+        return Target(siege.model, batch, siege.goal, spaces, siege.precision, self.spent)
 
     def _note(self, rows: np.ndarray, scale: float) -> Note | None:
         """What a row came to within the headline ball."""
@@ -203,14 +240,12 @@ class _Siege:
             self.spent.delta_norms.setdefault(space, []).append(lengths[moves & done[:, None]])
 
 
-def _figures(spent: Spent, spaces: list[str], num_movable: int) -> dict[str, Any]:
-    lengths = {
+def _lengths(spent: Spent, spaces: list[str]) -> dict[str, dict[str, float]]:
+    """By space the mean and the greatest norm of the deltas at the headline scale."""
+    found = {
         space: torch.cat([*spent.delta_norms.get(space, []), torch.zeros(0)]) for space in spaces
     }
     return {
-        "mean_delta_norm": {s: float(x.mean()) if len(x) else 0.0 for s, x in lengths.items()},
-        "max_delta_norm": {s: float(x.max()) if len(x) else 0.0 for s, x in lengths.items()},
-        "zero_gradient_share": spent.zero_gradients / max(num_movable, 1),
-        "forward_passes": spent.forward,
-        "backward_passes": spent.backward,
+        "mean_delta_norm": {s: float(x.mean()) if len(x) else 0.0 for s, x in found.items()},
+        "max_delta_norm": {s: float(x.max()) if len(x) else 0.0 for s, x in found.items()},
     }

@@ -35,10 +35,11 @@ class Standing:
             "broken_by_fgm": self._broken_by_fgm,
         }
 
-    def load(self, state: Mapping[str, np.ndarray]) -> None:
-        """Go back to a `state`."""
-        self.attacked = state["attacked"]
-        self._broken, self._broken_by_fgm = state["broken"], state["broken_by_fgm"]
+    def put(self, rows: np.ndarray, state: Mapping[str, np.ndarray]) -> None:
+        """Note the `state` of some of the rows."""
+        self.attacked[:, rows] = state["attacked"]
+        self._broken[:, rows] = state["broken"]
+        self._broken_by_fgm[:, rows] = state["broken_by_fgm"]
 
     def break_rows(self, index: int, rows: np.ndarray, *, by_fgm: bool = False) -> None:
         """Note that `rows` fell at scale `index`."""

@@ -79,14 +79,16 @@ class Spent:
         }
         return {"counts": counts, **norms}
 
-    def load(self, state: Mapping[str, np.ndarray]) -> None:
-        """Go back to a `state`."""
-        self.forward, self.backward, self.zero_gradients = map(int, state["counts"])
-        self.delta_norms = {
-            name.removeprefix("norms."): [torch.from_numpy(values)]
-            for name, values in state.items()
-            if name.startswith("norms.")
-        }
+    def add(self, state: Mapping[str, np.ndarray]) -> None:
+        """Count what another counted, by its `state`."""
+        forward, backward, zero_gradients = map(int, state["counts"])
+        self.forward += forward
+        self.backward += backward
+        self.zero_gradients += zero_gradients
+        for name, values in state.items():
+            if name.startswith("norms."):
+                space = name.removeprefix("norms.")
+                self.delta_norms.setdefault(space, []).append(torch.from_numpy(values))
 
 
 class Target:

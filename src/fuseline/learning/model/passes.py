@@ -9,7 +9,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from fuseline.data.dataset import LABELS, PAD_MULTIPLE, MultimodalData
+from fuseline.data.dataset import LABELS, MultimodalData, padded_widths
 from fuseline.pipeline.precision import Precision, autocast
 
 Model = Any
@@ -19,7 +19,7 @@ def length_batches(data: MultimodalData, rows: np.ndarray, batch_size: int) -> I
     """Cut `rows`, sorted by length, into batches that pad to one width each."""
     lengths = data.lengths[rows]
     order = np.argsort(lengths, kind="stable")
-    widths = -(-lengths[order] // PAD_MULTIPLE)
+    widths = padded_widths(lengths[order])
     for part in np.split(rows[order], np.flatnonzero(np.diff(widths)) + 1):
         for start in range(0, len(part), batch_size):
             yield part[start : start + batch_size]

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -27,6 +26,7 @@ from fuseline.params.finetune import TaskParams
 from fuseline.params.prompt import PromptParams
 from fuseline.pipeline.parts import Parts
 from fuseline.pipeline.precision import make_deterministic
+from fuseline.pipeline.workers import Workers
 from fuseline.registry import lookup
 
 
@@ -69,7 +69,8 @@ def prompt(
 
     Nothing is chosen by test rows, nor by development rows: settings are those of the params. A
     finished cell (method, shots, seed) is kept in `work`, and each starts from a seed of its own,
-    so a killed run goes on where it was and ends with the same figures.
+    so a killed run goes on where it was and ends with the same figures. As many run at once as
+    `base.num_threads` says, each on one thread, so that their figures do not hang on it.
 
     Returns:
         Metrics of fixed keys. What could not be run has `seeds` 0, as all have without a
@@ -81,8 +82,8 @@ def prompt(
         ContractError: the first task of all is a classification with fewer than two labels, or with
             a split without labelled rows.
     """
-    make_deterministic(base.seed, base.num_threads)
-    found_rows = _material(inputs, params, tasks, base) if _has_classification(tasks) else None
+    workers = Workers(_Cells, (inputs, params, tasks, base, work), base.num_threads)
+    found_rows = workers.here.rows
     if found_rows is None:
         print(
             "prompt: no task of `finetune.tasks` is a classification that can be learnt and scored,"
@@ -91,21 +92,48 @@ def prompt(
         return _no_rows(params) | {"methods": _figures(params, {})}
     data, material = found_rows
     planned = list(_plan(_taking_part(material), params))
+    bar = tqdm(planned, desc="prompt", unit="cell")
     found: dict[tuple[str, int], list[Cell]] = {}
-    methods: dict[str, PromptMethod] = {}
-    parts = Parts(work)
-
-    def run(name: str, shots: int, seed: int) -> Cell:
-        if name not in methods:
-            methods.clear()
-            methods[name] = _built(name, material)
-        rows = _rows(data, material.data, shots, base.seed, seed)
-        return _run_cell(methods[name], material, rows, (seed, shots))
-
-    for name, shots, seed in tqdm(planned, desc="prompt", unit="cell"):
-        cell = parts.values(f"{name}-{shots}-{seed}", partial(run, name, shots, seed))
+    for (name, shots, _), cell in zip(bar, workers.each(planned), strict=True):
         found.setdefault((name, shots), []).append(cell)
     return _rows_of(data, material, base) | {"methods": _figures(params, found)}
+
+
+class _Cells:
+    """Runs cells in one process, and keeps each as it is finished. Arguments are those of `prompt`.
+
+    Attributes:
+        rows: all labelled rows, and what the methods see of them; None without anything to learn.
+    """
+
+    def __init__(
+        self,
+        inputs: PromptInputs,
+        params: PromptParams,
+        tasks: Sequence[TaskParams],
+        base: BaseParams,
+        work: Path,
+    ) -> None:
+        make_deterministic(base.seed, 1)
+        self.rows = _material(inputs, params, tasks, base) if _has_classification(tasks) else None
+        self.parts = Parts(work)
+        self.methods: dict[str, PromptMethod] = {}
+
+    def __call__(self, planned: tuple[str, int, int]) -> Cell:
+        """One cell: method, shots, seed."""
+        name, shots, seed = planned
+        cell: Cell = self.parts.values(f"{name}-{shots}-{seed}", lambda: self._run(*planned))
+        return cell
+
+    def _run(self, name: str, shots: int, seed: int) -> Cell:
+        assert self.rows is not None, "cells are planned only where there are rows"
+        data, material = self.rows
+        if name not in self.methods:
+            # One at a time, for the models that they hold.
+            self.methods.clear()
+            self.methods[name] = _built(name, material)
+        rows = _rows(data, material.data, shots, material.base.seed, seed)
+        return _run_cell(self.methods[name], material, rows, (seed, shots))
 
 
 def _has_classification(tasks: Sequence[TaskParams]) -> bool:

@@ -14,7 +14,7 @@ import torch
 from torch import Tensor
 from torch.nn import functional
 
-from fuseline.data.dataset import PAD_MULTIPLE, MultimodalData
+from fuseline.data.dataset import WIDEST_STEP, MultimodalData
 from fuseline.learning.model.passes import length_batches
 from fuseline.params.prompt import ClassPromptParams
 from fuseline.pipeline.precision import Precision, autocast
@@ -101,7 +101,7 @@ def longest_text(model: Any) -> int:
     """Tokens of the longest text that a batch of the model can hold."""
     positions = model.config.text_config.get("max_position_embeddings", LONGEST)
     # RoBERTa's first two are never used; a batch is padded up to the multiple.
-    return int((min(positions, LONGEST) - 2) // PAD_MULTIPLE * PAD_MULTIPLE)
+    return int((min(positions, LONGEST) - 2) // WIDEST_STEP * WIDEST_STEP)
 
 
 def encode_prompts(

@@ -34,6 +34,7 @@ from fuseline.learning.training.development import (
 from fuseline.learning.training.freezing import apply_freezing
 from fuseline.learning.training.loop import Selection, train
 from fuseline.learning.training.lora import adapters
+from fuseline.learning.training.words import occurring_words
 from fuseline.params.adversarial_finetune import AdversarialFinetuneParams
 from fuseline.params.attack import PIXEL_SPACE
 from fuseline.params.base import BaseParams
@@ -96,19 +97,20 @@ def adversarial_finetune(
     freezing = FreezingParams.model_validate(model.config.freezing)
     with adapters(model, freezing, base.seed):
         apply_freezing(model, freezing)
-        history = train(
-            model,
-            METHODS[params.method](inner, attacked, inner.divergence, params),
-            data.select("train"),
-            development,
-            params=params.training,
-            selection=selection,
-            seed=base.seed,
-            precision=base.precision,
-            work=work,
-            callbacks=[RefuseCollapse(development.one_answer)],
-            draws=draws_of(tasks, data.select("train")),
-        )
+        with occurring_words(model, data):
+            history = train(
+                model,
+                METHODS[params.method](inner, attacked, inner.divergence, params),
+                data.select("train"),
+                development,
+                params=params.training,
+                selection=selection,
+                seed=base.seed,
+                precision=base.precision,
+                work=work,
+                callbacks=[RefuseCollapse(development.one_answer)],
+                draws=draws_of(tasks, data.select("train")),
+            )
     model.config.training_attack = {"method": params.method} | params.attack.model_dump()
     model.save_pretrained(model_folder)
     processor.save_pretrained(model_folder)

@@ -70,13 +70,16 @@ def load_random_state(state: Mapping[str, Any]) -> None:
     torch.set_rng_state(state["torch"])
 
 
-def write_checkpoint(work: Path, parts: Mapping[str, Any], state: TrainerState) -> None:
+def write_checkpoint(
+    work: Path, parts: Mapping[str, Any], state: TrainerState, *, durable: bool
+) -> None:
     """Write the checkpoint of the state's step; of older ones the newest stays.
 
     Args:
         work: folder of the checkpoints.
         parts: tensors and plain values, by name.
         state: the trainer's state, its history included.
+        durable: wait until the disk holds it. A kill does no harm without: the system writes on.
 
     Raises:
         OSError: the disk is full. What was written has no checksums and is never used.
@@ -87,8 +90,9 @@ def write_checkpoint(work: Path, parts: Mapping[str, Any], state: TrainerState) 
         TRAINER_STATE_NAME: _checksum(folder / TRAINER_STATE_NAME),
         PARTS: _write(folder / PARTS, parts),
     }
-    # By its checksums a torn one is known; without this a power cut could tear all there are.
-    settle(folder)
+    if durable:
+        # By its checksums a torn one is known; without this a power cut could tear all there are.
+        settle(folder)
     write_json(folder / COMPLETE, checksums)
 
 

@@ -24,6 +24,7 @@ from fuseline.learning.training.development import (
 from fuseline.learning.training.freezing import apply_freezing
 from fuseline.learning.training.loop import train
 from fuseline.learning.training.lora import adapters
+from fuseline.learning.training.words import occurring_words
 from fuseline.params.base import BaseParams
 from fuseline.params.finetune import FinetuneParams
 from fuseline.pipeline.precision import make_deterministic
@@ -70,24 +71,25 @@ def finetune(
     selection = selection_of(tasks[0])
     with adapters(model, params.freezing, base.seed):
         counts = apply_freezing(model, params.freezing)
-        history = train(
-            model,
-            Supervised(
-                tasks,
-                weights,
-                params.modality_dropout,
-                params.label_smoothing,
-                params.unimodal_weight,
-            ),
-            data.select("train"),
-            Development(tasks, data.select("dev"), base.precision),
-            params=params.training,
-            selection=selection,
-            seed=base.seed,
-            precision=base.precision,
-            work=work,
-            draws=draws_of(tasks, data.select("train")),
-        )
+        with occurring_words(model, data):
+            history = train(
+                model,
+                Supervised(
+                    tasks,
+                    weights,
+                    params.modality_dropout,
+                    params.label_smoothing,
+                    params.unimodal_weight,
+                ),
+                data.select("train"),
+                Development(tasks, data.select("dev"), base.precision),
+                params=params.training,
+                selection=selection,
+                seed=base.seed,
+                precision=base.precision,
+                work=work,
+                draws=draws_of(tasks, data.select("train")),
+            )
     model.save_pretrained(model_folder)
     processor.save_pretrained(model_folder)
     metrics = training_metrics("finetune", history, selection) | counts

@@ -8,8 +8,9 @@ import torch
 from torch import Tensor, nn
 
 from fuseline.errors import ContractError
+from fuseline.evaluation.robustness import measure
 from fuseline.evaluation.robustness.attacked import Attacked
-from fuseline.evaluation.robustness.measure import measure_robustness
+from fuseline.evaluation.robustness.measure import Siege
 from fuseline.evaluation.robustness.standing import Standing
 from fuseline.evaluation.robustness.target import Goal, goal_of
 from fuseline.learning.model.passes import predict_logits
@@ -106,7 +107,7 @@ def watched(
         "attacked": attacked,
         "parts": Parts(None),
     }
-    return measure_robustness(model, goal, data, correct, params, **(fixed | options)), attacked
+    return Siege(model, goal, data, correct, params, **(fixed | options)).figures(), attacked
 
 
 @pytest.mark.parametrize("norm", ["l2", "linf"])
@@ -372,9 +373,10 @@ def test_passes_are_counted_in_rows(make_data):
 
 
 @pytest.mark.parametrize("kind", ["pgd", "apgd", "random_search"])
-def test_a_siege_that_was_killed_goes_on_scale_by_scale(make_data, tmp_path, monkeypatch, kind):
+def test_a_siege_that_was_killed_goes_on_piece_by_piece(make_data, tmp_path, monkeypatch, kind):
     """Random starts, norms and what is known of each row are those of a siege that was not."""
     data, found = make_data(40, 2), {}
+    monkeypatch.setattr(measure, "ROWS_A_PIECE", 16)
 
     def besiege(name: str) -> None:
         figures, attacked = watched(
@@ -383,11 +385,7 @@ def test_a_siege_that_was_killed_goes_on_scale_by_scale(make_data, tmp_path, mon
         found[name] = figures, attacked.known_logits.tobytes(), attacked.standing.tobytes()
 
     parts = check_resuming(monkeypatch, besiege, found.__getitem__)
-    assert parts == [
-        "siege-fgm.npz",
-        *(f"siege-{index}.npz" for index in (2, 3, 4, 5, 1, 0)),
-        "audit.json",
-    ]
+    assert parts == [*(f"siege-{index}.npz" for index in range(3)), "audit.json"]
     figures, attacked = watched(Linear(), data, settings(kind=kind))
     assert found["whole"] == (figures, attacked.known_logits.tobytes(), attacked.standing.tobytes())
 

@@ -7,13 +7,14 @@ import torch
 
 from fuseline.data.dataset import PIXELS
 from fuseline.errors import ContractError
-from fuseline.evaluation.robustness.pixels import measure_pixel_robustness
+from fuseline.evaluation.robustness.pixels import PixelSiege
 from fuseline.evaluation.robustness.target import Target, goal_of
 from fuseline.learning.attacks import build_attack
 from fuseline.learning.objectives.perturbation import Perturbable
 from fuseline.learning.tasks.classification import Classification
 from fuseline.params.attack import PIXEL_SPACE, PixelAttackParams
 from fuseline.params.evaluate import AuditParams, PixelRobustnessParams, RobustnessParams
+from fuseline.pipeline.parts import Parts
 from tests.support.evaluation_params import AUDIT
 from tests.support.picture_models import SIDE, model, table
 from tests.support.tiny_models import rows
@@ -86,6 +87,12 @@ def test_pixels_stay_pixels(kind, norm):
     assert moves[:, 0].equal(batch["image_mask"])
 
 
+def figures(net, goal, data, folder, params, audited=None) -> dict:
+    return PixelSiege(
+        net, goal, data, folder, params, 0, "fp32", parts=Parts(None), audited=audited
+    ).figures()
+
+
 @pytest.fixture
 def pictures(tmp_path):
     return table(tmp_path / "examples", 12)
@@ -98,9 +105,7 @@ def test_a_row_that_was_wrong_before_is_not_robust(pictures, monkeypatch):
     params = PixelRobustnessParams(max_rows=4, batch_size=4, attack=attack())
     answers = iter([torch.tensor([True, True, False, False]), torch.tensor([False] * 3 + [True])])
     monkeypatch.setattr(Target, "fallen", lambda *_: next(answers))
-    found = measure_pixel_robustness(
-        net, goal_of(task), data, folder, params, seed=0, precision="fp32"
-    )
+    found = figures(net, goal_of(task), data, folder, params)
     assert (found["accuracy"], found["robust_accuracy"]) == (0.5, 0.25)
     assert found["attack_success_rate"] == 0.5
 
@@ -109,16 +114,12 @@ def test_the_attack_on_pictures_is_measured(pictures):
     folder, data = pictures
     net, task = model(), Classification("label", {"labels": ["ant", "bee", "cat"]})
     params = PixelRobustnessParams(max_rows=7, batch_size=4, attack=attack())
-    found = measure_pixel_robustness(
-        net, goal_of(task), data, folder, params, seed=0, precision="fp32"
-    )
+    found = figures(net, goal_of(task), data, folder, params)
     assert found["rows"] == 7
     assert found["max_delta_norm"] == pytest.approx(8.0)
     assert 0.0 <= found["robust_accuracy"] <= found["accuracy"] <= 1.0
     assert found["mean_feature_shift"] > 0.0
-    again = measure_pixel_robustness(
-        net, goal_of(task), data, folder, params, seed=0, precision="fp32"
-    )
+    again = figures(net, goal_of(task), data, folder, params)
     assert again == found
 
 
@@ -131,12 +132,11 @@ def test_the_attack_on_pictures_is_audited_as_the_other_is(pictures, gate):
     params = PixelRobustnessParams(max_rows=12, batch_size=4, attack=weak)
     audit = AuditParams.model_validate(AUDIT | {"gate": gate, "black_box_queries": 2})
     audited = RobustnessParams.model_construct(scales=[1.0, 2.0], audit=audit)
-    how = {"seed": 0, "precision": "fp32", "audited": audited}
     if gate == "fail":
         with pytest.raises(ContractError, match=r"checks of the attack failed:\n.*falls_to_chance"):
-            measure_pixel_robustness(net, goal_of(task), data, folder, params, **how)
+            figures(net, goal_of(task), data, folder, params, audited)
         return
-    found = measure_pixel_robustness(net, goal_of(task), data, folder, params, **how)
+    found = figures(net, goal_of(task), data, folder, params, audited)
     assert 0 < found["audit"]["rows"] <= 4
     assert not found["audit"]["checks"]["falls_to_chance"]["passed"]
     assert not found["audit"]["passed"]

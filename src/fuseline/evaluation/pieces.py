@@ -1,0 +1,257 @@
+"""The pieces of an evaluation: each hangs on no other, and is kept once it is finished."""
+
+from __future__ import annotations
+
+from dataclasses import asdict, dataclass, replace
+from functools import cached_property
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from fuseline.contracts import read_manifest
+from fuseline.data.dataset import MultimodalData, load_data
+from fuseline.data.modalities.image.networks import missing_layers, whole_features
+from fuseline.data.modalities.text.encoder import embed_texts
+from fuseline.errors import ContractError
+from fuseline.evaluation.ablation import named
+from fuseline.evaluation.clean import clean_figures
+from fuseline.evaluation.robustness.attacked import Attacked
+from fuseline.evaluation.robustness.measure import Siege
+from fuseline.evaluation.robustness.pixels import PixelSiege
+from fuseline.evaluation.robustness.target import goal_of
+from fuseline.evaluation.trust.slices import read_slice_columns
+from fuseline.evaluation.twins.classification import Block, feature_blocks, twin_metrics
+from fuseline.evaluation.twins.tasks import task_twins
+from fuseline.learning.model import FuselineForTasks, FuselineProcessor
+from fuseline.learning.tasks.base import Decoded
+from fuseline.learning.tasks.labelled import Examples, build_tasks, with_labels
+from fuseline.learning.tasks.prediction import predict
+from fuseline.params.base import BaseParams
+from fuseline.params.evaluate import EvaluateParams
+from fuseline.pipeline.parts import Parts
+from fuseline.pipeline.precision import make_deterministic
+
+# The name of a method of `Evaluation` that gives the piece, and the piece's number.
+Piece = tuple[str, int]
+
+
+@dataclass(frozen=True)
+class EvaluationInputs:
+    """What an evaluation reads.
+
+    Attributes:
+        model: folder of a fine-tuned model.
+        examples, tokens: the tables of those names.
+        tokenizer: names the frozen text encoder of the twin.
+        features: folder with one features table per modality.
+    """
+
+    model: Path
+    examples: Path
+    tokens: Path
+    tokenizer: Path
+    features: Path
+
+
+class Evaluation:
+    """One model and the rows it is evaluated on, as each process of the stage has them.
+
+    Args:
+        inputs: what is read.
+        params: section `evaluate`.
+        base: section `base`.
+        work: folder in which finished pieces are kept.
+
+    Attributes:
+        first: the task that is evaluated in full.
+        found: what every task makes of the test rows that have a label of it.
+        own: labelled rows of the first task.
+        test: those of them in the test split.
+        clean: what the first task makes of these.
+        slices: columns to slice these by.
+        attacked: what becomes of these.
+
+    Raises:
+        ContractError: no labelled test row, or tables that are not of one run.
+        ConfigError: a column to slice the rows by is not there.
+    """
+
+    def __init__(
+        self, inputs: EvaluationInputs, params: EvaluateParams, base: BaseParams, work: Path
+    ) -> None:
+        make_deterministic(base.seed, 1)
+        self.inputs, self.params, self.base = inputs, params, base
+        self.parts = Parts(work)
+        self.model = FuselineForTasks.from_pretrained(inputs.model).eval()
+        self.tasks = build_tasks(self.model.config.tasks)
+        self.first = self.tasks[0]
+        data, self.examples = self._labelled_rows()
+        self.own = data.take(self.first.own_rows(data))
+        self.test = self.own.select("test")
+        if not len(self.test):
+            raise ContractError(
+                f"{inputs.examples}: the test split has no labelled rows for the task"
+                f" '{self.first.name}'. Raise `ingest.split.test` or add rows."
+            )
+        ids = self.test.example_ids
+        self.slices = read_slice_columns(inputs.examples, ids, params.trust.slices)
+        self.found = predict(self.model, self.tasks, data.select("test"), params.batch_size)
+        self.clean = self.found[0]
+        classified = self.first.kind == "classification"
+        self.attacked = Attacked(self.clean.right, self.clean.outputs if classified else None)
+
+    def pieces(self) -> list[Piece]:
+        """All but the audits, those that take long first."""
+        pixels = range(self.pixels.num_pieces) if self.pixels else ()
+        rows = range(len(self.siege.pieces)) if self.siege else ()
+        return [
+            *(("written", index) for index in range(len(self.tasks))),
+            ("twins", 0),
+            *(("pixels_piece", index) for index in pixels),
+            *(("siege_piece", index) for index in rows),
+            ("scores", 0),
+        ]
+
+    def audits(self) -> list[Piece]:
+        """The audits of the attacks, which look at what came of those."""
+        there = {"siege_audit": self.siege, "pixels_audit": self.pixels}
+        return [(name, 0) for name, attack in there.items() if attack]
+
+    def __call__(self, piece: Piece) -> None:
+        """Work on a piece, unless it is finished."""
+        name, index = piece
+        getattr(self, name)(index)
+
+    def scores(self, _: int = 0) -> dict[str, Any]:
+        """Scores of the first task, and what each modality contributes."""
+        return self.parts.values(  # type: ignore[no-any-return]
+            "scores",
+            lambda: clean_figures(
+                self.model, self.first, self.test, self.clean.outputs, self.params, self.base
+            ),
+        )
+
+    def twins(self, _: int = 0) -> dict[str, Any]:
+        """Figures of linear models of the same rows; none of a task that asks the modalities about
+        one another."""
+        return self.parts.values("twins", self._twins)  # type: ignore[no-any-return]
+
+    def written(self, index: int) -> Decoded | None:
+        """The texts that the model writes for the rows of one task, None for one that has none."""
+
+        def decoded() -> dict[str, Any] | None:
+            task, found = self.tasks[index], self.found[index]
+            target = self.model.config.tasks[index]["target"]
+            cells = self.examples.cells(target, found.data)
+            texts = task.decode(self.model, index, cells, self.params, self.base.seed)
+            return asdict(texts) if texts else None
+
+        kept = self.parts.values(f"texts-{index}", decoded)
+        return Decoded(**kept) if kept else None
+
+    def siege_piece(self, index: int) -> None:
+        """The attack on one piece of the rows."""
+        assert self.siege is not None, "a piece is named only where there is an attack"
+        self.siege.piece(index)
+
+    def siege_audit(self, _: int = 0) -> None:
+        """The audit of that attack."""
+        assert self.siege is not None, "an audit is named only where there is an attack"
+        self.siege.audit()
+
+    def pixels_piece(self, index: int) -> None:
+        """The attack on the pictures of one batch."""
+        assert self.pixels is not None, "a piece is named only where there are pictures"
+        self.pixels.piece(index)
+
+    def pixels_audit(self, _: int = 0) -> None:
+        """The audit of that attack."""
+        assert self.pixels is not None, "an audit is named only where there are pictures"
+        self.pixels.audit()
+
+    def robustness(self) -> dict[str, Any]:
+        """Figures under attack; nothing of a task whose losses are not a row's own."""
+        if self.siege is None:
+            return {}
+        found = self.siege.figures()
+        found["robustness"]["training_epsilon"] = self.model.config.training_attack.get(
+            "epsilon", {}
+        )
+        if self.pixels:
+            found["robustness"]["image_pixel"] = self.pixels.figures()
+        return found
+
+    @cached_property
+    def siege(self) -> Siege | None:
+        """None for a task whose losses are not a row's own: rows that fall leave their batch."""
+        if not self.first.rows_stand_alone:
+            return None
+        return Siege(
+            self.model,
+            goal_of(self.first),
+            self.test,
+            self.clean.right,
+            self.params.robustness,
+            attacked=self.attacked,
+            batch_size=self.params.batch_size,
+            seed=self.base.seed,
+            precision=self.base.precision,
+            parts=self.parts,
+        )
+
+    @cached_property
+    def pixels(self) -> PixelSiege | None:
+        """The attack on the pictures themselves; None where there are none, or none is wanted."""
+        params = self.params.robustness
+        pictures = self.model.config.image_encoder and self.test.present("image").any()
+        if self.siege is None or not params.image_pixel.max_rows or not pictures:
+            return None
+        return PixelSiege(
+            self.model,
+            goal_of(self.first),
+            self.test,
+            self.inputs.examples,
+            params.image_pixel,
+            seed=self.base.seed,
+            precision=self.base.precision,
+            parts=self.parts,
+            audited=params,
+        )
+
+    def _labelled_rows(self) -> tuple[MultimodalData, Examples]:
+        inputs, config = self.inputs, self.model.config
+        tokenizer = FuselineProcessor.from_pretrained(inputs.model).tokenizer
+        data = load_data(
+            inputs.tokens,
+            inputs.features,
+            self.base.modalities,
+            pad_token_id=config.special_tokens["pad"],
+        )
+        examples = Examples(inputs.examples, data, tokenizer)
+        return with_labels(data, examples, config.tasks), examples
+
+    def _twins(self) -> dict[str, Any]:
+        if not self.first.target_kinds:
+            return {}
+        blocks = _blocks(self.inputs, self.own, self.params, self.base)
+        names = named([*map(str, self.base.modalities)])
+        if self.first.kind == "classification":
+            return twin_metrics(self.own, blocks, names)
+        return task_twins(self.first, self.own, blocks, names)
+
+
+def _blocks(
+    inputs: EvaluationInputs, data: MultimodalData, params: EvaluateParams, base: BaseParams
+) -> dict[str, Block]:
+    """What the twins see."""
+    vectors: np.ndarray | None = None
+    if "text" in base.modalities:
+        vectors = embed_texts(inputs.tokenizer, data.input_ids, params.batch_size, base.precision)
+    features = dict(data.features)
+    if "image" in features:
+        top = missing_layers(read_manifest(inputs.features / "image", "features"))
+        features["image"] = whole_features(
+            top, features["image"], data.feature_mask["image"], base.precision
+        )
+    return feature_blocks(replace(data, features=features), vectors)
