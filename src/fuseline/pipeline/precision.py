@@ -8,6 +8,7 @@ from typing import Literal
 
 import numpy as np
 import torch
+from torch.nn.attention import SDPBackend, sdpa_kernel
 
 from fuseline.pipeline.environment import precision_used
 
@@ -25,6 +26,12 @@ def use_bf16(precision: Precision) -> bool:
 def autocast(precision: Precision) -> AbstractContextManager[object]:
     """Context in which matrix products run in bfloat16 where `use_bf16` says so."""
     return torch.autocast("cpu", dtype=torch.bfloat16, enabled=use_bf16(precision))
+
+
+def plain_attention() -> AbstractContextManager[object]:
+    """Context in which attention is plain products: on a processor the backward pass of the fused
+    kernel is slower."""
+    return sdpa_kernel(SDPBackend.MATH)
 
 
 def make_deterministic(seed: int, num_threads: int) -> None:

@@ -9,7 +9,6 @@ import numpy as np
 import torch
 from torch import Tensor
 from torch.nn import functional
-from torch.nn.attention import SDPBackend, sdpa_kernel
 
 from fuseline.data.dataset import LABELS
 from fuseline.learning.attacks import Attack
@@ -17,7 +16,7 @@ from fuseline.learning.attacks.base import Search
 from fuseline.learning.model.passes import Model, with_labels_of
 from fuseline.learning.objectives.perturbation import Perturbable
 from fuseline.learning.tasks import Task
-from fuseline.pipeline.precision import Precision, autocast
+from fuseline.pipeline.precision import Precision, autocast, plain_attention
 
 Deltas = dict[str, Tensor]
 Batch = dict[str, Tensor]
@@ -134,8 +133,7 @@ class Target:
 
     def advance(self, attack: Attack, search: Search, loss: Loss, num_steps: int) -> None:
         """Go on with a search for at most `num_steps` steps."""
-        # On a processor the fused attention's backward pass is slower than the plain products.
-        with sdpa_kernel(SDPBackend.MATH):
+        with plain_attention():
             attack.advance(search, self._losses(loss), num_steps)
 
     def climb(self, attack: Attack, loss: Loss, scale: float, generator: torch.Generator) -> Deltas:

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from fuseline.evaluation.stress.audio import audio_suite
+from fuseline.evaluation.stress.audio import corrupted_recordings
 from fuseline.evaluation.stress.base import Context, Suite
-from fuseline.evaluation.stress.image import image_suite
+from fuseline.evaluation.stress.image import corrupted_pictures
 from fuseline.evaluation.stress.modalities import modalities_suite
 from fuseline.evaluation.stress.out_of_distribution import out_of_distribution_suite
 from fuseline.evaluation.stress.paired import paired_suite
@@ -13,8 +13,8 @@ from fuseline.evaluation.stress.transfer import transfer_suite
 
 SUITES: dict[str, Suite] = {
     "text": text_suite,
-    "image": lambda context: image_suite(context, context.params.image),
-    "audio": lambda context: audio_suite(context, context.params.audio),
+    "image": lambda context: corrupted_pictures(context, context.params.image).figures(),
+    "audio": lambda context: corrupted_recordings(context, context.params.audio).figures(),
     "modalities": modalities_suite,
     "out_of_distribution": out_of_distribution_suite,
     "transfer": transfer_suite,

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from functools import cached_property
 from pathlib import Path
 from typing import Any
@@ -22,6 +22,7 @@ from fuseline.learning.tasks.scores import scores
 from fuseline.params.base import BaseParams
 from fuseline.params.extract_features import ExtractFeaturesParams
 from fuseline.params.stress import StressParams
+from fuseline.pipeline.parts import Parts
 
 
 @dataclass(frozen=True)
@@ -38,6 +39,7 @@ class Context:
         base: section `base`.
         extract_features: section of that name, for media that are encoded anew.
         seed: of whatever is drawn.
+        parts: finished work, of the points of a suite too.
     """
 
     models: dict[str, Model]
@@ -49,6 +51,7 @@ class Context:
     base: BaseParams
     extract_features: ExtractFeaturesParams
     seed: int
+    parts: Parts = field(default_factory=lambda: Parts(None))
 
     @property
     def modalities(self) -> list[str]:

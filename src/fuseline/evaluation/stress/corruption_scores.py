@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import replace
+from functools import cached_property
 from typing import Any
 
 import numpy as np
@@ -12,56 +13,96 @@ from fuseline.data.dataset import MultimodalData
 from fuseline.evaluation.ablation import keep
 from fuseline.evaluation.stress.base import Context, sample
 from fuseline.evaluation.stress.corrupted_media import CorruptibleMedia
+from fuseline.params.stress_media import AudioStressParams, ImageStressParams
 
 Figures = dict[str, Any]
+# A corruption and a severity.
+Point = tuple[str, int]
 
 
-def corruption_scores(
-    context: Context,
-    modality: str,
-    corruptions: Sequence[str],
-    severities: Sequence[int],
-    max_rows: int,
-    load: Callable[[Sequence[str]], CorruptibleMedia],
-) -> dict[str, Figures]:
-    """Corrupt one modality of the rows that have it; encode it once, score it by every model.
+class CorruptedRows:
+    """The test rows that have a modality, which is corrupted, encoded once, and scored by every
+    model.
 
     Args:
         context: models and rows.
         modality: `image` or `audio`.
-        corruptions: names of its table.
-        severities: each from 1 to 5.
-        max_rows: of more rows that have the modality, a sample by a hash of their ids.
+        params: corruptions, severities, and how many rows: of more that have the modality, a
+            sample by a hash of their ids.
         load: media of rows by their ids; called only where a row has the modality.
-
-    Returns:
-        By model `rows`; `clean`, the scores of the rows as they are; `corruptions`, by name the
-        scores at each severity; `mean`, those of all corruptions and severities; `relative`, the
-        mean as a share of the clean score, 0 where that is 0. Scores are those of
-        `Context.figures`. Where the model has other modalities too, `alone` beside them are the
-        same scores without those. A modality that takes no part has no figures.
     """
-    if modality not in context.modalities:
-        return {name: {} for name in context.models}
-    data = context.test.take(np.flatnonzero(context.test.present(modality)))
-    data = data.take(sample(data.example_ids, max_rows))
-    points: dict[str, dict[str, list[Figures]]] = {
-        model: {name: [] for name in corruptions} for model in context.models
-    }
-    media = load(data.example_ids) if len(data) else None
-    for name in corruptions:
-        for severity in severities:
-            changed = data
-            if media is not None:
-                features = data.features | {modality: media.corrupted(name, severity)}
-                changed = replace(data, features=features)
-            for model, by_name in points.items():
-                scored = _scored(context, model, modality, changed)
-                by_name[name].append({"severity": severity, **scored})
-    return {
-        model: _summed_up(len(data), _scored(context, model, modality, data), by_name)
-        for model, by_name in points.items()
-    }
+
+    def __init__(
+        self,
+        context: Context,
+        modality: str,
+        params: ImageStressParams | AudioStressParams,
+        load: Callable[[Sequence[str]], CorruptibleMedia],
+    ) -> None:
+        self.context, self.modality, self.params, self.load = context, modality, params, load
+
+    @property
+    def points(self) -> list[Point]:
+        """Every corruption at every severity; none of a modality that takes no part."""
+        if self.modality not in self.context.modalities:
+            return []
+        return [
+            (name, level) for name in self.params.corruptions for level in self.params.severities
+        ]
+
+    def point(self, point: Point) -> Figures:
+        """By model the scores at one point."""
+        name, severity = point
+        found: Figures = self.context.parts.values(
+            f"{self.modality}-{name}-{severity}", lambda: self._point(name, severity)
+        )
+        return found
+
+    def figures(self) -> dict[str, Figures]:
+        """By model `rows`; `clean`, the scores of the rows as they are; `corruptions`, by name the
+        scores at each severity; `mean`, those of all corruptions and severities; `relative`, the
+        mean as a share of the clean score, 0 where that is 0.
+
+        Scores are those of `Context.figures`. Where the model has other modalities too, `alone`
+        beside them are the same scores without those. A modality that takes no part has no figures.
+        """
+        if not self.points:
+            return {name: {} for name in self.context.models}
+        found = {point: self.point(point) for point in self.points}
+        return {
+            model: _summed_up(
+                len(self._rows),
+                _scored(self.context, model, self.modality, self._rows),
+                {
+                    name: [
+                        {"severity": level, **found[name, level][model]}
+                        for level in self.params.severities
+                    ]
+                    for name in self.params.corruptions
+                },
+            )
+            for model in self.context.models
+        }
+
+    @cached_property
+    def _rows(self) -> MultimodalData:
+        test = self.context.test
+        data = test.take(np.flatnonzero(test.present(self.modality)))
+        return data.take(sample(data.example_ids, self.params.max_rows))
+
+    @cached_property
+    def _media(self) -> CorruptibleMedia:
+        return self.load(self._rows.example_ids)
+
+    def _point(self, name: str, severity: int) -> Figures:
+        changed = self._rows
+        if len(changed):
+            features = changed.features | {self.modality: self._media.corrupted(name, severity)}
+            changed = replace(changed, features=features)
+        return {
+            model: _scored(self.context, model, self.modality, changed)
+            for model in self.context.models
+        }
 
 
 def _scored(context: Context, model: str, modality: str, data: MultimodalData) -> Figures:

@@ -7,23 +7,20 @@ the paper weighs each corruption by another network's errors under it.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any
 
 from fuseline.data.modalities.extraction.stored_media import pictures_of
 from fuseline.evaluation.stress.base import Context
 from fuseline.evaluation.stress.corrupted_media import Pictures
-from fuseline.evaluation.stress.corruption_scores import corruption_scores
+from fuseline.evaluation.stress.corruption_scores import CorruptedRows
 from fuseline.params.stress_media import ImageStressParams
 
 
-def image_suite(context: Context, params: ImageStressParams) -> dict[str, Any]:
-    """Figures of corrupted pictures; see `corruption_scores`."""
+def corrupted_pictures(context: Context, params: ImageStressParams) -> CorruptedRows:
+    """The rows with corrupted pictures."""
 
     def load(example_ids: Sequence[str]) -> Pictures:
         media, places = pictures_of(context.examples, example_ids)
         precision = context.base.precision
         return Pictures(media, context.extract_features.image, precision, context.seed, places)
 
-    return corruption_scores(
-        context, "image", params.corruptions, params.severities, params.max_rows, load
-    )
+    return CorruptedRows(context, "image", params, load)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -13,7 +13,10 @@ from tqdm import tqdm
 from fuseline.data.dataset import load_data
 from fuseline.errors import ContractError
 from fuseline.evaluation.stress import SUITES, Context
+from fuseline.evaluation.stress.audio import corrupted_recordings
 from fuseline.evaluation.stress.base import sample
+from fuseline.evaluation.stress.corruption_scores import Point
+from fuseline.evaluation.stress.image import corrupted_pictures
 from fuseline.learning.model import FuselineForTasks, FuselineProcessor
 from fuseline.learning.tasks.labelled import Examples, build_tasks, with_labels
 from fuseline.params.base import BaseParams
@@ -21,6 +24,7 @@ from fuseline.params.extract_features import ExtractFeaturesParams
 from fuseline.params.stress import StressParams
 from fuseline.pipeline.parts import Parts
 from fuseline.pipeline.precision import make_deterministic
+from fuseline.pipeline.workers import Workers
 
 TEXT_PLOT = "text.csv"
 PLOT_COLUMNS = ("model", "noise", "strength", "score")
@@ -53,7 +57,9 @@ def stress_models(
 ) -> dict[str, Any]:
     """Run the suites of `params.suites`, and write the data of their plots.
 
-    A finished suite is kept in `work`, so that a killed run goes on with the next one.
+    Suites, and each corruption of a medium at each severity, run as many at once as
+    `base.num_threads` says, each on one thread. What is finished is kept in `work`, so that a
+    killed run goes on from there.
 
     Returns:
         `rows`, `task`, and the figures by suite: fixed keys, finite numbers; no suite for a task
@@ -63,18 +69,66 @@ def stress_models(
         ContractError: models of different tasks, no labelled test row, or tables that are not of
             one run.
     """
-    make_deterministic(base.seed, base.num_threads)
-    context = make_context(inputs, params, base, extract_features)
-    # Rows that are one another's candidates are right or not by their batch, and noise on texts
-    # changes the batches.
-    suites = params.suites if context.task.rows_stand_alone else []
-    parts = Parts(work)
-    found: dict[str, Any] = {
-        name: parts.values(name, partial(SUITES[name], context))
-        for name in tqdm(suites, desc="stress", unit="suite")
-    }
+    workers = Workers(_Stress, (inputs, params, base, extract_features, work), base.num_threads)
+    run = workers.here
+    pieces = run.pieces()
+    for _ in tqdm(workers.each(pieces), total=len(pieces), desc="stress", unit="piece"):
+        pass
+    found = {name: run.suite(name) for name in run.suites}
     _write_text_plot(plots, found.get("text", {}))
-    return {"rows": len(context.test), "task": context.task.kind, **found}
+    return {"rows": len(run.context.test), "task": run.context.task.kind, **found}
+
+
+class _Stress:
+    """The suites as each process has them; arguments are those of `stress_models`.
+
+    Attributes:
+        suites: names of those that run.
+    """
+
+    def __init__(
+        self,
+        inputs: StressInputs,
+        params: StressParams,
+        base: BaseParams,
+        extract_features: ExtractFeaturesParams,
+        work: Path,
+    ) -> None:
+        make_deterministic(base.seed, 1)
+        context = make_context(inputs, params, base, extract_features)
+        self.context = replace(context, parts=Parts(work))
+        self.corrupted = {
+            "image": corrupted_pictures(self.context, params.image),
+            "audio": corrupted_recordings(self.context, params.audio),
+        }
+        # Rows that are one another's candidates are right or not by their batch, and noise on
+        # texts changes the batches.
+        self.suites = list(map(str, params.suites if context.task.rows_stand_alone else []))
+
+    def pieces(self) -> list[tuple[str, Point | None]]:
+        """Suites by name, and of those with corrupted media each point."""
+        return [
+            piece
+            for name in self.suites
+            for piece in (
+                [(name, point) for point in self.corrupted[name].points]
+                if name in self.corrupted
+                else [(name, None)]
+            )
+        ]
+
+    def __call__(self, piece: tuple[str, Point | None]) -> None:
+        """Work on a piece, unless it is finished."""
+        name, point = piece
+        if point is None:
+            self.suite(name)
+        else:
+            self.corrupted[name].point(point)
+
+    def suite(self, name: str) -> dict[str, Any]:
+        """The figures of a suite."""
+        found: dict[str, Any] = self.context.parts.values(name, partial(SUITES[name], self.context))
+        return found
 
 
 def make_context(

@@ -13,7 +13,7 @@ from torch import Tensor
 from fuseline.errors import ContractError
 from fuseline.learning.training.groups import IMAGE_ENCODER, IMAGE_TOP, TEXT_ENCODER
 from fuseline.params.prompt import FewShotTrainingParams
-from fuseline.pipeline.precision import Precision, autocast
+from fuseline.pipeline.precision import Precision, autocast, plain_attention
 
 
 def open_for_training(model: Any, *, encoder: bool = True) -> None:
@@ -69,7 +69,7 @@ def fit(
     course = _course(steps, params.warmup_share)
     schedule = torch.optim.lr_scheduler.LambdaLR(optimizer, course)
     for batch in _batches(rows, steps, params.batch_size, seed):
-        with autocast(precision):
+        with plain_attention(), autocast(precision):
             loss = loss_of(batch)
         check_finite(loss, "prompt.training.learning_rate")
         optimizer.zero_grad()

@@ -36,7 +36,7 @@ from fuseline.learning.training.groups import parameter_groups
 from fuseline.learning.training.history import collect_history
 from fuseline.learning.training.totals import Totals
 from fuseline.params.training import TrainingParams
-from fuseline.pipeline.precision import Precision, use_bf16
+from fuseline.pipeline.precision import Precision, plain_attention, use_bf16
 
 # Checkpoints of short runs follow one another within seconds, and to wait for the disk each time
 # would cost a tenth of the run, to save a minute of it from a power cut.
@@ -103,7 +103,8 @@ class FuselineTrainer(Trainer):
         self, model: nn.Module, inputs: dict[str, Tensor], *args: Any, **kwargs: Any
     ) -> Tensor:
         del args, kwargs
-        output = self.objective(model, inputs)
+        with plain_attention():
+            output = self.objective(model, inputs)
         if not math.isfinite(output.loss.item()):
             raise ContractError(
                 f"training: the loss is {output.loss.item()} at step {self.state.global_step + 1}."

@@ -10,16 +10,16 @@ import numpy as np
 import pytest
 from pydantic import ValidationError
 
-from fuseline.evaluation.stress.audio import audio_suite
-from fuseline.evaluation.stress.corruption_scores import corruption_scores
-from fuseline.evaluation.stress.image import image_suite
+from fuseline.evaluation.stress.audio import corrupted_recordings
+from fuseline.evaluation.stress.corruption_scores import CorruptedRows
+from fuseline.evaluation.stress.image import corrupted_pictures
 from fuseline.params.stress_media import AudioStressParams, ImageStressParams
 
 IMAGE = {"corruptions": ["gaussian_noise", "fog"], "severities": [1, 5], "max_rows": 6}
 AUDIO = {"corruptions": ["white_noise", "clipping"], "severities": [2, 4], "max_rows": 6}
 SUITES = {
-    "image": (image_suite, ImageStressParams.model_validate(IMAGE)),
-    "audio": (audio_suite, AudioStressParams.model_validate(AUDIO)),
+    "image": (corrupted_pictures, ImageStressParams.model_validate(IMAGE)),
+    "audio": (corrupted_recordings, AudioStressParams.model_validate(AUDIO)),
 }
 every_suite = pytest.mark.parametrize("modality", SUITES)
 SCORES = {"accuracy", "macro_f1"}
@@ -27,7 +27,7 @@ SCORES = {"accuracy", "macro_f1"}
 
 def run(context, modality, **changes):
     suite, params = SUITES[modality]
-    return suite(context, params.model_copy(update=changes))
+    return suite(context, params.model_copy(update=changes)).figures()
 
 
 def numbers(value):
@@ -88,7 +88,8 @@ def test_means_are_of_all_points_and_shares_of_the_clean_score(context, modality
 def test_each_corruption_is_encoded_once_for_all_models(context):
     rows = np.flatnonzero(context.test.present("image"))
     media = FakeMedia(context.test.features["image"][rows])
-    found = corruption_scores(context, "image", ["fog", "pixelate"], [1, 2], 1000, lambda _: media)
+    params = ImageStressParams(corruptions=["fog", "pixelate"], severities=[1, 2], max_rows=1000)
+    found = CorruptedRows(context, "image", params, lambda _: media).figures()
     assert media.asked == [("fog", 1), ("fog", 2), ("pixelate", 1), ("pixelate", 2)]
     for name, figures in found.items():
         first, second = figures["corruptions"]["fog"]
