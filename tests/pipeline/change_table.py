@@ -8,13 +8,13 @@ IMAGE, AUDIO, VIDEO, TABULAR = (
 )
 EXTRACT = IMAGE | AUDIO | VIDEO | TABULAR
 PRETRAIN, FINETUNE, ADVERSARIAL = {"pretrain"}, {"finetune"}, {"adversarial_finetune"}
-PROMPT = {"prompt"}
+PROMPT, BASELINE = {"prompt"}, {"baseline"}
 EVALUATE, REPORT = {"evaluate@finetuned", "evaluate@adversarial"}, {"report"}
 STRESS = {"stress"}
 TRAINING = PRETRAIN | FINETUNE | ADVERSARIAL
-MODELS = TRAINING | PROMPT | EVALUATE | STRESS
+MODELS = TRAINING | PROMPT | EVALUATE | STRESS | BASELINE
 # Those that read labels: all tasks come with them.
-LABELLED = FINETUNE | ADVERSARIAL | PROMPT | EVALUATE | STRESS
+LABELLED = FINETUNE | ADVERSARIAL | PROMPT | EVALUATE | STRESS | BASELINE
 ALL = INGEST | TOKENIZE | EXTRACT | LEAKAGE | MODELS | REPORT
 NOTHING: set[str] = set()
 
@@ -70,7 +70,7 @@ PARAMS: dict[str, tuple[object, set[str]]] = {
     "finetune.class_weights": ("balanced", FINETUNE),
     "finetune.tasks": (
         [{"kind": "regression", "target": "total", "weight": 1.0}],
-        FINETUNE | PROMPT,
+        FINETUNE | PROMPT | BASELINE,
     ),
     "finetune.generation.num_layers": (3, FINETUNE),
     "finetune.freezing.policy": ("head", FINETUNE),
@@ -148,17 +148,20 @@ MODULES: dict[str, set[str]] = {
     "src/fuseline/learning/tasks/classification.py": LABELLED,
     "src/fuseline/learning/tasks/generation.py": LABELLED,
     "src/fuseline/learning/tasks/labelled.py": LABELLED,
-    "src/fuseline/evaluation/twins/tasks.py": EVALUATE,
+    "src/fuseline/evaluation/baseline.py": BASELINE,
+    "src/fuseline/evaluation/twins/tasks.py": EVALUATE | BASELINE,
     "src/fuseline/learning/training/loop.py": TRAINING,
     "src/fuseline/learning/training/groups.py": TRAINING | PROMPT,
+    "src/fuseline/learning/training/words.py": FINETUNE | ADVERSARIAL,
     "src/fuseline/learning/prompting/cloze.py": PROMPT,
+    "src/fuseline/pipeline/workers.py": PROMPT | EVALUATE | STRESS,
     "src/fuseline/evaluation/trust/selective.py": EVALUATE,
     "src/fuseline/learning/tasks/scores.py": LABELLED,
     "src/fuseline/evaluation/ablation.py": EVALUATE | STRESS,
     "src/fuseline/evaluation/stress/text_noises.py": STRESS,
     "src/fuseline/learning/training/lora.py": FINETUNE | ADVERSARIAL,
     "src/fuseline/learning/training/adversarial_finetune.py": ADVERSARIAL,
-    "src/fuseline/evaluation/twins/classification.py": EVALUATE,
+    "src/fuseline/evaluation/twins/classification.py": EVALUATE | BASELINE,
     "src/fuseline/reporting/charts.py": REPORT,
     "src/fuseline/reporting/sections/stress.py": REPORT,
     "src/fuseline/cli.py": NOTHING,
@@ -167,6 +170,7 @@ MODULES: dict[str, set[str]] = {
     "stages/ingest.py": INGEST,
     "stages/extract_features.py": EXTRACT,
     "stages/leakage.py": LEAKAGE,
+    "stages/baseline.py": BASELINE,
     "stages/pretrain.py": PRETRAIN,
     "stages/prompt.py": PROMPT,
     "stages/finetune.py": FINETUNE,
@@ -182,7 +186,7 @@ OUTPUTS: dict[str, set[str]] = {
     "data/examples": ALL - PRETRAIN,
     "data/quarantine": INGEST | REPORT,
     "data/tokens": TOKENIZE | MODELS,
-    "data/tokenizer": TOKENIZE | PRETRAIN | PROMPT | EVALUATE,
+    "data/tokenizer": TOKENIZE | BASELINE | PRETRAIN | PROMPT | EVALUATE,
     "data/features/image": IMAGE | LEAKAGE | MODELS,
     "data/features/audio": AUDIO | LEAKAGE | MODELS,
     "data/features/video": VIDEO | LEAKAGE | MODELS,

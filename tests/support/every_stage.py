@@ -9,8 +9,10 @@ from fuseline.config import parse_section, read_yaml
 from fuseline.data.ingest import ingest_examples
 from fuseline.data.modalities.extractors import EXTRACTORS
 from fuseline.data.modalities.text.tokenizer import tokenize_examples
-from fuseline.evaluation.evaluate import EvaluationInputs, evaluate_model, headline
+from fuseline.evaluation.baseline import BaselineInputs, measure_baseline
+from fuseline.evaluation.evaluate import evaluate_model, headline
 from fuseline.evaluation.leakage.measure import measure_leakage
+from fuseline.evaluation.pieces import EvaluationInputs
 from fuseline.evaluation.stress.run import StressInputs, stress_models
 from fuseline.learning.prompting.run import PromptInputs, prompt
 from fuseline.learning.training.adversarial_finetune import adversarial_finetune
@@ -44,7 +46,7 @@ class Stages:
         self.features, self.metrics = root / "features", root / "metrics"
 
     def prepare(self) -> None:
-        """From the source to the stage `leakage`."""
+        """From the source to the stage `baseline`."""
         figures = ingest_examples(
             self.params["ingest"], self.examples, self.quarantine, raw=self.root / "raw"
         )
@@ -65,6 +67,14 @@ class Stages:
                 self.root / "leakage",
                 self.params["leakage"],
                 work=self.root / "work/leakage",
+            ),
+        )
+        self._write(
+            "baseline",
+            measure_baseline(
+                BaselineInputs(self.examples, self.tokens, self.tokenizer, self.features),
+                tasks=self.params["finetune"].tasks,
+                base=self.params["base"],
             ),
         )
 

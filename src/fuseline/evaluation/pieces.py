@@ -2,17 +2,12 @@
 
 from __future__ import annotations
 
-from dataclasses import asdict, dataclass, replace
+from dataclasses import asdict, dataclass
 from functools import cached_property
 from pathlib import Path
 from typing import Any
 
-import numpy as np
-
-from fuseline.contracts import read_manifest
 from fuseline.data.dataset import MultimodalData, load_data
-from fuseline.data.modalities.image.networks import missing_layers, whole_features
-from fuseline.data.modalities.text.encoder import embed_texts
 from fuseline.errors import ContractError
 from fuseline.evaluation.ablation import named
 from fuseline.evaluation.clean import clean_figures
@@ -21,8 +16,8 @@ from fuseline.evaluation.robustness.measure import Siege
 from fuseline.evaluation.robustness.pixels import PixelSiege
 from fuseline.evaluation.robustness.target import goal_of
 from fuseline.evaluation.trust.slices import read_slice_columns
-from fuseline.evaluation.twins.classification import Block, feature_blocks, twin_metrics
-from fuseline.evaluation.twins.tasks import task_twins
+from fuseline.evaluation.twins.frozen import frozen_blocks
+from fuseline.evaluation.twins.tasks import twins_of
 from fuseline.learning.model import FuselineForTasks, FuselineProcessor
 from fuseline.learning.tasks.base import Decoded
 from fuseline.learning.tasks.labelled import Examples, build_tasks, with_labels
@@ -234,24 +229,6 @@ class Evaluation:
     def _twins(self) -> dict[str, Any]:
         if not self.first.target_kinds:
             return {}
-        blocks = _blocks(self.inputs, self.own, self.params, self.base)
-        names = named([*map(str, self.base.modalities)])
-        if self.first.kind == "classification":
-            return twin_metrics(self.own, blocks, names)
-        return task_twins(self.first, self.own, blocks, names)
-
-
-def _blocks(
-    inputs: EvaluationInputs, data: MultimodalData, params: EvaluateParams, base: BaseParams
-) -> dict[str, Block]:
-    """What the twins see."""
-    vectors: np.ndarray | None = None
-    if "text" in base.modalities:
-        vectors = embed_texts(inputs.tokenizer, data.input_ids, params.batch_size, base.precision)
-    features = dict(data.features)
-    if "image" in features:
-        top = missing_layers(read_manifest(inputs.features / "image", "features"))
-        features["image"] = whole_features(
-            top, features["image"], data.feature_mask["image"], base.precision
-        )
-    return feature_blocks(replace(data, features=features), vectors)
+        inputs, base = self.inputs, self.base
+        blocks = frozen_blocks(inputs.tokenizer, inputs.features, self.own, base)
+        return twins_of(self.first, self.own, blocks, named([*map(str, base.modalities)]))

@@ -26,7 +26,7 @@ from fuseline.data.modalities.image.features import extract_image_features
 from fuseline.data.modalities.text.tokenizer import tokenize_examples
 from fuseline.errors import ConfigError, ContractError
 from fuseline.evaluation.evaluate import COMPARED, evaluate_model, headline
-from fuseline.evaluation.pieces import EvaluationInputs, _blocks
+from fuseline.evaluation.pieces import EvaluationInputs
 from fuseline.evaluation.trust.calibration import expected_calibration_error, reliability_bins
 from fuseline.learning.model import FuselineForTasks
 from fuseline.learning.model.creation import create_model
@@ -310,8 +310,7 @@ def test_twins_see_what_the_whole_encoder_gives(inputs, tmp_path, content):
             inputs.examples, folder / "image", image.model_copy(update=changes), "fp32"
         )
         data = load_data(inputs.tokens, folder, ["image"], pad_token_id=0)
-        there = replace(inputs, features=folder)
-        seen[top_layers] = _blocks(there, data, params, base)["image"].values
+        seen[top_layers] = frozen_blocks(inputs.tokenizer, folder, data, base)["image"].values
         assert data.features["image"].shape[1:] == ((4, 1280), (4, 192))[top_layers > 0]
     assert seen[3].shape == (len(seen[0]), 1280)
     np.testing.assert_allclose(seen[3], seen[0], atol=0.02)

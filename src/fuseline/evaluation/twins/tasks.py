@@ -1,4 +1,4 @@
-"""Twins of tasks other than classification: linear models on the frozen encoders' features."""
+"""Twins of any task: linear models on the frozen encoders' features."""
 
 from __future__ import annotations
 
@@ -10,7 +10,13 @@ from sklearn.multiclass import OneVsRestClassifier
 from threadpoolctl import threadpool_limits
 
 from fuseline.data.dataset import MultimodalData
-from fuseline.evaluation.twins.classification import MAX_ITERATIONS, STRENGTHS, Block, standardised
+from fuseline.evaluation.twins.classification import (
+    MAX_ITERATIONS,
+    STRENGTHS,
+    Block,
+    standardised,
+    twin_metrics,
+)
 from fuseline.learning.tasks import Task
 
 # Takes inputs (N, D), labels (N, ...), which rows to fit on, and the inverse strength of the
@@ -35,6 +41,15 @@ def _one_for_each(
 
 
 FITS: dict[str, Fit] = {"regression": _ridge, "ranking": _ridge, "multilabel": _one_for_each}
+
+
+def twins_of(
+    task: Task, data: MultimodalData, blocks: dict[str, Block], modalities: list[str]
+) -> dict[str, dict[str, float]]:
+    """Scores of the twins of any task; see `twin_metrics` and `task_twins`."""
+    if task.kind == "classification":
+        return twin_metrics(data, blocks, modalities)
+    return task_twins(task, data, blocks, modalities)
 
 
 def task_twins(
