@@ -6,6 +6,7 @@ import os
 import shutil
 from pathlib import Path
 
+from fuseline.pipeline import durations
 from fuseline.pipeline.environment import RECORD_FILE, read_record
 from tests.support.declared_stages import DeclaredStage
 from tests.support.workspace import Workspace
@@ -56,6 +57,16 @@ def test_a_forced_run_elsewhere_gives_the_same_bytes(
     assert elsewhere.hashes([str(RECORD_FILE)]) == finished.hashes([str(RECORD_FILE)])
 
 
+def test_parts_in_two_processes_give_the_bytes_of_one(
+    workspace: Workspace, finished: Workspace, stages: dict[str, DeclaredStage]
+) -> None:
+    spread = ["prompt", "evaluate@finetuned", "stress"]
+    workspace.set_params({"base.num_threads": 2})
+    assert set(workspace.repro("--single-item", "--force", *spread)) == set(spread)
+    outs = [path for name in spread for path in stages[name].outs]
+    assert workspace.hashes(outs) == finished.hashes(outs)
+
+
 def test_the_record_names_every_stage_and_one_environment(
     finished: Workspace, stages: dict[str, DeclaredStage]
 ) -> None:
@@ -68,5 +79,16 @@ def test_the_record_names_every_stage_and_one_environment(
 
 def test_a_run_leaves_no_work_in_progress(finished: Workspace) -> None:
     left = [path for path in (finished.root / ".checkpoints").rglob("*") if path.is_file()]
-    assert {path.name for path in left} <= {"lock"}
+    assert {path.name for path in left} <= {"lock", durations.FILE}
+
+
+def test_a_user_is_told_how_long_each_stage_took(
+    finished: Workspace, stages: dict[str, DeclaredStage]
+) -> None:
+    known = durations.read(finished.root / ".checkpoints")
+    assert set(known) == set(stages) - {"code"}
+    assert min(known.values()) > 0
+    said = finished.run("fuseline", "summary").stdout.splitlines()[-1]
+    assert said.startswith("seconds of each stage's last run: ")
+    assert said.endswith(f"{sum(known.values()):.0f} in all")
     assert list(finished.root.glob("**/*.partial")) == []

@@ -26,6 +26,7 @@ from fuseline.config import PARAMS_FILE, read_yaml
 from fuseline.contracts import hash_path, write_json
 from fuseline.contracts.durable import put
 from fuseline.errors import ContractError, FuselineError
+from fuseline.pipeline import durations
 from fuseline.pipeline.environment import Maker
 from fuseline.pipeline.interruption import STARTED_BY, end, full_disk, watch
 from fuseline.pipeline.locks import held
@@ -118,6 +119,8 @@ def run_stage(
             for path, partial in run._partial.items():
                 _move_into_place(partial, path)
             maker.record(outputs)
+            # Since the process began: a user waits for its imports too.
+            durations.note(_work_root(), maker.stage, time.time() - psutil.Process().create_time())
             if run.work.exists():
                 write_json(run.work / FINISHED, _file_hashes(outputs))
     except FuselineError as error:

@@ -8,8 +8,9 @@ from typing import Any
 
 from fuseline.data.notices import read_notices, told
 from fuseline.errors import ContractError
+from fuseline.pipeline import durations
 from fuseline.pipeline.metrics_file import read_metrics
-from fuseline.pipeline.stage import leaf
+from fuseline.pipeline.stage import WORK_FOLDER, leaf
 from fuseline.reporting.figures import labels_without_rows, named_figures
 from fuseline.workbench.one_run import read_other_runs
 from fuseline.workbench.terminal import aligned
@@ -25,8 +26,8 @@ LEFT_OUT = ("attack_success_rate", "ece_raw")
 
 
 def summarise(metrics: Path) -> str:
-    """What became of the rows, one line of figures per model, whether anything leaks, and what of
-    the data asks for a look; first of all whether these are of one run.
+    """What became of the rows, one line of figures per model, whether anything leaks, what of the
+    data asks for a look, and how long each stage took; first of all whether these are of one run.
 
     Args:
         metrics: the folder that holds `ingest.json`, `evaluate/<model>.json` and, once their
@@ -47,7 +48,9 @@ def summarise(metrics: Path) -> str:
     looks = [told(notices)] if (notices := read_notices(metrics)) else []
     other_runs = read_other_runs(metrics)
     scores = _scores(models, _held(metrics / "ingest.json", models), other_runs.files)
+    seconds = durations.told(metrics.parent / WORK_FOLDER)
     lines = [*other_runs.sentences, *data, *scores, *prompts, *stress, *leaks, *remarks, *looks]
+    lines += [seconds] if seconds else []
     return "\n".join(lines)
 
 

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import math
-from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -28,6 +27,7 @@ from fuseline.errors import ConfigError, ContractError
 from fuseline.evaluation.evaluate import COMPARED, evaluate_model, headline
 from fuseline.evaluation.pieces import EvaluationInputs
 from fuseline.evaluation.trust.calibration import expected_calibration_error, reliability_bins
+from fuseline.evaluation.twins.frozen import frozen_blocks
 from fuseline.learning.model import FuselineForTasks
 from fuseline.learning.model.creation import create_model
 from fuseline.learning.model.processing import create_processor
@@ -300,7 +300,7 @@ def test_an_attack_without_a_space_in_use_is_refused(inputs, tmp_path, content):
 
 def test_twins_see_what_the_whole_encoder_gives(inputs, tmp_path, content):
     """A model may hold the encoder's top; its twin has the frozen features all the same."""
-    params, base = settings(content, modalities=["image"], precision="fp32")
+    _, base = settings(content, modalities=["image"], precision="fp32")
     image = parse_section(content, "extract_features", ExtractFeaturesParams).image
     seen = {}
     for top_layers in (0, 3):
