@@ -118,19 +118,25 @@ def _trust(path: Path) -> list[str]:
 
 
 def _audits(models: list[Path]) -> list[str]:
-    """Models whose attack failed its audit, with the checks."""
-    found = []
+    """Models whose attack failed its audit, with the checks; and, once for all of them, checks that
+    say nothing here."""
+    failures, left_out = [], []
     for path in models:
         robustness = _model(path).get("robustness", {})
         for attack, of in (("", robustness), (" on pictures", robustness.get("image_pixel", {}))):
-            checks = of.get("audit", {}).get("checks", {})
+            audit = of.get("audit", {})
+            checks = audit.get("checks", {})
             failed = [name for name, check in sorted(checks.items()) if not check["passed"]]
             if failed:
-                found.append(
+                failures.append(
                     f"{path.stem}, audit of the attack{attack} failed: {', '.join(failed)};"
                     " see the report"
                 )
-    return found
+            left_out += [
+                f"audit of the attack{attack} without {name}: {why}"
+                for name, why in sorted(audit.get("left_out", {}).items())
+            ]
+    return [*failures, *dict.fromkeys(left_out)]
 
 
 def _data(path: Path) -> list[str]:
