@@ -22,7 +22,7 @@ from fuseline.data.ingest.shards import ShardedTable, ShardPlan, media_bytes, mo
 from fuseline.data.ingest.spellings import Spellings
 from fuseline.data.ingest.tally import Tally
 from fuseline.data.ingest.validate import Validator
-from fuseline.data.notices import ingest_notices, told
+from fuseline.data.notices import Notice, ingest_notices, note_notices, told
 from fuseline.data.sources import SOURCES, RawRow, Source
 from fuseline.data.sources.base import brief
 from fuseline.errors import ContractError
@@ -79,15 +79,12 @@ def ingest_examples(
         tally.take_back(example, untrained[example["label"]])
     assert tally.rows_in == tally.rows_kept + tally.quarantined.total(), "a row was lost"
     refused.writer.finish(source=source.name, reasons=REASONS)
-    notes = [*source.notes, *name_notes(params, spellings), *tally.notes()]
     metrics = tally.metrics() | {
         "duplicates": assigner.metrics(),
         "lines": line_figures(source.lines, tally.rows_in),
-        "notes": notes,
+        "notes": [*source.notes, *name_notes(params, spellings), *tally.notes()],
     }
     print(tally.summary())
-    for note in notes:
-        print(f"note: {note}")
     problem = _too_little(tally, params)
     if not problem:
         found = Found(
@@ -102,6 +99,7 @@ def ingest_examples(
         metrics["learnable"] = found.census.metrics()
         problem = _nothing_to_learn(found, params)
     if problem:
+        _say(note_notices(metrics))
         kept_there = keep_evidence(evidence, quarantine, metrics) if evidence else ""
         raise ContractError(f"{problem}{kept_there}")
     kept.writer.finish(
@@ -112,9 +110,13 @@ def ingest_examples(
         **({"max_images": max_images} if max_images > 1 else {}),
         **tally.facts,
     )
-    if notices := ingest_notices(metrics):
-        print(told(notices))
+    _say(ingest_notices(metrics))
     return metrics
+
+
+def _say(notices: list[Notice]) -> None:
+    if notices:
+        print(told(notices))
 
 
 def _stream(
