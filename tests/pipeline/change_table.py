@@ -108,6 +108,7 @@ MODULES: dict[str, set[str]] = {
     "src/fuseline/pipeline/stage.py": ALL,
     "src/fuseline/pipeline/metrics_file.py": ALL,
     "src/fuseline/contracts/durable.py": ALL,
+    "src/fuseline/pipeline/weighed_labels.py": LABELLED,
     "src/fuseline/pipeline/parts.py": LEAKAGE | PROMPT | EVALUATE | STRESS,
     "src/fuseline/data/dataset.py": MODELS,
     "src/fuseline/params/ingest.py": INGEST | STRESS,
