@@ -42,6 +42,7 @@ PARAMS: dict[str, tuple[object, set[str]]] = {
     "ingest.image_folder.path": ("data/raw/pictures", INGEST),
     "ingest.datasets.split": ("dev", INGEST),
     "ingest.webdataset.columns.text": ("caption", INGEST),
+    "ingest.limits.max_images": (2, INGEST),
     "ingest.limits.max_video_frames": (9, INGEST),
     "ingest.shard_rows": (32, INGEST),
     "tokenize.encoder": ("minilm", TOKENIZE),
