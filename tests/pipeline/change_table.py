@@ -78,6 +78,7 @@ PARAMS: dict[str, tuple[object, set[str]]] = {
     "finetune.freezing.image_policy": ("all", FINETUNE),
     "finetune.freezing.lora.rank": (4, FINETUNE),
     "finetune.training.learning_rate": (1.0e-4, FINETUNE),
+    "finetune.training.max_fall": (0.1, FINETUNE),
     "adversarial_finetune.attack.epsilon.text_embedding": (0.25, ADVERSARIAL),
     "adversarial_finetune.clean_weight": (0.5, ADVERSARIAL),
     "adversarial_finetune.method": ("trades", ADVERSARIAL),
