@@ -20,14 +20,13 @@ from fuseline.evaluation.clean import clean_figures
 from fuseline.evaluation.robustness.attacked import Attacked
 from fuseline.evaluation.robustness.measure import measure_robustness
 from fuseline.evaluation.robustness.pixels import measure_pixel_robustness
-from fuseline.evaluation.robustness.target import goal_of
+from fuseline.evaluation.robustness.target import Goal, goal_of
 from fuseline.evaluation.tables import write_plots, write_predictions
 from fuseline.evaluation.trust.measure import Judged, measure_trust
 from fuseline.evaluation.trust.slices import read_slice_columns
 from fuseline.evaluation.twins.classification import Block, feature_blocks, twin_metrics
 from fuseline.evaluation.twins.tasks import task_twins
 from fuseline.learning.model import FuselineForTasks, FuselineProcessor
-from fuseline.learning.model.passes import Model
 from fuseline.learning.tasks import Task
 from fuseline.learning.tasks.base import Decoded
 from fuseline.learning.tasks.labelled import Examples, build_tasks, with_labels
@@ -86,58 +85,39 @@ def evaluate_model(
     """
     _check_spaces(params, base)
     make_deterministic(base.seed, base.num_threads)
-    parts = Parts(work)
-    model = FuselineForTasks.from_pretrained(inputs.model).eval()
-    tasks = build_tasks(model.config.tasks)
-    data, examples = _labelled_rows(inputs, model, base.modalities)
-    first, whole_test = tasks[0], data.select("test")
-    own = data.take(first.own_rows(data))
-    test = own.select("test")
-    if not len(test):
-        raise ContractError(
-            f"{inputs.examples}: the test split has no labelled rows for the task"
-            f" '{first.name}'. Raise `ingest.split.test` or add rows."
-        )
+    run = _Evaluation(inputs, params, base, Parts(work))
+    test = run.test
     slices = read_slice_columns(inputs.examples, test.example_ids, params.trust.slices)
-    found = predict(model, tasks, whole_test, params.batch_size)
-    clean = found[0]
-    written = _written(model, tasks, examples, found, params, base, parts)
-    classified = first.kind == "classification"
-    figures = parts.values(
-        "scores", lambda: clean_figures(model, first, test, clean.outputs, params, base)
-    )
-    twins = parts.values("twins", lambda: _twins(inputs, first, own, params, base))
-    attacked = Attacked(clean.right, clean.outputs if classified else None)
-    robust = _robustness(
-        model, first, test, clean.right, attacked, inputs.examples, params, base, parts
-    )
-    dev = _development(model, first, own, clean, params)
-    trust = measure_trust(Judged(first, clean, dev, attacked), slices, params, base.seed)
-    metrics = {
-        "rows": len(test),
-        "task": first.kind,
-        "modalities": [str(name) for name in base.modalities if test.present(name).any()],
-        **figures,
-        **twins,
-        **(written[0].scores if written[0] else {}),
-        **_further(tasks[1:], found[1:], written[1:]),
-        **robust,
-        **trust.figures,
-    }
-    spelt = first.spelt(clean.outputs, test)
+    found = predict(run.model, run.tasks, run.data.select("test"), params.batch_size)
+    clean, written = found[0], run.written(found)
+    figures = run.figures(clean.outputs) | run.twins()
+    attacked = Attacked(clean.right, clean.outputs if run.is_classification else None)
+    robust = run.robustness(clean.right, attacked)
+    judged = Judged(run.first, clean, run.development(clean), attacked)
+    trust = measure_trust(judged, slices, params, base.seed)
+    spelt = run.first.spelt(clean.outputs, test)
     if written[0]:
         spelt = (written[0].references, written[0].texts)
     # As they stand here, the probabilities are those that `ece` is of.
-    probabilities = first.probabilities(clean.outputs / trust.temperature)
+    probabilities = run.first.probabilities(clean.outputs / trust.temperature)
     write_predictions(predictions, test, spelt, probabilities, name)
     write_plots(
         plots,
-        spelt if classified else ([], []),
+        spelt if run.is_classification else ([], []),
         robust.get("robustness", {}).get("curve", []),
         trust.bins,
         trust.risks,
     )
-    return metrics
+    return {
+        "rows": len(test),
+        "task": run.first.kind,
+        "modalities": [str(name) for name in base.modalities if test.present(name).any()],
+        **figures,
+        **(written[0].scores if written[0] else {}),
+        **_further(run.tasks[1:], found[1:], written[1:]),
+        **robust,
+        **trust.figures,
+    }
 
 
 def headline(metrics: Mapping[str, Any]) -> list[str]:
@@ -150,41 +130,127 @@ def headline(metrics: Mapping[str, Any]) -> list[str]:
     return [name for name in [*numbers, *COMPARED] if name not in ("rows", "ece_raw")]
 
 
-def _twins(
-    inputs: EvaluationInputs,
-    task: Task,
-    data: MultimodalData,
-    params: EvaluateParams,
-    base: BaseParams,
-) -> dict[str, Any]:
-    """Figures of linear models of the same rows; none of a task that asks the modalities about one
-    another."""
-    if not task.target_kinds:
-        return {}
-    blocks, names = _blocks(inputs, data, params, base), named([*map(str, base.modalities)])
-    if task.kind == "classification":
-        return twin_metrics(data, blocks, names)
-    return task_twins(task, data, blocks, names)
+class _Evaluation:
+    """A model, its labelled rows, and what is measured of them; each measure is a part of the run
+    of its own.
 
+    Attributes:
+        tasks: the model's, `first` the one that is evaluated throughout.
+        data: rows that have a label of any task.
+        own: those of the first one, `test` the ones in the test split.
 
-def _written(
-    model: FuselineForTasks,
-    tasks: list[Task],
-    examples: Examples,
-    found: list[Predicted],
-    params: EvaluateParams,
-    base: BaseParams,
-    parts: Parts,
-) -> list[Decoded | None]:
-    """By task the texts that the model writes for its rows, None for one that has none."""
+    Raises:
+        ContractError: no such row in the test split.
+    """
 
-    def written(index: int) -> dict[str, Any] | None:
-        cells = examples.cells(model.config.tasks[index]["target"], found[index].data)
-        decoded = tasks[index].decode(model, index, cells, params, base.seed)
-        return asdict(decoded) if decoded else None
+    def __init__(
+        self, inputs: EvaluationInputs, params: EvaluateParams, base: BaseParams, parts: Parts
+    ) -> None:
+        self.inputs, self.params, self.base, self.parts = inputs, params, base, parts
+        self.model = FuselineForTasks.from_pretrained(inputs.model).eval()
+        self.tasks = build_tasks(self.model.config.tasks)
+        self.first = self.tasks[0]
+        self.data, self.examples = _labelled_rows(inputs, self.model, base.modalities)
+        self.own = self.data.take(self.first.own_rows(self.data))
+        self.test = self.own.select("test")
+        if not len(self.test):
+            raise ContractError(
+                f"{inputs.examples}: the test split has no labelled rows for the task"
+                f" '{self.first.name}'. Raise `ingest.split.test` or add rows."
+            )
 
-    kept = [parts.values(f"texts-{index}", partial(written, index)) for index in range(len(tasks))]
-    return [one and Decoded(**one) for one in kept]
+    @property
+    def is_classification(self) -> bool:
+        return self.first.kind == "classification"
+
+    def figures(self, outputs: np.ndarray) -> dict[str, Any]:
+        """Scores of the first task's outputs (N, ...), and of the model with parts gone."""
+
+        def figures() -> dict[str, Any]:
+            return clean_figures(self.model, self.first, self.test, outputs, self.params, self.base)
+
+        return dict(self.parts.values("scores", figures))
+
+    def twins(self) -> dict[str, Any]:
+        """Figures of linear models of the same rows; none of a task that asks the modalities about
+        one another."""
+
+        def twins() -> dict[str, Any]:
+            if not self.first.target_kinds:
+                return {}
+            blocks = _blocks(self.inputs, self.own, self.params, self.base)
+            names = named([*map(str, self.base.modalities)])
+            if self.is_classification:
+                return twin_metrics(self.own, blocks, names)
+            return task_twins(self.first, self.own, blocks, names)
+
+        return dict(self.parts.values("twins", twins))
+
+    def written(self, found: list[Predicted]) -> list[Decoded | None]:
+        """By task the texts that the model writes for its rows, None for one that has none."""
+
+        def written(index: int) -> dict[str, Any] | None:
+            target = self.model.config.tasks[index]["target"]
+            cells = self.examples.cells(target, found[index].data)
+            task, seed = self.tasks[index], self.base.seed
+            decoded = task.decode(self.model, index, cells, self.params, seed)
+            return asdict(decoded) if decoded else None
+
+        places = range(len(self.tasks))
+        kept = [self.parts.values(f"texts-{place}", partial(written, place)) for place in places]
+        return [one and Decoded(**one) for one in kept]
+
+    def robustness(self, right: np.ndarray, attacked: Attacked) -> dict[str, Any]:
+        """What stands under attack; nothing for a task whose losses are not a row's own, as rows
+        that fall leave their batch.
+
+        Args:
+            right: (N,) bool, which test rows are right without an attack.
+            attacked: is told what becomes of each.
+        """
+        if not self.first.rows_stand_alone:
+            return {}
+        goal = goal_of(self.first)
+        found = measure_robustness(
+            self.model,
+            goal,
+            self.test,
+            right,
+            self.params.robustness,
+            attacked=attacked,
+            batch_size=self.params.batch_size,
+            seed=self.base.seed,
+            precision=self.base.precision,
+            parts=self.parts,
+        )
+        training = self.model.config.training_attack
+        found["robustness"]["training_epsilon"] = training.get("epsilon", {})
+        pixels = self.params.robustness.image_pixel
+        held = self.model.config.image_encoder and self.test.present("image").any()
+        if pixels.max_rows and held:
+            found["robustness"]["image_pixel"] = self.parts.values(
+                "pixels", lambda: self._pixels(goal)
+            )
+        return found
+
+    def _pixels(self, goal: Goal) -> dict[str, Any]:
+        return measure_pixel_robustness(
+            self.model,
+            goal,
+            self.test,
+            self.inputs.examples,
+            self.params.robustness.image_pixel,
+            seed=self.base.seed,
+            precision=self.base.precision,
+            audited=self.params.robustness,
+        )
+
+    def development(self, test: Predicted) -> Predicted:
+        """The development rows; none where nothing is to be fitted on them, or there are none."""
+        dev = self.own.select("dev")
+        if self.is_classification and len(dev):
+            return predict(self.model, [self.first], dev, self.params.batch_size)[0]
+        return Predicted(dev.take(np.arange(0)), test.outputs[:0], test.losses[:0], test.right[:0])
 
 
 def _further(
@@ -200,62 +266,6 @@ def _further(
         for task, one, texts in zip(tasks, found, written, strict=True)
     }
     return {"further_tasks": by_name} if by_name else {}
-
-
-def _robustness(
-    model: FuselineForTasks,
-    task: Task,
-    test: MultimodalData,
-    right: np.ndarray,
-    attacked: Attacked,
-    examples: Path,
-    params: EvaluateParams,
-    base: BaseParams,
-    parts: Parts,
-) -> dict[str, Any]:
-    """Nothing for a task whose losses are not a row's own: rows that fall leave their batch."""
-    if not task.rows_stand_alone:
-        return {}
-    goal = goal_of(task)
-    found = measure_robustness(
-        model,
-        goal,
-        test,
-        right,
-        params.robustness,
-        attacked=attacked,
-        batch_size=params.batch_size,
-        seed=base.seed,
-        precision=base.precision,
-        parts=parts,
-    )
-    found["robustness"]["training_epsilon"] = model.config.training_attack.get("epsilon", {})
-    pixels = params.robustness.image_pixel
-    if pixels.max_rows and model.config.image_encoder and test.present("image").any():
-        found["robustness"]["image_pixel"] = parts.values(
-            "pixels",
-            lambda: measure_pixel_robustness(
-                model,
-                goal,
-                test,
-                examples,
-                pixels,
-                seed=base.seed,
-                precision=base.precision,
-                audited=params.robustness,
-            ),
-        )
-    return found
-
-
-def _development(
-    model: Model, task: Task, data: MultimodalData, test: Predicted, params: EvaluateParams
-) -> Predicted:
-    """The development rows; none where nothing is to be fitted on them, or there are none."""
-    dev = data.select("dev")
-    if task.kind != "classification" or not len(dev):
-        return Predicted(dev.take(np.arange(0)), test.outputs[:0], test.losses[:0], test.right[:0])
-    return predict(model, [task], dev, params.batch_size)[0]
 
 
 def _check_spaces(params: EvaluateParams, base: BaseParams) -> None:
