@@ -8,6 +8,7 @@ from typing import Any
 
 from fuseline.data.notices import read_notices, told
 from fuseline.errors import ContractError
+from fuseline.params.base import MODALITIES
 from fuseline.pipeline.metrics_file import read_metrics
 from fuseline.pipeline.stage import leaf
 from fuseline.reporting.figures import labels_without_rows, named_figures
@@ -17,7 +18,6 @@ from fuseline.workbench.terminal import aligned
 COUNTS = ("in", "kept", "quarantined")
 
 TRAININGS = ("pretrain", "finetune", "adversarial_finetune")
-MODALITIES = ("text", "image", "audio", "video", "tabular")
 # Figures of the model with shuffled inputs, and of the linear model beside it.
 PARTS = ("shuffled", "twin")
 # Stand in the report, and the raw error in a line of its own.
