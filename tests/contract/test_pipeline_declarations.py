@@ -178,7 +178,7 @@ def test_no_module_is_imported_by_name_but_checks_that_only_stop() -> None:
     }
     assert found == {
         ("fuseline.pipeline.stage", f"importlib.import_module('fuseline.{name}')")
-        for name in ("params.whole", "pipeline.provenance")
+        for name in ("params.whole", "pipeline.provenance", "pipeline.weighed_labels")
     }
 
 

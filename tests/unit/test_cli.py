@@ -159,6 +159,16 @@ def test_summary_names_the_checks_of_an_attack_that_failed(root: Path) -> None:
     assert "finetuned, audit of the attack failed: black_box; see" in run("summary").output
 
 
+def test_summary_says_once_which_check_of_an_attack_was_left_out(root: Path) -> None:
+    write_metrics(root)
+    audit = {"checks": {}, "left_out": {"falls_to_chance": "It leaves text as it was."}}
+    for path in (root / "metrics" / "evaluate").glob("*.json"):
+        robustness = {"robustness": {"image_pixel": {"audit": audit}}}
+        path.write_text(json.dumps(json.loads(path.read_text()) | robustness))
+    said = "audit of the attack on pictures without falls_to_chance: It leaves text as it was."
+    assert run("summary").output.splitlines().count(said) == 1
+
+
 @pytest.mark.parametrize("stage", ["pretrain", "finetune", "adversarial_finetune"])
 def test_summary_repeats_what_training_said_of_its_curves(root: Path, stage: str) -> None:
     write_metrics(root)

@@ -22,6 +22,8 @@ from fuseline.contracts import (
 )
 from fuseline.errors import ContractError
 
+# Tensors by name, as `MultimodalData.batch` gives them.
+Batch = dict[str, Tensor]
 NO_LABEL = -100
 # The key of the first task's labels; others have theirs under `<name>_labels`.
 LABELS = "labels"
@@ -123,7 +125,7 @@ class MultimodalData:
         """Labels (N, ...) of one task."""
         return self.labels if key == LABELS else self.other_labels[key]
 
-    def batch(self, rows: np.ndarray | Sequence[int]) -> dict[str, Tensor]:
+    def batch(self, rows: np.ndarray | Sequence[int]) -> Batch:
         """Tensors of some rows, padded to a multiple of eight tokens.
 
         Returns:

@@ -27,6 +27,8 @@ FEW_TRAINING_ROWS = 10
 LENGTH_STEP = 8
 # Positions of an encoder that some keep for themselves.
 RESERVED_POSITIONS = 2
+# Of many files each may have one of the same kind.
+MAX_NOTES = 5
 
 # Finding, its medium, and what such media are.
 BLANKS = {
@@ -38,13 +40,14 @@ BLANKS = {
 
 @dataclass(frozen=True)
 class Notice:
-    """One thing that was found in the data, and its remedy."""
+    """One thing that was found in the data, and its remedy; none where the finding names it, or
+    nothing need be done."""
 
     found: str
-    remedy: str
+    remedy: str = ""
 
     def __str__(self) -> str:
-        return f"{self.found} {self.remedy}"
+        return f"{self.found} {self.remedy}".rstrip()
 
 
 def read_notices(metrics: Path) -> list[Notice]:
@@ -68,10 +71,20 @@ def ingest_notices(figures: Mapping[str, Any]) -> list[Notice]:
     copies = figures.get("duplicates", {}).get("rows", 0)
     return [
         *_refused(figures),
+        *note_notices(figures),
         *_learnt(figures.get("learnable", {}), figures),
         *_blanks(figures.get("findings", {}), figures.get("modalities", {})),
         *_copies(copies, figures.get("rows_kept", 0)),
     ]
+
+
+def note_notices(figures: Mapping[str, Any]) -> list[Notice]:
+    """How files and names were read where their params do not tell, as `ingest` noted it."""
+    notes = figures.get("notes", [])
+    shown, more = map(Notice, notes[:MAX_NOTES]), len(notes) - MAX_NOTES
+    if more <= 0:
+        return [*shown]
+    return [*shown, Notice(f"{more} more notes.", "metrics/ingest.json has all of them.")]
 
 
 def tokenize_notices(figures: Mapping[str, Any]) -> list[Notice]:

@@ -8,11 +8,11 @@ from pydantic import Field
 
 from fuseline.params.adversarial import MethodParams
 from fuseline.params.base import NonNegative, Share
-from fuseline.params.training import TrainingParams
+from fuseline.params.training import FinetuneTrainingParams
 
 
 class AdversarialFinetuneParams(MethodParams):
     modality_dropout: Share
     label_smoothing: Annotated[float, Field(ge=0.0, lt=1.0)]
     unimodal_weight: NonNegative
-    training: TrainingParams
+    training: FinetuneTrainingParams

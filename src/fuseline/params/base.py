@@ -14,6 +14,8 @@ NonNegative = Annotated[float, Field(ge=0.0)]
 Count = Annotated[int, Field(ge=1)]
 Modality = Literal["text", "image", "audio", "video", "tabular"]
 MODALITIES: tuple[Modality, ...] = get_args(Modality)
+# Those that come as files of their own.
+MEDIA: tuple[str, ...] = ("image", "audio", "video")
 
 
 class BaseParams(Section):

@@ -9,7 +9,7 @@ from pydantic import BeforeValidator, Field, field_validator, model_validator
 
 from fuseline.config import Section
 from fuseline.params.base import Count, NonNegative, Positive, Share
-from fuseline.params.training import TrainingParams
+from fuseline.params.training import FinetuneTrainingParams
 
 
 class LoraParams(Section):
@@ -158,7 +158,7 @@ class FinetuneParams(Section):
     label_smoothing: Annotated[float, Field(ge=0.0, lt=1.0)]
     classifier_dropout: Share
     unimodal_weight: NonNegative
-    training: TrainingParams
+    training: FinetuneTrainingParams
 
     @field_validator("tasks")
     @classmethod

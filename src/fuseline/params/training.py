@@ -26,3 +26,11 @@ class TrainingParams(Section):
     weight_decay: NonNegative
     max_grad_norm: Positive
     early_stopping_patience: Count
+
+
+class FinetuneTrainingParams(TrainingParams):
+    """Of stages whose epoch is picked by a score of tasks. After an epoch that lies more than
+    `max_fall` below the best one in a score that is a share, training goes on from the best one's
+    weights at half the rates; 1.0 never lets it."""
+
+    max_fall: Annotated[float, Field(gt=0.0, le=1.0)]

@@ -9,9 +9,11 @@ from __future__ import annotations
 
 import ast
 import hashlib
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
+from functools import cache
 from pathlib import Path
+from typing import NamedTuple
 
 from fuseline.errors import ContractError
 
@@ -100,37 +102,65 @@ class SourceTree:
     def _code(self, name: str) -> ModuleCode:
         """Read a module, once however many stages import it."""
         if name not in self._read:
-            tree = _parse(self.modules[name])
-            imports = sorted(set(self._imports(name, tree)))
-            dump = _dump(_without_docstrings(tree))
-            self._read[name] = ModuleCode(imports, hashlib.sha256(dump.encode()).hexdigest())
+            parsed = _parse(self.modules[name])
+            imports = sorted(set(self._imports(name, parsed.imports)))
+            self._read[name] = ModuleCode(imports, parsed.sha256)
         return self._read[name]
 
-    def _imports(self, name: str, tree: ast.Module) -> Iterator[str]:
+    def _imports(self, name: str, statements: Sequence[_Import]) -> Iterator[str]:
         """Our own modules that a module names in its imports, those within functions included."""
         is_package = self.modules[name].name == "__init__.py"
-        for node in _walk_at_run_time(tree):
-            if isinstance(node, ast.Import):
-                for alias in node.names:
-                    yield from self._known(_prefixes(alias.name))
-            elif isinstance(node, ast.ImportFrom):
-                base = _absolute(node, name, is_package)
-                yield from self._known(_prefixes(base))
-                yield from self._known([f"{base}.{alias.name}" for alias in node.names])
+        for statement in statements:
+            base = _absolute(statement, name, is_package)
+            yield from self._known(_prefixes(base))
+            yield from self._known([f"{base}.{imported}" for imported in statement.names])
 
     def _known(self, names: list[str]) -> list[str]:
         return [name for name in names if name in self.modules]
 
 
-def _parse(path: Path) -> ast.Module:
+class _Import(NamedTuple):
+    """An import statement: dots in front, the module, and what is taken from it."""
+
+    level: int
+    module: str
+    names: tuple[str, ...]
+
+
+class _Parsed(NamedTuple):
+    """What a module's text says, wherever it lies."""
+
+    imports: tuple[_Import, ...]
+    sha256: str
+
+
+def _parse(path: Path) -> _Parsed:
     try:
-        return ast.parse(path.read_bytes(), filename=str(path))
+        return _parsed(path.read_bytes())
     except (SyntaxError, ValueError) as error:
         line = f":{error.lineno}" if isinstance(error, SyntaxError) else ""
         raise ContractError(
             f"{path}{line}: expected valid Python, found: {error.args[0]}."
             " Mend the file, then run `dvc repro` again."
         ) from None
+
+
+# Every extraction of features asks for its code anew, and of many texts none is another by then.
+@cache
+def _parsed(content: bytes) -> _Parsed:
+    tree = ast.parse(content)
+    imports = tuple(_imports_of(tree))
+    dump = _dump(_without_docstrings(tree))
+    return _Parsed(imports, hashlib.sha256(dump.encode()).hexdigest())
+
+
+def _imports_of(tree: ast.Module) -> Iterator[_Import]:
+    for node in _walk_at_run_time(tree):
+        if isinstance(node, ast.Import):
+            yield from (_Import(0, alias.name, ()) for alias in node.names)
+        elif isinstance(node, ast.ImportFrom):
+            names = tuple(alias.name for alias in node.names)
+            yield _Import(node.level, node.module or "", names)
 
 
 def _module_name(relative: Path) -> str:
@@ -144,13 +174,13 @@ def _prefixes(name: str) -> list[str]:
     return [".".join(parts[: end + 1]) for end in range(len(parts))]
 
 
-def _absolute(node: ast.ImportFrom, name: str, is_package: bool) -> str:
-    """The absolute name of the module that a `from … import` reads."""
-    if node.level == 0:
-        return node.module or ""
+def _absolute(statement: _Import, name: str, is_package: bool) -> str:
+    """The absolute name of the module that an import reads."""
+    if statement.level == 0:
+        return statement.module
     parents = name.split(".") if is_package else name.split(".")[:-1]
-    parents = parents[: len(parents) - (node.level - 1)]
-    return ".".join([*parents, node.module] if node.module else parents)
+    parents = parents[: len(parents) - (statement.level - 1)]
+    return ".".join([*parents, statement.module] if statement.module else parents)
 
 
 def _walk_at_run_time(node: ast.AST) -> Iterator[ast.AST]:

@@ -100,6 +100,7 @@ def run_stage(
         content = read_yaml(PARAMS_FILE)
         check_all_params(content)
         before = {path: _signature(path) for path in inputs}
+        _check_weights(content, inputs)
         hashes = {path.as_posix(): hash_path(path) for path in inputs}
         maker = Maker.of_stage(f"{name}@{cell}" if cell else name, content, params)
         fingerprint = _fingerprint(name, cell, content, params, hashes, maker)
@@ -145,6 +146,16 @@ def check_all_params(content: dict[str, Any]) -> None:
     hashes: this check can stop a stage but not change what it writes.
     """
     importlib.import_module("fuseline.params.whole").check(content)
+
+
+def _check_weights(content: dict[str, Any], inputs: list[Path]) -> None:
+    """Refuse params that weigh a label which the examples lack, in every stage that reads these.
+
+    The module is imported by name for the reason that `check_all_params` gives.
+    """
+    weighed = importlib.import_module("fuseline.pipeline.weighed_labels")
+    if weighed.EXAMPLES_FOLDER in inputs:
+        weighed.check_weights(content, weighed.EXAMPLES_FOLDER)
 
 
 def leaf(content: Mapping[str, Any], key: str) -> Any:

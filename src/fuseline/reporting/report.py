@@ -14,6 +14,7 @@ from fuseline.contracts import read_manifest
 from fuseline.data.notices import read_notices
 from fuseline.errors import ContractError
 from fuseline.learning.training.remarks import remarks_on
+from fuseline.params.base import MODALITIES
 from fuseline.params.report import ReportParams
 from fuseline.pipeline.metrics_file import read_metrics
 from fuseline.reporting.charts import (
@@ -48,7 +49,6 @@ TITLES = {
 ATTRIBUTIONS = {
     "emoji": "Pictures: OpenMoji (openmoji.org), licence CC BY-SA 4.0.",
 }
-MODALITIES = ("text", "image", "audio", "video", "tabular")
 
 
 @dataclass(frozen=True)

@@ -8,6 +8,7 @@ from typing import Any
 
 from fuseline.data.notices import read_notices, told
 from fuseline.errors import ContractError
+from fuseline.params.base import MODALITIES
 from fuseline.pipeline import durations
 from fuseline.pipeline.metrics_file import read_metrics
 from fuseline.pipeline.stage import WORK_FOLDER, leaf
@@ -18,7 +19,6 @@ from fuseline.workbench.terminal import aligned
 COUNTS = ("in", "kept", "quarantined")
 
 TRAININGS = ("pretrain", "finetune", "adversarial_finetune")
-MODALITIES = ("text", "image", "audio", "video", "tabular")
 # Figures of the model with shuffled inputs, and of the linear model beside it.
 PARTS = ("shuffled", "twin")
 # Stand in the report, and the raw error in a line of its own.
@@ -121,19 +121,25 @@ def _trust(path: Path) -> list[str]:
 
 
 def _audits(models: list[Path]) -> list[str]:
-    """Models whose attack failed its audit, with the checks."""
-    found = []
+    """Models whose attack failed its audit, with the checks; and, once for all of them, checks that
+    say nothing here."""
+    failures, left_out = [], []
     for path in models:
         robustness = _model(path).get("robustness", {})
         for attack, of in (("", robustness), (" on pictures", robustness.get("image_pixel", {}))):
-            checks = of.get("audit", {}).get("checks", {})
+            audit = of.get("audit", {})
+            checks = audit.get("checks", {})
             failed = [name for name, check in sorted(checks.items()) if not check["passed"]]
             if failed:
-                found.append(
+                failures.append(
                     f"{path.stem}, audit of the attack{attack} failed: {', '.join(failed)};"
                     " see the report"
                 )
-    return found
+            left_out += [
+                f"audit of the attack{attack} without {name}: {why}"
+                for name, why in sorted(audit.get("left_out", {}).items())
+            ]
+    return [*failures, *dict.fromkeys(left_out)]
 
 
 def _data(path: Path) -> list[str]:

@@ -92,6 +92,7 @@ def learnable(**changes: float) -> dict[str, Any]:
             {"rows_in": 510, "rows_kept": 350, "rows_quarantined": 160},
             "160 of 510 rows (31%) went to quarantine, most as missing_media (7).",
         ),
+        ({"notes": ["rows.csv: read as cp1252."]}, "rows.csv: read as cp1252."),
         ({"learnable": {}}, None),
     ],
 )
@@ -99,6 +100,14 @@ def test_ingest(changes: dict[str, Any], said: str | None) -> None:
     found = [str(notice) for notice in ingest_notices(INGEST | changes)]
     assert len(found) == (said is not None)
     assert said is None or found[0].startswith(said)
+
+
+def test_of_many_notes_the_rest_are_counted() -> None:
+    notes = [f"{number}.csv: read as cp1252." for number in range(8)]
+    *first, last = ingest_notices(INGEST | {"notes": notes})
+    assert [str(notice) for notice in first] == notes[:5]
+    assert str(last) == "3 more notes. metrics/ingest.json has all of them."
+    assert len(ingest_notices(INGEST | {"notes": notes[:5]})) == 5
 
 
 @pytest.mark.parametrize(
@@ -175,6 +184,10 @@ def test_the_doctor_tells_each(tmp_path: Path) -> None:
     assert (found.level, found.subject) == (Level.WARNING, "notices")
     assert "50.0% of all tokens are unknown" in found.found
     assert "tokenize.encoder" in found.remedy
+    note = "rows.csv: read as cp1252."
+    written(tmp_path / "metrics", ingest={"notes": [note]})
+    (found,) = examine(tmp_path)
+    assert str(found) == f"WARNING  notices: {note}"
     (tmp_path / "metrics" / "ingest.json").write_text("<<<<<<< HEAD")
     (found,) = examine(tmp_path)
     assert (found.level, "not readable as JSON" in found.found) == (Level.WARNING, True)

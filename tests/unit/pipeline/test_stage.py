@@ -18,6 +18,7 @@ from fuseline.pipeline import environment
 from fuseline.pipeline.metrics_file import read_metrics, write_metrics
 from fuseline.pipeline.provenance import stage_hashes
 from fuseline.pipeline.stage import FINISHED, UNRECORDED_SECONDS, StageRun, leaf, run_stage
+from tests.support.examples_tables import write_examples
 from tests.support.no_locks import without_locks
 from tests.support.repository import REPOSITORY
 
@@ -52,6 +53,20 @@ def test_outputs_appear_when_the_stage_ends(root: Path) -> None:
     assert (FOLDER / "part").read_text() == "new"
     assert read_metrics(METRICS) == {"rows": 1}
     assert list(root.rglob("*.partial")) == []
+
+
+def test_a_weight_of_a_label_that_no_row_has_stops_a_stage_that_reads_examples(
+    root: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    params = root / "params.yaml"
+    params.write_text(params.read_text().replace("class_weights: none", "class_weights: {bea: 2}"))
+    examples = write_examples(root / "data/examples", [{"label": "ant"}, {"label": "bee"}])
+    with frame() as run:
+        write_outputs(run)
+    with pytest.raises(SystemExit), frame(inputs=[examples.relative_to(root)]):
+        raise AssertionError("the stage's work began")
+    said = capsys.readouterr().err
+    assert "finetune.class_weights.bea: expected a label of data/examples, label (ant, bee)" in said
 
 
 def test_outputs_replace_older_ones_whole() -> None:

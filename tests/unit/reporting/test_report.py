@@ -540,6 +540,16 @@ def test_a_failed_audit_is_said_before_its_checks(inputs):
     assert "black box failed: It found more. passed:" in text
 
 
+def test_a_check_that_was_left_out_stands_behind_the_others_with_the_reason(inputs):
+    check = {"passed": True, "says": "Fine."}
+    left_out = {"falls_to_chance": "It leaves text as it was."}
+    audit = {"passed": True, "rows": 4, "checks": {"black_box": check}, "left_out": left_out}
+    for name in ("finetuned", "adversarial"):
+        change_robustness(inputs, name, audit=audit)
+    text = " ".join(Reader(page_of(inputs)).text.split())
+    assert "black box passed: Fine. passed: Fine. falls to chance left out: It leaves" in text
+
+
 def test_the_attack_on_pictures_has_a_table_where_both_models_were_attacked(inputs):
     text = " ".join(Reader(page_of(inputs)).text.split())
     assert "right on them, % 75.0 75.0 right under attack, % 12.3 12.3" in text
@@ -554,9 +564,8 @@ def test_the_attack_on_pictures_has_a_table_where_both_models_were_attacked(inpu
     assert "right on them" not in page_of(inputs)
 
 
-def change_robustness(inputs: ReportInputs, **changes: object) -> None:
-    """Of the plain model."""
-    path = inputs.metrics / "evaluate" / "finetuned.json"
+def change_robustness(inputs: ReportInputs, model: str = "finetuned", **changes: object) -> None:
+    path = inputs.metrics / "evaluate" / f"{model}.json"
     metrics = json.loads(path.read_text())
     metrics["robustness"] |= changes
     path.write_text(json.dumps(metrics))

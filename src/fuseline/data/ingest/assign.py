@@ -9,7 +9,7 @@ from typing import Any
 
 from fuseline.data.ingest.candidate import Candidate, Record
 from fuseline.data.ingest.duplicates import Contents, Copy, CopySearch
-from fuseline.data.ingest.duplicates.search import ALL, MODALITIES
+from fuseline.data.ingest.duplicates.search import ALL, COMPARED
 from fuseline.data.ingest.joins import Joins, LargestGroup
 from fuseline.data.ingest.refusal import Refusal
 from fuseline.data.ingest.split import Splitter, shares_of_train
@@ -183,7 +183,7 @@ class Assigner:
         """
         return {
             "rows": self._copies["rows"],
-            "by_modality": {name: self._copies[name] for name in (ALL, *MODALITIES)},
+            "by_modality": {name: self._copies[name] for name in (ALL, *COMPARED)},
             "groups_joined": self._joined,
             "label_conflicts": self._num_conflicts,
             "largest_group_share": max(self._sizes, default=0) / max(len(self._ids), 1),

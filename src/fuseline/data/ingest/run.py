@@ -19,10 +19,9 @@ from fuseline.data.ingest.learnable import Found, unlearnable
 from fuseline.data.ingest.notes import line_figures, name_notes
 from fuseline.data.ingest.refusal import REASONS, Refusal
 from fuseline.data.ingest.shards import ShardedTable, ShardPlan, media_bytes, move_to_quarantine
-from fuseline.data.ingest.spellings import Spellings
 from fuseline.data.ingest.tally import Tally
 from fuseline.data.ingest.validate import Validator
-from fuseline.data.notices import ingest_notices, told
+from fuseline.data.notices import Notice, ingest_notices, note_notices, told
 from fuseline.data.sources import SOURCES, RawRow, Source
 from fuseline.data.sources.base import brief
 from fuseline.errors import ContractError
@@ -65,86 +64,119 @@ def ingest_examples(
         shutil.rmtree(evidence, ignore_errors=True)
     source = lookup(SOURCES, params.source, where="ingest.source")(params)
     _warn_if_unwatched(params, raw)
-    max_images = params.limits.max_images
-    kept = ShardedTable(TableWriter(examples, examples_schema(max_images), "examples"))
-    refused = ShardedTable(TableWriter(quarantine, QUARANTINE, "quarantine"))
-    assigner, tally = Assigner(params), Tally(params.min_label_rows)
-    spellings = _stream(source, params, assigner, tally, kept, refused)
-    rare = tally.take_rare()
-    for _ in move_to_quarantine(kept, refused, rare):
-        # They were counted as their labels.
-        pass
-    untrained = _untrained(take_census(kept, {}))
-    for example in move_to_quarantine(kept, refused, untrained):
-        tally.take_back(example, untrained[example["label"]])
-    assert tally.rows_in == tally.rows_kept + tally.quarantined.total(), "a row was lost"
-    refused.writer.finish(source=source.name, reasons=REASONS)
-    notes = [*source.notes, *name_notes(params, spellings), *tally.notes()]
-    metrics = tally.metrics() | {
-        "duplicates": assigner.metrics(),
-        "lines": line_figures(source.lines, tally.rows_in),
-        "notes": notes,
-    }
-    print(tally.summary())
-    for note in notes:
-        print(f"note: {note}")
-    problem = _too_little(tally, params)
+    rows = _Pass(source, params, examples, quarantine)
+    rows.read()
+    rows.refuse_labels()
+    metrics = rows.metrics()
+    print(rows.tally.summary())
+    problem = _too_little(rows.tally, params)
     if not problem:
-        found = Found(
-            census=take_census(kept, source.targets),
-            groups=assigner.drawn_groups(),
-            given_splits=assigner.given_splits,
-            largest=assigner.largest_drawn(),
-            rare_labels=len(rare),
-            untrained_labels=len(untrained),
-            has_labels="label" in source.fields,
-        )
+        found = rows.found()
         metrics["learnable"] = found.census.metrics()
         problem = _nothing_to_learn(found, params)
     if problem:
+        _say(note_notices(metrics))
         kept_there = keep_evidence(evidence, quarantine, metrics) if evidence else ""
         raise ContractError(f"{problem}{kept_there}")
-    kept.writer.finish(
-        source=source.name,
-        targets=dict(source.targets),
-        label_conflicts=assigner.conflicts,
-        # Tables of one picture a row stay as they were before there could be more.
-        **({"max_images": max_images} if max_images > 1 else {}),
-        **tally.facts,
-    )
-    if notices := ingest_notices(metrics):
-        print(told(notices))
+    rows.finish()
+    _say(ingest_notices(metrics))
     return metrics
 
 
-def _stream(
-    source: Source,
-    params: IngestParams,
-    assigner: Assigner,
-    tally: Tally,
-    kept: ShardedTable,
-    refused: ShardedTable,
-) -> Spellings:
-    """Every row to one of the two tables, a block at a time; return the names they have."""
-    validator, plan = Validator(params, source.fields, source.targets), ShardPlan(params.shard_rows)
-    rows = tqdm(source.rows(), "ingest", total=source.num_rows, unit="row", file=sys.stderr)
-    for block in _blocks(rows, validator):
-        tally.rows_in += len(block)
-        assigned = assigner.assign([row for _, row in block if isinstance(row, Candidate)])
-        for row, judged in block:
-            outcome = next(assigned) if isinstance(judged, Candidate) else judged
-            if isinstance(outcome, Refusal):
-                if isinstance(judged, Candidate):
-                    validator.forget(judged.record["example_id"])
-                record = validator.quarantined(row, outcome)
-                tally.refuse(record)
-                refused.add(record, plan.place(row.batch, 0))
-            else:
-                tally.keep(outcome)
-                kept.add(outcome, plan.place(row.batch, media_bytes(outcome)))
-    kept.flush()
-    refused.flush()
-    return validator.spellings
+def _say(notices: list[Notice]) -> None:
+    if notices:
+        print(told(notices))
+
+
+class _Pass:
+    """One pass over a source: the two tables, and what is known of the rows in them.
+
+    Args:
+        source: of the rows.
+        params: section `ingest`.
+        examples, quarantine: folders of the tables, not there yet.
+    """
+
+    def __init__(
+        self, source: Source, params: IngestParams, examples: Path, quarantine: Path
+    ) -> None:
+        self.source, self.params = source, params
+        schema = examples_schema(params.limits.max_images)
+        self.kept = ShardedTable(TableWriter(examples, schema, "examples"))
+        self.refused = ShardedTable(TableWriter(quarantine, QUARANTINE, "quarantine"))
+        self.assigner, self.tally = Assigner(params), Tally(params.min_label_rows)
+        self.validator = Validator(params, source.fields, source.targets)
+        self.rare: dict[str, Refusal] = {}
+        self.untrained: dict[str, Refusal] = {}
+
+    def read(self) -> None:
+        """Every row to one of the two tables, a block at a time."""
+        source, plan = self.source, ShardPlan(self.params.shard_rows)
+        rows = tqdm(source.rows(), "ingest", total=source.num_rows, unit="row", file=sys.stderr)
+        for block in _blocks(rows, self.validator):
+            self.tally.rows_in += len(block)
+            candidates = [row for _, row in block if isinstance(row, Candidate)]
+            assigned = self.assigner.assign(candidates)
+            for row, judged in block:
+                outcome = next(assigned) if isinstance(judged, Candidate) else judged
+                if isinstance(outcome, Refusal):
+                    if isinstance(judged, Candidate):
+                        self.validator.forget(judged.record["example_id"])
+                    record = self.validator.quarantined(row, outcome)
+                    self.tally.refuse(record)
+                    self.refused.add(record, plan.place(row.batch, 0))
+                else:
+                    self.tally.keep(outcome)
+                    self.kept.add(outcome, plan.place(row.batch, media_bytes(outcome)))
+        self.kept.flush()
+        self.refused.flush()
+
+    def refuse_labels(self) -> None:
+        """Rows of labels that are rare, then of those that no training row bears, to quarantine;
+        with them it is finished."""
+        self.rare = self.tally.take_rare()
+        for _ in move_to_quarantine(self.kept, self.refused, self.rare):
+            # They were counted as their labels.
+            pass
+        self.untrained = _untrained(take_census(self.kept, {}))
+        for example in move_to_quarantine(self.kept, self.refused, self.untrained):
+            self.tally.take_back(example, self.untrained[example["label"]])
+        counted = self.tally.rows_kept + self.tally.quarantined.total()
+        assert self.tally.rows_in == counted, "a row was lost"
+        self.refused.writer.finish(source=self.source.name, reasons=REASONS)
+
+    def metrics(self) -> dict[str, Any]:
+        """What `metrics/ingest.json` says of the rows, but for what can be learnt from them."""
+        names = name_notes(self.params, self.validator.spellings)
+        return self.tally.metrics() | {
+            "duplicates": self.assigner.metrics(),
+            "lines": line_figures(self.source.lines, self.tally.rows_in),
+            "notes": [*self.source.notes, *names, *self.tally.notes()],
+        }
+
+    def found(self) -> Found:
+        """What tells whether anything can be learnt."""
+        return Found(
+            census=take_census(self.kept, self.source.targets),
+            groups=self.assigner.drawn_groups(),
+            given_splits=self.assigner.given_splits,
+            largest=self.assigner.largest_drawn(),
+            rare_labels=len(self.rare),
+            untrained_labels=len(self.untrained),
+            has_labels="label" in self.source.fields,
+        )
+
+    def finish(self) -> None:
+        """The kept rows are a table from here on."""
+        max_images = self.params.limits.max_images
+        self.kept.writer.finish(
+            source=self.source.name,
+            targets=dict(self.source.targets),
+            label_conflicts=self.assigner.conflicts,
+            # Tables of one picture a row stay as they were before there could be more.
+            **({"max_images": max_images} if max_images > 1 else {}),
+            **self.tally.facts,
+        )
 
 
 def _blocks(

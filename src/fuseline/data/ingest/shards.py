@@ -13,8 +13,7 @@ from fuseline.contracts import TableWriter, shard_name
 from fuseline.data.ingest.candidate import Record
 from fuseline.data.ingest.refusal import Refusal
 from fuseline.data.ingest.validate import raw_json
-
-MEDIA = ("image", "audio", "video")
+from fuseline.params.base import MEDIA
 
 # A shard and its compressed pages are in memory together.
 MAX_SHARD_MEDIA_BYTES = 2**28

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from collections import Counter
-from typing import Any, get_args
+from typing import Any
 
 from fuseline.contracts import SPLITS
 from fuseline.data.ingest.candidate import Record
 from fuseline.data.ingest.refusal import REASONS, Refusal
 from fuseline.data.sources.base import brief
-from fuseline.params.base import Modality
+from fuseline.params.base import MODALITIES
 
 MAX_LISTED_LABELS = 100
 MAX_LISTED_NAMES = 100
@@ -18,7 +18,6 @@ SHOWN_DETAIL = 300
 # Share of malformed rows from which on a run says so.
 NOTED_SHARE = 0.05
 
-MODALITIES: tuple[Modality, ...] = get_args(Modality)
 NAMED = ("lang", "license", "provenance")
 
 

@@ -11,16 +11,15 @@ from pathlib import Path
 from typing import Any
 
 from fuseline.data.sources.base import Media, Problem, RawRow, brief
-from fuseline.data.sources.media_files import MEDIA_FIELDS, embedded_bytes, read_media
+from fuseline.data.sources.media_files import embedded_bytes, read_media
 from fuseline.data.sources.pictures import read_pictures
 from fuseline.errors import ConfigError, ContractError
-from fuseline.params.base import Modality
+from fuseline.params.base import MEDIA, MODALITIES
 from fuseline.params.ingest import ColumnParams, LimitParams, TargetKind
 from fuseline.registry import suggestion
 
 Record = Mapping[str, Any]
 
-MODALITIES: tuple[Modality, ...] = ("text", "image", "audio", "video", "tabular")
 TEXT_FIELDS = ("id", "text", "label", "group", "split", "lang", "license", "provenance")
 
 # What tells rows apart that have no id. Terms, origin and a given split do not: naming them later
@@ -58,7 +57,7 @@ class RowBuilder:
         self._text_columns = columns.texts
         self._images = columns.images
         self._media = [
-            (field, mapped[field]) for field in MEDIA_FIELDS if mapped[field] and field != "image"
+            (field, mapped[field]) for field in MEDIA if mapped[field] and field != "image"
         ]
         self._tabular: list[str] = columns.tabular
         self.targets: Mapping[str, TargetKind] = columns.targets

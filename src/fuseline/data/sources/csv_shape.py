@@ -5,6 +5,7 @@ from __future__ import annotations
 import csv
 import itertools
 import re
+from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
 
 SEPARATORS = {",": "','", ";": "';'", "\t": "tabs", "|": "'|'"}
@@ -43,7 +44,7 @@ class RowShape:
     def __init__(self, sample: Sequence[str], separator: str, num_cells: int) -> None:
         self._separator, self._num_cells = separator, num_cells
         rows = [cells for line in sample if (cells := self._cells(line))]
-        self._names: dict[int, set[str]] = {}
+        self._names: dict[int, Counter[str]] = {}
         # Places of columns of numbers, and whether a cell may be empty there.
         self._numbers: dict[int, bool] = {}
         if len(rows) >= _LEAST_ROWS:
@@ -51,8 +52,8 @@ class RowShape:
                 self._learn(place, column)
 
     def _learn(self, place: int, column: Sequence[str]) -> None:
-        values = set(column)
-        if values == {""}:
+        values = Counter(column)
+        if set(values) == {""}:
             return
         if len(values) <= len(column) // _ROWS_PER_NAME:
             self._names[place] = values
@@ -71,14 +72,27 @@ class RowShape:
         """Whether the lines of one record are several rows or parts of them.
 
         Where columns of names or numbers tell, one row between the first and the last line is
-        enough, or that both of these are.
+        enough, or that both of these are, or that the first is one with such a name behind its
+        open quote: the end of a cell's first line would have to be one by chance.
         """
         if self._num_cells < 2:
             return False
         if not self._is_telling:
             return self.are_rows(lines)
         first, *inner, last = lines
-        return any(map(self._fits, inner)) or (self._fits(first) and self._fits(last))
+        if any(map(self._fits, inner)):
+            return True
+        return self._fits(first) and (self._fits(last) or self._goes_on_behind_quote(first))
+
+    def _goes_on_behind_quote(self, line: str) -> bool:
+        """Whether a name that other lines have too stands behind the quote that a line leaves
+        open; not where a space is before a cell, as in prose."""
+        opened = len(next(csv.reader([line], delimiter=self._separator))) - 1
+        cells = line.rstrip("\r\n").split(self._separator)
+        if any(cell.startswith(" ") for cell in cells[opened + 1 :]):
+            return False
+        behind = [place for place in self._names if place > opened]
+        return any(cells[place] and self._names[place][cells[place]] > 1 for place in behind)
 
     @property
     def _is_telling(self) -> bool:

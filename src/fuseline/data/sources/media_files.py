@@ -12,9 +12,6 @@ from fuseline.data.sources.base import Media, Problem, brief
 from fuseline.params.ingest import LimitParams
 from fuseline.pipeline.dvc_cache import own_place
 
-MEDIA_FIELDS = ("image", "audio", "video")
-
-
 # No file system has longer names, and no base64 of a picture or sound is shorter.
 _LONGEST_NAME = 255
 _DATA_URI = re.compile(r"data:[\w.+-]*/?[\w.+-]*(;[\w.=+-]+)*;base64,", re.IGNORECASE)
@@ -34,7 +31,7 @@ def embedded_bytes(cell: str) -> bytes | None:
 
 
 def max_bytes(medium: str, limits: LimitParams) -> int:
-    """Bytes that a medium, one of `MEDIA_FIELDS`, may have."""
+    """Bytes that a medium, one of `MEDIA` of `fuseline.params.base`, may have."""
     return {
         "image": limits.max_image_bytes,
         "audio": limits.max_audio_bytes,
@@ -48,7 +45,7 @@ def read_media(root: Path, name: str, medium: str, limits: LimitParams) -> Media
     Args:
         root: the source's folder, resolved.
         name: what the row says.
-        medium: one of `MEDIA_FIELDS`.
+        medium: one of `MEDIA` of `fuseline.params.base`.
         limits: a larger file is refused unread.
 
     Returns:

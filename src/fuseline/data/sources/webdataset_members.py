@@ -8,10 +8,11 @@ from pathlib import Path
 from typing import Any
 
 from fuseline.data.sources.base import Problem, brief
-from fuseline.data.sources.cells import MODALITIES, as_cell, is_broken, one_line
-from fuseline.data.sources.media_files import MEDIA_FIELDS, max_bytes, oversized
+from fuseline.data.sources.cells import as_cell, is_broken, one_line
+from fuseline.data.sources.media_files import max_bytes, oversized
 from fuseline.data.sources.tar_shards import Sample, samples
 from fuseline.errors import ConfigError
+from fuseline.params.base import MEDIA, MODALITIES
 from fuseline.params.ingest import LimitParams
 
 COLUMNS_KEY = "ingest.webdataset.columns"
@@ -44,13 +45,13 @@ class Members:
         self._media = {
             ending: field
             for field, column in mapped
-            if field in MEDIA_FIELDS
+            if field in MEDIA
             for ending in endings_of(column)
         }
         self._texts = {
             ending
             for field, column in mapped
-            if field not in MEDIA_FIELDS
+            if field not in MEDIA
             for ending in endings_of(column)
         }
         for field, column in mapped:
@@ -110,7 +111,7 @@ class Members:
             return as_cell(values.get(column.removeprefix(f"{JSON}.")))
         for ending in endings_of(column):
             if ending in sample.content:
-                if field in MEDIA_FIELDS:
+                if field in MEDIA:
                     return {"bytes": sample.content[ending], "path": f"{sample.key}.{ending}"}
                 return texts[ending] or None
         return None
@@ -157,7 +158,7 @@ class Members:
             for field, column in self._mapped
             if column != KEY and not found.intersection(endings_of(column))
         ]
-        optional = {*MEDIA_FIELDS, "text"}
+        optional = {*MEDIA, "text"}
         lacking = [pair for pair in absent if pair[0] not in optional]
         modalities = [pair for pair in self._mapped if pair[0] in MODALITIES]
         if all(pair in absent for pair in modalities):

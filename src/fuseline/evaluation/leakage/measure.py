@@ -22,7 +22,7 @@ from fuseline.evaluation.leakage.neighbours import (
     neighbour_metrics,
     text_vectors,
 )
-from fuseline.evaluation.leakage.rows import MEDIA, ComparedRows, read_compared_rows
+from fuseline.evaluation.leakage.rows import ComparedRows, read_compared_rows
 from fuseline.evaluation.leakage.rules import learn_word_rules
 from fuseline.evaluation.leakage.shortcuts import (
     Predictor,
@@ -31,6 +31,7 @@ from fuseline.evaluation.leakage.shortcuts import (
     try_shortcuts,
 )
 from fuseline.evaluation.leakage.verdicts import verdicts
+from fuseline.params.base import MEDIA
 from fuseline.params.leakage import LeakageParams
 from fuseline.pipeline.parts import Parts
 

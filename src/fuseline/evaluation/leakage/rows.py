@@ -18,10 +18,9 @@ from PIL import Image
 
 from fuseline.contracts import EXAMPLES, iter_shards
 from fuseline.errors import ContractError
+from fuseline.params.base import MEDIA, MODALITIES
 
 COMPARED = ("train", "test")
-MODALITIES = ("text", "image", "audio", "video", "tabular")
-MEDIA = ("image", "audio", "video")
 SHAPE_CHARACTERS = 40
 # Columns of texts that a row may lack.
 NULLABLE = ("label", "text")

@@ -14,11 +14,12 @@ from fuseline.errors import ContractError
 from fuseline.evaluation.robustness.target import Goal, Spent, Target
 from fuseline.learning.attacks import Attack, build_attack
 from fuseline.learning.model.passes import Model, length_batches
-from fuseline.params.attack import AttackParams
+from fuseline.params.attack import PIXEL_SPACE, SPACE_OF, AttackParams
 from fuseline.params.evaluate import HEADLINE, AuditParams, RobustnessParams
 from fuseline.pipeline.precision import Precision
 
 MORE_STEPS = 2
+FALLS_TO_CHANCE = "falls_to_chance"
 
 
 @dataclass
@@ -122,7 +123,8 @@ def audit_attack(
     zero_gradients: float,
 ) -> dict[str, Any]:
     """Attack a sample of the rows that are right without an attack anew, and compare. Rows with
-    nothing to perturb would stand whatever the attack, and are left out.
+    nothing to perturb would stand whatever the attack, and are left out. So would those that a
+    modality decides which the attack spares: where any row has one, none is asked to fall.
 
     Args:
         probe: runs the attacks.
@@ -133,7 +135,8 @@ def audit_attack(
         zero_gradients: share of rows whose loss has no gradient at the clean input.
 
     Returns:
-        `passed`, `rows`, the passes it cost, `curve` of the separate runs, and `checks` by name.
+        `passed`, `rows`, the passes it cost, `curve` of the separate runs, `checks` by name, and
+        `left_out`, by name why a check says nothing here.
 
     Raises:
         ContractError: a check failed and the gate is to fail.
@@ -156,12 +159,14 @@ def audit_attack(
         whole=_share(standing[rows]),
         fgm=_share(under_fgm[rows]),
     )
-    checks = [
+    left_out = _left_out(probe.data, params.attack)
+    every = [
         _of_the_rows(rows),
         *_of_the_curve(curve, params),
         *_of_the_headline(shares, params.audit),
         _of_the_gradients(zero_gradients, params.audit),
     ]
+    checks = [check for check in every if check.name not in left_out]
     _let_through(checks, params.audit)
     return {
         "passed": all(check.passed for check in checks),
@@ -181,6 +186,25 @@ def audit_attack(
             }
             for check in checks
         },
+        "left_out": left_out,
+    }
+
+
+def _left_out(data: MultimodalData, attack: AttackParams) -> dict[str, str]:
+    """By name why a check is not made: rows may well stand on what is not attacked."""
+    moved: set[str] = {*attack.epsilon}
+    if PIXEL_SPACE in moved:
+        moved.add(SPACE_OF["image"])
+    spared = [
+        modality
+        for modality, space in SPACE_OF.items()
+        if space not in moved and data.present(modality).any()
+    ]
+    if not spared:
+        return {}
+    return {
+        FALLS_TO_CHANCE: f"The attack leaves {' and '.join(spared)} as it was, which may keep a row"
+        " right however far the rest moves."
     }
 
 
@@ -207,7 +231,7 @@ def _of_the_curve(curve: list[float], params: RobustnessParams) -> list[Check]:
             " raise num_steps, or try kind apgd.",
         ),
         Check(
-            "falls_to_chance",
+            FALLS_TO_CHANCE,
             curve[-1],
             params.audit.max_robust_accuracy,
             f"Robust accuracy at {params.scales[-1]:g} times epsilon",

@@ -13,13 +13,12 @@ import torch
 from torch import Tensor, nn
 from transformers import BertConfig, BertLMHeadModel, DynamicCache, EncoderDecoderCache
 
-from fuseline.data.dataset import NO_LABEL
+from fuseline.data.dataset import NO_LABEL, Batch
 from fuseline.errors import ConfigError
 from fuseline.learning.model.configuration import FuselineConfig
 from fuseline.learning.model.control_tokens import Asked, ControlledEmbedding, ControlTokens
 from fuseline.learning.model.output import FuselineOutput, HeadOutput
 
-Batch = dict[str, Any]
 # Of a row's number and its tokens so far, those that may follow.
 Allowed = Callable[[int, Tensor], list[int]]
 

@@ -11,13 +11,12 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
+from fuseline.data.dataset import Batch
 from fuseline.learning.model.configuration import FuselineConfig
 from fuseline.learning.model.decoder import DecoderHead
 from fuseline.learning.model.experts import UnimodalExperts, where_single
 from fuseline.learning.model.output import FuselineOutput, HeadOutput
 from fuseline.registry import lookup
-
-Batch = dict[str, Any]
 
 
 class PooledHead(nn.Module):

@@ -9,10 +9,9 @@ from typing import Any, Protocol, runtime_checkable
 import torch
 from torch import Tensor
 
+from fuseline.data.dataset import Batch
 from fuseline.params.base import MODALITIES
 from fuseline.params.pretrain import ObjectiveParams
-
-Batch = dict[str, Tensor]
 
 
 @dataclass(frozen=True)

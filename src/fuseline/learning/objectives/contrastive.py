@@ -8,7 +8,8 @@ from typing import Any
 
 from torch import Tensor
 
-from fuseline.learning.objectives.base import Batch, ObjectiveOutput, mean_of_means, presence
+from fuseline.data.dataset import Batch
+from fuseline.learning.objectives.base import ObjectiveOutput, mean_of_means, presence
 from fuseline.learning.objectives.info_nce import contrast
 from fuseline.learning.objectives.matching import (
     Identities,

@@ -10,7 +10,8 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from fuseline.learning.objectives.base import Batch, ObjectiveOutput, mean_of_means, presence
+from fuseline.data.dataset import Batch
+from fuseline.learning.objectives.base import ObjectiveOutput, mean_of_means, presence
 from fuseline.learning.objectives.info_nce import contrast
 from fuseline.learning.objectives.matching import contrastive_scale, mismatched
 from fuseline.params.pretrain import ObjectiveParams

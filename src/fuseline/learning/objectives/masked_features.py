@@ -9,7 +9,8 @@ import torch
 from torch import Tensor
 from torch.nn import functional
 
-from fuseline.learning.objectives.base import Batch, ObjectiveOutput, mean_of_means, presence
+from fuseline.data.dataset import Batch
+from fuseline.learning.objectives.base import ObjectiveOutput, mean_of_means, presence
 from fuseline.params.pretrain import ObjectiveParams
 
 

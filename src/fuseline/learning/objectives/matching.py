@@ -9,7 +9,8 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from fuseline.learning.objectives.base import Batch, presence
+from fuseline.data.dataset import Batch
+from fuseline.learning.objectives.base import presence
 
 
 @dataclass(frozen=True)

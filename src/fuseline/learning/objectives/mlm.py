@@ -9,8 +9,9 @@ import torch
 from torch import Tensor
 from torch.nn import functional
 
+from fuseline.data.dataset import Batch
 from fuseline.errors import ConfigError
-from fuseline.learning.objectives.base import Batch, ObjectiveOutput, mean_or_zero
+from fuseline.learning.objectives.base import ObjectiveOutput, mean_or_zero
 from fuseline.learning.objectives.masking import MASKINGS, Choice, own_columns, words_of
 from fuseline.params.pretrain import ObjectiveParams
 

@@ -10,8 +10,8 @@ import torch
 from torch import Tensor
 from torch.nn import functional
 
-from fuseline.data.dataset import pad
-from fuseline.learning.objectives.base import Batch, ObjectiveOutput, mean_or_zero
+from fuseline.data.dataset import Batch, pad
+from fuseline.learning.objectives.base import ObjectiveOutput, mean_or_zero
 from fuseline.learning.objectives.matching import draw_negative, mismatched
 from fuseline.params.pretrain import ObjectiveParams
 

@@ -12,10 +12,8 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from fuseline.data.dataset import PIXELS
+from fuseline.data.dataset import PIXELS, Batch
 from fuseline.params.attack import PIXEL_SPACE
-
-Batch = dict[str, Tensor]
 
 TEXT_SPACE = "text_embedding"
 MAX_PIXEL = 255.0

@@ -8,9 +8,9 @@ from typing import Any
 import torch
 from torch import Tensor
 
+from fuseline.data.dataset import Batch
 from fuseline.errors import ConfigError
 from fuseline.learning.objectives.base import (
-    Batch,
     Objective,
     ObjectiveOutput,
     PretrainingObjective,

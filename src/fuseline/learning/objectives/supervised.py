@@ -9,7 +9,8 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from fuseline.learning.objectives.base import Batch, ObjectiveOutput, presence
+from fuseline.data.dataset import Batch
+from fuseline.learning.objectives.base import ObjectiveOutput, presence
 
 
 class SupervisedTask(Protocol):

@@ -14,7 +14,7 @@ import numpy as np
 from torch import Tensor
 from transformers import PreTrainedTokenizerFast
 
-from fuseline.data.dataset import LABELS, MultimodalData
+from fuseline.data.dataset import LABELS, Batch, MultimodalData
 
 if TYPE_CHECKING:
     # For types alone: a stage is not tied to sections that it does not read.
@@ -23,7 +23,6 @@ if TYPE_CHECKING:
     from fuseline.params.ingest import TargetKind
 
 Facts = dict[str, Any]
-Batch = dict[str, Tensor]
 
 
 @dataclass(frozen=True)

@@ -11,11 +11,11 @@ from torch import Tensor
 from torch.nn import functional
 from transformers import PreTrainedTokenizerFast
 
-from fuseline.data.dataset import NO_LABEL, MultimodalData
+from fuseline.data.dataset import NO_LABEL, Batch, MultimodalData
 from fuseline.errors import ContractError
 from fuseline.learning.model.control_tokens import ControlTokens
 from fuseline.learning.model.passes import length_batches
-from fuseline.learning.tasks.base import Batch, Cells, Decoded, Facts, Task
+from fuseline.learning.tasks.base import Cells, Decoded, Facts, Task
 from fuseline.learning.tasks.controls import CONTROLS, Control, Reference
 from fuseline.learning.tasks.obedience import Values, obedience, own_values
 from fuseline.learning.tasks.tokens import all_right, token_divergences, token_losses

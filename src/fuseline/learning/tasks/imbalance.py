@@ -12,8 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from fuseline.errors import ConfigError
-from fuseline.registry import suggestion
+from fuseline.pipeline.weighed_labels import refuse_unknown
 
 if TYPE_CHECKING:
     # For types alone: a stage is not tied to sections that it does not read.
@@ -57,12 +56,7 @@ def balance(
 
 def _named(weights: Mapping[str, float], names: Sequence[str], where: str) -> np.ndarray:
     """(C,) weights; 1 of a label that has none of its own."""
-    for name in weights:
-        if name not in names:
-            raise ConfigError(
-                f"finetune.class_weights.{name}: expected a label of {where}"
-                f" ({', '.join(sorted(names))}); found '{name}'.{suggestion(name, list(names))}"
-            )
+    refuse_unknown(weights, names, where)
     return np.array([weights.get(name, 1.0) for name in names])
 
 

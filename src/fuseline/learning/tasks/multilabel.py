@@ -10,9 +10,9 @@ from sklearn.metrics import average_precision_score
 from torch import Tensor
 from torch.nn import functional
 
-from fuseline.data.dataset import MultimodalData
+from fuseline.data.dataset import Batch, MultimodalData
 from fuseline.errors import ContractError
-from fuseline.learning.tasks.base import Batch, Cells, Facts, Task
+from fuseline.learning.tasks.base import Cells, Facts, Task
 from fuseline.learning.tasks.divergences import bernoulli
 from fuseline.learning.tasks.scores import mean_f1
 

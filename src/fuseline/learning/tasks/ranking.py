@@ -9,8 +9,8 @@ from sklearn.metrics import ndcg_score, roc_auc_score
 from torch import Tensor
 from torch.nn import functional
 
-from fuseline.data.dataset import MultimodalData
-from fuseline.learning.tasks.base import Batch, Cells, Facts, Task
+from fuseline.data.dataset import Batch, MultimodalData
+from fuseline.learning.tasks.base import Cells, Facts, Task
 from fuseline.learning.tasks.divergences import bernoulli
 from fuseline.learning.tasks.numbers import numbers, training_numbers
 

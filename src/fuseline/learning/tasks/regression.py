@@ -7,8 +7,8 @@ import torch
 from sklearn.metrics import mean_absolute_error, r2_score, root_mean_squared_error
 from torch import Tensor
 
-from fuseline.data.dataset import MultimodalData
-from fuseline.learning.tasks.base import Batch, Cells, Facts, Task
+from fuseline.data.dataset import Batch, MultimodalData
+from fuseline.learning.tasks.base import Cells, Facts, Task
 from fuseline.learning.tasks.numbers import numbers, training_numbers
 
 # A row counts as right within so many standard deviations of the training rows' numbers.

@@ -9,12 +9,12 @@ import torch
 from torch import Tensor
 from torch.nn import functional
 
-from fuseline.data.dataset import MultimodalData
+from fuseline.data.dataset import Batch, MultimodalData
 from fuseline.errors import ContractError
 from fuseline.learning.objectives.base import presence
 from fuseline.learning.objectives.info_nce import contrast
 from fuseline.learning.objectives.matching import mismatched
-from fuseline.learning.tasks.base import Batch, Cells, Facts, Task
+from fuseline.learning.tasks.base import Cells, Facts, Task
 
 CUTS = (1, 5, 10)
 # Queries that are compared with all candidates at once.

@@ -12,9 +12,9 @@ from seqeval.metrics.sequence_labeling import get_entities
 from torch import Tensor
 from torch.nn import functional
 
-from fuseline.data.dataset import NO_LABEL, MultimodalData
+from fuseline.data.dataset import NO_LABEL, Batch, MultimodalData
 from fuseline.errors import ContractError
-from fuseline.learning.tasks.base import Batch, Cells, Facts, Task
+from fuseline.learning.tasks.base import Cells, Facts, Task
 from fuseline.learning.tasks.tokens import all_right, token_divergences, token_losses
 
 WORD = re.compile(r"\S+")

@@ -25,13 +25,13 @@ from fuseline.learning.tasks.labelled import build_tasks, with_labels
 from fuseline.learning.training.development import (
     EVALUATION_BATCH,
     Development,
-    History,
     check_splits,
     draws_of,
     load_rows,
     training_metrics,
 )
 from fuseline.learning.training.freezing import apply_freezing
+from fuseline.learning.training.history import History
 from fuseline.learning.training.loop import Selection, train
 from fuseline.learning.training.lora import adapters
 from fuseline.learning.training.words import occurring_words
@@ -88,7 +88,7 @@ def adversarial_finetune(
         )
         for unimodal_weight in (params.unimodal_weight, 0.0)
     )
-    selection = Selection("clean_and_robust", greater_is_better=True)
+    selection = Selection("clean_and_robust", True, params.training.max_fall)
     # Clean figures want no pictures, which take long to decode.
     plain, data = data, with_pictures(data, examples, model, params)
     development = _RobustDevelopment(

@@ -14,12 +14,12 @@ from fuseline.learning.model import FuselineProcessor
 from fuseline.learning.tasks import Task
 from fuseline.learning.tasks.labelled import Examples
 from fuseline.learning.tasks.prediction import predict
+from fuseline.learning.training.history import History
 from fuseline.learning.training.loop import Selection
 from fuseline.learning.training.remarks import told_remarks
 from fuseline.params.base import BaseParams
 from fuseline.pipeline.precision import Precision
 
-History = list[dict[str, float]]
 EVALUATION_BATCH = 256
 
 
@@ -82,9 +82,9 @@ class Development:
         return further | first | {"right": float(found[0].right.mean())}
 
 
-def selection_of(task: Task) -> Selection:
+def selection_of(task: Task, max_fall: float) -> Selection:
     """The development metric that picks the epoch of a task."""
-    return Selection(task.picked_by, greater_is_better=task.greater_is_better)
+    return Selection(task.picked_by, task.greater_is_better, max_fall)
 
 
 def training_metrics(stage: str, history: History, selection: Selection) -> dict[str, Any]:

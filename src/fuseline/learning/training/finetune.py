@@ -14,7 +14,6 @@ from fuseline.learning.objectives.supervised import Supervised
 from fuseline.learning.tasks.labelled import build_tasks, learn_tasks, with_labels
 from fuseline.learning.training.development import (
     Development,
-    History,
     check_splits,
     draws_of,
     load_rows,
@@ -22,6 +21,7 @@ from fuseline.learning.training.development import (
     training_metrics,
 )
 from fuseline.learning.training.freezing import apply_freezing
+from fuseline.learning.training.history import History
 from fuseline.learning.training.loop import train
 from fuseline.learning.training.lora import adapters
 from fuseline.learning.training.words import occurring_words
@@ -68,7 +68,7 @@ def finetune(
         )
     model.start_decoders()
     weights = [entry["weight"] for entry in entries]
-    selection = selection_of(tasks[0])
+    selection = selection_of(tasks[0], params.training.max_fall)
     with adapters(model, params.freezing, base.seed):
         counts = apply_freezing(model, params.freezing)
         with occurring_words(model, data):

@@ -3,9 +3,18 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import pandas as pd
-from transformers import TrainerState
+
+if TYPE_CHECKING:
+    # For types alone: the report reads curves too, and loads no trainer.
+    from transformers import TrainerState
+
+# Figures by epoch, `epoch` among them.
+History = list[dict[str, float]]
+# A figure of an epoch from which training went back to the best one.
+WENT_BACK = "train_went_back"
 
 
 def write_history(path: Path, history: list[dict[str, float]]) -> None:

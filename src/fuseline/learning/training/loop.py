@@ -33,7 +33,7 @@ from fuseline.learning.training.checkpoint import (
     write_checkpoint,
 )
 from fuseline.learning.training.groups import parameter_groups
-from fuseline.learning.training.history import collect_history
+from fuseline.learning.training.history import WENT_BACK, collect_history
 from fuseline.learning.training.totals import Totals
 from fuseline.params.training import TrainingParams
 from fuseline.pipeline.precision import Precision, plain_attention, use_bf16
@@ -47,10 +47,22 @@ Evaluator = Callable[[Any], dict[str, float]]
 
 @dataclass(frozen=True)
 class Selection:
-    """The development metric that picks the best epoch."""
+    """The development metric that picks the best epoch.
+
+    Attributes:
+        max_fall: how far below its best a share may lie before training goes back; None: however
+            far.
+    """
 
     metric: str
     greater_is_better: bool
+    max_fall: float | None = None
+
+    def has_fallen(self, score: float, best: float) -> bool:
+        """Whether training should go back to the best epoch."""
+        if self.max_fall is None or not self.greater_is_better:
+            return False
+        return best - score > self.max_fall
 
 
 class FuselineTrainer(Trainer):
@@ -62,6 +74,7 @@ class FuselineTrainer(Trainer):
         data: training rows.
         evaluator: model to development metrics, after every epoch.
         params: rates of the text encoder and of all else.
+        selection: what picks the best epoch, and when to go back to it.
         draws: (N,) how often training rows come, in proportion; None where each comes once.
     """
 
@@ -72,6 +85,7 @@ class FuselineTrainer(Trainer):
         data: MultimodalData,
         evaluator: Evaluator,
         params: TrainingParams,
+        selection: Selection,
         draws: np.ndarray | None = None,
         **kwargs: Any,
     ) -> None:
@@ -85,6 +99,7 @@ class FuselineTrainer(Trainer):
         self.data = data
         self.evaluator = evaluator
         self.params = params
+        self.selection = selection
         self.draws = draws
         self.totals = Totals()
         self.best: dict[str, Tensor] = {}
@@ -149,7 +164,8 @@ class FuselineTrainer(Trainer):
         self.model.load_state_dict(self.best, strict=False)
 
     def _determine_best_metric(self, metrics: dict[str, float], trial: Any) -> bool:
-        """Remember the best epoch's weights; end a run that has not improved for some epochs.
+        """Remember the best epoch's weights, and go back to them from one that fell far below; end
+        a run that has not improved for some epochs.
 
         The library would keep a whole checkpoint for the best epoch, and its own patience counts
         from 0 again after a resume; this one reads the count from the state.
@@ -159,9 +175,25 @@ class FuselineTrainer(Trainer):
             self.state.best_global_step = self.state.global_step
             for name, value in trained_state(self.model).items():
                 self.best.setdefault(name, torch.empty_like(value)).copy_(value)
+        elif self.selection.has_fallen(
+            metrics[f"eval_{self.selection.metric}"], self.state.best_metric
+        ):
+            self._go_back()
         if epochs_since_best(self.state, self.params) >= self.params.early_stopping_patience:
             self.control.should_training_stop = self.control.should_save = True
         return is_best
+
+    def _go_back(self) -> None:
+        """Go on from the best epoch's weights, at half the rates; the history tells.
+
+        Where and how fast weights were heading goes too: it led to the fall.
+        """
+        self.load_best()
+        self.optimizer.state.clear()
+        for group in self.optimizer.param_groups:
+            group["lr"] /= 2
+        self.lr_scheduler.base_lrs = [rate / 2 for rate in self.lr_scheduler.base_lrs]
+        self.log({WENT_BACK: 1.0})
 
     def _save_checkpoint(self, model: nn.Module, trial: Any) -> None:
         """All that the rest of the run depends on, in the middle of an epoch too."""
@@ -235,7 +267,7 @@ def train(
         data: training rows.
         evaluator: model to development metrics.
         params: epochs, rates, patience.
-        selection: the metric that picks the best epoch.
+        selection: the metric that picks the best epoch, and that may make training go back to it.
         seed: of batches and dropout.
         precision: bfloat16 or float32 products.
         work: folder for checkpoints.
@@ -245,7 +277,8 @@ def train(
             once.
 
     Returns:
-        One dict of figures per epoch, `epoch` among them.
+        One dict of figures per epoch, `epoch` among them, and `WENT_BACK` where the next one began
+        with the best epoch's weights.
 
     Raises:
         ContractError: no training rows, or a loss that is not finite.
@@ -262,6 +295,7 @@ def train(
         data=data,
         evaluator=evaluator,
         params=params,
+        selection=selection,
         draws=draws,
         callbacks=list(callbacks),
     )

@@ -20,14 +20,12 @@ from fuseline.learning.objectives.adversarial.pgd import FGMTraining, PGDTrainin
 from fuseline.learning.objectives.base import Objective
 from fuseline.learning.objectives.pretraining import Mixture, build_objectives
 from fuseline.learning.training.freezing import freeze_image_encoder
+from fuseline.learning.training.history import History
 from fuseline.learning.training.loop import Selection, train
 from fuseline.learning.training.remarks import told_remarks
 from fuseline.params.base import BaseParams
 from fuseline.params.pretrain import PretrainParams
 from fuseline.pipeline.precision import autocast, make_deterministic
-
-History = list[dict[str, float]]
-
 
 # Those of the methods that need no divergence, nor a loss that a row has in every epoch.
 ADVERSARIAL: dict[str, type[AdversarialObjective]] = {

@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-
-History = Sequence[dict[str, float]]
+from fuseline.learning.training.history import WENT_BACK, History
 
 # Losses are of a few units at most: logarithms of classes, or squares in standard deviations.
 HUGE = 100.0
@@ -18,8 +16,8 @@ DEV = "eval_"
 
 
 def remarks_on(stage: str, history: History) -> list[str]:
-    """Sentences on development losses that explode, and on a score that falls behind its best
-    epoch; each with the key to change. Empty for an ordinary run.
+    """Sentences on development losses that explode, on a score that falls behind its best epoch,
+    and on training that went back to that; each with the key to change. Empty for an ordinary run.
 
     Args:
         stage: whose section of the params holds `training`.
@@ -30,7 +28,8 @@ def remarks_on(stage: str, history: History) -> list[str]:
         rates += f" and {stage}.training.encoder_learning_rate"
     names = sorted({name for figures in history for name in figures if _is_dev_loss(name)})
     found = [_explosion(name, history, rates) for name in names]
-    return [sentence for sentence in [*found, _fall(history, stage, rates)] if sentence]
+    found += [_return(history, stage, rates), _fall(history, stage, rates)]
+    return [sentence for sentence in found if sentence]
 
 
 def told_remarks(stage: str, history: History) -> list[str]:
@@ -79,6 +78,17 @@ def _fall(history: History, stage: str, rates: str) -> str | None:
         f"The development {_called(name)} fell from {best[name]:.3f} in epoch {best['epoch']:.0f}"
         f" to {last[name]:.3f} in epoch {last['epoch']:.0f}; the best epoch is kept. Lower {rates},"
         f" or {stage}.training.num_epochs; of few development rows it may be chance."
+    )
+
+
+def _return(history: History, stage: str, rates: str) -> str | None:
+    epochs = [f"{figures['epoch']:.0f}" for figures in history if WENT_BACK in figures]
+    if not epochs:
+        return None
+    return (
+        f"After epoch {' and '.join(epochs)} the development score lay more than"
+        f" {stage}.training.max_fall below its best: training went on from the best epoch's"
+        f" weights, at half the rates. Lower {rates}."
     )
 
 

@@ -11,11 +11,12 @@ from packaging.requirements import Requirement
 from packaging.specifiers import SpecifierSet
 
 from fuseline.config import PARAMS_FILE, load_section, read_yaml
-from fuseline.errors import ConfigError
+from fuseline.errors import ConfigError, FuselineError
 from fuseline.params.base import BaseParams
 from fuseline.params.whole import check
 from fuseline.pipeline.environment import lack_of_cores, precision_used
 from fuseline.pipeline.machine import available_cores, available_memory
+from fuseline.pipeline.weighed_labels import EXAMPLES_FOLDER, check_weights
 from fuseline.workbench.doctor.finding import Finding, Level, size
 
 CONSTRAINTS_FILE = "constraints.txt"
@@ -76,11 +77,19 @@ def installed(name: str) -> str | None:
 
 
 def params(root: Path) -> Iterator[Finding]:
-    """Whether every key and value of the params is valid."""
+    """Whether every key and value of the params is valid, and weighs labels that there are."""
     try:
-        check(read_yaml(root / PARAMS_FILE))
+        content = read_yaml(root / PARAMS_FILE)
+        check(content)
     except ConfigError as error:
         yield Finding(Level.FATAL, "params", str(error), f"Mend {PARAMS_FILE}.")
+        return
+    try:
+        if (root / EXAMPLES_FOLDER).exists():
+            check_weights(content, root / EXAMPLES_FOLDER)
+    except FuselineError as error:
+        remedy = f"Mend {PARAMS_FILE}, or run dvc repro ingest if that brings the label."
+        yield Finding(Level.WARNING, "params", str(error), remedy)
     else:
         yield Finding(Level.OK, "params", "every key is known and every value valid")
 

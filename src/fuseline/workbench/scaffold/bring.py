@@ -7,9 +7,10 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from fuseline.data.sources.manifest_files import open_table
-from fuseline.data.sources.media_files import MEDIA_FIELDS, leads_out
+from fuseline.data.sources.media_files import leads_out
 from fuseline.data.sources.table_file import BadRecord
 from fuseline.errors import ConfigError
+from fuseline.params.base import MEDIA
 from fuseline.pipeline.dvc_cache import own_place
 from fuseline.workbench.scaffold.proposal import Proposal
 
@@ -83,7 +84,7 @@ def _named_media(proposal: Proposal) -> Iterator[Path]:
     """Paths that the rows of a manifest name."""
     if proposal.source != "manifest":
         return
-    columns = [guess.column for guess in proposal.guesses if guess.field in MEDIA_FIELDS]
+    columns = [guess.column for guess in proposal.guesses if guess.field in MEDIA]
     file = open_table(proposal.path, columns)
     for record in file.records() if columns else ():
         if isinstance(record, BadRecord):

@@ -11,7 +11,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from itertools import pairwise
 from pathlib import Path
 
-from fuseline.data.sources.cells import MODALITIES
+from fuseline.params.base import MEDIA, MODALITIES
 from fuseline.workbench.scaffold.groups import groups_by_name, groups_of_codes
 from fuseline.workbench.scaffold.guess import (
     BY_NAME,
@@ -79,7 +79,7 @@ def guess_columns(
 
     def targets(left: list[Profile]) -> Iterator[Verdict]:
         if not used & {"label", "target"}:
-            yield from _number_target(left, has_media=bool(used & {"image", "audio", "video"}))
+            yield from _number_target(left, has_media=bool(used & set(MEDIA)))
 
     rules: tuple[Rule, ...] = (
         splits,

@@ -6,8 +6,9 @@ import re
 
 from fuseline.data.media.containers import container_of
 from fuseline.data.media.formats import SOUNDS, UNREAD, VIDEOS, endings_of_medium
+from fuseline.params.base import MEDIA
 
-READ_ENDINGS = {medium: endings_of_medium(medium) for medium in ("image", "audio", "video")}
+READ_ENDINGS = {medium: endings_of_medium(medium) for medium in MEDIA}
 # Media that people have and that ingest refuses: they must be converted.
 CONVERTED_ENDINGS = frozenset(ending for endings in UNREAD.values() for ending in endings)
 

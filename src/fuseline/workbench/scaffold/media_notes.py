@@ -7,7 +7,8 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 from fuseline.data.sources.image_folder import picture_names
-from fuseline.data.sources.media_files import MEDIA_FIELDS, is_web_address
+from fuseline.data.sources.media_files import is_web_address
+from fuseline.params.base import MEDIA
 from fuseline.workbench.scaffold.guess import Guess
 from fuseline.workbench.scaffold.media_kinds import CONVERTED_ENDINGS, ending_of, medium_of_name
 from fuseline.workbench.scaffold.profile import Profile, is_there
@@ -29,7 +30,7 @@ def path_notes(profiles: Sequence[Profile], guesses: Sequence[Guess], root: Path
         guesses: what they are for.
         root: the folder that paths are relative to.
     """
-    media = {guess.column for guess in guesses if guess.field in MEDIA_FIELDS}
+    media = {guess.column for guess in guesses if guess.field in MEDIA}
     for profile in profiles:
         if profile.name not in media:
             continue

@@ -9,15 +9,14 @@ from pathlib import Path
 from typing import Any
 
 from fuseline.data.sources.batch_files import batch_files, conversion_of, has_ending
-from fuseline.data.sources.cells import MODALITIES, TEXT_FIELDS, Record, check_once
+from fuseline.data.sources.cells import TEXT_FIELDS, Record, check_once
 from fuseline.data.sources.csv_file import CsvFile
 from fuseline.data.sources.manifest_files import FOLDER_ENDINGS, MANIFEST_FILES, open_table
-from fuseline.data.sources.media_files import MEDIA_FIELDS
 from fuseline.data.sources.table_file import BadRecord, TableFile, with_advice
 from fuseline.data.sources.text_files import OtherEncodingError
 from fuseline.data.sources.webdataset_members import KEY
 from fuseline.errors import ConfigError, ContractError
-from fuseline.params.base import Modality
+from fuseline.params.base import MEDIA, MODALITIES, Modality
 from fuseline.params.ingest import ColumnParams, DatasetsParams
 from fuseline.registry import suggestion
 from fuseline.workbench.scaffold.columns import FIRST_ROWS, guess_columns
@@ -71,7 +70,7 @@ class Proposal:
         """The mapping of the params; None where the source has none."""
         if not self.guesses:
             return None
-        mapping: dict[str, Any] = dict.fromkeys((*TEXT_FIELDS, *MEDIA_FIELDS))
+        mapping: dict[str, Any] = dict.fromkeys((*TEXT_FIELDS, *MEDIA))
         mapping["tabular"] = [guess.column for guess in self.guesses if guess.field == "tabular"]
         mapping["targets"] = {}
         for guess in self.guesses:

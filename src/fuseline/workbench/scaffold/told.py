@@ -6,8 +6,8 @@ from collections.abc import Sequence
 from typing import get_args
 
 from fuseline.data.sources.cells import TEXT_FIELDS
-from fuseline.data.sources.media_files import MEDIA_FIELDS
 from fuseline.errors import ConfigError
+from fuseline.params.base import MEDIA
 from fuseline.params.ingest import TargetKind
 from fuseline.registry import suggestion
 from fuseline.workbench.scaffold.guess import TARGET, Field
@@ -15,7 +15,7 @@ from fuseline.workbench.scaffold.guess import TARGET, Field
 NOTHING = "nothing"
 FIELDS = (
     *TEXT_FIELDS,
-    *MEDIA_FIELDS,
+    *MEDIA,
     "tabular",
     *(f"{TARGET}{kind}" for kind in get_args(TargetKind)),
     NOTHING,
@@ -39,7 +39,7 @@ def told_fields(uses: Sequence[str]) -> dict[str, Field]:
         if column in told:
             raise ConfigError(f"--use: {column!r} stands twice. Give a column one use.")
         told[column] = None if field == NOTHING else field
-    single = [field for field in told.values() if field in (*TEXT_FIELDS, *MEDIA_FIELDS)]
+    single = [field for field in told.values() if field in (*TEXT_FIELDS, *MEDIA)]
     repeated = sorted({field for field in single if single.count(field) > 1 and field})
     if repeated:
         raise ConfigError(f"--use: {repeated[0]} takes one column, found several. Choose one.")

@@ -334,7 +334,7 @@ def test_rows_that_are_none_do_not_pass_unseen(
     assert note.startswith(
         "8 of 40 rows cannot be read as the file's format demands; row 0: line 2"
     )
-    assert f"note: {note}" in capsys.readouterr().out
+    assert f"look at: {note}" in capsys.readouterr().out
     assert metrics["lines"] == {"all": 42, "header": 1, "blank": 1, "further_lines_of_rows": 0}
 
 

@@ -117,7 +117,7 @@ def test_what_was_made_one_is_told(run: Run, capsys: pytest.CaptureFixture[str])
         " ingest.spellings: as_written keeps them apart."
     )
     assert metrics["notes"] == [told]
-    assert f"note: {told}" in capsys.readouterr().out
+    assert f"look at: {told}" in capsys.readouterr().out
     assert metrics["sanitised"]["label:spelling"] == 8
 
 

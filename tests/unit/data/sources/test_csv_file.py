@@ -73,6 +73,36 @@ def test_rows_that_an_opened_quote_swallows_are_refused_one_by_one(
 
 
 @pytest.mark.parametrize(
+    "last",
+    ['21,words, and more of row 21",bad', '21,words of row 21""",bad', 'words of row 21",bad'],
+)
+def test_a_row_before_a_damaged_one_is_told_by_what_stands_behind_its_open_quote(
+    read: Read, last: str
+) -> None:
+    rows = _rows(0, 60)
+    rows[20], rows[21] = _opened(rows[20]), last
+    kept, bad = read("\n".join([HEADER, *rows, ""]))
+    assert _texts(bad) == rows[20:22]
+    assert len(kept) == 58
+
+
+@pytest.mark.parametrize(
+    "row",
+    [
+        'good,"words\nand more"',
+        'good,"words, bad\nand more"',
+        '"go\nod",words',
+    ],
+)
+def test_what_stands_before_an_open_quote_makes_no_row(read: Read, row: str) -> None:
+    rows = [f"{'good' if n % 2 else 'bad'},words of row {n}" for n in range(40)]
+    rows[20] = row
+    kept, bad = read("\n".join(["label,text", *rows, ""]))
+    assert bad == []
+    assert len(kept) == 40
+
+
+@pytest.mark.parametrize(
     "closing",
     [
         '{n},"words, with commas",good',
@@ -122,6 +152,7 @@ def test_each_of_several_open_quotes_costs_its_own_row(read: Read) -> None:
         "x\n" * 300,
         'he said ""yes, no""\nand went',
         "1,2\n3,4\n",
+        "It was, good\nbut long",
     ],
 )
 def test_a_cell_of_several_lines_stays_whole(read: Read, cell: str) -> None:

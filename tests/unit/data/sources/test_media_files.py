@@ -7,7 +7,8 @@ import pytest
 
 from fuseline.config import read_yaml
 from fuseline.data.sources.base import Media, Problem
-from fuseline.data.sources.media_files import MEDIA_FIELDS, embedded_bytes, read_media
+from fuseline.data.sources.media_files import embedded_bytes, read_media
+from fuseline.params.base import MEDIA
 from fuseline.params.ingest import LimitParams
 from tests.support.repository import PARAMS_FILE
 
@@ -77,7 +78,7 @@ def test_loop_of_links_is_missing(root: Path) -> None:
     assert _reason(root, "loop.png") == "missing_media"
 
 
-@pytest.mark.parametrize("medium", MEDIA_FIELDS)
+@pytest.mark.parametrize("medium", MEDIA)
 def test_large_file_is_refused_unread(root: Path, medium: str) -> None:
     with (root / "large").open("wb") as file:
         file.truncate(10**12)  # a hole: it takes no room, but could not be read

@@ -23,6 +23,17 @@ from tests.support.kills import check_resuming
 SCALES = [0.25, 0.5, 1.0, 2.0, 4.0, 64.0]
 
 
+@pytest.fixture
+def make_data(make_data):
+    """Rows of pictures alone, all that the models here see."""
+
+    def make(num_rows: int, num_classes: int, **changes):
+        pictures_alone = {"text_mask": np.zeros(num_rows, dtype=bool)}
+        return make_data(num_rows, num_classes, **(pictures_alone | changes))
+
+    return make
+
+
 class Linear(nn.Module):
     """Two classes; the margin is `w . x` over all positions, so the exact robust accuracy is
     known: with a budget per position, a row stands iff margin > epsilon * sum of |w_p|."""
@@ -208,6 +219,7 @@ def test_an_honest_attack_passes_its_audit(make_data, kind, norm):
     audit = found["robustness"]["audit"]
     assert audit["passed"]
     assert set(audit["checks"]) == CHECKS
+    assert audit["left_out"] == {}
     assert audit["rows"] == 20
     assert [point["scale"] for point in audit["curve"]] == [1.0, 2.0, 4.0, 64.0]
     assert all(check["found"] <= check["bound"] for check in audit["checks"].values())
@@ -224,6 +236,20 @@ def test_a_masked_model_fails_the_audit(make_data):
         "Gradients mislead the attack"
         in (found["robustness"]["audit"]["checks"]["black_box"]["says"])
     )
+
+
+@pytest.mark.parametrize("gate", ["report", "fail"])
+def test_rows_that_text_may_decide_need_not_fall_to_an_attack_on_pictures(make_data, gate):
+    params = settings(epsilon={"image_feature": 1e-6}, audit={"gate": gate})
+    data = make_data(60, 2, text_mask=np.arange(60) == 7)
+    audit = attack(Linear(), data, params)["robustness"]["audit"]
+    assert audit["curve"][-1]["robust_accuracy"] > params.audit.max_robust_accuracy
+    assert audit["passed"]
+    assert set(audit["checks"]) == CHECKS - {"falls_to_chance"}
+    assert audit["left_out"] == {
+        "falls_to_chance": "The attack leaves text as it was, which may keep a row right however"
+        " far the rest moves."
+    }
 
 
 def test_an_attack_with_too_small_steps_is_weaker_than_one_step(make_data):

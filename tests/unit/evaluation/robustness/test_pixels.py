@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
+import numpy as np
 import pytest
 import torch
 
@@ -125,8 +128,10 @@ def test_the_attack_on_pictures_is_measured(pictures):
 
 @pytest.mark.parametrize("gate", ["report", "fail"])
 def test_the_attack_on_pictures_is_audited_as_the_other_is(pictures, gate):
-    """One of a tiny step leaves rows standing at every scale, where none should."""
+    """One of a tiny step leaves rows standing at every scale, where none should: of rows with
+    nothing but a picture."""
     folder, data = pictures
+    data = replace(data, text_mask=np.zeros(len(data), dtype=bool))
     net, task = model(), Classification("label", {"labels": ["ant", "bee", "cat"]})
     weak = attack(num_steps=1, step_size=1e-6, random_start=False)
     params = PixelRobustnessParams(max_rows=12, batch_size=4, attack=weak)
@@ -140,3 +145,15 @@ def test_the_attack_on_pictures_is_audited_as_the_other_is(pictures, gate):
     assert 0 < found["audit"]["rows"] <= 4
     assert not found["audit"]["checks"]["falls_to_chance"]["passed"]
     assert not found["audit"]["passed"]
+
+
+def test_rows_with_text_need_not_fall_to_pictures(pictures):
+    folder, data = pictures
+    net, task = model(), Classification("label", {"labels": ["ant", "bee", "cat"]})
+    params = PixelRobustnessParams(max_rows=12, batch_size=4, attack=attack())
+    audit = AuditParams.model_validate(AUDIT | {"black_box_queries": 2})
+    audited = RobustnessParams.model_construct(scales=[1.0, 2.0], audit=audit)
+    found = figures(net, goal_of(task), data, folder, params, audited)["audit"]
+    assert "monotone" in found["checks"]
+    assert "falls_to_chance" not in found["checks"]
+    assert found["left_out"]["falls_to_chance"].startswith("The attack leaves text as it was")

@@ -7,6 +7,7 @@ import shutil
 import numpy as np
 import pytest
 import torch
+from transformers import TrainerCallback
 
 from fuseline.data.dataset import MultimodalData
 from fuseline.errors import ContractError
@@ -18,6 +19,7 @@ from fuseline.learning.tasks.classification import Classification
 from fuseline.learning.training.callbacks import is_save_step
 from fuseline.learning.training.checkpoint import PARTS, is_complete, latest_checkpoint
 from fuseline.learning.training.development import Development
+from fuseline.learning.training.history import WENT_BACK
 from fuseline.learning.training.loop import FuselineTrainer, Selection, train
 from fuseline.learning.training.totals import Totals
 from fuseline.pipeline.interruption import full_disk
@@ -336,6 +338,74 @@ def test_patience_survives_a_kill(tmp_path, after_calls):
     resumed = run(tmp_path / "killed", classifier(seed=9), **changes)
     assert len(whole) == 4
     assert resumed == whole
+
+
+STEPS_PER_EPOCH = 6
+
+
+def scripted(work, scores, after_calls=1000, **changes):
+    """A run whose development score of each epoch is given; its model, its history, and before
+    each step the rate and the weights."""
+    model, steps = classifier(), []
+    done = latest_checkpoint(work)
+    left = iter(scores[int(done.name.split("-")[1]) // STEPS_PER_EPOCH if done else 0 :])
+
+    class Watch(TrainerCallback):
+        def on_step_begin(self, *args, optimizer, **kwargs):
+            del args, kwargs
+            steps.append((optimizer.param_groups[0]["lr"], weights(model)))
+
+    torch.manual_seed(1)
+    history = train(
+        model,
+        dying(after_calls),
+        rows(48),
+        lambda _: {"macro_f1": next(left)},
+        params=training(lr_scheduler="constant_with_warmup", warmup_share=0.0, **changes),
+        selection=Selection("macro_f1", True, max_fall=0.1),
+        seed=1,
+        precision="fp32",
+        work=work,
+        callbacks=[Watch()],
+    )
+    return model, history, steps
+
+
+def test_from_a_fall_training_goes_back_to_the_best_epoch_at_half_the_rates(tmp_path):
+    _, history, steps = scripted(tmp_path, [0.5, 0.6, 0.4, 0.7])
+    rates, before = zip(*steps, strict=True)
+    assert rates == (3e-3,) * 18 + (1.5e-3,) * 6
+    best, fallen, after = (before[epoch * STEPS_PER_EPOCH] for epoch in (2, 3, 3))
+    assert same(best, after)
+    assert not same(before[17], fallen)
+    assert [figures["epoch"] for figures in history if WENT_BACK in figures] == [3]
+
+
+@pytest.mark.parametrize("scores", [[0.5, 0.6, 0.51, 0.5], [0.5, 0.4, 0.4, 0.6]])
+def test_a_lesser_fall_changes_nothing(tmp_path, scores):
+    _, history, steps = scripted(tmp_path / "falling", scores)
+    _, _, rising = scripted(tmp_path / "rising", [0.1, 0.2, 0.3, 0.4])
+    assert steps[-1][0] == rising[-1][0]
+    assert same(steps[-1][1], rising[-1][1])
+    assert not any(WENT_BACK in figures for figures in history)
+
+
+@pytest.mark.parametrize("after_calls", [13, 19, 21, 25])
+def test_a_killed_run_goes_back_as_one_that_was_not(tmp_path, after_calls):
+    scores, changes = [0.5, 0.6, 0.4, 0.2, 0.7], {"num_epochs": 5}
+    whole, history, _ = scripted(tmp_path / "whole", scores, **changes)
+    assert [figures["epoch"] for figures in history if WENT_BACK in figures] == [3, 4]
+    with pytest.raises(Killed):
+        scripted(tmp_path / "killed", scores, after_calls, **changes)
+    resumed, again, _ = scripted(tmp_path / "killed", scores, **changes)
+    assert again == history
+    assert same(weights(whole), weights(resumed))
+
+
+def test_losses_and_runs_without_a_limit_never_go_back():
+    assert Selection("f1", True, 0.1).has_fallen(0.5, 0.7)
+    assert not Selection("f1", True).has_fallen(0.0, 1.0)
+    assert not Selection("rmse", False, 0.1).has_fallen(9.0, 1.0)
 
 
 def test_a_loss_that_is_not_finite_stops_before_the_weights_move(tmp_path):

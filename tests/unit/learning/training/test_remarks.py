@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import pytest
 
+from fuseline.learning.training.history import WENT_BACK
 from fuseline.learning.training.remarks import remarks_on, told_remarks
 
 
@@ -72,6 +73,17 @@ def test_a_score_that_falls_behind_its_best_epoch_is_told(stage, name, values, m
 def test_an_adversarial_run_may_give_clean_rows_for_robust_ones():
     falling = curve("accuracy", [0.9, 0.8], clean_and_robust=[0.5, 0.65])
     assert remarks_on("adversarial_finetune", falling) == []
+
+
+@pytest.mark.parametrize("stage", ["finetune", "adversarial_finetune"])
+def test_where_training_went_back_is_told(stage):
+    history = curve("accuracy", [0.8, 0.6, 0.5, 0.82])
+    for figures in history[1:3]:
+        figures[WENT_BACK] = 1.0
+    (sentence,) = remarks_on(stage, history)
+    assert sentence.startswith("After epoch 2 and 3 the development score lay more than")
+    assert f"{stage}.training.max_fall below its best" in sentence
+    assert f"Lower {stage}.training.learning_rate" in sentence
 
 
 def test_several_are_told_each_by_itself(capsys):

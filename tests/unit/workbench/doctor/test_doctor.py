@@ -27,6 +27,7 @@ from fuseline.workbench.doctor import (
     remotes,
     storage,
 )
+from tests.support.examples_tables import write_examples
 from tests.support.repository import REPOSITORY
 from tests.support.workspace import GIT_IDENTITY
 
@@ -106,6 +107,18 @@ def test_every_finding_that_is_not_well_has_a_remedy(root: Path) -> None:
     bad = [finding for finding in examine(root) if finding.level is not Level.OK]
     assert {"params", "cores", "git", "dvc", "versions"} <= {one.subject for one in bad}
     assert all(finding.remedy for finding in bad)
+
+
+def test_a_weight_of_a_label_that_the_last_run_did_not_see_is_told(root: Path) -> None:
+    set_param(root, "class_weights: none", "class_weights: {bea: 2}")
+    assert one(root, "params").level is Level.OK, "no run yet"
+    write_examples(root / "data/examples", [{"label": "ant"}, {"label": "bee"}])
+    finding = one(root, "params")
+    assert finding.level is Level.WARNING, "the next run may see it"
+    assert "finetune.class_weights.bea: expected a label of" in finding.found
+    assert "dvc repro ingest" in finding.remedy
+    (root / "data/examples/manifest.json").unlink()
+    assert "the table is unfinished" in one(root, "params").found
 
 
 def test_the_command_fails_only_where_a_run_would(root: Path) -> None:

@@ -12,10 +12,10 @@ from fuseline.data.ingest.duplicates.holders import Holders
 from fuseline.data.ingest.duplicates.media import MediaIndex
 from fuseline.data.ingest.duplicates.texts import TextIndex
 from fuseline.data.ingest.duplicates.values import Matches
+from fuseline.params.base import MEDIA
 from fuseline.params.ingest import DuplicateParams
 
-MEDIA = ("image", "audio", "video")
-MODALITIES = ("text", *MEDIA)
+COMPARED = ("text", *MEDIA)
 ALL = "all"
 _ABSENT = -1
 
@@ -69,7 +69,7 @@ class CopySearch:
         self._max_copies = params.max_copies
         self._texts = TextIndex(params.text_similarity)
         self._media = {medium: MediaIndex(medium, params, max_images) for medium in MEDIA}
-        self._holders = {modality: Holders() for modality in MODALITIES}
+        self._holders = {modality: Holders() for modality in COMPARED}
         self._first_alike: dict[bytes, int] = {}
         self._grouped = array("b")
         self._clusters = {medium: array("q") for medium in MEDIA}
@@ -145,5 +145,5 @@ def _note(rows: list[Contents], modality: str, matches: Matches) -> None:
 
 
 def _digest(row: Contents) -> bytes:
-    clusters = ",".join(str(row.clusters.get(modality, "")) for modality in MODALITIES)
+    clusters = ",".join(str(row.clusters.get(modality, "")) for modality in COMPARED)
     return hashlib.blake2b(clusters.encode() + b"\0" + row.cells, digest_size=16).digest()

@@ -10,10 +10,11 @@ from typing import Any
 import torch
 from torch import Tensor
 
+from fuseline.data.dataset import Batch
 from fuseline.learning.attacks import Attack, Deltas
 from fuseline.learning.attacks.pgd import PGD
 from fuseline.learning.objectives.adversarial.trial import Trial
-from fuseline.learning.objectives.base import Batch, Objective, ObjectiveOutput, Stateful
+from fuseline.learning.objectives.base import Objective, ObjectiveOutput, Stateful
 from fuseline.params.adversarial import AdversarialParams
 from fuseline.params.attack import BallParams
 

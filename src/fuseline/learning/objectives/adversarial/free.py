@@ -9,11 +9,12 @@ from typing import Any
 import torch
 from torch import Tensor
 
+from fuseline.data.dataset import Batch
 from fuseline.learning.attacks import Deltas
 from fuseline.learning.objectives.adversarial.base import AdversarialObjective
 from fuseline.learning.objectives.adversarial.memory import DeltaMemory
 from fuseline.learning.objectives.adversarial.trial import Trial
-from fuseline.learning.objectives.base import Batch, ObjectiveOutput
+from fuseline.learning.objectives.base import ObjectiveOutput
 from fuseline.learning.objectives.perturbation import Perturbable
 
 

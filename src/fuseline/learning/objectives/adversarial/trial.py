@@ -8,8 +8,9 @@ from typing import Any
 import torch
 from torch import Tensor
 
+from fuseline.data.dataset import Batch
 from fuseline.learning.attacks import Deltas
-from fuseline.learning.objectives.base import Batch, Objective, ObjectiveOutput
+from fuseline.learning.objectives.base import Objective, ObjectiveOutput
 from fuseline.learning.objectives.perturbation import Perturbable
 
 Start = Callable[[Perturbable], Deltas]
