@@ -39,9 +39,10 @@ def main(
         from fuseline.params.base import BaseParams
         from fuseline.params.finetune import FinetuneParams
 
+        finetune = load_section("finetune", FinetuneParams)
         figures = measure_baseline(
             BaselineInputs(examples, tokens, tokenizer, features),
-            tasks=load_section("finetune", FinetuneParams).tasks,
+            tasks=finetune.tasks,
             base=load_section("base", BaseParams),
         )
         scores = [name for name, value in figures.items() if isinstance(value, float)]

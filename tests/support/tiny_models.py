@@ -10,7 +10,7 @@ from fuseline.learning.model import FuselineConfig, FuselineForPreTraining, Fuse
 from fuseline.learning.objectives.pretraining import OBJECTIVES
 from fuseline.params.finetune import FreezingParams
 from fuseline.params.pretrain import ObjectiveParams
-from fuseline.params.training import TrainingParams
+from fuseline.params.training import FinetuneTrainingParams
 
 SPECIAL = {"pad": 0, "cls": 2, "sep": 3, "mask": 4}
 POSITIONS, DIM, VOCAB = 4, 12, 50
@@ -104,7 +104,7 @@ def freezing(
     )
 
 
-def training(**changes: object) -> TrainingParams:
+def training(**changes: object) -> FinetuneTrainingParams:
     values = {
         "num_epochs": 4,
         "batch_size": 8,
@@ -117,8 +117,9 @@ def training(**changes: object) -> TrainingParams:
         "weight_decay": 0.01,
         "max_grad_norm": 1.0,
         "early_stopping_patience": 4,
+        "max_fall": 1.0,
     }
-    return TrainingParams.model_validate(values | changes)
+    return FinetuneTrainingParams.model_validate(values | changes)
 
 
 def objective_params(**changes: object) -> ObjectiveParams:

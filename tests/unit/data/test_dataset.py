@@ -3,7 +3,7 @@ import pyarrow as pa
 import pytest
 
 from fuseline.contracts import EXAMPLES, TOKENS, TableWriter, features_schema
-from fuseline.data.dataset import NO_LABEL, load_data
+from fuseline.data.dataset import NO_LABEL, load_data, padded_widths
 from fuseline.errors import ContractError
 
 LABELS = ["cat", None, "ant", "cat"]
@@ -68,12 +68,22 @@ def test_arrays_follow_the_tables(tables):
     assert data.select("test").example_ids == ["row-3"]
 
 
-def test_batches_are_padded_to_a_multiple_of_eight(tables):
+def test_batches_are_padded_to_the_width_of_the_longest_text(tables):
     batch = load(tables).batch([0, 3])
-    assert batch["input_ids"].shape == (2, 8)
+    assert batch["input_ids"].shape == (2, 6)
     assert batch["attention_mask"].sum(1).tolist() == [3, 6]
-    assert batch["input_ids"][0].tolist() == [2, 3, 4, 0, 0, 0, 0, 0]
+    assert batch["input_ids"][0].tolist() == [2, 3, 4, 0, 0, 0]
     assert batch["image_features"].shape == (2, 2, 3)
+
+
+def test_widths_are_few_and_hold_their_texts():
+    lengths = np.arange(1, 513)
+    widths = padded_widths(lengths)
+    assert (widths >= lengths).all()
+    assert (widths - lengths <= np.minimum(lengths / 4, 7)).all()
+    assert widths[:8].tolist() == [*range(1, 9)]
+    assert len(np.unique(widths)) < 90
+    assert (padded_widths(widths) == widths).all()
 
 
 def test_a_modality_left_out_is_absent(tables):

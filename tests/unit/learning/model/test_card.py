@@ -13,7 +13,7 @@ from fuseline.learning.tasks import TASKS
 from fuseline.params.adversarial import MartParams, SmartParams, VillaParams
 from fuseline.params.adversarial_finetune import AdversarialFinetuneParams
 from fuseline.params.attack import FinetuneBallParams
-from fuseline.params.training import TrainingParams
+from fuseline.params.training import FinetuneTrainingParams
 from tests.support import tiny_models
 
 EVIL = (
@@ -21,11 +21,11 @@ EVIL = (
     " [a](javascript:b) ![i](u) `c` **d**\u202e"
 )
 METRICS = {"dev": {"accuracy": 0.9, "macro_f1": 0.85, "loss": 0.3}}
-TRAINING = TrainingParams(
+TRAINING = FinetuneTrainingParams(
     num_epochs=4, batch_size=32, learning_rate=1e-4, encoder_learning_rate=3e-5,
     image_learning_rate=3e-4, layer_decay=1.0,
     lr_scheduler="cosine", warmup_share=0.1, weight_decay=0.01, max_grad_norm=1.0,
-    early_stopping_patience=4,
+    early_stopping_patience=4, max_fall=0.05,
 )  # fmt: skip
 PARAMS = AdversarialFinetuneParams(
     method="pgd", mart=MartParams(divergence_weight=1.0),
