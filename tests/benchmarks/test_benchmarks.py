@@ -24,6 +24,7 @@ from benchmarks import (
     growth,
     images,
     million,
+    steps,
     tables,
 )
 from benchmarks.__main__ import BENCHMARKS
@@ -71,20 +72,35 @@ def test_growth(capsys: pytest.CaptureFixture[str]) -> None:
     assert re.search(r"^cache: \d+\.\d MB, then \d+\.\d\d MB more", said, re.M)
 
 
-def test_checkpoints(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+TINY_BERT = {
+    **checkpoints.MINILM,
+    "hidden_size": 16,
+    "num_hidden_layers": 1,
+    "num_attention_heads": 2,
+    "intermediate_size": 16,
+}
+
+
+@pytest.fixture
+def small_params(tmp_path: Path) -> Path:
     yaml, params = YAML(), tmp_path / "params.yaml"
     content = yaml.load(PARAMS_FILE)
     set_keys(content, SMALL_PARAMS)
     yaml.dump(content, params)
-    text = {
-        **checkpoints.MINILM,
-        "hidden_size": 16,
-        "num_hidden_layers": 1,
-        "num_attention_heads": 2,
-        "intermediate_size": 16,
-    }
+    return params
+
+
+def test_steps(small_params: Path, capsys: pytest.CaptureFixture[str]) -> None:
     with patch.dict(os.environ):
-        checkpoints.main(num_epochs=2, num_rows=256, text=text, params=params)
+        steps.main(num_rounds=2, threads=(1,), text=TINY_BERT, params=small_params)
+    said = capsys.readouterr().out
+    assert re.search(r"^clean +1 +\d+ +\d+ +\d+$", said, re.M)
+    assert re.search(r"^pgd +1 +\d+ +\d+ +\d+$", said, re.M)
+
+
+def test_checkpoints(small_params: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    with patch.dict(os.environ):
+        checkpoints.main(num_epochs=2, num_rows=256, text=TINY_BERT, params=small_params)
     assert re.search(r"^\d+ saves of [1-9]\d* MB in 2 epochs$", capsys.readouterr().out, re.M)
 
 
