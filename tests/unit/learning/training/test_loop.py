@@ -16,6 +16,7 @@ from fuseline.learning.objectives.contrastive import Contrastive
 from fuseline.learning.objectives.pretraining import Mixture
 from fuseline.learning.objectives.supervised import Supervised
 from fuseline.learning.tasks.classification import Classification
+from fuseline.learning.training import checkpoint, loop
 from fuseline.learning.training.callbacks import is_save_step
 from fuseline.learning.training.checkpoint import PARTS, is_complete, latest_checkpoint
 from fuseline.learning.training.development import Development
@@ -298,6 +299,17 @@ def test_a_full_disk_names_the_checkpoint_and_the_run_goes_on_from_the_one_befor
     model = classifier(seed=9)
     assert run(tmp_path, model) == uninterrupted[1]
     assert same(uninterrupted[0], weights(model))
+
+
+@pytest.mark.parametrize(("seconds", "waits"), [(0.0, True), (3600.0, False)])
+def test_a_run_waits_for_the_disk_once_a_minute(tmp_path, monkeypatch, seconds, waits):
+    """A kill tears nothing that the system has taken; a power cut may, of the last minute."""
+    settled = []
+    monkeypatch.setattr(checkpoint, "settle", settled.append)
+    monkeypatch.setattr(loop, "DURABLE_SECONDS", seconds)
+    run(tmp_path, classifier(), num_epochs=1)
+    assert bool(settled) == waits
+    assert latest_checkpoint(tmp_path)
 
 
 def test_the_best_epoch_is_kept(tmp_path):
