@@ -22,6 +22,7 @@ BENCHMARKS = {
     "tampering": "changed objects of a remote, refused or delivered",
     "banking77": "full fine-tuning beside low-rank adapters, on a published test file",
     "banking77_robust": "the same rows under attack, before and after adversarial fine-tuning",
+    "class_weights": "ways to learn rare labels, from one pre-trained model",
     "trimodal": "three modalities beside each pair and each alone",
 }
 

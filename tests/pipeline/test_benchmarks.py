@@ -19,6 +19,7 @@ import pytest
 from benchmarks import (
     ablation,
     adversarial,
+    class_weights,
     foolbox_parity,
     fusion,
     kills,
@@ -103,6 +104,17 @@ def test_ablation(origin: Path, capsys: pytest.CaptureFixture[str]) -> None:
     (run,), (_, (name, *cells)) = printed(capsys)
     assert run["setting"] == name == "nothing"
     assert len(numbers(cells)) == len(ablation.COLUMNS)
+
+
+def test_class_weights(finished: Workspace, capsys: pytest.CaptureFixture[str]) -> None:
+    class_weights.main(finished.root, ["none", "balanced_sampler"], [17])
+    runs, (_, *rows) = printed(capsys)
+    assert [(run["seed"], run["setting"]) for run in runs] == [
+        (17, "none"),
+        (17, "balanced_sampler"),
+    ]
+    for _, *cells in rows:
+        assert len(numbers(cells)) == len(class_weights.COLUMNS)
 
 
 def test_adversarial(origin: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
