@@ -14,7 +14,7 @@ from fuseline.contracts import read_manifest
 from fuseline.data.dataset import MultimodalData, load_data
 from fuseline.data.modalities.image.networks import missing_layers, whole_features
 from fuseline.data.modalities.text.encoder import embed_texts
-from fuseline.errors import ConfigError, ContractError
+from fuseline.errors import ConfigError
 from fuseline.evaluation.ablation import named
 from fuseline.evaluation.clean import clean_figures
 from fuseline.evaluation.robustness.attacked import Attacked
@@ -30,7 +30,7 @@ from fuseline.learning.model import FuselineForTasks, FuselineProcessor
 from fuseline.learning.model.passes import Model
 from fuseline.learning.tasks import Task
 from fuseline.learning.tasks.base import Decoded
-from fuseline.learning.tasks.labelled import Examples, build_tasks, with_labels
+from fuseline.learning.tasks.labelled import Examples, build_tasks, no_labelled_rows, with_labels
 from fuseline.learning.tasks.prediction import Predicted, predict
 from fuseline.params.attack import SPACE_OF
 from fuseline.params.base import BaseParams
@@ -94,10 +94,7 @@ def evaluate_model(
     own = data.take(first.own_rows(data))
     test = own.select("test")
     if not len(test):
-        raise ContractError(
-            f"{inputs.examples}: the test split has no labelled rows for the task"
-            f" '{first.name}'. Raise `ingest.split.test` or add rows."
-        )
+        raise no_labelled_rows(examples, "test", first.name)
     slices = read_slice_columns(inputs.examples, test.example_ids, params.trust.slices)
     found = predict(model, tasks, whole_test, params.batch_size)
     clean = found[0]

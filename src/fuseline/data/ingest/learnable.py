@@ -56,7 +56,8 @@ def unlearnable(found: Found, params: IngestParams) -> list[Notice]:
         # Whatever else is wrong follows from it.
         return group
     empty = list(_empty_splits(found, params))
-    return [*empty, *_one_label(found, params), *_same_targets(found, params)]
+    targets = [*_same_targets(found, params), *_unmeasured(found)]
+    return [*empty, *_one_label(found, params), *targets]
 
 
 def shown(names: Sequence[str]) -> str:
@@ -219,6 +220,29 @@ def _same_targets(found: Found, params: IngestParams) -> Iterator[Notice]:
             else "Mend the rows."
         )
         yield Notice(f"Target {name!r}: {_same(target)}", f"{out} {GO_ON}")
+
+
+def _unmeasured(found: Found) -> Iterator[Notice]:
+    """Where one target is all there is to learn: splits in which no row has a value of it."""
+    if found.has_labels or len(found.census.targets) != 1:
+        return
+    ((name, target),) = found.census.targets.items()
+    rows = found.census.splits
+    for split in ("dev", "test"):
+        if not target.rows["train"] or target.rows[split] or not rows[split]:
+            continue
+        given = split in found.given_splits
+        filled = (
+            f"Fill in some of them, or set ingest.split.from_train to [{split}], by which it then"
+            " has its share of the training rows too."
+            if given
+            else f"Raise ingest.split.{split}, or add rows that have a value."
+        )
+        yield Notice(
+            f"Target {name!r}: none of the {rows[split]} rows of the {split} split has a value, so"
+            f" that nothing could be {'chosen' if split == 'dev' else 'measured'} by them.",
+            f"{filled} {GO_ON}",
+        )
 
 
 def _same(target: TargetCensus) -> str:

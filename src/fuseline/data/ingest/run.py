@@ -108,6 +108,8 @@ def ingest_examples(
         source=source.name,
         targets=dict(source.targets),
         label_conflicts=assigner.conflicts,
+        # Tables whose rows are all split here stay as they were before.
+        **({"given_splits": sorted(given)} if (given := assigner.given_splits) else {}),
         # Tables of one picture a row stay as they were before there could be more.
         **({"max_images": max_images} if max_images > 1 else {}),
         **tally.facts,
