@@ -12,7 +12,8 @@ from itertools import pairwise
 from pathlib import Path
 
 from fuseline.data.sources.cells import MODALITIES
-from fuseline.workbench.scaffold.groups import groups_by_name, groups_of_codes
+from fuseline.workbench.scaffold.cells_of_several import separator_of
+from fuseline.workbench.scaffold.groups import groups_by_name, groups_of_codes, owners
 from fuseline.workbench.scaffold.guess import (
     BY_NAME,
     MOST_LABELS,
@@ -23,15 +24,28 @@ from fuseline.workbench.scaffold.guess import (
     Verdict,
     use,
 )
-from fuseline.workbench.scaffold.left_out import counters, indexes, packed, splits, times
+from fuseline.workbench.scaffold.left_out import (
+    CATEGORIES,
+    counters,
+    indexes,
+    packed,
+    splits,
+    times,
+)
 from fuseline.workbench.scaffold.media_kinds import AMBIGUOUS_ENDINGS, ending_of
-from fuseline.workbench.scaffold.names import FIELD_OF, is_asked, plain
+from fuseline.workbench.scaffold.names import FIELD_OF, is_answer, is_asked, plain
 from fuseline.workbench.scaffold.profile import Profile
+from fuseline.workbench.scaffold.tagged_words import tagged
 from fuseline.workbench.scaffold.unclaimed import TEXT_WORDS, foreign_spelling, unclaimed
 
 # More whole numbers than this are an amount rather than a class.
 MOST_NUMBERED_LABELS = 20
 LABEL_CHARACTERS = 60
+# So many words on average make sentences, whatever their number of values.
+SENTENCE_WORDS = 5.0
+# Of columns that may be the label, how many times the fewest values one may have, and how even its
+# values must be beside the most even.
+MORE_VALUES, LEAST_EVENNESS = 2, 0.5
 # Rows of a file that are looked at.
 FIRST_ROWS = 1000
 TOLD = "as you say"
@@ -67,17 +81,19 @@ def guess_columns(
         for profile in profiles
         if profile.name in said
     }
-    used = {verdict.field for verdict in taken.values() if verdict.is_exclusive}
-    used |= {"target" for verdict in taken.values() if _is_target(verdict)}
+    used = {use for verdict in taken.values() for use in _uses(verdict)}
+    # Who names a text or a picture has chosen.
+    closed = {verdict.field for verdict in taken.values() if verdict.field in ("text", "image")}
 
     files = {profile.name for profile in profiles if profile.medium and _is_meant(profile, root)}
 
     def media(left: list[Profile]) -> Iterator[Verdict]:
-        for profile in left:
-            if profile.name in files:
-                yield Verdict(profile, profile.medium, _media_reason(profile, root))
+        for profile in _alone([profile for profile in left if profile.name in files]):
+            yield Verdict(profile, profile.medium, _media_reason(profile, root))
 
     def targets(left: list[Profile]) -> Iterator[Verdict]:
+        if not used & {"label", "target"}:
+            yield from _answer(left, has_text="text" in used)
         if not used & {"label", "target"}:
             yield from _number_target(left, has_media=bool(used & {"image", "audio", "video"}))
 
@@ -91,26 +107,27 @@ def guess_columns(
         _identifier,
         groups_of_codes,
         counters,
+        owners,
         _label,
         targets,
         _text,
         _table,
     )
-    for rule in (packed, media, *rules):
+    for rule in (tagged, packed, media, *rules):
         left = [profile for profile in profiles if profile.name not in taken and profile.filled]
         if rule in rules:
             left = [profile for profile in left if profile.name not in files]
         for verdict in rule(left):
-            if verdict.is_exclusive and verdict.field in used:
+            if verdict.field in closed or (verdict.is_exclusive and verdict.field in used):
                 continue
             # A second thing to learn beside the label is the user's to ask for.
             if rule is _label and "target" in used:
                 continue
             taken[verdict.profile.name] = verdict
-            if verdict.is_exclusive:
-                used.add(verdict.field)
-            if _is_target(verdict):
-                used.add("target")
+            used |= _uses(verdict)
+        if rule is tagged and "target" in used:
+            # Tags name the words of one text.
+            closed.add("text")
     if "label" in used:
         taken |= _beside_a_label(taken, said)
     if not used & set(MODALITIES):
@@ -120,6 +137,21 @@ def guess_columns(
 
 def _is_target(verdict: Verdict) -> bool:
     return verdict.field is not None and verdict.field.startswith(TARGET)
+
+
+def _uses(verdict: Verdict) -> set[str]:
+    """What is taken by a column; of a table, there may be any number."""
+    if _is_target(verdict):
+        return {"target"}
+    return {verdict.field} if verdict.field and verdict.field != "tabular" else set()
+
+
+def _alone(files: list[Profile]) -> list[Profile]:
+    """The columns of media but for further pictures, where a cell of one lists several."""
+    pictures = [profile for profile in files if profile.medium == "image"]
+    if all(profile.most_entries <= 1 for profile in pictures):
+        return files
+    return [profile for profile in files if profile not in pictures[1:]]
 
 
 def _beside_a_label(taken: Mapping[str, Verdict], said: Mapping[str, Field]) -> dict[str, Verdict]:
@@ -136,7 +168,15 @@ def _beside_a_label(taken: Mapping[str, Verdict], said: Mapping[str, Field]) -> 
 def _guess(profile: Profile, verdict: Verdict | None) -> Guess:
     if verdict is None:
         verdict = unclaimed(profile)
-    return Guess(profile.name, verdict.field, verdict.reason, profile.samples, verdict.instead)
+    return Guess(
+        profile.name,
+        verdict.field,
+        verdict.reason,
+        profile.samples,
+        verdict.instead,
+        separator_of(profile) or "" if verdict.field == CATEGORIES else "",
+        profile.most_entries if verdict.field == "image" else 0,
+    )
 
 
 def _only_text(profiles: Sequence[Profile], taken: Mapping[str, Verdict]) -> dict[str, Verdict]:
@@ -187,15 +227,21 @@ def _may_be(field: str, profile: Profile) -> bool:
     if field == "label":
         return _may_label(profile) or _is_sorted_by(profile)
     if field == "text":
-        return not profile.looks_numeric and not profile.looks_dated
+        is_constant = profile.distinct == 1 and len(profile.cells) > 1
+        return not (profile.looks_numeric or profile.looks_dated or is_constant)
     return True
 
 
 def _may_label(profile: Profile) -> bool:
     few = profile.repeats and profile.distinct <= MOST_LABELS
-    if profile.looks_numeric and profile.distinct > MOST_NUMBERED_LABELS:
+    if profile.distinct > MOST_NUMBERED_LABELS and (profile.looks_numeric or _tells(profile)):
         return False
     return few and profile.mean_characters <= LABEL_CHARACTERS
+
+
+def _tells(profile: Profile) -> bool:
+    """Whether cells are sentences, which may stand in several rows: a premise, a question."""
+    return _is_wordy(profile) and profile.mean_words >= SENTENCE_WORDS
 
 
 def _is_sorted_by(profile: Profile) -> bool:
@@ -227,7 +273,7 @@ def _identifier(left: list[Profile]) -> Iterator[Verdict]:
 
 
 def _label(left: list[Profile]) -> Iterator[Verdict]:
-    """The last column of few words, as labels come last by custom; else the last of few numbers.
+    """The column of few words that is likeliest a label; else the last of few numbers.
 
     A number of a name that models are asked for speaks first where it comes after all words.
     """
@@ -242,8 +288,30 @@ def _label(left: list[Profile]) -> Iterator[Verdict]:
     # Among numbers that are amounts, a few that are not last are an amount too, such as of rooms.
     amounts = [profile for profile in left if profile.is_numeric]
     last = [profile for profile in numbers if profile.name == amounts[-1].name]
-    for profile in (words or by_name or last)[-1:]:
+    for profile in (_likeliest(words) or by_name or last)[-1:]:
         yield Verdict(profile, "label", f"{profile.distinct} different values")
+
+
+def _likeliest(words: Sequence[Profile]) -> list[Profile]:
+    """Those of about the fewest values and the most even, in their order: the last is the label by
+    custom, but names of many things, or one thing again and again, come last too."""
+    fewest = min((profile.distinct for profile in words), default=0)
+    few = [profile for profile in words if profile.distinct <= MORE_VALUES * fewest]
+    most_even = max((profile.evenness for profile in few), default=0.0)
+    return [profile for profile in few if profile.evenness >= LEAST_EVENNESS * most_even]
+
+
+def _answer(left: list[Profile], *, has_text: bool) -> Iterator[Verdict]:
+    """A text that is to be written, by its name, where another can be read for it."""
+    free = [profile for profile in left if _is_free_text(profile)]
+    for profile in [profile for profile in free if is_answer(profile.name)][:1]:
+        if has_text or len(free) > 1:
+            yield Verdict(profile, f"{TARGET}text", f"a text, and {BY_NAME} what to write")
+
+
+def _is_free_text(profile: Profile) -> bool:
+    measured = profile.looks_numeric or profile.looks_dated
+    return profile.is_text and not measured and not profile.repeats and profile.distinct > 1
 
 
 def _number_target(left: list[Profile], *, has_media: bool) -> Iterator[Verdict]:
@@ -264,10 +332,10 @@ def _is_wordy(profile: Profile) -> bool:
 
 
 def _text(left: list[Profile]) -> Iterator[Verdict]:
-    """The longest column of several words."""
-    wordy = sorted(filter(_is_wordy, left), key=lambda profile: -profile.mean_words)
-    for profile in wordy[:1]:
-        yield Verdict(profile, "text", f"{profile.mean_words:.0f} words on average")
+    """Columns of several words that are no categories."""
+    for profile in left:
+        if _is_wordy(profile) and profile.distinct > 1 and not _may_label(profile):
+            yield Verdict(profile, "text", f"{profile.mean_words:.0f} words on average")
 
 
 def _table(left: list[Profile]) -> Iterator[Verdict]:
