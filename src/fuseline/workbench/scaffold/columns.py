@@ -16,13 +16,19 @@ from fuseline.workbench.scaffold.cells_of_several import separator_of
 from fuseline.workbench.scaffold.groups import groups_by_name, groups_of_codes, owners
 from fuseline.workbench.scaffold.guess import (
     BY_NAME,
-    MOST_LABELS,
     TARGET,
     Field,
     Guess,
     Rule,
     Verdict,
     use,
+)
+from fuseline.workbench.scaffold.learnt import (
+    answers,
+    is_wordy,
+    labels,
+    may_label,
+    number_targets,
 )
 from fuseline.workbench.scaffold.left_out import (
     CATEGORIES,
@@ -33,19 +39,11 @@ from fuseline.workbench.scaffold.left_out import (
     times,
 )
 from fuseline.workbench.scaffold.media_kinds import AMBIGUOUS_ENDINGS, ending_of
-from fuseline.workbench.scaffold.names import FIELD_OF, is_answer, is_asked, plain
+from fuseline.workbench.scaffold.names import FIELD_OF, plain
 from fuseline.workbench.scaffold.profile import Profile
 from fuseline.workbench.scaffold.tagged_words import tagged
-from fuseline.workbench.scaffold.unclaimed import TEXT_WORDS, foreign_spelling, unclaimed
+from fuseline.workbench.scaffold.unclaimed import foreign_spelling, unclaimed
 
-# More whole numbers than this are an amount rather than a class.
-MOST_NUMBERED_LABELS = 20
-LABEL_CHARACTERS = 60
-# So many words on average make sentences, whatever their number of values.
-SENTENCE_WORDS = 5.0
-# Of columns that may be the label, how many times the fewest values one may have, and how even its
-# values must be beside the most even.
-MORE_VALUES, LEAST_EVENNESS = 2, 0.5
 # Rows of a file that are looked at.
 FIRST_ROWS = 1000
 TOLD = "as you say"
@@ -93,9 +91,9 @@ def guess_columns(
 
     def targets(left: list[Profile]) -> Iterator[Verdict]:
         if not used & {"label", "target"}:
-            yield from _answer(left, has_text="text" in used)
+            yield from answers(left, has_text="text" in used)
         if not used & {"label", "target"}:
-            yield from _number_target(left, has_media=bool(used & {"image", "audio", "video"}))
+            yield from number_targets(left, has_media=bool(used & {"image", "audio", "video"}))
 
     rules: tuple[Rule, ...] = (
         splits,
@@ -108,7 +106,7 @@ def guess_columns(
         groups_of_codes,
         counters,
         owners,
-        _label,
+        labels,
         targets,
         _text,
         _table,
@@ -121,7 +119,7 @@ def guess_columns(
             if verdict.field in closed or (verdict.is_exclusive and verdict.field in used):
                 continue
             # A second thing to learn beside the label is the user's to ask for.
-            if rule is _label and "target" in used:
+            if rule is labels and "target" in used:
                 continue
             taken[verdict.profile.name] = verdict
             used |= _uses(verdict)
@@ -225,23 +223,11 @@ def _may_be(field: str, profile: Profile) -> bool:
     if field == "id":
         return profile.is_nearly_unique
     if field == "label":
-        return _may_label(profile) or _is_sorted_by(profile)
+        return may_label(profile) or _is_sorted_by(profile)
     if field == "text":
         is_constant = profile.distinct == 1 and len(profile.cells) > 1
         return not (profile.looks_numeric or profile.looks_dated or is_constant)
     return True
-
-
-def _may_label(profile: Profile) -> bool:
-    few = profile.repeats and profile.distinct <= MOST_LABELS
-    if profile.distinct > MOST_NUMBERED_LABELS and (profile.looks_numeric or _tells(profile)):
-        return False
-    return few and profile.mean_characters <= LABEL_CHARACTERS
-
-
-def _tells(profile: Profile) -> bool:
-    """Whether cells are sentences, which may stand in several rows: a premise, a question."""
-    return _is_wordy(profile) and profile.mean_words >= SENTENCE_WORDS
 
 
 def _is_sorted_by(profile: Profile) -> bool:
@@ -272,75 +258,16 @@ def _identifier(left: list[Profile]) -> Iterator[Verdict]:
             yield Verdict(profile, "id", "another value in every row")
 
 
-def _label(left: list[Profile]) -> Iterator[Verdict]:
-    """The column of few words that is likeliest a label; else the last of few numbers.
-
-    A number of a name that models are asked for speaks first where it comes after all words.
-    """
-    few = [profile for profile in left if _may_label(profile) and not profile.looks_dated]
-    words = [profile for profile in few if not profile.looks_numeric]
-    asked = [profile for profile in left if profile.is_numeric and is_asked(profile.name)]
-    numbers = [profile for profile in few if profile.match(_INTEGER)]
-    places = {profile.name: place for place, profile in enumerate(left)}
-    if words and asked and places[asked[-1].name] > places[words[-1].name]:
-        words = []
-    by_name = [profile for profile in numbers if is_asked(profile.name)]
-    # Among numbers that are amounts, a few that are not last are an amount too, such as of rooms.
-    amounts = [profile for profile in left if profile.is_numeric]
-    last = [profile for profile in numbers if profile.name == amounts[-1].name]
-    for profile in (_likeliest(words) or by_name or last)[-1:]:
-        yield Verdict(profile, "label", f"{profile.distinct} different values")
-
-
-def _likeliest(words: Sequence[Profile]) -> list[Profile]:
-    """Those of about the fewest values and the most even, in their order: the last is the label by
-    custom, but names of many things, or one thing again and again, come last too."""
-    fewest = min((profile.distinct for profile in words), default=0)
-    few = [profile for profile in words if profile.distinct <= MORE_VALUES * fewest]
-    most_even = max((profile.evenness for profile in few), default=0.0)
-    return [profile for profile in few if profile.evenness >= LEAST_EVENNESS * most_even]
-
-
-def _answer(left: list[Profile], *, has_text: bool) -> Iterator[Verdict]:
-    """A text that is to be written, by its name, where another can be read for it."""
-    free = [profile for profile in left if _is_free_text(profile)]
-    for profile in [profile for profile in free if is_answer(profile.name)][:1]:
-        if has_text or len(free) > 1:
-            yield Verdict(profile, f"{TARGET}text", f"a text, and {BY_NAME} what to write")
-
-
-def _is_free_text(profile: Profile) -> bool:
-    measured = profile.looks_numeric or profile.looks_dated
-    return profile.is_text and not measured and not profile.repeats and profile.distinct > 1
-
-
-def _number_target(left: list[Profile], *, has_media: bool) -> Iterator[Verdict]:
-    """The number to learn, where nothing is a label: by its name, alone, or the last of a table."""
-    numbers = [profile for profile in left if profile.is_numeric]
-    asked = [profile for profile in numbers if is_asked(profile.name)]
-    has_content = has_media or any(map(_is_wordy, left))
-    if asked:
-        yield Verdict(asked[-1], f"{TARGET}number", f"numbers, and {BY_NAME} what to learn")
-    elif len(numbers) == 1:
-        yield Verdict(numbers[0], f"{TARGET}number", "the only numbers, and nothing is a label")
-    elif numbers and not has_content:
-        yield Verdict(numbers[-1], f"{TARGET}number", "the last numbers, and nothing is a label")
-
-
-def _is_wordy(profile: Profile) -> bool:
-    return profile.is_text and profile.mean_words >= TEXT_WORDS and not profile.looks_dated
-
-
 def _text(left: list[Profile]) -> Iterator[Verdict]:
     """Columns of several words that are no categories."""
     for profile in left:
-        if _is_wordy(profile) and profile.distinct > 1 and not _may_label(profile):
+        if is_wordy(profile) and profile.distinct > 1 and not may_label(profile):
             yield Verdict(profile, "text", f"{profile.mean_words:.0f} words on average")
 
 
 def _table(left: list[Profile]) -> Iterator[Verdict]:
     for profile in left:
-        if profile.is_numeric or profile.is_date or (profile.is_text and _may_label(profile)):
+        if profile.is_numeric or profile.is_date or (profile.is_text and may_label(profile)):
             yield Verdict(profile, "tabular", _cells(profile))
 
 

@@ -28,6 +28,7 @@ from fuseline.workbench.scaffold.picture_folders import picture_folders
 from fuseline.workbench.scaffold.profile import Profile
 from fuseline.workbench.scaffold.refusals import (
     refuse_headerless,
+    refuse_inputless,
     refuse_interactions,
     refuse_title,
     refuse_wrapped,
@@ -43,7 +44,7 @@ _TASKS = {
     "text": "generation",
 }
 Told = Mapping[str, Field]
-_SHOWN_CHARACTERS, _SHOWN_COLUMNS = 40, 5
+_SHOWN_CHARACTERS = 40
 _SAVED = frozenset({"state.json", "dataset_dict.json"})
 
 
@@ -287,17 +288,6 @@ def _modalities(guesses: Sequence[Guess]) -> list[Modality]:
     return [name for name in MODALITIES if name in found]
 
 
-def _what_they_are(guesses: Sequence[Guess]) -> str:
-    """Why each column is no input, and what would make it one."""
-    told = [
-        f"{guess.column[:_SHOWN_CHARACTERS]!r}: {guess.reason}"
-        + (f"; {guess.instead}." if guess.instead else f", {guess.field}.")
-        for guess in guesses[:_SHOWN_COLUMNS]
-    ]
-    more = len(guesses) - len(told)
-    return " ".join(told) + (f" And {more} more." if more else "")
-
-
 def _checked(proposal: Proposal, records: Sequence[Record], bad: Sequence[BadRecord]) -> Proposal:
     columns = ", ".join(guess.column[:_SHOWN_CHARACTERS] for guess in proposal.guesses)
     if not records and bad:
@@ -314,10 +304,7 @@ def _checked(proposal: Proposal, records: Sequence[Record], bad: Sequence[BadRec
     if not columns:
         raise ContractError(f"{proposal.path}: expected a table, found no columns. Fill the file.")
     if not proposal.modalities:
-        raise ContractError(
-            f"{proposal.path}: none of its columns looks like text, media or a table."
-            f" {_what_they_are(proposal.guesses)}"
-        )
+        refuse_inputless(proposal.path, proposal.guesses)
     if not bad:
         return proposal
     note = (

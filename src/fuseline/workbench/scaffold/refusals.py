@@ -10,12 +10,13 @@ from pathlib import Path
 from typing import Any
 
 from fuseline.errors import ContractError
+from fuseline.workbench.scaffold.guess import Guess
 from fuseline.workbench.scaffold.media_kinds import medium_of_name
 from fuseline.workbench.scaffold.names import is_how_much, is_what, is_who
 from fuseline.workbench.scaffold.profile import Profile, parses_as_date, parses_as_number
 from fuseline.workbench.scaffold.unclaimed import TEXT_WORDS
 
-_SHOWN_NAMES = 3
+_SHOWN_NAMES, _SHOWN_COLUMNS = 3, 5
 _SHOWN_CHARACTERS = 40
 # Ratings are of few values; a text that hardly recurs is the row's own.
 _MOST_RATINGS = 11
@@ -161,3 +162,21 @@ def _recurs(profile: Profile) -> bool:
 
 def _rates(profile: Profile) -> bool:
     return profile.is_numeric or profile.distinct <= _MOST_RATINGS
+
+
+def refuse_inputless(path: Path, guesses: Sequence[Guess]) -> None:
+    """Refuse columns of which none is an input, and say of each why.
+
+    Raises:
+        ContractError: always.
+    """
+    told = [
+        f"{_short(guess.column)}: {guess.reason}"
+        + (f"; {guess.instead}." if guess.instead else f", {guess.field}.")
+        for guess in guesses[:_SHOWN_COLUMNS]
+    ]
+    more = len(guesses) - len(told)
+    raise ContractError(
+        f"{path}: none of its columns looks like text, media or a table. {' '.join(told)}"
+        + (f" And {more} more." if more else "")
+    )

@@ -136,7 +136,8 @@ def test_a_column_of_lists_of_pictures_stays_alone() -> None:
         ({"a": of("x", "y"), "b": of("p", "q")}, "b"),
         ({"a": of("x", "y"), "b": of("p", "q", "r")}, "b"),
         # Names of many things come last, too.
-        ({"a": of("x", "y"), "b": of("p", "q", "r", "s", "t", "u")}, "a"),
+        ({"a": of("x", "y") * 2, "b": of(*"pqrstuvwxyz") * 2}, "a"),
+        ({"a": of(*"abcdef") * 2, "b": of(*"pqrstuvwxyz") * 2}, "b"),
         # And what is nearly always the same.
         ({"a": of("x", "y"), "b": ["p"] * (ROWS - 1) + ["q"]}, "a"),
     ],
