@@ -196,7 +196,7 @@ def _pictures(folder: Path, *names: str) -> Path:
         (["a.png", "b.png"], "two at least, found none"),
         (["cat/a.png", "cat/b.png"], "two at least, found cat"),
         (["train/cat/a.png", "test/cat/b.png"], "found folders for splits (test, train)"),
-        (["Training/a.png", "Validation/b.png"], "found folders for splits"),
+        (["test/cat/a.png", "Training/b.png", "Validation/c.png"], "pets/Training, or write"),
     ],
 )
 def test_folders_that_are_no_labels_are_refused(root: Path, names: list[str], message: str) -> None:
