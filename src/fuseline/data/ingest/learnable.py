@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 from fuseline.contracts import SPLITS
@@ -39,6 +39,7 @@ class Found:
         rare_labels: how many labels had fewer rows than `ingest.min_label_rows`.
         untrained_labels: how many labels had no training row.
         has_labels: whether the source maps a label.
+        refused: rows in quarantine, by reason.
     """
 
     census: Census
@@ -48,6 +49,7 @@ class Found:
     rare_labels: int
     untrained_labels: int
     has_labels: bool
+    refused: Mapping[str, int]
 
 
 def unlearnable(found: Found, params: IngestParams) -> list[Notice]:
@@ -119,7 +121,7 @@ def _empty_splits(found: Found, params: IngestParams) -> Iterator[Notice]:
     where = "; ".join(f"{split} {rows[split]}" for split in SPLITS)
     yield Notice(
         f"{' and '.join(empty)}: no row lies there ({where} rows)."
-        f" {_cause(found, params.split, empty, given=given)}",
+        f" {_cause(found, params.split, empty, given=given)}{_refused(found, given=given)}",
         _filled(found, params.split, empty, given=given),
     )
 
@@ -131,6 +133,17 @@ def _cause(found: Found, params: SplitParams, empty: list[str], *, given: bool) 
     if nought:
         return f"ingest.split.{nought[0]} is 0."
     return f"The rows that ingest splits fall into {len(found.groups)} groups only."
+
+
+def _refused(found: Found, *, given: bool) -> str:
+    """That rows which came with an empty split may have been refused."""
+    if not given or not found.refused:
+        return ""
+    commonest = max(found.refused, key=lambda reason: found.refused[reason])
+    return (
+        f" {sum(found.refused.values())} rows were refused, most as {commonest}: look whether they"
+        " are those of that split."
+    )
 
 
 def _filled(found: Found, params: SplitParams, empty: list[str], *, given: bool) -> str:

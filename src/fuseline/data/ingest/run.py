@@ -98,6 +98,7 @@ def ingest_examples(
             rare_labels=len(rare),
             untrained_labels=len(untrained),
             has_labels="label" in source.fields,
+            refused=tally.quarantined,
         )
         metrics["learnable"] = found.census.metrics()
         problem = _nothing_to_learn(found, params)
