@@ -17,8 +17,10 @@ _LEAST_WORDS = 3.0
 
 def tagged(left: list[Profile]) -> Iterator[Verdict]:
     """A text and the column of its words' tags; lists of words and of tags, which are not read."""
-    for text, tags in permutations(left, 2):
-        if not _are_aligned(text, tags):
+    cells = {profile.name: list(map(_words, profile.cells)) for profile in left}
+    several = [profile for profile in left if _are_several(cells[profile.name])]
+    for text, tags in permutations(several, 2):
+        if not _are_aligned(cells[text.name], cells[tags.name]):
             continue
         if not text.is_text:
             yield Verdict(text, None, "lists of words", _JOINED)
@@ -35,19 +37,21 @@ _JOINED = (
 )
 
 
-def _are_aligned(text: Profile, tags: Profile) -> bool:
+def _are_several(cells: Sequence[Sequence[str]]) -> bool:
+    """Whether cells have several words on average."""
+    there = [len(words) for words in cells if words]
+    return bool(there) and sum(there) >= _LEAST_WORDS * len(there)
+
+
+def _are_aligned(texts: Sequence[Sequence[str]], tags: Sequence[Sequence[str]]) -> bool:
     """Whether nearly all rows have as many tags as words, and tags are few and recur."""
-    rows = [
-        (_words(one), _words(other)) for one, other in zip(text.cells, tags.cells, strict=False)
-    ]
-    pairs = [(words, names) for words, names in rows if words and names]
-    aligned = [(words, names) for words, names in pairs if len(words) == len(names)]
+    pairs = [pair for pair in zip(texts, tags, strict=False) if all(pair)]
+    aligned = [pair for pair in pairs if len(pair[0]) == len(pair[1])]
     if not pairs or len(aligned) < MOST * len(pairs):
         return False
-    words = [word for some, _ in aligned for word in some]
+    words = {word for some, _ in aligned for word in some}
     names = [name for _, some in aligned for name in some]
-    few = len(set(names)) <= min(_MOST_TAGS, len(names) / 10) < len(set(words))
-    return few and len(words) >= _LEAST_WORDS * len(aligned)
+    return len(set(names)) <= min(_MOST_TAGS, len(names) / 10) < len(words)
 
 
 def _words(cell: Any) -> Sequence[str]:
