@@ -41,12 +41,14 @@ def _readable_errors(command: str) -> Iterator[None]:
 
 @app.command()
 def check() -> None:
-    """Check every key and value of params.yaml."""
+    """Check every key and value of params.yaml, and that no link in data/raw leads nowhere."""
     from fuseline.config import PARAMS_FILE, read_yaml
     from fuseline.params.whole import check as check_params
+    from fuseline.workbench.doctor.raw import refuse_lost_links
 
     with _readable_errors("check"):
         check_params(read_yaml(PARAMS_FILE))
+        refuse_lost_links(Path())
     print(f"{PARAMS_FILE}: every key is known and every value valid.")
 
 

@@ -118,6 +118,15 @@ def test_check_names_the_wrong_key(root: Path, found: str, replacement: str, mes
     assert message in result.output
 
 
+def test_check_stops_at_a_link_that_leads_nowhere(root: Path) -> None:
+    (root / "data" / "raw").mkdir(parents=True, exist_ok=True)
+    (root / "data" / "raw" / "rows.csv").symlink_to("/nowhere/rows.csv")
+    result = run("check")
+    assert result.exit_code == 2
+    assert "check: data/raw/rows.csv leads to /nowhere/rows.csv, which is not" in result.output
+    assert "Put it back, or rm data/raw/rows.csv" in result.output
+
+
 def test_check_outside_a_repository_says_where_to_run(root: Path) -> None:
     (root / "params.yaml").unlink()
     result = run("check")

@@ -8,7 +8,6 @@ from pathlib import Path
 from typing import Any
 
 from fuseline.data.dataset import MultimodalData, load_data
-from fuseline.errors import ContractError
 from fuseline.evaluation.ablation import named
 from fuseline.evaluation.clean import clean_figures
 from fuseline.evaluation.robustness.attacked import Attacked
@@ -20,7 +19,7 @@ from fuseline.evaluation.twins.frozen import frozen_blocks
 from fuseline.evaluation.twins.tasks import twins_of
 from fuseline.learning.model import FuselineForTasks, FuselineProcessor
 from fuseline.learning.tasks.base import Decoded
-from fuseline.learning.tasks.labelled import Examples, build_tasks, with_labels
+from fuseline.learning.tasks.labelled import Examples, build_tasks, no_labelled_rows, with_labels
 from fuseline.learning.tasks.prediction import predict
 from fuseline.params.base import BaseParams
 from fuseline.params.evaluate import EvaluateParams
@@ -85,10 +84,7 @@ class Evaluation:
         self.own = data.take(self.first.own_rows(data))
         self.test = self.own.select("test")
         if not len(self.test):
-            raise ContractError(
-                f"{inputs.examples}: the test split has no labelled rows for the task"
-                f" '{self.first.name}'. Raise `ingest.split.test` or add rows."
-            )
+            raise no_labelled_rows(self.examples, "test", self.first.name)
         ids = self.test.example_ids
         self.slices = read_slice_columns(inputs.examples, ids, params.trust.slices)
         self.found = predict(self.model, self.tasks, data.select("test"), params.batch_size)

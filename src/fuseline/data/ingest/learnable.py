@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 from fuseline.contracts import SPLITS
@@ -39,6 +39,7 @@ class Found:
         rare_labels: how many labels had fewer rows than `ingest.min_label_rows`.
         untrained_labels: how many labels had no training row.
         has_labels: whether the source maps a label.
+        refused: rows in quarantine, by reason.
     """
 
     census: Census
@@ -48,6 +49,7 @@ class Found:
     rare_labels: int
     untrained_labels: int
     has_labels: bool
+    refused: Mapping[str, int]
 
 
 def unlearnable(found: Found, params: IngestParams) -> list[Notice]:
@@ -56,7 +58,8 @@ def unlearnable(found: Found, params: IngestParams) -> list[Notice]:
         # Whatever else is wrong follows from it.
         return group
     empty = list(_empty_splits(found, params))
-    return [*empty, *_one_label(found, params), *_same_targets(found, params)]
+    targets = [*_same_targets(found, params), *_unmeasured(found)]
+    return [*empty, *_one_label(found, params), *targets]
 
 
 def shown(names: Sequence[str]) -> str:
@@ -118,7 +121,7 @@ def _empty_splits(found: Found, params: IngestParams) -> Iterator[Notice]:
     where = "; ".join(f"{split} {rows[split]}" for split in SPLITS)
     yield Notice(
         f"{' and '.join(empty)}: no row lies there ({where} rows)."
-        f" {_cause(found, params.split, empty, given=given)}",
+        f" {_cause(found, params.split, empty, given=given)}{_refused(found, given=given)}",
         _filled(found, params.split, empty, given=given),
     )
 
@@ -130,6 +133,17 @@ def _cause(found: Found, params: SplitParams, empty: list[str], *, given: bool) 
     if nought:
         return f"ingest.split.{nought[0]} is 0."
     return f"The rows that ingest splits fall into {len(found.groups)} groups only."
+
+
+def _refused(found: Found, *, given: bool) -> str:
+    """That rows which came with an empty split may have been refused."""
+    if not given or not found.refused:
+        return ""
+    commonest = max(found.refused, key=lambda reason: found.refused[reason])
+    return (
+        f" {sum(found.refused.values())} rows were refused, most as {commonest}: look whether they"
+        " are those of that split."
+    )
 
 
 def _filled(found: Found, params: SplitParams, empty: list[str], *, given: bool) -> str:
@@ -219,6 +233,29 @@ def _same_targets(found: Found, params: IngestParams) -> Iterator[Notice]:
             else "Mend the rows."
         )
         yield Notice(f"Target {name!r}: {_same(target)}", f"{out} {GO_ON}")
+
+
+def _unmeasured(found: Found) -> Iterator[Notice]:
+    """Where one target is all there is to learn: splits in which no row has a value of it."""
+    if found.has_labels or len(found.census.targets) != 1:
+        return
+    ((name, target),) = found.census.targets.items()
+    rows = found.census.splits
+    for split in ("dev", "test"):
+        if not target.rows["train"] or target.rows[split] or not rows[split]:
+            continue
+        given = split in found.given_splits
+        filled = (
+            f"Fill in some of them, or set ingest.split.from_train to [{split}], by which it then"
+            " has its share of the training rows too."
+            if given
+            else f"Raise ingest.split.{split}, or add rows that have a value."
+        )
+        yield Notice(
+            f"Target {name!r}: none of the {rows[split]} rows of the {split} split has a value, so"
+            f" that nothing could be {'chosen' if split == 'dev' else 'measured'} by them.",
+            f"{filled} {GO_ON}",
+        )
 
 
 def _same(target: TargetCensus) -> str:

@@ -164,6 +164,7 @@ class _Pass:
             rare_labels=len(self.rare),
             untrained_labels=len(self.untrained),
             has_labels="label" in self.source.fields,
+            refused=self.tally.quarantined,
         )
 
     def finish(self) -> None:
@@ -173,6 +174,8 @@ class _Pass:
             source=self.source.name,
             targets=dict(self.source.targets),
             label_conflicts=self.assigner.conflicts,
+            # Tables whose rows are all split here stay as they were before.
+            **({"given_splits": sorted(given)} if (given := self.assigner.given_splits) else {}),
             # Tables of one picture a row stay as they were before there could be more.
             **({"max_images": max_images} if max_images > 1 else {}),
             **self.tally.facts,
@@ -230,16 +233,17 @@ def _nothing_to_learn(found: Found, params: IngestParams) -> str | None:
 def _too_little(tally: Tally, params: IngestParams) -> str | None:
     """What to say where too little is left to go on with; None where there is enough."""
     share = tally.quarantined.total() / tally.rows_in if tally.rows_in else 0.0
+    remedy = "Mend the rows or the ingest params"
     if not tally.rows_kept:
         expected = "at least one row to keep"
     elif share and share >= params.max_quarantined_share:
         expected = f"less than {params.max_quarantined_share:.0%} of the rows quarantined"
+        remedy += "; ingest.max_quarantined_share sets how many may be refused"
     else:
         return None
     return (
         f"source '{params.source}': expected {expected}, found {tally.rows_kept} of"
-        f" {tally.rows_in} rows kept. {tally.commonest_reason()}Mend the rows or the ingest params;"
-        " ingest.max_quarantined_share sets how many may be refused."
+        f" {tally.rows_in} rows kept. {tally.commonest_reason()}{remedy}."
     )
 
 

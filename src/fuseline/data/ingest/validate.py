@@ -200,7 +200,7 @@ class Validator:
             raise Refusal("malformed_row", "The id has no visible character.")
         digest = _digest(example_id)
         if digest in self._seen:
-            raise Refusal("duplicate_id", f"An earlier row is {brief(example_id)!r} too.")
+            raise Refusal("duplicate_id", _seen_before(example_id, is_named=row.is_named))
         return example_id, digest
 
     def _images(self, pictures: Sequence[Media | None], notes: _Notes) -> Record:
@@ -306,6 +306,15 @@ class Validator:
                 "oversized_text",
                 f"{name}: {len(value)} characters; ingest.limits.max_text_characters is {limit}.",
             )
+
+
+def _seen_before(example_id: str, *, is_named: bool) -> str:
+    if is_named:
+        return f"An earlier row is {brief(example_id)!r} too."
+    return (
+        "An earlier row holds the same, and no id tells the two apart. To keep both, name a column"
+        " of ids in columns.id."
+    )
 
 
 def _digest(example_id: str) -> bytes:

@@ -41,6 +41,7 @@ class RawRow:
     Attributes:
         source_row: position in the source, from 0 and without gaps.
         example_id: stable name of the row; None only where a problem hides it.
+        is_named: whether the source gives that name; else it is made of what the row holds.
         batch: number of the file or delivery that the row came in, from 0, never falling; each
             batch starts shards of its own, so that a later one leaves the earlier as they are.
         more_texts: those behind the first, of a row that has several.
@@ -58,6 +59,7 @@ class RawRow:
     source_row: int
     batch: int = 0
     example_id: str | None = None
+    is_named: bool = True
     text: str | None = None
     more_texts: tuple[str, ...] = ()
     label: str | None = None

@@ -14,6 +14,10 @@ _WORKBOOK = (
     " that file."
 )
 _UNPACK = "Unpack it, and name the file that was in it."
+_WORD_A_LINE = (
+    "A word a line is not read: write a file ending in .jsonl with a line for each sentence, such"
+    ' as {"text": "Ada left", "tags": "B-person O"}, and name that file.'
+)
 # What to do with files that people have instead.
 _ADVICE = {
     **dict.fromkeys((".xlsx", ".xls", ".xlsm", ".xlsb", ".ods", ".numbers"), _WORKBOOK),
@@ -21,6 +25,7 @@ _ADVICE = {
     ".txt": "If it is a table with a header, rename it to end in .csv, or in .tsv for tabs.",
     ".tab": "Rename it to end in .tsv.",
     ".ndjson": "Rename it to end in .jsonl.",
+    **dict.fromkeys((".conll", ".conllu", ".iob", ".bio"), _WORD_A_LINE),
 }
 
 

@@ -101,7 +101,7 @@ class RowBuilder:
         if problem:
             return RawRow(source_row=source_row, batch=batch, problems=(problem,), raw=raw)
         values: dict[str, Any] = {field: record[column] for field, column in self._texts}
-        example_id = values.pop("id", None) or self._content_id(record)
+        given_id = values.pop("id", None)
         values["text"], *more_texts = [
             cell for column in self._text_columns if (cell := record[column])
         ] or [None]
@@ -121,7 +121,8 @@ class RowBuilder:
         return RawRow(
             source_row=source_row,
             batch=batch,
-            example_id=example_id,
+            example_id=given_id or self._content_id(record),
+            is_named=bool(given_id),
             more_texts=tuple(more_texts),
             image=pictures[0],
             more_images=tuple(pictures[1:]),

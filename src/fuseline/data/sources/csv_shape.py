@@ -43,7 +43,9 @@ class RowShape:
 
     def __init__(self, sample: Sequence[str], separator: str, num_cells: int) -> None:
         self._separator, self._num_cells = separator, num_cells
-        rows = [cells for line in sample if (cells := self._cells(line))]
+        # A line with a quote open is half a record: where it ends, no cell ends.
+        whole = [line for line in sample if line.count('"') % 2 == 0]
+        rows = [cells for line in whole if (cells := self._cells(line))]
         self._names: dict[int, Counter[str]] = {}
         # Places of columns of numbers, and whether a cell may be empty there.
         self._numbers: dict[int, bool] = {}

@@ -93,13 +93,13 @@ def _hint(root: Path, name: str) -> str:
         return "; web addresses are not fetched; download the file"
     if "\\" in name:
         return "; it uses '\\' where '/' is expected"
-    near = _near_name(root, PurePosixPath(name))
+    near = near_name(root, PurePosixPath(name))
     return f"; there is {brief(near)!r}" if near else ""
 
 
-def _near_name(root: Path, name: PurePosixPath) -> str | None:
+def near_name(root: Path, name: PurePosixPath) -> str | None:
     """The file that the name may mean: in another case or Unicode form, with stray spaces, or
-    with another ending."""
+    with another ending; None where there is none below `root`, which is resolved."""
     found = PurePosixPath()
     for part in name.parts:
         entries = _entries(root / found)

@@ -38,7 +38,8 @@ def read_pictures(
                 detail = "expected one picture, since image names several columns, found a list"
                 return Problem("malformed_row", f"column {column!r}: {detail}.")
     else:
-        named = [(columns[0], entry) for entry in _entries(cells[0], root)]
+        entries = picture_entries(cells[0], _there(cells[0], root))
+        named = [(columns[0], entry) for entry in entries]
     if len(named) > max_images:
         return Problem(
             "too_many_images",
@@ -54,16 +55,21 @@ def read_pictures(
     return pictures or [None]
 
 
-def _entries(cell: Any, root: Path | None) -> list[Any]:
-    """What a cell lists, without what is empty at its end; the cell itself where it is no list."""
-    entries = cell if isinstance(cell, list) else _spelt_list(cell, root)
+def picture_entries(cell: Any, are_files: Callable[[Sequence[str]], bool]) -> list[Any]:
+    """What a cell lists, without what is empty at its end; the cell itself where it is no list.
+
+    Args:
+        cell: of a column of pictures.
+        are_files: whether the parts of a text are paths, and no pieces of a single one.
+    """
+    entries = cell if isinstance(cell, list) else _spelt_list(cell, are_files)
     while entries and entries[-1] in (None, ""):
         entries = entries[:-1]
     return entries
 
 
-def _spelt_list(cell: Any, root: Path | None) -> list[Any]:
-    """Paths of a JSON list, or parted by a sign; a file may have that sign in its own name."""
+def _spelt_list(cell: Any, are_files: Callable[[Sequence[str]], bool]) -> list[Any]:
+    """Paths of a JSON list, or parted by a sign."""
     if not isinstance(cell, str):
         return [cell]
     if cell.startswith("["):
@@ -75,9 +81,14 @@ def _spelt_list(cell: Any, root: Path | None) -> list[Any]:
             return listed
     for separator in SEPARATORS:
         parts = [part.strip() for part in cell.split(separator)]
-        if len(parts) > 1 and not _is_file(root, cell) and any(_is_file(root, p) for p in parts):
+        if len(parts) > 1 and are_files(parts):
             return parts
     return [cell]
+
+
+def _there(cell: Any, root: Path | None) -> Callable[[Sequence[str]], bool]:
+    """Asks whether one of the parts is there, and the cell is no file by the sign in its name."""
+    return lambda parts: not _is_file(root, cell) and any(_is_file(root, part) for part in parts)
 
 
 def _is_file(root: Path | None, name: str) -> bool:

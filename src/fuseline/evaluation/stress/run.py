@@ -18,7 +18,7 @@ from fuseline.evaluation.stress.base import sample
 from fuseline.evaluation.stress.corruption_scores import Point
 from fuseline.evaluation.stress.image import corrupted_pictures
 from fuseline.learning.model import FuselineForTasks, FuselineProcessor
-from fuseline.learning.tasks.labelled import Examples, build_tasks, with_labels
+from fuseline.learning.tasks.labelled import Examples, build_tasks, no_labelled_rows, with_labels
 from fuseline.params.base import BaseParams
 from fuseline.params.extract_features import ExtractFeaturesParams
 from fuseline.params.stress import StressParams
@@ -161,15 +161,13 @@ def make_context(
         base.modalities,
         pad_token_id=first.config.special_tokens["pad"],
     )
-    labelled = with_labels(data, Examples(inputs.examples, data, processor.tokenizer), entries)
+    examples = Examples(inputs.examples, data, processor.tokenizer)
+    labelled = with_labels(data, examples, entries)
     # Selected first: a copy of all training rows' features would be thrown away at once.
     test = labelled.select("test")
     test = test.take(task.own_rows(test))
     if not len(test):
-        raise ContractError(
-            f"{inputs.examples}: the test split has no labelled rows for the task '{task.name}'."
-            " Raise `ingest.split.test` or add rows."
-        )
+        raise no_labelled_rows(examples, "test", task.name)
     return Context(
         models=models,
         task=task,

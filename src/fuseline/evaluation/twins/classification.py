@@ -95,7 +95,7 @@ def predict_twin(data: MultimodalData, blocks: list[Block]) -> np.ndarray:
     if len(np.unique(data.labels[train])) < 2:
         raise ContractError(
             "data/examples: the training split has fewer than two labels, so there is nothing to"
-            " learn. Check `ingest.manifest.columns.label` and `ingest.split`."
+            " learn. Add training rows of another label."
         )
     inputs = standardised(blocks, train)
     best: tuple[float, np.ndarray] | None = None

@@ -19,7 +19,13 @@ from fuseline.learning.prompting.base import Material, PromptMethod
 from fuseline.learning.prompting.curves import Cell, summarise
 from fuseline.learning.prompting.shots import cell_seed, draw_shots, short_labels
 from fuseline.learning.tasks.classification import Classification
-from fuseline.learning.tasks.labelled import Examples, check_target, config_entry, with_labels
+from fuseline.learning.tasks.labelled import (
+    Examples,
+    check_target,
+    config_entry,
+    no_labelled_rows,
+    with_labels,
+)
 from fuseline.learning.tasks.scores import scores
 from fuseline.params.base import BaseParams
 from fuseline.params.finetune import TaskParams
@@ -234,13 +240,10 @@ def _labelled(
     if len(np.unique(data.labels[data.splits == "train"])) < 2:
         raise ContractError(
             f"{inputs.examples}: the train split has fewer than two labels of '{asked.name}', so"
-            " shots of it tell nothing apart. Check `ingest.split`, or add rows."
+            " shots of it tell nothing apart. Add training rows of another label."
         )
     if not (data.splits == "test").any():
-        raise ContractError(
-            f"{inputs.examples}: the test split has no rows with a label of '{asked.name}'."
-            " Raise `ingest.split.test` or add rows."
-        )
+        raise no_labelled_rows(examples, "test", asked.name)
     return task, data
 
 

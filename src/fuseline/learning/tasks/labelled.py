@@ -12,7 +12,7 @@ from transformers import PreTrainedTokenizerFast
 
 from fuseline.contracts import EXAMPLES, read_manifest, read_table
 from fuseline.data.dataset import LABELS, MultimodalData, check_order
-from fuseline.errors import ConfigError
+from fuseline.errors import ConfigError, ContractError
 from fuseline.learning.tasks import TASKS
 from fuseline.learning.tasks.base import Cells, Task
 from fuseline.registry import lookup, suggestion
@@ -32,6 +32,10 @@ class Examples:
         data: rows of the tables made from it.
         tokenizer: of their tokens.
 
+    Attributes:
+        folder: the examples table.
+        given_splits: where rows lie that came with a split.
+
     Raises:
         ContractError: the table's rows are not those of the data.
     """
@@ -39,10 +43,12 @@ class Examples:
     def __init__(
         self, folder: Path, data: MultimodalData, tokenizer: PreTrainedTokenizerFast
     ) -> None:
-        self._folder = folder
+        self.folder = folder
         self._data = data
         self._tokenizer = tokenizer
-        self.kinds = {LABEL: "category", **read_manifest(folder, "examples")["targets"]}
+        manifest = read_manifest(folder, "examples")
+        self.kinds = {LABEL: "category", **manifest["targets"]}
+        self.given_splits = frozenset(manifest.get("given_splits", ()))
         names = ["example_id", "text", "label", "lang", "targets"]
         self._table = read_table(folder, EXAMPLES, "examples", names)
         check_order(str(folder), self._table.column("example_id"), data.example_ids)
@@ -75,9 +81,29 @@ class Examples:
             self._table.column("text").to_pylist(),
             self._data,
             self._tokenizer,
-            f"{self._folder}, {target}",
+            f"{self.folder}, {target}",
             self._table.column("lang").to_pylist(),
         )
+
+
+def no_labelled_rows(examples: Examples, split: str, task: str) -> ContractError:
+    """The error of a split without a row that a task can use, as its rows came to lie there.
+
+    Args:
+        examples: all rows.
+        split: without labelled rows.
+        task: the task's name.
+    """
+    remedy = (
+        "Its rows came with that split, which the shares of ingest.split do not change: fill in"
+        " what the task learns in some of them, or give labelled rows that split"
+        if split in examples.given_splits
+        else f"Raise ingest.split.{split}, or add rows that have what the task learns"
+    )
+    return ContractError(
+        f"{examples.folder}: the {split} split has no labelled rows for the task '{task}'."
+        f" {remedy}."
+    )
 
 
 def learn_tasks(examples: Examples, params: FinetuneParams) -> list[dict[str, Any]]:

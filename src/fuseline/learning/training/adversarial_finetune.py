@@ -77,7 +77,7 @@ def adversarial_finetune(
     rows, cells = load_rows(tokens, features, examples, processor, base)
     entries = model.config.tasks
     data, tasks = with_labels(rows, cells, entries), build_tasks(entries)
-    check_splits(data, tasks, examples)
+    check_splits(data, tasks, cells)
     inner, attacked = (
         Supervised(
             tasks,

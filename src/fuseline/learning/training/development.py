@@ -9,10 +9,9 @@ from typing import Any
 import numpy as np
 
 from fuseline.data.dataset import MultimodalData, load_data
-from fuseline.errors import ContractError
 from fuseline.learning.model import FuselineProcessor
 from fuseline.learning.tasks import Task
-from fuseline.learning.tasks.labelled import Examples
+from fuseline.learning.tasks.labelled import Examples, no_labelled_rows
 from fuseline.learning.tasks.prediction import predict
 from fuseline.learning.training.history import History
 from fuseline.learning.training.loop import Selection
@@ -32,7 +31,7 @@ def load_rows(
     return data, Examples(examples, data, tokenizer)
 
 
-def check_splits(data: MultimodalData, tasks: Sequence[Task], where: Path) -> None:
+def check_splits(data: MultimodalData, tasks: Sequence[Task], examples: Examples) -> None:
     """Make sure that there is something to learn for every task, and to pick an epoch by.
 
     Raises:
@@ -42,10 +41,7 @@ def check_splits(data: MultimodalData, tasks: Sequence[Task], where: Path) -> No
     needed = [("train", task) for task in tasks] + [("dev", tasks[0])]
     for split, task in needed:
         if not len(task.own_rows(data.select(split))):
-            raise ContractError(
-                f"{where}: the {split} split has no labelled rows for the task '{task.name}'."
-                f" Raise `ingest.split.{split}` or add rows."
-            )
+            raise no_labelled_rows(examples, split, task.name)
 
 
 def draws_of(tasks: Sequence[Task], data: MultimodalData) -> np.ndarray | None:

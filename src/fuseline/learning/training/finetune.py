@@ -56,7 +56,7 @@ def finetune(
     rows, cells = load_rows(tokens, features, examples, processor, base)
     entries = learn_tasks(cells, params)
     data, tasks = with_labels(rows, cells, entries), build_tasks(entries)
-    check_splits(data, tasks, examples)
+    check_splits(data, tasks, cells)
     with _new_decoders():
         model = FuselineForTasks.from_pretrained(
             pretrained,

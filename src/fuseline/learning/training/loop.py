@@ -285,8 +285,8 @@ def train(
     """
     if len(data) == 0:
         raise ContractError(
-            "training: the training split has no rows to train on."
-            " Raise `ingest.split.train` or add labelled rows."
+            "training: the training split has no rows to train on. Add rows to it; what `ingest`"
+            " said of its splits tells why there are none."
         )
     trainer = FuselineTrainer(
         model=model,

@@ -7,7 +7,7 @@ import shlex
 from collections.abc import Iterator
 from pathlib import Path
 
-from fuseline.errors import ConfigError
+from fuseline.errors import ConfigError, ContractError
 from fuseline.pipeline.git import git
 from fuseline.pipeline.repository import trouble
 from fuseline.workbench.doctor.finding import Finding, Level
@@ -31,9 +31,31 @@ def links(root: Path) -> Iterator[Finding]:
     first = lost[0]
     more = f", and {len(lost) - 1} more" if len(lost) > 1 else ""
     found = f"{first.relative_to(root)} leads to {first.readlink()}, which is not there{more}"
-    pointer = pointer_of(root, first.relative_to(root))
-    remedy = f"dvc pull {pointer}" if pointer else f"Put it back, or rm {first.relative_to(root)}"
+    pointers = [pointer_of(root, path.relative_to(root)) for path in lost]
+    remedy = (
+        f"dvc pull {pointers[0]}"
+        if pointers[0]
+        else _away(first.relative_to(root), every=len(lost) > 1 and not any(pointers))
+    )
     yield Finding(Level.FATAL, "links", f"{found}; every dvc repro stops at it", remedy)
+
+
+def _away(first: Path, *, every: bool) -> str:
+    """What to do with a link of nobody's, or with all that lead nowhere."""
+    if not every:
+        return f"Put it back, or rm {shlex.quote(str(first))}"
+    return f"Put them back, or remove all of them: find {RAW} -xtype l -delete"
+
+
+def refuse_lost_links(root: Path) -> None:
+    """Refuse what no run of the pipeline would come past.
+
+    Raises:
+        ContractError: a link leads nowhere.
+    """
+    for finding in links(root):
+        if finding.level is Level.FATAL:
+            raise ContractError(f"{finding.found}. {finding.remedy}")
 
 
 def tracking(root: Path) -> Iterator[Finding]:

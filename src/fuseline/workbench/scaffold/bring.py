@@ -12,6 +12,7 @@ from fuseline.data.sources.table_file import BadRecord
 from fuseline.errors import ConfigError
 from fuseline.params.base import MEDIA
 from fuseline.pipeline.dvc_cache import own_place
+from fuseline.workbench.scaffold.profile import Profile
 from fuseline.workbench.scaffold.proposal import Proposal
 
 WATCHED = Path("data/raw")
@@ -89,7 +90,6 @@ def _named_media(proposal: Proposal) -> Iterator[Path]:
     for record in file.records() if columns else ():
         if isinstance(record, BadRecord):
             continue
-        for cell in (record[column] for column in columns):
-            path = cell.get("path") if isinstance(cell, dict) else cell
-            if isinstance(path, str) and "\0" not in path and not leads_out(path):
+        for path in Profile("", [record[column] for column in columns]).paths:
+            if "\0" not in path and not leads_out(path):
                 yield Path(path)

@@ -12,10 +12,10 @@ from itertools import pairwise
 from pathlib import Path
 
 from fuseline.params.base import MEDIA, MODALITIES
-from fuseline.workbench.scaffold.groups import groups_by_name, groups_of_codes
+from fuseline.workbench.scaffold.cells_of_several import separator_of
+from fuseline.workbench.scaffold.groups import groups_by_name, groups_of_codes, owners
 from fuseline.workbench.scaffold.guess import (
     BY_NAME,
-    MOST_LABELS,
     TARGET,
     Field,
     Guess,
@@ -23,15 +23,27 @@ from fuseline.workbench.scaffold.guess import (
     Verdict,
     use,
 )
-from fuseline.workbench.scaffold.left_out import counters, indexes, packed, splits, times
+from fuseline.workbench.scaffold.learnt import (
+    answers,
+    is_wordy,
+    labels,
+    may_label,
+    number_targets,
+)
+from fuseline.workbench.scaffold.left_out import (
+    CATEGORIES,
+    counters,
+    indexes,
+    packed,
+    splits,
+    times,
+)
 from fuseline.workbench.scaffold.media_kinds import AMBIGUOUS_ENDINGS, ending_of
-from fuseline.workbench.scaffold.names import FIELD_OF, is_asked, plain
+from fuseline.workbench.scaffold.names import FIELD_OF, plain
 from fuseline.workbench.scaffold.profile import Profile
-from fuseline.workbench.scaffold.unclaimed import TEXT_WORDS, foreign_spelling, unclaimed
+from fuseline.workbench.scaffold.tagged_words import tagged
+from fuseline.workbench.scaffold.unclaimed import foreign_spelling, unclaimed
 
-# More whole numbers than this are an amount rather than a class.
-MOST_NUMBERED_LABELS = 20
-LABEL_CHARACTERS = 60
 # Rows of a file that are looked at.
 FIRST_ROWS = 1000
 TOLD = "as you say"
@@ -67,19 +79,21 @@ def guess_columns(
         for profile in profiles
         if profile.name in said
     }
-    used = {verdict.field for verdict in taken.values() if verdict.is_exclusive}
-    used |= {"target" for verdict in taken.values() if _is_target(verdict)}
+    used = {use for verdict in taken.values() for use in _uses(verdict)}
+    # Who names a text or a picture has chosen.
+    closed = {verdict.field for verdict in taken.values() if verdict.field in ("text", "image")}
 
     files = {profile.name for profile in profiles if profile.medium and _is_meant(profile, root)}
 
     def media(left: list[Profile]) -> Iterator[Verdict]:
-        for profile in left:
-            if profile.name in files:
-                yield Verdict(profile, profile.medium, _media_reason(profile, root))
+        for profile in _alone([profile for profile in left if profile.name in files]):
+            yield Verdict(profile, profile.medium, _media_reason(profile, root))
 
     def targets(left: list[Profile]) -> Iterator[Verdict]:
         if not used & {"label", "target"}:
-            yield from _number_target(left, has_media=bool(used & set(MEDIA)))
+            yield from answers(left, has_text="text" in used)
+        if not used & {"label", "target"}:
+            yield from number_targets(left, has_media=bool(used & set(MEDIA)))
 
     rules: tuple[Rule, ...] = (
         splits,
@@ -91,26 +105,27 @@ def guess_columns(
         _identifier,
         groups_of_codes,
         counters,
-        _label,
+        owners,
+        labels,
         targets,
         _text,
         _table,
     )
-    for rule in (packed, media, *rules):
+    for rule in (tagged, packed, media, *rules):
         left = [profile for profile in profiles if profile.name not in taken and profile.filled]
         if rule in rules:
             left = [profile for profile in left if profile.name not in files]
         for verdict in rule(left):
-            if verdict.is_exclusive and verdict.field in used:
+            if verdict.field in closed or (verdict.is_exclusive and verdict.field in used):
                 continue
             # A second thing to learn beside the label is the user's to ask for.
-            if rule is _label and "target" in used:
+            if rule is labels and "target" in used:
                 continue
             taken[verdict.profile.name] = verdict
-            if verdict.is_exclusive:
-                used.add(verdict.field)
-            if _is_target(verdict):
-                used.add("target")
+            used |= _uses(verdict)
+        if rule is tagged and "target" in used:
+            # Tags name the words of one text.
+            closed.add("text")
     if "label" in used:
         taken |= _beside_a_label(taken, said)
     if not used & set(MODALITIES):
@@ -120,6 +135,21 @@ def guess_columns(
 
 def _is_target(verdict: Verdict) -> bool:
     return verdict.field is not None and verdict.field.startswith(TARGET)
+
+
+def _uses(verdict: Verdict) -> set[str]:
+    """What is taken by a column; of a table, there may be any number."""
+    if _is_target(verdict):
+        return {"target"}
+    return {verdict.field} if verdict.field and verdict.field != "tabular" else set()
+
+
+def _alone(files: list[Profile]) -> list[Profile]:
+    """The columns of media but for further pictures, where a cell of one lists several."""
+    pictures = [profile for profile in files if profile.medium == "image"]
+    if all(profile.most_entries <= 1 for profile in pictures):
+        return files
+    return [profile for profile in files if profile not in pictures[1:]]
 
 
 def _beside_a_label(taken: Mapping[str, Verdict], said: Mapping[str, Field]) -> dict[str, Verdict]:
@@ -136,7 +166,15 @@ def _beside_a_label(taken: Mapping[str, Verdict], said: Mapping[str, Field]) -> 
 def _guess(profile: Profile, verdict: Verdict | None) -> Guess:
     if verdict is None:
         verdict = unclaimed(profile)
-    return Guess(profile.name, verdict.field, verdict.reason, profile.samples, verdict.instead)
+    return Guess(
+        profile.name,
+        verdict.field,
+        verdict.reason,
+        profile.samples,
+        verdict.instead,
+        separator_of(profile) or "" if verdict.field == CATEGORIES else "",
+        profile.most_entries if verdict.field == "image" else 0,
+    )
 
 
 def _only_text(profiles: Sequence[Profile], taken: Mapping[str, Verdict]) -> dict[str, Verdict]:
@@ -185,17 +223,11 @@ def _may_be(field: str, profile: Profile) -> bool:
     if field == "id":
         return profile.is_nearly_unique
     if field == "label":
-        return _may_label(profile) or _is_sorted_by(profile)
+        return may_label(profile) or _is_sorted_by(profile)
     if field == "text":
-        return not profile.looks_numeric and not profile.looks_dated
+        is_constant = profile.distinct == 1 and len(profile.cells) > 1
+        return not (profile.looks_numeric or profile.looks_dated or is_constant)
     return True
-
-
-def _may_label(profile: Profile) -> bool:
-    few = profile.repeats and profile.distinct <= MOST_LABELS
-    if profile.looks_numeric and profile.distinct > MOST_NUMBERED_LABELS:
-        return False
-    return few and profile.mean_characters <= LABEL_CHARACTERS
 
 
 def _is_sorted_by(profile: Profile) -> bool:
@@ -226,53 +258,16 @@ def _identifier(left: list[Profile]) -> Iterator[Verdict]:
             yield Verdict(profile, "id", "another value in every row")
 
 
-def _label(left: list[Profile]) -> Iterator[Verdict]:
-    """The last column of few words, as labels come last by custom; else the last of few numbers.
-
-    A number of a name that models are asked for speaks first where it comes after all words.
-    """
-    few = [profile for profile in left if _may_label(profile) and not profile.looks_dated]
-    words = [profile for profile in few if not profile.looks_numeric]
-    asked = [profile for profile in left if profile.is_numeric and is_asked(profile.name)]
-    numbers = [profile for profile in few if profile.match(_INTEGER)]
-    places = {profile.name: place for place, profile in enumerate(left)}
-    if words and asked and places[asked[-1].name] > places[words[-1].name]:
-        words = []
-    by_name = [profile for profile in numbers if is_asked(profile.name)]
-    # Among numbers that are amounts, a few that are not last are an amount too, such as of rooms.
-    amounts = [profile for profile in left if profile.is_numeric]
-    last = [profile for profile in numbers if profile.name == amounts[-1].name]
-    for profile in (words or by_name or last)[-1:]:
-        yield Verdict(profile, "label", f"{profile.distinct} different values")
-
-
-def _number_target(left: list[Profile], *, has_media: bool) -> Iterator[Verdict]:
-    """The number to learn, where nothing is a label: by its name, alone, or the last of a table."""
-    numbers = [profile for profile in left if profile.is_numeric]
-    asked = [profile for profile in numbers if is_asked(profile.name)]
-    has_content = has_media or any(map(_is_wordy, left))
-    if asked:
-        yield Verdict(asked[-1], f"{TARGET}number", f"numbers, and {BY_NAME} what to learn")
-    elif len(numbers) == 1:
-        yield Verdict(numbers[0], f"{TARGET}number", "the only numbers, and nothing is a label")
-    elif numbers and not has_content:
-        yield Verdict(numbers[-1], f"{TARGET}number", "the last numbers, and nothing is a label")
-
-
-def _is_wordy(profile: Profile) -> bool:
-    return profile.is_text and profile.mean_words >= TEXT_WORDS and not profile.looks_dated
-
-
 def _text(left: list[Profile]) -> Iterator[Verdict]:
-    """The longest column of several words."""
-    wordy = sorted(filter(_is_wordy, left), key=lambda profile: -profile.mean_words)
-    for profile in wordy[:1]:
-        yield Verdict(profile, "text", f"{profile.mean_words:.0f} words on average")
+    """Columns of several words that are no categories."""
+    for profile in left:
+        if is_wordy(profile) and profile.distinct > 1 and not may_label(profile):
+            yield Verdict(profile, "text", f"{profile.mean_words:.0f} words on average")
 
 
 def _table(left: list[Profile]) -> Iterator[Verdict]:
     for profile in left:
-        if profile.is_numeric or profile.is_date or (profile.is_text and _may_label(profile)):
+        if profile.is_numeric or profile.is_date or (profile.is_text and may_label(profile)):
             yield Verdict(profile, "tabular", _cells(profile))
 
 

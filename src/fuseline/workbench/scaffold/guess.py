@@ -10,6 +10,8 @@ from fuseline.workbench.scaffold.profile import Profile
 # A field of the mapping, `tabular`, or `target:` and a kind of target; None leaves a column out.
 Field = str | None
 TARGET = "target:"
+# Fields that several columns of a row may have.
+SHARED = ("tabular", "text", "image")
 BY_NAME = "by its name"
 # More values than this make no label; more categories than this make no column of a table.
 MOST_LABELS = 200
@@ -25,6 +27,8 @@ class Guess:
         reason: why, for people.
         samples: some of its values.
         instead: of a column that is left out, what would use it.
+        separator: what parts the names of a cell, of a set of them.
+        pictures: of a cell at most, of a column of them.
     """
 
     column: str
@@ -32,6 +36,8 @@ class Guess:
     reason: str
     samples: Sequence[str]
     instead: str = ""
+    separator: str = ""
+    pictures: int = 0
 
 
 @dataclass(frozen=True)
@@ -42,11 +48,12 @@ class Verdict:
     field: Field
     reason: str
     instead: str = ""
+    separator: str = ""
 
     @property
     def is_exclusive(self) -> bool:
         """Whether no other column may have the field."""
-        return self.field is not None and self.field != "tabular" and TARGET not in self.field
+        return self.field not in (None, *SHARED) and TARGET not in (self.field or "")
 
 
 # Gives, for the columns that no rule has taken yet, those that it takes.

@@ -18,6 +18,7 @@ from fuseline.workbench.scaffold.cells_of_several import (
     looks_like_base64,
     separator_of,
 )
+from fuseline.workbench.scaffold.groups import MOST_CODES
 from fuseline.workbench.scaffold.guess import TARGET, Verdict, use
 from fuseline.workbench.scaffold.names import (
     SPLIT_COLUMNS,
@@ -33,11 +34,12 @@ from fuseline.workbench.scaffold.profile import MOST, Profile
 
 # Codes of splits and numbers of folds are few.
 _MOST_FOLDS = 20
-# So few values of a column called an id may be categories.
-_MOST_CODES = 20
 
-_CATEGORIES = f"{TARGET}categories"
-_ONE_EACH = "give each file a row of its own, and its product, say, as group"
+CATEGORIES = f"{TARGET}categories"
+_ONE_EACH = (
+    "give each file a row of its own, and its product, say, as group; pictures parted by ';' are"
+    " read as they are"
+)
 _LISTS = {
     "files": ("several files in a cell", _ONE_EACH),
     "texts": (
@@ -49,13 +51,15 @@ _LISTS = {
         "lists as Python prints them",
         f"written as JSON, or with '{READ_SEPARATOR}' between names, they can be learnt",
     ),
-    "other": ("lists of different things", "columns of their own would be read"),
+    "other": ("lists of objects or of different things", "columns of their own would be read"),
 }
 
 
 def packed(left: list[Profile]) -> Iterator[Verdict]:
     """Files written as text, lists, and several names in a cell."""
     for profile in left:
+        if profile.medium:
+            continue
         kind = embedded_file(profile)
         if kind:
             yield Verdict(
@@ -72,26 +76,18 @@ def packed(left: list[Profile]) -> Iterator[Verdict]:
 def _several(profile: Profile) -> Iterator[Verdict]:
     lists = list_of(profile)
     if lists == "names":
-        yield Verdict(profile, _CATEGORIES, "lists of names")
+        yield Verdict(profile, CATEGORIES, "lists of names")
     elif lists:
         yield Verdict(profile, None, *_LISTS[lists])
     elif profile.filled and not profile.is_text:
-        if any(isinstance(cell, dict) for cell in profile.filled) and not profile.medium:
+        if any(isinstance(cell, dict) for cell in profile.filled):
             yield Verdict(profile, None, "objects", "columns of their own would be read")
     elif files_apart(profile):
         yield Verdict(profile, None, "several files in a cell", _ONE_EACH)
-    elif not profile.medium:
+    else:
         separator = separator_of(profile)
-        if separator == READ_SEPARATOR:
-            yield Verdict(profile, _CATEGORIES, f"several names in a cell, parted by '{separator}'")
-        elif separator:
-            yield Verdict(
-                profile,
-                None,
-                f"several names in a cell, parted by '{separator}'",
-                f"part them by '{READ_SEPARATOR}' to learn them; {use(profile, 'tabular')} takes"
-                " each mixture for one name",
-            )
+        if separator:
+            yield Verdict(profile, CATEGORIES, f"several names in a cell, parted by '{separator}'")
 
 
 def splits(left: list[Profile]) -> Iterator[Verdict]:
@@ -119,7 +115,8 @@ def splits(left: list[Profile]) -> Iterator[Verdict]:
                     profile,
                     None,
                     f"splits, but not all by a name that is known: {', '.join(others[:3])}",
-                    "write train, dev or test to keep them",
+                    "write train, dev or test to keep them, or say in ingest.split.names which"
+                    f" they are, and {use(profile, 'split')}",
                 )
 
 
@@ -143,7 +140,7 @@ def indexes(left: list[Profile]) -> Iterator[Verdict]:
 def times(left: list[Profile]) -> Iterator[Verdict]:
     """Points in time: what counts is mostly the order of the rows."""
     for profile in left:
-        if profile.is_clock and (is_time(profile.name) or profile.distinct > _MOST_CODES):
+        if profile.is_clock and (is_time(profile.name) or profile.distinct > MOST_CODES):
             yield _time(profile, "a time stamp: seconds, or parts of them, since 1970")
         elif profile.has_times_of_day:
             yield _time(profile, "a time stamp")
@@ -163,7 +160,7 @@ def counters(left: list[Profile]) -> Iterator[Verdict]:
             yield _of_row(profile, "numbers the rows")
         elif by_name and profile.is_nearly_unique:
             yield _of_row(profile, "another value in nearly every row")
-        elif is_identifier(profile.name) and profile.integers and profile.distinct > _MOST_CODES:
+        elif is_identifier(profile.name) and profile.integers and profile.distinct > MOST_CODES:
             yield _of_row(profile, "ids, which are no amounts")
         elif _is_measured(profile) and profile.rises and not is_asked(profile.name):
             yield Verdict(

@@ -23,6 +23,10 @@ _PICTURE = re.compile(
     rb"\x89PNG|\xff\xd8\xff|GIF8|BM|II\*\0|MM\0\*|RIFF....WEBP|P[1-7]\s", re.DOTALL
 )
 _SOUND_BRANDS = re.compile(rb"....ftyp(M4A|M4B|F4A)", re.DOTALL)
+# What names a track's kind: the codec in Matroska, the handler in MP4.
+_MATROSKA_TRACK = re.compile(rb"\x86.{1,8}?([AV])_[A-Z]", re.DOTALL)
+_MP4_TRACK = re.compile(rb"hdlr.{8}(soun|vide)", re.DOTALL)
+_MATROSKA_HEAD = 65_536
 _FILMS_IN_OGG = (b"theora", b"fishead", b"OVP80")
 
 
@@ -47,5 +51,9 @@ def medium_of_bytes(content: bytes) -> str | None:
     if container == "ogg":
         return "video" if any(mark in content[:256] for mark in _FILMS_IN_OGG) else "audio"
     if container == "mp4":
-        return "audio" if _SOUND_BRANDS.match(content) else "video"
+        is_sound = _SOUND_BRANDS.match(content) or {*_MP4_TRACK.findall(content)} == {b"soun"}
+        return "audio" if is_sound else "video"
+    if container == "matroska":
+        tracks = {*_MATROSKA_TRACK.findall(content[:_MATROSKA_HEAD])}
+        return "audio" if tracks == {b"A"} else "video"
     return "video" if container in VIDEOS else "audio" if container in SOUNDS else None

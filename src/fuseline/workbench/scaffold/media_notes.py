@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import itertools
 from collections.abc import Iterator, Sequence
-from pathlib import Path
+from pathlib import Path, PurePosixPath
 
+from fuseline.data.sources.base import brief
 from fuseline.data.sources.image_folder import picture_names
-from fuseline.data.sources.media_files import is_web_address
+from fuseline.data.sources.media_files import is_web_address, leads_out, near_name
 from fuseline.params.base import MEDIA
 from fuseline.workbench.scaffold.guess import Guess
 from fuseline.workbench.scaffold.media_kinds import CONVERTED_ENDINGS, ending_of, medium_of_name
@@ -53,6 +54,13 @@ def _lost(profile: Profile, root: Path) -> str | None:
         return f"{turned} of {paths} paths use '\\' where '/' is expected. Replace it."
     if 2 * there >= paths:
         return None
+    first = next((path for path in lost if not leads_out(path)), None)
+    near = near_name(root.resolve(), PurePosixPath(first)) if first else None
+    if near:
+        return (
+            f"{there} of {paths} files were found. Of {brief(first or '')!r} there is"
+            f" {brief(near)!r}: write the names as the files are called."
+        )
     return (
         f"{there} of {paths} files were found. Paths start at the table's folder, and none may be"
         " absolute or hold '..'."

@@ -18,6 +18,7 @@ from ruamel.yaml.representer import RoundTripRepresenter
 from ruamel.yaml.tokens import CommentToken
 
 from fuseline.config import parse_yaml, read_yaml
+from fuseline.contracts.durable import put, write_text
 from fuseline.errors import ConfigError
 from fuseline.params.whole import check, set_keys
 from fuseline.workbench.scaffold.proposal import Proposal
@@ -114,10 +115,10 @@ def replace_params(path: Path, text: str) -> Path | None:
     number = 1
     while (kept := path.with_name(f"{path.name}.bak{number if number > 1 else ''}")).exists():
         number += 1
-    partial = path.with_name(path.name + ".partial")
-    partial.write_text(text, encoding="utf-8")
-    kept.write_bytes(path.read_bytes())
-    partial.replace(path)
+    copy = kept.with_name(kept.name + ".partial")
+    copy.write_bytes(path.read_bytes())
+    put(copy, kept)
+    write_text(path, text)
     return kept
 
 

@@ -29,9 +29,10 @@ def picture_folders(path: Path) -> tuple[list[str], list[str]]:
         raise ConfigError(_no_pictures(path, media["audio"] + media["video"]))
     labels = _folders_of_pictures(path)
     if labels and all(map(split_named, labels)):
+        best = next((label for label in labels if split_named(label) == "train"), labels[0])
         raise ConfigError(
             f"{path}: expected a folder for each label, found folders for splits"
-            f" ({', '.join(labels)}). Name one of them, as {path / labels[0]}, or write a table"
+            f" ({', '.join(labels)}). Name one of them, as {path / best}, or write a table"
             f" {path}/rows.csv with the line image,label,split and a line for each picture."
         )
     if len(labels) < _LEAST_LABELS:

@@ -2,16 +2,19 @@
 
 from __future__ import annotations
 
+import math
 import re
 from collections import Counter
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import date
+from functools import cached_property
 from pathlib import Path
 from typing import Any
 
-from fuseline.data.modalities.tabular.columns import ABSENT, LARGEST, PARSED_SHARE
-from fuseline.data.sources.media_files import leads_out
+from fuseline.data.modalities.tabular.columns import ABSENT, INFINITE, LARGEST, PARSED_SHARE
+from fuseline.data.sources.media_files import embedded_bytes, leads_out
+from fuseline.data.sources.pictures import picture_entries
 from fuseline.workbench.scaffold.media_kinds import medium_of_bytes, medium_of_name
 
 # A share of values that makes a rule hold: a few odd ones are dirt, and end in quarantine.
@@ -32,6 +35,8 @@ _MOMENT = re.compile(
     r"|\d{1,2}:\d{2}(:\d{2})?"
 )
 _WHOLE = re.compile(r"([-+]?\d{1,30})(\.0*)?", re.ASCII)
+# Of scripts that part no words (Thai to Khmer, Kana, Han), a word has two letters or so.
+_UNPARTED = re.compile(r"[\u0e00-\u0eff\u1000-\u109f\u1780-\u17ff\u3040-\u30ff\u3400-\u9fff]")
 # 2000 to 2100, in seconds and their thousandths.
 _CLOCKS = [(946_684_800 * unit, 4_102_444_800 * unit) for unit in (1, 10**3, 10**6, 10**9)]
 # Of the spellings that the features parse those that are common; a test holds them to it. Their
@@ -44,7 +49,9 @@ _PARSED_DATE = re.compile(
 
 
 def parses_as_number(text: str) -> bool:
-    """Whether `columns.numbers` parses it too; not all that it parses."""
+    """Whether the features count it as a number too; not all that they do."""
+    if text.lower() in INFINITE:
+        return True
     number = _NUMBER.fullmatch(text) is not None and "," not in text
     return number and abs(float(text)) <= LARGEST
 
@@ -106,6 +113,14 @@ class Profile:
         return max(counts.values(), default=0) / max(1, len(self.texts))
 
     @property
+    def evenness(self) -> float:
+        """Entropy of the values as a share of the largest that so many could have: 1 where each
+        comes as often as the others."""
+        counts = Counter(self.texts).values()
+        entropy = sum(-count / sum(counts) * math.log(count / sum(counts)) for count in counts)
+        return entropy / math.log(len(counts)) if len(counts) > 1 else 0.0
+
+    @property
     def integers(self) -> list[int]:
         """Whole numbers, where nearly all values are such; `12.0` is one."""
         there = [text for cell in self.texts if (text := cell.strip()).lower() not in ABSENT]
@@ -161,7 +176,7 @@ class Profile:
 
     @property
     def mean_words(self) -> float:
-        return sum(len(text.split()) for text in self.texts) / max(1, len(self.texts))
+        return sum(map(_words, self.texts)) / max(1, len(self.texts))
 
     def match(self, pattern: re.Pattern[str]) -> bool:
         """Whether most values match the pattern from end to end."""
@@ -192,17 +207,30 @@ class Profile:
         """Whether people see dates, of which the features may make none: `31.12.2024`."""
         return self.is_date or self.match(_DATE)
 
-    @property
+    @cached_property
     def medium(self) -> str | None:
-        """`image`, `audio` or `video` where most values are such files."""
-        kinds = Counter(_medium(cell) for cell in self.filled)
+        """`image`, `audio` or `video` where most values are such files, or lists of pictures."""
+        lists = list(filter(None, self._entries))
+        kinds = Counter(map(_medium_of_all, lists))
         kind, count = kinds.most_common(1)[0] if kinds else (None, 0)
-        return kind if count >= MOST * len(self.filled) else None
+        is_read = kind == "image" or self.most_entries <= 1
+        return kind if is_read and count >= MOST * len(lists) else None
+
+    @cached_property
+    def most_entries(self) -> int:
+        """How many the longest list of pictures has, as `ingest` would read them."""
+        return max(map(len, self._entries), default=0)
+
+    @cached_property
+    def _entries(self) -> list[list[Any]]:
+        """Each value as the pictures that `ingest` would read of it."""
+        return [picture_entries(cell, _are_media) for cell in self.filled]
 
     @property
     def paths(self) -> list[str]:
         """The values that are paths rather than bytes."""
-        return [path for path in map(_path, self.filled) if path]
+        entries = [entry for cell in self._entries for entry in cell]
+        return [path for path in map(_path, entries) if path]
 
     def paths_there(self, root: Path | None) -> tuple[int, int]:
         """How many values are paths, and how many of them lead to a file below `root`."""
@@ -221,23 +249,49 @@ def is_there(path: str, root: Path) -> bool:
     return not leads_out(path) and (root / path).is_file()
 
 
+def _words(text: str) -> float:
+    """Words, those of scripts that part none by their letters."""
+    unparted = len(_UNPARTED.findall(text))
+    return len(_UNPARTED.sub(" ", text).split()) + unparted / 2
+
+
+def _are_media(parts: Sequence[str]) -> bool:
+    """Whether the parts of a cell are files, as far as their names tell."""
+    return all(map(medium_of_name, parts))
+
+
+def _medium_of_all(entries: Sequence[Any]) -> str | None:
+    """The medium that all entries of a cell are of; places may be empty."""
+    media = {_medium(entry) for entry in entries if entry not in (None, "")}
+    return media.pop() if len(media) == 1 else None
+
+
 def _medium(cell: Any) -> str | None:
-    content = cell.get("bytes") if isinstance(cell, dict) else cell
-    if isinstance(content, bytes):
+    content = _bytes(cell)
+    if content is not None:
         return medium_of_bytes(content)
     path = cell.get("path") if isinstance(cell, dict) else cell
     return medium_of_name(path) if isinstance(path, str) else None
 
 
+def _bytes(cell: Any) -> bytes | None:
+    """The content of a file that a cell holds, as it is or in base64."""
+    content = cell.get("bytes") if isinstance(cell, dict) else cell
+    if isinstance(content, str):
+        content = embedded_bytes(content)
+    return content if isinstance(content, bytes) else None
+
+
 def _path(cell: Any) -> str | None:
-    if isinstance(cell, dict):
-        cell = cell.get("path") if cell.get("bytes") is None else None
-    return cell if isinstance(cell, str) else None
+    if _bytes(cell) is not None:
+        return None
+    path = cell.get("path") if isinstance(cell, dict) else cell
+    return path if isinstance(path, str) else None
 
 
 def _shown(cell: Any) -> str:
-    content = cell.get("bytes") if isinstance(cell, dict) else cell
-    if isinstance(content, bytes):
+    content = _bytes(cell)
+    if content is not None:
         return f"<{len(content)} bytes>"
     text = " ".join(str(cell).split())
     return text if len(text) <= SAMPLE_CHARACTERS else text[: SAMPLE_CHARACTERS - 1] + "…"

@@ -22,11 +22,15 @@ from fuseline.registry import suggestion
 from fuseline.workbench.scaffold.columns import FIRST_ROWS, guess_columns
 from fuseline.workbench.scaffold.guess import TARGET, Field, Guess
 from fuseline.workbench.scaffold.media_notes import conversion, path_notes, unnamed_pictures
+from fuseline.workbench.scaffold.notes import column_notes, file_notes
 from fuseline.workbench.scaffold.picture_folders import picture_folders
 from fuseline.workbench.scaffold.profile import Profile
 from fuseline.workbench.scaffold.refusals import (
     refuse_headerless,
+    refuse_inputless,
     refuse_interactions,
+    refuse_title,
+    refuse_wrapped,
 )
 from fuseline.workbench.scaffold.tar_columns import first_picture, first_samples, joined_endings
 
@@ -77,8 +81,19 @@ class Proposal:
             if guess.field and guess.field.startswith(TARGET):
                 mapping["targets"][guess.column] = guess.field.removeprefix(TARGET)
             elif guess.field and guess.field != "tabular":
-                mapping[guess.field] = guess.column
+                mapping[guess.field] = _with(mapping[guess.field], guess.column)
         return mapping
+
+    @property
+    def pictures(self) -> int:
+        """Places for pictures that a row needs, as far as was looked."""
+        columns = [guess.pictures for guess in self.guesses if guess.field == "image"]
+        return len(columns) if len(columns) > 1 else max([1, *columns])
+
+    @property
+    def separator(self) -> str | None:
+        """What parts several names in a cell; None where nothing does."""
+        return next((guess.separator for guess in self.guesses if guess.separator), None)
 
     @property
     def task(self) -> dict[str, Any] | None:
@@ -93,6 +108,13 @@ class Proposal:
         elif len(self.modalities) > 1:
             kind = "retrieval"
         return {"kind": kind, "target": target, "weight": 1.0} if kind else None
+
+
+def _with(names: str | list[str] | None, column: str) -> str | list[str]:
+    """The columns of a field, one more among them."""
+    if names is None:
+        return column
+    return [*names, column] if isinstance(names, list) else [names, column]
 
 
 def propose(path: Path, told: Told | None = None) -> Proposal:
@@ -155,6 +177,8 @@ def _has_tables(folder: Path) -> bool:
 def _manifest(path: Path, told: Told) -> Proposal:
     files = batch_files(str(path), MANIFEST_FILES, where=str(path), in_folder=FOLDER_ENDINGS)
     first, found, encoded = _first_table(files[0])
+    if isinstance(first, CsvFile):
+        refuse_title(files[0], found)
     # Commas at the end of a header are columns without a name; no mapping can tell them apart.
     names = [name for name in found if name or found.count("") == 1]
     check_once(names, names, place=str(files[0]))
@@ -163,12 +187,14 @@ def _manifest(path: Path, told: Told) -> Proposal:
     profiles, root = _profiles(first.columns, records), files[0].parent
     if not told and isinstance(first, CsvFile):
         refuse_headerless(files[0], profiles)
+    refuse_wrapped(files[0], records)
     if not told:
         refuse_interactions(path, profiles)
     guesses = guess_columns(profiles, root, told)
-    notes = [f"{len(files)} files, each a batch; shown: {files[0].name}."] if len(files) > 1 else []
+    notes = file_notes(files)
     notes += encoded + first.notes()
     notes += path_notes(profiles, guesses, root)
+    notes += column_notes(profiles, guesses)
     if path.is_dir():
         tables = files[0].name if len(files) == 1 else f"the {len(files)} tables"
         notes += unnamed_pictures(path, tables, guesses)
@@ -277,10 +303,7 @@ def _checked(proposal: Proposal, records: Sequence[Record], bad: Sequence[BadRec
     if not columns:
         raise ContractError(f"{proposal.path}: expected a table, found no columns. Fill the file.")
     if not proposal.modalities:
-        raise ContractError(
-            f"{proposal.path}: none of its columns looks like text, media or a table: {columns}."
-            " Say what one is for, as in --use 'COLUMN=text'."
-        )
+        refuse_inputless(proposal.path, proposal.guesses)
     if not bad:
         return proposal
     note = (

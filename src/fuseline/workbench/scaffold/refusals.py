@@ -1,19 +1,22 @@
-"""What no mapping makes a data set of: a file without a header, and interactions."""
+"""What no mapping makes a data set of: a file without a header, rows within rows, interactions."""
 
 from __future__ import annotations
 
+import json
 import shlex
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from itertools import pairwise
 from pathlib import Path
+from typing import Any
 
 from fuseline.errors import ContractError
+from fuseline.workbench.scaffold.guess import Guess
 from fuseline.workbench.scaffold.media_kinds import medium_of_name
 from fuseline.workbench.scaffold.names import is_how_much, is_what, is_who
 from fuseline.workbench.scaffold.profile import Profile, parses_as_date, parses_as_number
 from fuseline.workbench.scaffold.unclaimed import TEXT_WORDS
 
-_SHOWN_NAMES = 3
+_SHOWN_NAMES, _SHOWN_COLUMNS = 3, 5
 _SHOWN_CHARACTERS = 40
 # Ratings are of few values; a text that hardly recurs is the row's own.
 _MOST_RATINGS = 11
@@ -39,6 +42,35 @@ def refuse_headerless(path: Path, profiles: Sequence[Profile]) -> None:
         f" ({reasons[0]}). Put a line of names above it, of your own choice:"
         f" sed -i {shlex.quote('1i ' + names)} {shlex.quote(str(path))}.{_if_names(profiles)}"
     )
+
+
+def refuse_title(path: Path, names: Sequence[str]) -> None:
+    """Refuse a table whose first line is a title, behind which the other cells are empty.
+
+    Raises:
+        ContractError: of several columns, the first alone has a name.
+    """
+    if len(names) > 1 and names[0].strip() and not any(name.strip() for name in names[1:]):
+        raise ContractError(
+            f"{path}: expected names of columns in line 1, found one for {len(names)} columns:"
+            f" {_short(names[0])}. Remove the lines above the names, or name every column."
+        )
+
+
+def refuse_wrapped(path: Path, records: Sequence[Mapping[str, Any]]) -> None:
+    """Refuse a file that is one object, in which the rows lie.
+
+    Raises:
+        ContractError: it is.
+    """
+    for name, cell in records[0].items() if len(records) == 1 else ():
+        if isinstance(cell, list) and len(cell) > 1 and all(isinstance(row, dict) for row in cell):
+            raise ContractError(
+                f"{path}: expected an array of rows, found one object whose {_short(name)} holds"
+                f" {len(cell)} of them. Write that array alone into a file, and name that: jq"
+                f" {shlex.quote(f'.{json.dumps(name)}')} {shlex.quote(str(path))} >"
+                f" {shlex.quote(str(path.with_name('rows_alone.json')))}"
+            )
 
 
 def _if_names(profiles: Sequence[Profile]) -> str:
@@ -130,3 +162,21 @@ def _recurs(profile: Profile) -> bool:
 
 def _rates(profile: Profile) -> bool:
     return profile.is_numeric or profile.distinct <= _MOST_RATINGS
+
+
+def refuse_inputless(path: Path, guesses: Sequence[Guess]) -> None:
+    """Refuse columns of which none is an input, and say of each why.
+
+    Raises:
+        ContractError: always.
+    """
+    told = [
+        f"{_short(guess.column)}: {guess.reason}"
+        + (f"; {guess.instead}." if guess.instead else f", {guess.field}.")
+        for guess in guesses[:_SHOWN_COLUMNS]
+    ]
+    more = len(guesses) - len(told)
+    raise ContractError(
+        f"{path}: none of its columns looks like text, media or a table. {' '.join(told)}"
+        + (f" And {more} more." if more else "")
+    )

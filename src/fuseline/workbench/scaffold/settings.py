@@ -54,9 +54,18 @@ def settings(content: Mapping[str, Any], proposal: Proposal, place: str) -> dict
     }
     for field, column in (proposal.columns or {}).items():
         values[f"{section}.columns.{field}"] = column
+    values |= dict(_of_cells(content, proposal))
     values |= dict(_radii(content, proposal))
     values |= dict(_of_columns(content, proposal))
     return values
+
+
+def _of_cells(content: Mapping[str, Any], proposal: Proposal) -> Iterator[tuple[str, Any]]:
+    """What says how cells of several pictures or names are read."""
+    if proposal.pictures > _at(content, "ingest.limits.max_images"):
+        yield "ingest.limits.max_images", proposal.pictures
+    if proposal.separator and proposal.separator != _at(content, "ingest.categories_separator"):
+        yield "ingest.categories_separator", proposal.separator
 
 
 def _radii(content: Mapping[str, Any], proposal: Proposal) -> Iterator[tuple[str, Any]]:

@@ -10,7 +10,7 @@ from fuseline.errors import ConfigError
 from fuseline.params.base import MEDIA
 from fuseline.params.ingest import TargetKind
 from fuseline.registry import suggestion
-from fuseline.workbench.scaffold.guess import TARGET, Field
+from fuseline.workbench.scaffold.guess import SHARED, TARGET, Field
 
 NOTHING = "nothing"
 FIELDS = (
@@ -39,7 +39,8 @@ def told_fields(uses: Sequence[str]) -> dict[str, Field]:
         if column in told:
             raise ConfigError(f"--use: {column!r} stands twice. Give a column one use.")
         told[column] = None if field == NOTHING else field
-    single = [field for field in told.values() if field in (*TEXT_FIELDS, *MEDIA)]
+    exclusive = {*TEXT_FIELDS, *MEDIA} - {*SHARED}
+    single = [field for field in told.values() if field in exclusive]
     repeated = sorted({field for field in single if single.count(field) > 1 and field})
     if repeated:
         raise ConfigError(f"--use: {repeated[0]} takes one column, found several. Choose one.")

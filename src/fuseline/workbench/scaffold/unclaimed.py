@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 from fuseline.workbench.scaffold.guess import Verdict, use
+from fuseline.workbench.scaffold.names import FIELD_OF, plain
 from fuseline.workbench.scaffold.profile import Profile
 
+USELESS = "nothing: it tells no rows apart"
 # Of fewer words on average, a column is no text.
 TEXT_WORDS = 3.0
 
@@ -26,19 +28,25 @@ def unclaimed(profile: Profile) -> Verdict:
 def _why(profile: Profile) -> tuple[str, str]:
     """The reason, and what would use the column."""
     reasons = (
-        (not profile.filled, "empty", "nothing"),
+        (not profile.filled, "empty", "nothing: no row has a value"),
         (
             bool(profile.medium),
             f"another {profile.medium}",
-            f"a row has one: {use(profile, profile.medium or '')} takes this one, or give it rows"
-            " of its own with the other's group",
+            f"{use(profile, profile.medium or '')} takes this one instead, or give it rows of its"
+            " own with the other's group",
         ),
         (not profile.is_text, "neither text nor media", "text or a path would be read"),
-        (profile.distinct == 1, "the same in every row", "nothing: it tells no rows apart"),
+        (profile.distinct == 1, "the same in every row", USELESS),
+        (
+            FIELD_OF.get(plain(profile.name)) == "label" and profile.mean_words < TEXT_WORDS,
+            f"called like a label, but {profile.distinct} different values hardly recur in"
+            f" {len(profile.texts)} rows",
+            f"{use(profile, 'label')} learns it, given some rows of each",
+        ),
         (
             profile.mean_words >= TEXT_WORDS,
             "another text",
-            f"a row has one: {use(profile, 'text')} takes this one, or join the two",
+            f"{use(profile, 'text')} reads it; say so of each text then",
         ),
         (
             bool(foreign_spelling(profile)),

@@ -101,6 +101,17 @@ REMEDIED: dict[str, tuple[list[Row], dict[str, Any], dict[str, Any], str]] = {
         {},
         r"test: no row lies there .* Set ingest\.split\.from_train to \[test\]",
     ),
+    "dev given, to rows without a label": (
+        rows(
+            60,
+            label=lambda n: "" if n % 4 == 2 else two(n // 4),
+            part=lambda n: ("train", "train", "dev", "test")[n % 4],
+        ),
+        {"split": "part"},
+        {},
+        r"dev: no row lies there .* play no part\. 15 rows were refused, most as unknown_label:"
+        r" look whether they are those of that split\. Set ingest\.split\.from_train to \[dev\]",
+    ),
     "train alone given": (
         rows(60, label=two, part=lambda _: "train"),
         {"split": "part"},
@@ -245,6 +256,17 @@ REMEDIED: dict[str, tuple[list[Row], dict[str, Any], dict[str, Any], str]] = {
         {"targets": {"tags": "tags"}},
         {},
         r"Target 'tags': every word of the training rows has the tag 'O'",
+    ),
+    "a target that no given dev row has": (
+        rows(
+            60,
+            part=lambda n: ("train", "train", "dev", "test")[n % 4],
+            kind=lambda n: "" if n % 4 == 2 else two(n // 4),
+        ),
+        {"label": None, "targets": {"kind": "category"}, "split": "part"},
+        {},
+        r"Target 'kind': none of the 15 rows of the dev split has a value, so that nothing could be"
+        r" chosen by them\. Fill in some of them, or set ingest\.split\.from_train to \[dev\]",
     ),
     "one text to write": (
         rows(40, label=two, answer=lambda _: "I do not know."),

@@ -156,6 +156,13 @@ def test_ids_of_refused_rows_stay_free(validator: Validator) -> None:
     assert refusal.value.reason == "duplicate_id"
 
 
+def test_rows_that_hold_the_same_are_told_so_where_none_has_an_id(validator: Validator) -> None:
+    validator.keep(_row(text="words", is_named=False))
+    with pytest.raises(Refusal, match=r"An earlier row holds the same, .* columns\.id") as refusal:
+        validator.keep(_row(text="words", is_named=False))
+    assert refusal.value.reason == "duplicate_id"
+
+
 @pytest.mark.parametrize(
     "field", ["text", "label", "group", "split", "lang", "license", "provenance"]
 )

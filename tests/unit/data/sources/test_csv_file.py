@@ -196,6 +196,16 @@ def test_spaces_around_quoted_cells(read: Read, line: str, cells: list[str], alo
     assert [cell and cell.strip() for cell in kept[-1]] == [cell.strip() for cell in cells]
 
 
+def test_texts_of_several_lines_stay_rows(read: Read) -> None:
+    """The part of a text behind its comma is no name of a label."""
+    rows = [f'{row},"first, of {row}\nthen more",good' for row in range(30)]
+    kept, bad = read("\n".join(["id,text,label", *_rows(30, 60), *rows, ""]))
+    assert (len(kept), bad) == (60, [])
+    rows = [f'"so, it is\n{row}",{("good", "bad")[row % 2]}' for row in range(30)]
+    kept, bad = read("\n".join(["text,label", *rows, ""]))
+    assert (len(kept), bad) == (30, [])
+
+
 def test_names_of_columns_have_no_spaces_around_them(tmp_path: Path) -> None:
     (tmp_path / "rows.csv").write_text('id, "text" , label \n1, "a, b", c\n')
     file = CsvFile(tmp_path / "rows.csv", ["text"])

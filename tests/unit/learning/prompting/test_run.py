@@ -34,6 +34,7 @@ def staged(monkeypatch):
 
     class Table:
         kinds: ClassVar = {"label": "category", "kind": "category", "price": "number"}
+        folder, given_splits = Path("examples"), frozenset()
 
         def __init__(self, _folder, data, _tokenizer):
             self.data = data
@@ -153,7 +154,7 @@ def test_the_first_classification_is_learnt(staged, tmp_path):
     [
         ("train", "ant", "train split has fewer than two labels of 'kind'"),
         ("train", None, "train split has fewer than two labels of 'kind'"),
-        ("test", None, "test split has no rows with a label of 'kind'"),
+        ("test", None, "test split has no labelled rows for the task 'kind'"),
     ],
 )
 def test_a_further_classification_that_cannot_be_learnt_is_passed_over(
@@ -264,7 +265,7 @@ def test_a_train_split_of_one_label_is_refused(staged, tmp_path):
 def test_a_test_split_without_labels_is_refused(staged, tmp_path):
     data = rows(120)
     data = data.take(np.flatnonzero(data.splits != "test"))
-    with pytest.raises(ContractError, match="test split has no rows with a label of 'label'"):
+    with pytest.raises(ContractError, match="test split has no labelled rows for the task 'label'"):
         staged(tmp_path, data)
 
 

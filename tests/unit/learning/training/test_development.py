@@ -2,6 +2,7 @@
 
 from dataclasses import replace
 from pathlib import Path
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -37,7 +38,8 @@ def test_a_further_task_takes_no_figure_of_the_first():
 
 @pytest.mark.parametrize(
     ("task", "split", "lacks"),
-    [(0, "train", "train split .* 'label'"), (0, "dev", "dev split .* 'label'"),
+    [(0, "train", r"train split .* 'label'\. Raise ingest\.split\.train, or add rows"),
+     (0, "dev", r"dev split .* 'label'\. Its rows came with that split"),
      (1, "train", "train split .* 'mood'"), (1, "dev", None)],
 )  # fmt: skip
 def test_every_task_needs_rows_to_learn_from_and_the_first_some_to_pick_by(task, split, lacks):
@@ -48,8 +50,9 @@ def test_every_task_needs_rows_to_learn_from_and_the_first_some_to_pick_by(task,
     given = [np.zeros(12, dtype=np.int64), np.zeros(12, dtype=np.int64)]
     given[task][splits == split] = NO_LABEL
     data = replace(data, splits=splits, labels=given[0], other_labels={"mood_labels": given[1]})
+    examples = SimpleNamespace(folder=Path("examples"), given_splits={"dev"})
     if lacks is None:
-        check_splits(data, tasks, Path("examples"))
+        check_splits(data, tasks, examples)
         return
     with pytest.raises(ContractError, match=lacks):
-        check_splits(data, tasks, Path("examples"))
+        check_splits(data, tasks, examples)

@@ -13,6 +13,7 @@ from pathlib import Path
 
 import pytest
 
+from fuseline.errors import ContractError
 from fuseline.workbench.doctor import Finding, Level, account, examine, installation, raw, storage
 from tests.support.no_locks import without_locks
 from tests.unit.workbench.doctor.test_doctor import commit, git, root
@@ -132,6 +133,19 @@ def test_a_link_that_leads_nowhere_is_found_wherever_it_lies(root: Path, target:
     assert command is not None
     subprocess.run(command[0], shell=True, cwd=root, check=True)
     assert only(list(raw.links(root))).level is Level.OK
+
+
+def test_many_lost_links_are_removed_by_one_command(root: Path) -> None:
+    files(root, "data/raw/mine/rows.csv")
+    (root / "data/raw/mine/good.csv").symlink_to("rows.csv")
+    for name in ("a", "b c"):
+        (root / f"data/raw/mine/{name}.csv").symlink_to("/nowhere")
+    with pytest.raises(ContractError, match="and 1 more; every dvc repro stops at it") as refused:
+        raw.refuse_lost_links(root)
+    command = str(refused.value).rpartition(": ")[2]
+    subprocess.run(command, shell=True, cwd=root, check=True)
+    raw.refuse_lost_links(root)
+    assert (root / "data/raw/mine/good.csv").is_symlink()
 
 
 def test_a_lost_file_of_dvc_s_is_pulled(root: Path) -> None:

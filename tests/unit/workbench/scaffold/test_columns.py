@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
 from typing import Any
 
@@ -92,8 +93,59 @@ def test_last_column_of_few_words_is_the_label() -> None:
 
 
 def test_each_field_is_given_once() -> None:
-    found = fields(a=each("{}.png"), b=each("{}.jpg"), title=SENTENCES, body=SENTENCES)
-    assert found == {"a": "image", "b": None, "title": "text", "body": None}
+    found = fields(a=each("{}.wav"), b=each("{}.mp3"), id=each("{}"), key=each("k {}"))
+    assert found == {"a": "audio", "b": None, "id": "id", "key": None}
+
+
+def test_texts_and_pictures_may_have_several_columns() -> None:
+    found = fields(
+        front=each("{}.png"),
+        back=each("{}.jpg"),
+        title=each("a short title {}"),
+        description=SENTENCES,
+        premise=of(*(f"{sentence} at all" for sentence in SENTENCES[:4])),
+        label=of("x", "y"),
+    )
+    assert found == {
+        "front": "image",
+        "back": "image",
+        "title": "text",
+        "description": "text",
+        "premise": "text",
+        "label": "label",
+    }
+
+
+def test_who_names_a_text_or_a_picture_has_chosen() -> None:
+    profiles = [Profile(name, SENTENCES) for name in ("title", "body")]
+    profiles += [Profile(name, each("{}.png")) for name in ("front", "back")]
+    told = {"body": "text", "back": "image"}
+    found = {guess.column: guess.field for guess in guess_columns(profiles, None, told)}
+    assert found == {"title": None, "body": "text", "front": None, "back": "image"}
+
+
+def test_a_column_of_lists_of_pictures_stays_alone() -> None:
+    several = [json.dumps([f"{row}.png", f"{row}b.png"]) for row in range(ROWS)]
+    assert fields(photos=several, cover=each("{}.png")) == {"photos": "image", "cover": None}
+
+
+@pytest.mark.parametrize(
+    ("columns", "label"),
+    [
+        # The last by custom, of those of about as many values.
+        ({"a": of("x", "y"), "b": of("p", "q")}, "b"),
+        ({"a": of("x", "y"), "b": of("p", "q", "r")}, "b"),
+        # Names of many things come last, too.
+        ({"a": of("x", "y") * 2, "b": of(*"pqrstuvwxyz") * 2}, "a"),
+        ({"a": of(*"abcdef") * 2, "b": of(*"pqrstuvwxyz") * 2}, "b"),
+        # And what is nearly always the same.
+        ({"a": of("x", "y"), "b": ["p"] * (ROWS - 1) + ["q"]}, "a"),
+    ],
+)
+def test_a_label_has_few_values_that_recur_evenly(
+    columns: dict[str, list[str]], label: str
+) -> None:
+    assert fields(text=SENTENCES, **columns)[label] == "label"
 
 
 def test_short_texts_are_better_than_nothing() -> None:
@@ -114,6 +166,7 @@ def test_dirt_does_not_hide_what_a_column_is() -> None:
     ("cells", "field", "reason"),
     [
         (each("{}.5"), "tabular", "numbers"),
+        ([*each("{}.5")[2:], "Infinity", "-inf"], "tabular", "numbers"),
         (each("2024-01-{:02d}")[1:], "tabular", "dates"),
         (each("2024/01/{:02d}")[1:], "tabular", "dates"),
         (each("{},14"), None, "numbers not written like 3.14"),

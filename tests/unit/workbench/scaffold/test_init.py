@@ -200,6 +200,46 @@ def test_copy_takes_only_what_rows_name_and_nothing_from_outside(root: Path) -> 
     assert not list((root / "data/raw").rglob("*.partial"))
 
 
+def catalogue(folder: Path) -> Path:
+    """Products with pictures in one column, parted by a sign, and several topics each."""
+    (folder / "photos").mkdir(parents=True)
+    with (folder / "items.csv").open("w", newline="") as file:
+        lines = csv.writer(file)
+        lines.writerow(["title", "details", "photos", "topics"])
+        for row in range(ROWS):
+            names = [f"photos/{row}{side}.png" for side in "ab"[: 1 + row % 2]]
+            for name in names:
+                (folder / name).write_bytes(png())
+            topics = "; ".join(["red", "blue", "green"][row % 3 :])
+            lines.writerow([f"chair {row}", f"a fine chair of {row}", ";".join(names), topics])
+    return folder / "items.csv"
+
+
+def test_cells_of_several_are_set_up_as_ingest_reads_them(root: Path) -> None:
+    result = init(catalogue(root.parent / "mine"), "--yes", "--copy")
+    assert result.exit_code == 0, result.output
+    section = read_yaml(root / "params.yaml")["ingest"]
+    columns = section["manifest"]["columns"]
+    assert (columns["text"], columns["image"]) == (["title", "details"], "photos")
+    assert columns["targets"] == {"topics": "categories"}
+    assert (section["limits"]["max_images"], section["categories_separator"]) == (2, ";")
+    rows = list(sources(root).rows())
+    assert [len(row.more_images) for row in rows] == [0, 1] * (ROWS // 2)
+    assert not any(row.problems for row in rows)
+    # What fits already stays: more places, another set's separator where none is needed.
+    init(shop(root / "data" / "raw" / "shop"), "--yes")
+    section = read_yaml(root / "params.yaml")["ingest"]
+    assert (section["limits"]["max_images"], section["categories_separator"]) == (2, ";")
+
+
+def test_several_texts_and_pictures_can_be_named(root: Path) -> None:
+    path = catalogue(root / "data" / "raw" / "mine")
+    told = [f"--use={use}" for use in ("details=text", "title=text", "topics=label")]
+    assert init(path, "--yes", *told).exit_code == 0
+    columns = read_yaml(root / "params.yaml")["ingest"]["manifest"]["columns"]
+    assert (columns["text"], columns["label"]) == (["title", "details"], "topics")
+
+
 def test_another_repository_can_be_named(root: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     path = shop(root / "data/raw/mine")
     monkeypatch.chdir("/")
@@ -222,7 +262,11 @@ def test_another_repository_can_be_named(root: Path, monkeypatch: pytest.MonkeyP
         ("rows.csv", b"a,b\n1,x,y\n", "the first is bad: line 2: expected 2 cells, found 3."),
         ("rows.jsonl", b"", "expected a table, found an empty file"),
         ("rows.jsonl", b"{}\n", "expected a table, found no columns"),
-        ("rows.csv", b"a,b\n,\n,\n", "none of its columns looks like text, media or a table: a, b"),
+        (
+            "rows.csv",
+            b"a,b\n,\n,\n",
+            "none of its columns looks like text, media or a table. 'a': empty; nothing: no row",
+        ),
         ("rows.parquet", b"x", "not readable as Parquet"),
         ("rows.tar", b"x", "expected rows, found none that can be read; the first is bad: "),
         ("empty/notes.txt", b"x", "expected pictures, or files ending in"),
@@ -301,6 +345,13 @@ def test_media_that_ingest_would_not_read_are_a_note(root: Path, photo: str, not
     assert result.exit_code == 0, result.output
     assert f"Note: photo: {note}" in result.output
     assert result.output.count("Note: ") == 1
+
+
+def test_names_in_another_case_are_a_note(root: Path) -> None:
+    path = shop(root / "data" / "raw" / "mine")
+    path.write_text(path.read_text().replace("photos/", "Photos/"))
+    said = init(path, "--yes").output
+    assert "0 of 12 files were found. Of 'Photos/0.png' there is 'photos/0.png'" in said
 
 
 def test_absolute_paths_are_a_note_though_the_files_are_there(root: Path) -> None:

@@ -52,6 +52,22 @@ def guess(name: str, cells: list[Any], **others: list[Any]) -> Guess:
     return {guess.column: guess for guess in guess_columns(profiles, None)}[name]
 
 
+SEVERAL = {
+    "genres": [f"{a};{b}" for a, b in zip(drawn(WORDS[:5]), drawn(WORDS[:5], 4), strict=True)],
+    "topics": [f"{a}, {b}" for a, b in zip(drawn(WORDS[:5]), drawn(WORDS[:5], 4), strict=True)],
+    "tags": [f"{a} {b}" for a, b in zip(drawn(WORDS[:5]), drawn(WORDS[:5], 4), strict=True)],
+}
+EMBEDDED = {
+    "photo": ([base64.b64encode(picture("BMP")).decode()] * ROWS, "image", 1),
+    "jpeg": ([base64.b64encode(picture("JPEG")).decode()] * ROWS, "image", 1),
+    "clip": ([base64.b64encode(sound()).decode()] * ROWS, "audio", 0),
+    "film": ([base64.b64encode(video()).decode()] * ROWS, "video", 0),
+    "uri": (["data:image/png;base64," + base64.b64encode(picture()).decode()] * ROWS, "image", 1),
+    "photos": (["a.png;b.png"] * ROWS, "image", 2),
+    "pictures": ([json.dumps([f"{row}.png", f"{row}b.png"]) for row in range(ROWS)], "image", 2),
+    "structs": ([[{"bytes": picture(), "path": None}] * 3] * ROWS, "image", 3),
+}
+
 COUNTERS = {
     "ticket_no": each("{}"),
     "order number": shuffled(each("{}")),
@@ -90,12 +106,7 @@ SPLITS = {
     "usage": drawn(["train", "evaluation", "test"]),
 }
 PACKED = {
-    "photo": [base64.b64encode(picture()).decode()] * ROWS,
-    "jpeg": [base64.b64encode(picture("JPEG")).decode()] * ROWS,
     "photo_urlsafe": [base64.urlsafe_b64encode(picture("WEBP")).decode()] * ROWS,
-    "clip": [base64.b64encode(sound()).decode()] * ROWS,
-    "film": [base64.b64encode(video()).decode()] * ROWS,
-    "uri": ["data:image/png;base64," + base64.b64encode(picture()).decode()] * ROWS,
     "svg": ["data:image/svg+xml;utf8,<svg/>"] * ROWS,
     "blob": [base64.b64encode(random.Random(row).randbytes(150)).decode() for row in range(ROWS)],
     "embedding": [json.dumps([row, 0.5, 0.25]) for row in range(ROWS)],
@@ -105,11 +116,6 @@ PACKED = {
     "spans": [json.dumps([f"n{row}", f"m{row}"]) for row in range(ROWS)],
     "python": [f"['{a}', '{b}']" for a, b in zip(drawn(WORDS), drawn(WORDS, 4), strict=True)],
     "array": ["[0.1 0.2\n 0.3]"] * ROWS,
-    "photos": ["a.png;b.png"] * ROWS,
-    "pictures": [json.dumps([f"{row}.png", f"{row}b.png"]) for row in range(ROWS)],
-    "genres": [f"{a};{b}" for a, b in zip(drawn(WORDS[:5]), drawn(WORDS[:5], 4), strict=True)],
-    "topics": [f"{a}, {b}" for a, b in zip(drawn(WORDS[:5]), drawn(WORDS[:5], 4), strict=True)],
-    "tags": [f"{a} {b}" for a, b in zip(drawn(WORDS[:5]), drawn(WORDS[:5], 4), strict=True)],
     "meta": [{"a": row} for row in range(ROWS)],
 }
 
@@ -158,6 +164,39 @@ def test_packed_cells_are_named_for_what_they_are(name: str) -> None:
     )
     assert found.instead
     assert all(len(sample) < 40 for sample in found.samples)
+
+
+@pytest.mark.parametrize("name", EMBEDDED)
+def test_media_in_cells_are_what_ingest_reads_of_them(name: str) -> None:
+    cells, field, pictures = EMBEDDED[name]
+    found = guess(name, cells)
+    assert (found.field, found.pictures) == (field, pictures)
+    assert all(len(sample) < 40 for sample in found.samples)
+
+
+@pytest.mark.parametrize("name", ["sounds", "clips"])
+def test_several_files_in_a_cell_are_read_of_pictures_alone(name: str) -> None:
+    ending = {"sounds": "wav", "clips": "mp4"}[name]
+    found = guess(name, [f"a.{ending};b.{ending}"] * ROWS)
+    assert (found.field, found.reason) == (None, "several files in a cell")
+
+
+@pytest.mark.parametrize(("name", "separator"), zip(SEVERAL, ";, ", strict=True))
+def test_whatever_parts_names_is_found(name: str, separator: str) -> None:
+    profiles = [Profile("text", SENTENCES), Profile(name, SEVERAL[name])]
+    found = guess_columns(profiles, None)[1]
+    assert (found.field, found.separator) == ("target:categories", separator)
+    assert guess(name, SEVERAL[name]).instead == f"--use '{name}=target:categories' keeps it"
+
+
+@pytest.mark.parametrize("name", ["patient", "Kunde", "user_id", "group"])
+def test_whose_a_row_is_makes_no_category(name: str) -> None:
+    many = [f"p{row}" for row in range(25)]
+    large = guess(name, ["p0"] * 90 + many[: ROWS - 90] + ["p1"] * (ROWS - 115))
+    assert (large.field, "too large a group" in large.reason) == (None, True)
+    assert "ingest.max_group_share" in large.instead
+    second = guess(name, drawn(many), split_group=drawn(many, 9))
+    assert second.field is None or name in ("patient", "group")
 
 
 @pytest.mark.parametrize(

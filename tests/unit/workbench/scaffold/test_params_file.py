@@ -15,7 +15,9 @@ from typer.testing import CliRunner
 
 from fuseline.cli import app
 from fuseline.config import read_yaml
+from fuseline.contracts import durable
 from fuseline.params.whole import check
+from fuseline.workbench.scaffold import replace_params
 from tests.pipeline.shapes import SHAPES
 from tests.support.repository import REPOSITORY
 
@@ -213,3 +215,16 @@ def test_a_file_that_was_wrong_for_the_set_before_is_mended(
     by_hand(r"^  modalities: .*$", "  modalities: [audio]")(root / "params.yaml")
     assert init(made["text"], "--copy").exit_code == 0
     check(read_yaml(root / "params.yaml"))
+
+
+def test_both_files_are_on_the_disk_before_they_bear_their_names(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    params, synced = tmp_path / "params.yaml", []
+    params.write_bytes(b"a: 1\r\n")
+    monkeypatch.setattr(durable, "_sync", lambda path: synced.append(path.name))
+    assert replace_params(params, "a: 2\n") == tmp_path / "params.yaml.bak"
+    folder = tmp_path.name
+    assert synced == ["params.yaml.bak.partial", folder, "params.yaml.partial", folder]
+    assert (tmp_path / "params.yaml.bak").read_bytes() == b"a: 1\r\n"
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["params.yaml", "params.yaml.bak"]

@@ -163,7 +163,11 @@ def test_what_users_write_is_content(root: Path) -> None:
     ("makers", "remedy"),
     [
         ({"text": text_of}, "Add a column with a label or a number"),
-        ({"text": text_of, "genres": lambda row: f"a{row % 3};b{row % 2}"}, "said above"),
+        ({"text": text_of, "spans": lambda row: f"[{row}, {row + 1}]"}, "said above"),
+        (
+            {"text": text_of, "class": lambda _: "a"},
+            "learn ('class' is the same in every row), and",
+        ),
         ({"file": lambda row: f"{row}.png", "no": str}, "Add a column with a label or a number"),
         ({"file": lambda row: f"{row}.mp4", "fold": lambda row: row % 5}, "said above"),
         ({"body": text_of, "when": lambda row: f"2024-01-01 10:{row:02d}:00"}, "said above"),
@@ -192,7 +196,7 @@ def _pictures(folder: Path, *names: str) -> Path:
         (["a.png", "b.png"], "two at least, found none"),
         (["cat/a.png", "cat/b.png"], "two at least, found cat"),
         (["train/cat/a.png", "test/cat/b.png"], "found folders for splits (test, train)"),
-        (["Training/a.png", "Validation/b.png"], "found folders for splits"),
+        (["test/cat/a.png", "Training/b.png", "Validation/c.png"], "pets/Training, or write"),
     ],
 )
 def test_folders_that_are_no_labels_are_refused(root: Path, names: list[str], message: str) -> None:

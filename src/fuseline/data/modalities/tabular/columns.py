@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
+from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from itertools import pairwise
 from typing import TYPE_CHECKING, Any, ClassVar, Self
@@ -22,6 +23,9 @@ ABSENT = ("", "na", "n/a", "nan", "nat", "null", "none", "-", "?")
 MOST_DEVIATIONS = 5.0
 # The square of a larger number might exceed float64; none that was measured is.
 LARGEST = 1e150
+# Numbers all the same, though no value can be made of them: a column that has some is one of
+# numbers, in which they count as cells that do not parse.
+INFINITE = ("inf", "+inf", "-inf", "infinity", "+infinity", "-infinity")
 # Of the cells that are there: a slip in one of them makes no categories of numbers.
 PARSED_SHARE = 0.9
 DAYS_OF_YEAR, DAYS_OF_WEEK, HOURS_OF_DAY = 365.25, 7.0, 24.0
@@ -175,9 +179,9 @@ def guess_kind(cells: pa.Array) -> str:
     `categorical`; see `PARSED_SHARE`."""
     present = ~_absent(cells)
     if present.any():
-        for kind, parse in {"numeric": numbers, "date": dates}.items():
-            parsed = ~np.isnan(parse(cells)[present])
-            if parsed.mean() >= PARSED_SHARE:
+        are_numbers = ~np.isnan(numbers(cells)) | _is_one_of(cells, INFINITE)
+        for kind, parsed in (("numeric", are_numbers), ("date", ~np.isnan(dates(cells)))):
+            if parsed[present].mean() >= PARSED_SHARE:
                 return kind
     return "categorical"
 
@@ -229,10 +233,15 @@ def _stripped(cells: pa.Array) -> pa.Array:
 
 def _absent(cells: pa.Array) -> np.ndarray:
     """(N,) bool, where a cell is null or one of the spellings of nothing."""
-    lower = pc.utf8_lower(_stripped(cells))
-    absent: np.ndarray = pc.fill_null(pc.is_in(lower, pa.array(ABSENT)), False).to_numpy(False)
-    absent |= pc.is_null(cells).to_numpy(False)
+    absent: np.ndarray = _is_one_of(cells, ABSENT) | pc.is_null(cells).to_numpy(False)
     return absent
+
+
+def _is_one_of(cells: pa.Array, spellings: Sequence[str]) -> np.ndarray:
+    """(N,) bool, where a cell is one of some spellings, in any case; False where it is null."""
+    lower = pc.utf8_lower(_stripped(cells))
+    found: np.ndarray = pc.fill_null(pc.is_in(lower, pa.array(spellings)), False).to_numpy(False)
+    return found
 
 
 def _unparsed(cells: pa.Array, missing: np.ndarray) -> int:

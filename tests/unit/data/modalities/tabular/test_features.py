@@ -46,7 +46,8 @@ class Run:
     [
         (("1", " 2.5", "-3e2", None, "NA", ""), "numeric"),
         (("1", "2", "three"), "categorical"),
-        (("1", "inf"), "categorical"),
+        (("1", "inf"), "numeric"),
+        (("-Infinity", "one"), "categorical"),
         (("2024-01-31", "2024-02-01T10:00:00+02:00", None), "date"),
         (("2024-01-31", "31/01/2024"), "categorical"),
         (("2020", "2021"), "numeric"),
