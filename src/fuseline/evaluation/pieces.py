@@ -26,8 +26,10 @@ from fuseline.params.evaluate import EvaluateParams
 from fuseline.pipeline.parts import Parts
 from fuseline.pipeline.precision import make_deterministic
 
-# The name of a method of `Evaluation` that gives the piece, and the piece's number.
+# The name of an attack, or of a method of `Evaluation` that gives the piece; and its number.
 Piece = tuple[str, int]
+SIEGE, PIXELS = "siege", "pixels"
+AUDIT = -1
 
 
 @dataclass(frozen=True)
@@ -94,25 +96,27 @@ class Evaluation:
 
     def pieces(self) -> list[Piece]:
         """All but the audits, those that take long first."""
-        pixels = range(self.pixels.num_pieces) if self.pixels else ()
-        rows = range(len(self.siege.pieces)) if self.siege else ()
-        return [
-            *(("written", index) for index in range(len(self.tasks))),
-            ("twins", 0),
-            *(("pixels_piece", index) for index in pixels),
-            *(("siege_piece", index) for index in rows),
-            ("scores", 0),
+        texts = [("written", index) for index in range(len(self.tasks))]
+        attacks = [
+            (name, index)
+            for name, attack in self.attacks.items()
+            for index in range(attack.num_pieces)
         ]
+        return [*texts, ("twins", 0), *attacks, ("scores", 0)]
 
     def audits(self) -> list[Piece]:
         """The audits of the attacks, which look at what came of those."""
-        there = {"siege_audit": self.siege, "pixels_audit": self.pixels}
-        return [(name, 0) for name, attack in there.items() if attack]
+        return [(name, AUDIT) for name in self.attacks]
 
     def __call__(self, piece: Piece) -> None:
         """Work on a piece, unless it is finished."""
         name, index = piece
-        getattr(self, name)(index)
+        if name not in self.attacks:
+            getattr(self, name)(index)
+        elif index == AUDIT:
+            self.attacks[name].audit()
+        else:
+            self.attacks[name].piece(index)
 
     def scores(self, _: int = 0) -> dict[str, Any]:
         """Scores of the first task, and what each modality contributes."""
@@ -141,74 +145,55 @@ class Evaluation:
         kept = self.parts.values(f"texts-{index}", decoded)
         return Decoded(**kept) if kept else None
 
-    def siege_piece(self, index: int) -> None:
-        """The attack on one piece of the rows."""
-        assert self.siege is not None, "a piece is named only where there is an attack"
-        self.siege.piece(index)
-
-    def siege_audit(self, _: int = 0) -> None:
-        """The audit of that attack."""
-        assert self.siege is not None, "an audit is named only where there is an attack"
-        self.siege.audit()
-
-    def pixels_piece(self, index: int) -> None:
-        """The attack on the pictures of one batch."""
-        assert self.pixels is not None, "a piece is named only where there are pictures"
-        self.pixels.piece(index)
-
-    def pixels_audit(self, _: int = 0) -> None:
-        """The audit of that attack."""
-        assert self.pixels is not None, "an audit is named only where there are pictures"
-        self.pixels.audit()
-
     def robustness(self) -> dict[str, Any]:
-        """Figures under attack; nothing of a task whose losses are not a row's own."""
-        if self.siege is None:
+        """Figures under attack; nothing without any."""
+        if SIEGE not in self.attacks:
             return {}
-        found = self.siege.figures()
-        found["robustness"]["training_epsilon"] = self.model.config.training_attack.get(
-            "epsilon", {}
-        )
-        if self.pixels:
-            found["robustness"]["image_pixel"] = self.pixels.figures()
+        found = self.attacks[SIEGE].figures()
+        training = self.model.config.training_attack
+        found["robustness"]["training_epsilon"] = training.get("epsilon", {})
+        if PIXELS in self.attacks:
+            found["robustness"]["image_pixel"] = self.attacks[PIXELS].figures()
         return found
 
     @cached_property
-    def siege(self) -> Siege | None:
-        """None for a task whose losses are not a row's own: rows that fall leave their batch."""
-        if not self.first.rows_stand_alone:
-            return None
-        return Siege(
-            self.model,
-            goal_of(self.first),
-            self.test,
-            self.clean.right,
-            self.params.robustness,
-            attacked=self.attacked,
-            batch_size=self.params.batch_size,
-            seed=self.base.seed,
-            precision=self.base.precision,
-            parts=self.parts,
-        )
-
-    @cached_property
-    def pixels(self) -> PixelSiege | None:
-        """The attack on the pictures themselves; None where there are none, or none is wanted."""
+    def attacks(self) -> dict[str, Siege | PixelSiege]:
+        """That on features, and that on the pictures themselves where there are some and it is
+        wanted. None of a task whose losses are not a row's own: rows that fall leave their batch.
+        """
         params = self.params.robustness
+        if not self.first.rows_stand_alone:
+            return {}
+        goal = goal_of(self.first)
+        seed, precision = self.base.seed, self.base.precision
+        found: dict[str, Siege | PixelSiege] = {
+            SIEGE: Siege(
+                self.model,
+                goal,
+                self.test,
+                self.clean.right,
+                params,
+                attacked=self.attacked,
+                batch_size=self.params.batch_size,
+                seed=seed,
+                precision=precision,
+                parts=self.parts,
+            )
+        }
         pictures = self.model.config.image_encoder and self.test.present("image").any()
-        if self.siege is None or not params.image_pixel.max_rows or not pictures:
-            return None
-        return PixelSiege(
-            self.model,
-            goal_of(self.first),
-            self.test,
-            self.inputs.examples,
-            params.image_pixel,
-            seed=self.base.seed,
-            precision=self.base.precision,
-            parts=self.parts,
-            audited=params,
-        )
+        if params.image_pixel.max_rows and pictures:
+            found[PIXELS] = PixelSiege(
+                self.model,
+                goal,
+                self.test,
+                self.inputs.examples,
+                params.image_pixel,
+                seed=seed,
+                precision=precision,
+                parts=self.parts,
+                audited=params,
+            )
+        return found
 
     def _labelled_rows(self) -> tuple[MultimodalData, Examples]:
         inputs, config = self.inputs, self.model.config

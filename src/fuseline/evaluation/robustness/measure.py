@@ -76,6 +76,11 @@ class Siege:
         order = np.argsort(self.data.lengths, kind="stable")
         return np.array_split(order, max(1, -(-len(order) // ROWS_A_PIECE)))
 
+    @property
+    def num_pieces(self) -> int:
+        """How many there are."""
+        return len(self.pieces)
+
     def piece(self, index: int) -> dict[str, np.ndarray]:
         """What becomes of the rows of one piece; hangs on no other."""
         return self.parts.arrays(f"siege-{index}", lambda: self._piece(index).besieged())
