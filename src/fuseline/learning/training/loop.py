@@ -175,12 +175,13 @@ class FuselineTrainer(Trainer):
             self.state.best_global_step = self.state.global_step
             for name, value in trained_state(self.model).items():
                 self.best.setdefault(name, torch.empty_like(value)).copy_(value)
-        elif self.selection.has_fallen(
-            metrics[f"eval_{self.selection.metric}"], self.state.best_metric
-        ):
-            self._go_back()
+        score = metrics[f"eval_{self.selection.metric}"]
         if epochs_since_best(self.state, self.params) >= self.params.early_stopping_patience:
             self.control.should_training_stop = self.control.should_save = True
+        elif self.state.global_step < self.state.max_steps and self.selection.has_fallen(
+            score, self.state.best_metric
+        ):
+            self._go_back()
         return is_best
 
     def _go_back(self) -> None:

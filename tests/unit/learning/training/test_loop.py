@@ -393,8 +393,10 @@ def test_from_a_fall_training_goes_back_to_the_best_epoch_at_half_the_rates(tmp_
     assert [figures["epoch"] for figures in history if WENT_BACK in figures] == [3]
 
 
-@pytest.mark.parametrize("scores", [[0.5, 0.6, 0.51, 0.5], [0.5, 0.4, 0.4, 0.6]])
-def test_a_lesser_fall_changes_nothing(tmp_path, scores):
+@pytest.mark.parametrize(
+    "scores", [[0.5, 0.6, 0.51, 0.5], [0.5, 0.4, 0.4, 0.6], [0.1, 0.2, 0.3, 0.0]]
+)
+def test_a_lesser_fall_or_one_in_the_last_epoch_changes_nothing(tmp_path, scores):
     _, history, steps = scripted(tmp_path / "falling", scores)
     _, _, rising = scripted(tmp_path / "rising", [0.1, 0.2, 0.3, 0.4])
     assert steps[-1][0] == rising[-1][0]
