@@ -12,13 +12,12 @@ from torch.nn import functional
 
 from fuseline.data.dataset import LABELS, Batch
 from fuseline.learning.attacks import Attack
-from fuseline.learning.attacks.base import Search
+from fuseline.learning.attacks.base import Deltas, Search
 from fuseline.learning.model.passes import Model, with_labels_of
 from fuseline.learning.objectives.perturbation import Perturbable
 from fuseline.learning.tasks import Task
 from fuseline.pipeline.precision import Precision, autocast, plain_attention
 
-Deltas = dict[str, Tensor]
 Loss = Callable[[Tensor, Batch], Tensor]
 # Told the logits (B, ...) of a check, and which rows (B,) fell.
 Note = Callable[[Tensor, Tensor], None]
