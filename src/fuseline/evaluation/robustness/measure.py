@@ -16,8 +16,8 @@ from fuseline.data.dataset import MultimodalData
 from fuseline.evaluation.robustness.attacked import Attacked
 from fuseline.evaluation.robustness.audit import Probe, audit_attack
 from fuseline.evaluation.robustness.standing import Standing
-from fuseline.evaluation.robustness.target import Deltas, Goal, Loss, Note, Spent, Target
-from fuseline.learning.attacks import build_attack
+from fuseline.evaluation.robustness.target import Goal, Loss, Note, Spent, Target
+from fuseline.learning.attacks import Deltas, build_attack
 from fuseline.learning.attacks.fgm import FGM
 from fuseline.learning.model.passes import Model, length_batches
 from fuseline.params.evaluate import HEADLINE, RobustnessParams

@@ -8,9 +8,9 @@ from typing import Any
 import numpy as np
 import torch
 
-from fuseline.evaluation.robustness.target import Deltas, Spent, Target, goal_of
+from fuseline.evaluation.robustness.target import Spent, Target, goal_of
 from fuseline.evaluation.stress.base import Context
-from fuseline.learning.attacks import build_attack
+from fuseline.learning.attacks import Deltas, build_attack
 from fuseline.learning.model.passes import Model, length_batches
 
 
