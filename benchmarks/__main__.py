@@ -18,6 +18,7 @@ BENCHMARKS = {
     "kills": "100 kills at random moments of the training stages, and what they cost",
     "million": "ingest and tokenize of 100,000 and 1,000,000 rows",
     "fuzz": "20,000 mutated files and rows through the checks",
+    "datasets": "small data sets in a hundred shapes, from init to the report",
     "tables": "20,000 mutated tables, of which every line has to come out",
     "tampering": "changed objects of a remote, refused or delivered",
     "banking77": "full fine-tuning beside low-rank adapters, on a published test file",

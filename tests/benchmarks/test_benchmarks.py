@@ -20,6 +20,7 @@ from benchmarks import (
     banking77,
     banking77_robust,
     checkpoints,
+    datasets,
     fuzz,
     growth,
     images,
@@ -122,6 +123,34 @@ def test_fuzz(capsys: pytest.CaptureFixture[str]) -> None:
     assert said.startswith("file 3: 0 crashes\nmanifest 1: 0 crashes\n")
     (judged,) = re.findall(r"^all +(\d+)$", said, re.M)
     assert int(judged) >= 3 + fuzz.ROWS_PER_MANIFEST - 2
+
+
+@needs_data
+def test_datasets(capsys: pytest.CaptureFixture[str]) -> None:
+    """One that finishes, and one that stops in each command that may; any other end fails."""
+    datasets.main(["tags_in_text", "users_by_items", "dangling_links", "drawings"])
+    said = capsys.readouterr().out.splitlines()
+    assert [line.split()[0] for line in said[:4]] == [
+        *("tags_in_text", "users_by_items", "dangling_links", "drawings")
+    ]
+    assert said[4] == "4 data sets: 1 finished, 3 stopped in time, 0 faults"
+    expected = json.loads(datasets.VERDICTS.read_text(encoding="utf-8"))
+    stops = [expected[line.split()[0]].partition(":")[0] for line in said[:4]]
+    assert stops == ["finished", "stopped in init", "stopped in check", "stopped in ingest"]
+
+
+def test_every_small_set_has_a_verdict_and_none_is_a_fault() -> None:
+    expected = json.loads(datasets.VERDICTS.read_text(encoding="utf-8"))
+    assert list(expected) == list(datasets.SETS)
+    assert all(
+        re.match(r"finished: |stopped in (init|check|ingest): ", e) for e in expected.values()
+    )
+
+
+def test_a_crash_or_a_late_stop_is_a_fault() -> None:
+    assert str(datasets.Stop("init", "no header")) == "stopped in init: no header"
+    assert str(datasets.Stop("finetune", "no rows")) == "FAULT, stopped in finetune: no rows"
+    assert str(datasets.Stop("init", "Traceback", crashed=True)).startswith("FAULT")
 
 
 @needs_data
