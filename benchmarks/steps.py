@@ -8,6 +8,7 @@ alike. The last column is with the whole vocabulary trained, as a plain optimize
 from __future__ import annotations
 
 import os
+import random
 import statistics
 import time
 from collections import defaultdict
@@ -24,6 +25,8 @@ from fuseline.pipeline.stage import LIBRARY_SETTINGS
 BATCH_ROWS = 32
 # Tokens of a text, special ones too, and how many of OpenMoji's rows have as many.
 LENGTHS = {3: 527, 4: 650, 5: 384, 6: 195, 7: 90, 8: 39, 9: 7, 10: 2, 12: 1}
+# Different words in all texts together.
+NUM_WORDS = 1500
 Step = Callable[[str], float]
 
 
@@ -68,11 +71,12 @@ def measure(
     }
     seconds: dict[tuple[str, int, str, bool], list[float]] = defaultdict(list)
     make_deterministic(0, max(threads))
-    for _ in range(num_rounds):
+    for turn in range(num_rounds):
         for count, precision in product(threads, ("fp32", "bf16")):
             torch.set_num_threads(count)
-            for (kind, words), step in steps.items():
-                seconds[kind, count, precision, words].append(step(precision))
+            # In another order each time: the first step behind a change of threads pays for it.
+            for kind, words in random.Random(turn).sample([*steps], len(steps)):
+                seconds[kind, count, precision, words].append(steps[kind, words](precision))
     # The first step of each allocates.
     return {key: 1000 * statistics.median(found[1:]) for key, found in seconds.items()}
 
@@ -126,11 +130,12 @@ def batches_of(vocabulary: int) -> tuple[Any, Iterator[dict[str, Any]]]:
 
     from fuseline.learning.training.batches import LengthGroupedBatches
 
-    random = np.random.default_rng(0)
+    draw = np.random.default_rng(0)
     found = rows(32 * BATCH_ROWS, 0)
     shares = np.array([*LENGTHS.values()]) / sum(LENGTHS.values())
-    lengths = random.choice([*LENGTHS], len(found), p=shares)
-    texts = [random.integers(0, vocabulary, length) for length in lengths]
+    lengths = draw.choice([*LENGTHS], len(found), p=shares)
+    occurring = draw.integers(0, vocabulary, NUM_WORDS)
+    texts = [draw.choice(occurring, length) for length in lengths]
     data = replace(found, input_ids=texts)
     order = LengthGroupedBatches(data.lengths, BATCH_ROWS, 0)
     return data, cycle([data.batch(places) for places in order])
