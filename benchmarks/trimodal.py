@@ -59,7 +59,7 @@ PARAMS: dict[str, Any] = {
     "pretrain.model.fusion.num_heads": 4,
     "pretrain.training": {**TRAINING, "num_epochs": 6},
     "finetune.modality_dropout": 0.3,
-    "finetune.training": {**TRAINING, "num_epochs": 12},
+    "finetune.training": {**TRAINING, "num_epochs": 12, "max_fall": 1.0},
     **FEW_ATTACKS,
     "evaluate.robustness.attack.epsilon": EPSILON,
     # Not run, but checked: every set of modalities needs a radius.
