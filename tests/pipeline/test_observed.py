@@ -9,6 +9,7 @@ from typing import Any
 
 import pytest
 
+from fuseline.pipeline import durations
 from fuseline.pipeline.provenance import SourceTree
 from tests.support.declared_stages import DeclaredStage, declared_stages
 from tests.support.repository import REPOSITORY
@@ -17,9 +18,15 @@ from tests.support.workspace import Workspace
 STAGES = declared_stages(REPOSITORY)
 
 # Imported by name to check all params, outside the closure: it can stop a stage, not change it.
-BY_NAME = {"fuseline.params.whole", "fuseline.pipeline.provenance"}
+BY_NAME = {
+    "fuseline.params.whole",
+    "fuseline.pipeline.provenance",
+    "fuseline.pipeline.weighed_labels",
+}
 # Who made what: written by every stage beside its outputs, read to keep the entries of others.
 RECORD = "environment.json"
+# How long each took, for people.
+SECONDS = f".checkpoints/{durations.FILE}"
 # Read by every stage to check params and to know its own code.
 # `dvc.lock` tells which finished work is recorded, and so can be removed.
 ALWAYS = {"params.yaml", "code.json", "dvc.lock", RECORD}
@@ -115,4 +122,4 @@ def is_own(path: str, stage: DeclaredStage) -> bool:
     if FINISHED_WORK.fullmatch(path) or path == FEATURE_CACHE:
         return True
     final = re.sub(r"(^|/)\.([^/]+)\.partial(?=/|$)", r"\1\2", path).removesuffix(".partial")
-    return within(final, {*stage.outs, RECORD, f".checkpoints/{stage.cell}"})
+    return within(final, {*stage.outs, RECORD, SECONDS, f".checkpoints/{stage.cell}"})
