@@ -104,5 +104,5 @@ def test_each_modality_has_a_twin_of_its_own(make_data):
 
 def test_one_label_is_nothing_to_learn(make_data):
     data = make_data(labels=np.zeros(24, dtype=np.int64))
-    with pytest.raises(ContractError, match=r"fewer than two labels.*columns\.label"):
+    with pytest.raises(ContractError, match=r"fewer than two labels.*Add training rows of another"):
         twin_metrics(data, feature_blocks(data, None), BOTH)
