@@ -429,3 +429,15 @@ def test_standing_carries_a_break_to_larger_scales_only():
         "robust_accuracy": 0.5,
         "attack_success_rate": pytest.approx(1 / 3),
     }
+
+
+def test_every_piece_draws_its_own_random_starts(make_data, monkeypatch):
+    data = make_data(8, 2)
+    monkeypatch.setattr(measure, "ROWS_A_PIECE", 4)
+    correct = np.ones(8, dtype=bool)
+    attacked = Attacked(correct, None)
+    siege = Siege(
+        Linear(), GOAL, data, correct, settings(), attacked, 8, 1, "fp32", parts=Parts(None)
+    )
+    first, second = (siege._piece(index).generator.get_state() for index in range(2))
+    assert not torch.equal(first, second)
