@@ -7,10 +7,13 @@ hangs neither on the number of processes nor on the order, since each counts wit
 
 from __future__ import annotations
 
-import itertools
+import multiprocessing
 import os
 import signal
 from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import ProcessPoolExecutor
+from concurrent.futures.process import BrokenProcessPool
+from functools import cached_property
 from typing import Any, Generic, TypeVar
 
 import psutil
@@ -20,9 +23,8 @@ from fuseline.pipeline.interruption import STARTED_BY, watch
 
 Work = TypeVar("Work", bound=Callable[[Any], Any])
 
-_numbers = itertools.count()
-# Of a worker: by the number of the `Workers` that it is prepared for, what does their work.
-_PREPARED: dict[int, Callable[[Any], Any]] = {}
+# Of a worker: what does its work.
+_PREPARED: list[Callable[[Any], Any]] = []
 
 
 class Workers(Generic[Work]):
@@ -39,7 +41,6 @@ class Workers(Generic[Work]):
         self, prepare: Callable[..., Work], arguments: tuple[Any, ...], processes: int
     ) -> None:
         self._prepare, self._arguments, self._processes = prepare, arguments, processes
-        self._number = next(_numbers)
         self._here: Work | None = None
 
     @property
@@ -59,38 +60,37 @@ class Workers(Generic[Work]):
         if min(self._processes, len(items)) < 2:
             yield from map(self.here, items)
             return
-        from joblib import Parallel, delayed
-        from joblib.externals.loky.process_executor import TerminatedWorkerError
-
-        run = Parallel(self._processes, batch_size=1, return_as="generator", max_nbytes=None)
-        one = (self._number, self._prepare, self._arguments)
         try:
-            yield from run(delayed(_one)(*one, item) for item in items)
-        except TerminatedWorkerError as error:
+            yield from self._pool.map(_one, items)
+        except BrokenProcessPool as error:
             raise ContractError(
                 f"one of {self._processes} processes was ended from outside, as the system does"
                 " when memory runs out. What was finished is kept: free memory and run it again, or"
                 " lower base.num_threads, the number of processes."
             ) from error
+        except BaseException:
+            # Nobody waits for what is still at work behind an error.
+            for worker in multiprocessing.active_children():
+                worker.terminate()
+            raise
+
+    @cached_property
+    def _pool(self) -> ProcessPoolExecutor:
+        # A fork would take over locks that threads of this process hold.
+        spawn = multiprocessing.get_context("spawn")
+        prepared = (self._prepare, self._arguments)
+        return ProcessPoolExecutor(self._processes, spawn, _begin, prepared)
 
 
-def _one(
-    number: int,
-    prepare: Callable[..., Callable[[Any], Any]],
-    arguments: tuple[Any, ...],
-    item: Any,
-) -> Any:
-    """Do one piece in a worker."""
-    if number not in _PREPARED:
-        if not _PREPARED:
-            _end_with_its_stage()
-        _PREPARED.clear()
-        _PREPARED[number] = prepare(*arguments)
-    return _PREPARED[number](item)
-
-
-def _end_with_its_stage() -> None:
-    """A stage that is stopped ends at once; what it started must not work on."""
+def _begin(prepare: Callable[..., Callable[[Any], Any]], arguments: tuple[Any, ...]) -> None:
+    """Make a worker ready, and let it end with its stage: one that is stopped ends at once, and
+    what it started must not work on."""
     # A terminal tells all of its processes at once; the stage answers for its workers.
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     watch([psutil.Process(STARTED_BY)], lambda: os._exit(1))
+    _PREPARED.append(prepare(*arguments))
+
+
+def _one(item: Any) -> Any:
+    """Do one piece in a worker."""
+    return _PREPARED[0](item)
