@@ -33,6 +33,7 @@ class FeatureInput(Section):
     """How a medium or the cells of a row become features (positions, dim).
 
     Attributes:
+        shortest: positions that are enough for rows that all lack it.
         places: media of the kind that a row may have, each with positions of its own.
         encoder: name of what makes them.
         file: of its ONNX graph; null where it is not a network.
@@ -42,6 +43,7 @@ class FeatureInput(Section):
 
     positions: int
     dim: int
+    shortest: int
     places: int
     encoder: str
     file: str | None

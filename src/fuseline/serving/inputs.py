@@ -40,23 +40,33 @@ class Prepared:
         offsets: characters of each row's tokens, where a task asks for them.
         present: (N,) bool by modality.
         features: (N, P, D) float16 by modality.
+        shortest: positions that are enough where all rows lack it, by modality.
     """
 
     input_ids: list[np.ndarray]
     offsets: list[list[tuple[int, int]]]
     present: dict[str, np.ndarray]
     features: dict[str, np.ndarray]
+    shortest: dict[str, int]
+
+    def order(self) -> np.ndarray:
+        """Numbers of the rows, those of one kind and of like length together."""
+        lengths = np.array([len(ids) for ids in self.input_ids], dtype=np.int64)
+        kinds = [self.present[name] for name in sorted(self.present)]
+        return np.lexsort((lengths, *kinds))
 
     def batch(self, rows: np.ndarray, pad_token_id: int) -> dict[str, np.ndarray]:
-        """Inputs of some rows by name."""
+        """Inputs of some rows by name; of a modality that all lack, as little as is enough."""
         given: dict[str, np.ndarray] = {}
         if "text" in self.present:
             ids, mask = padded([self.input_ids[row] for row in rows], pad_token_id)
             given = {"input_ids": ids, "attention_mask": mask}
             given["text_mask"] = self.present["text"][rows]
         for name, values in self.features.items():
-            given[f"{name}_features"] = values[rows].astype(np.float32)
-            given[f"{name}_mask"] = self.present[name][rows]
+            here = self.present[name][rows]
+            kept = values.shape[1] if here.any() else self.shortest[name]
+            given[f"{name}_features"] = values[rows, :kept].astype(np.float32)
+            given[f"{name}_mask"] = here
         return given
 
 
@@ -95,7 +105,8 @@ class Preparer:
             if encoder := self._encoders.get(name):
                 values, here = encoder(records)
             features[name], present[name] = values, here
-        return Prepared(ids, offsets, present, features)
+        shortest = {name: facts.shortest for name, facts in self._facts.items()}
+        return Prepared(ids, offsets, present, features, shortest)
 
 
 class Texts:

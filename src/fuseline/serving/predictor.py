@@ -203,8 +203,7 @@ class Predictor:
 
     def _run(self, prepared: Prepared) -> dict[str, list[np.ndarray]]:
         """Outputs of the graph by name, an array for each row."""
-        lengths = np.array([len(ids) for ids in prepared.input_ids], dtype=np.int64)
-        order = np.argsort(lengths, kind="stable")
+        order = prepared.order()
         found: dict[str, list[Any]] = {name: [None] * len(order) for name in self._graph.outputs}
         pad = self.contract.text.pad_token_id if self.contract.text else 0
         for start in range(0, len(order), BATCH_ROWS):

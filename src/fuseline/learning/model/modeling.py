@@ -82,7 +82,8 @@ class ModalityEmbedding(nn.Module):
         if masked is not None:
             states = torch.where(masked.unsqueeze(-1), self.masked.to(states.dtype), states)
         if self.position is not None:
-            states = states + self.position
+            # Rows that all lack the modality may come with fewer positions.
+            states = states + self.position[: states.shape[1]]
         states = states + self.modality
         first = torch.zeros_like(mask)
         first[:, 0] = True

@@ -11,7 +11,7 @@ from fuseline.data.modalities.checkpoints import encoder_key
 from fuseline.data.modalities.image.networks import build_image_encoder
 from fuseline.learning.model import FuselineConfig, FuselineForTasks, FuselineProcessor
 from fuseline.serving.contract import FeatureInput, TextInput
-from fuseline.serving.exporting.graphs import write_encoder_graph
+from fuseline.serving.exporting.graphs import shortest, write_encoder_graph
 
 TOKENIZER = "tokenizer.json"
 # By what a features table's manifest says, and prediction needs too.
@@ -63,6 +63,7 @@ def _feature_input(
     return FeatureInput(
         positions=shape["positions"],
         dim=shape["dim"],
+        shortest=shortest(model.config, name),
         places=shape.get("places", 1),
         encoder=_encoder_name(manifest),
         file=file,

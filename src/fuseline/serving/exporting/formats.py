@@ -27,7 +27,7 @@ from fuseline.learning.tasks.base import Task
 from fuseline.learning.tasks.prediction import Predicted, predict
 from fuseline.params.attack import AttackParams
 from fuseline.pipeline.precision import Precision
-from fuseline.serving.contract import VECTOR, ExportedTask
+from fuseline.serving.contract import VECTOR, ExportedTask, FeatureInput
 from fuseline.serving.exporting.attacked import TEXT_DELTA
 from fuseline.serving.sessions import Graph
 
@@ -43,11 +43,15 @@ class GraphModel:
     Args:
         graph: of the model.
         tasks: those that it answers.
+        features: modalities that come as features.
     """
 
-    def __init__(self, graph: Graph, tasks: Sequence[ExportedTask]) -> None:
+    def __init__(
+        self, graph: Graph, tasks: Sequence[ExportedTask], features: Mapping[str, FeatureInput]
+    ) -> None:
         self.graph = graph
         self.tasks = tasks
+        self.features = features
 
     def __call__(self, **batch: Tensor) -> TaskOutput:
         """Logits of its tasks, and of each modality alone."""
@@ -60,6 +64,10 @@ class GraphModel:
     def outputs(self, batch: Mapping[str, Tensor]) -> dict[str, Tensor]:
         """All outputs of the graph by name."""
         given = {name: batch[name].numpy() for name in self.graph.inputs}
+        for name, facts in self.features.items():
+            # As the predictor does.
+            if not given[f"{name}_mask"].any():
+                given[f"{name}_features"] = given[f"{name}_features"][:, : facts.shortest]
         return {name: torch.from_numpy(value) for name, value in self.graph(given).items()}
 
 

@@ -97,8 +97,12 @@ def write_model_graph(model: FuselineForTasks, tasks: Sequence[ExportedTask], pa
     examples, shapes = [], []
     for name in flat.inputs:
         examples.append(_example(name, model.config))
-        is_token = name in ("input_ids", "attention_mask")
-        shapes.append({0: batch, 1: tokens} if is_token else {0: batch})
+        open_ones = {0: batch}
+        if name in ("input_ids", "attention_mask"):
+            open_ones[1] = tokens
+        elif (positions := _positions(name, model.config)) is not None:
+            open_ones[1] = positions
+        shapes.append(open_ones)
     _write(flat, tuple(examples), (tuple(shapes),), flat.inputs, flat.outputs, path)
 
 
@@ -117,6 +121,24 @@ def quantise(path: Path, quantised: Path) -> None:
     logging.getLogger().setLevel(logging.ERROR)
     quantize_dynamic(str(path), str(quantised), per_channel=True, weight_type=QuantType.QInt8)
     _save(onnx.load(str(quantised)), quantised)
+
+
+def shortest(config: FuselineConfig, modality: str) -> int:
+    """How few positions of a modality's features the graph takes: one, which stands for the absent
+    modality, but where the model's own layers need them all."""
+    image = config.image_encoder
+    needs_all = modality == "image" and image is not None and image["top_layers"]
+    return int(config.features[modality]["positions"]) if needs_all else 1
+
+
+def _positions(name: str, config: FuselineConfig) -> Any:
+    """The open dimension of an input's positions; None where it has none, or all are needed."""
+    modality, _, part = name.rpartition("_")
+    if part != "features":
+        return None
+    most = config.features[modality]["positions"]
+    least = shortest(config, modality)
+    return torch.export.Dim(f"{modality}_positions", min=least, max=most) if least < most else None
 
 
 def _example(name: str, config: FuselineConfig) -> Tensor:

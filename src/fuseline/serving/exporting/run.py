@@ -206,7 +206,7 @@ class _Export:
         self.features = feature_inputs(self.model, self.inputs.features, self.folder)
         write_model_graph(self.model, self.exported, self.folder / MODEL_FILES["onnx"])
         quantise(self.folder / MODEL_FILES["onnx"], self.folder / MODEL_FILES["int8"])
-        self.graph = GraphModel(Graph(self.folder / MODEL_FILES["onnx"], 1), self.exported)
+        self.graph = self._graph(self.folder / MODEL_FILES["onnx"])
 
     def fit(self, _: Path) -> None:
         """What says how sure an answer is, on the development rows."""
@@ -305,7 +305,7 @@ class _Export:
         figures, expected = judge.figures(self.model)
         formats = {"torch": figures}
         for name, file in MODEL_FILES.items():
-            own, found = judge.figures(GraphModel(Graph(self.folder / file, 1), self.exported))
+            own, found = judge.figures(self._graph(self.folder / file))
             formats[name] = own | {"agreement": agreement(expected, found, first)}
         formats["onnx"]["largest_difference"] = difference
         if first.rows_stand_alone:
@@ -321,14 +321,17 @@ class _Export:
         formats["torch"]["replayed_accuracy"] = replay.standing_of_model(self.model, setting)
         work.mkdir(parents=True, exist_ok=True)
         for name, file in MODEL_FILES.items():
-            graph = self._attackable(self.folder / file, work, replay.width)
-            formats[name]["replayed_accuracy"] = replay.standing(GraphModel(graph, self.exported))
+            path = self._attackable(self.folder / file, work, replay.width)
+            formats[name]["replayed_accuracy"] = replay.standing(self._graph(path))
 
-    def _attackable(self, path: Path, work: Path, width: int) -> Graph:
+    def _attackable(self, path: Path, work: Path, width: int) -> Path:
         if not width:
-            return Graph(path, 1)
+            return path
         write_attackable(path, work / path.name, width)
-        return Graph(work / path.name, 1)
+        return work / path.name
+
+    def _graph(self, path: Path) -> GraphModel:
+        return GraphModel(Graph(path, 1), self.exported, self.features)
 
     def _measure_sets(self, judge: Judge) -> None:
         assert self.certainty is not None  # the caller has looked
