@@ -23,14 +23,14 @@ def main(
     metrics: Annotated[Path, typer.Option(help="Metrics file to write.")],
 ) -> None:
     """Choose a model, write it with all that use needs, and measure every format."""
-    figures_of = {name: evaluations / f"{name}.json" for name in ("finetuned", "adversarial")}
     with run_stage(
         "export",
         params=["base", "export", "evaluate", "ingest"],
         inputs=[
             finetuned,
             adversarial,
-            *figures_of.values(),
+            evaluations / "finetuned.json",
+            evaluations / "adversarial.json",
             examples,
             tokens,
             features / "image",
@@ -55,7 +55,7 @@ def main(
         figures = export_model(
             ExportInputs(
                 {"finetuned": finetuned, "adversarial": adversarial},
-                figures_of,
+                evaluations,
                 examples,
                 tokens,
                 features,

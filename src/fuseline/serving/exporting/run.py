@@ -78,13 +78,13 @@ class ExportInputs:
 
     Attributes:
         models: folders of the fine-tuned models by name.
-        evaluations: their metrics files by name.
+        evaluations: folder of their metrics files.
         examples, tokens: the tables of those names.
         features: folder with one features table per modality.
     """
 
     models: Mapping[str, Path]
-    evaluations: Mapping[str, Path]
+    evaluations: Path
     examples: Path
     tokens: Path
     features: Path
@@ -130,7 +130,8 @@ def export_model(
         ConfigError: no such figure to choose a model by.
         ContractError: a graph does not answer as its model does, or tables are not of one run.
     """
-    name, figure = choose(inputs.evaluations, sections.export)
+    evaluations = {name: inputs.evaluations / f"{name}.json" for name in inputs.models}
+    name, figure = choose(evaluations, sections.export)
     export = _Export(inputs, folder, sections, name)
     steps = (export.write_graphs, export.fit, export.write_contract, export.measure)
     for step in tqdm(steps, desc=f"export {name}", unit="step"):
