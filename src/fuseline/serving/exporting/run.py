@@ -65,7 +65,7 @@ from fuseline.serving.exporting.graphs import (
 )
 from fuseline.serving.sessions import Graph
 
-ROBUST = "robust_accuracy"
+ROBUST, REPLAYED = "robust_accuracy", "replayed_accuracy"
 # Characters of a training row's text that are shown beside an answer.
 TEXT_CHARACTERS = 200
 # Two graphs of one model may differ so much in any output; more is a fault of the export.
@@ -241,7 +241,7 @@ class _Export:
         )
 
     def write_contract(self, _: Path) -> None:
-        """`contract.json`."""
+        """What answers are made by."""
         write_contract(
             self.folder,
             ExportContract(
@@ -311,7 +311,7 @@ class _Export:
         formats["onnx"]["largest_difference"] = difference
         if first.rows_stand_alone:
             self._replay(judge, formats, work)
-        self.metrics |= formats
+        self.metrics |= formats | _lost(formats, first)
 
     def _replay(self, judge: Judge, formats: dict[str, dict[str, Any]], work: Path) -> None:
         """What stands of an attack's inputs, found on the model and tried on every format."""
@@ -319,11 +319,11 @@ class _Export:
         rows = judge.test.take(sample(judge.test.example_ids, self.params.max_attacked_rows))
         setting = Setting(base.precision, base.seed)
         replay = Replay.found(self.model, self.tasks[0], rows, params, setting)
-        formats["torch"]["replayed_accuracy"] = replay.standing_of_model(self.model, setting)
+        formats["torch"][REPLAYED] = replay.standing_of_model(self.model, setting)
         work.mkdir(parents=True, exist_ok=True)
         for name, file in MODEL_FILES.items():
             path = self._attackable(self.folder / file, work, replay.width)
-            formats[name]["replayed_accuracy"] = replay.standing(self._graph(path))
+            formats[name][REPLAYED] = replay.standing(self._graph(path))
 
     def _attackable(self, path: Path, work: Path, width: int) -> Path:
         if not width:
@@ -360,6 +360,17 @@ def _write_bank(path: Path, rows: MultimodalData, known: np.ndarray, examples: E
     pq.write_table(table, path, compression="zstd", use_dictionary=False, write_statistics=False)
 
 
+def _lost(formats: Mapping[str, dict[str, Any]], task: Task) -> dict[str, float]:
+    """How much of the model's figures integers lose."""
+    sign = 1 if task.greater_is_better else -1
+    named = {task.selection_metric: sign, "accuracy": 1, REPLAYED: 1}
+    return {
+        f"int8_{name}_lost": sign * (formats["torch"][name] - formats["int8"][name])
+        for name, sign in named.items()
+        if name in formats["torch"]
+    }
+
+
 def headline(metrics: Mapping[str, Any]) -> Sequence[str]:
-    """Names of the figures that runs are compared by."""
-    return [name for name in ("torch", "onnx", "int8", "prediction_sets") if name in metrics]
+    """Names of the figures that runs are compared by: a few columns of DVC's tables."""
+    return [name for name in metrics if name.startswith("int8_")]
