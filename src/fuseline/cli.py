@@ -170,6 +170,23 @@ def _interruptible(command: str) -> Iterator[None]:
 
 
 @app.command()
+def new(
+    folder: Annotated[Path, typer.Argument(help="Folder to make, or an empty one.")],
+) -> None:
+    """Make a project: a git and DVC repository with the pipeline, which runs the installed package.
+
+    It has everything that a run needs, and begins with built-in pictures. Touches no network.
+    """
+    from fuseline.workbench.plots_page import write_plots_page
+    from fuseline.workbench.project import create_project, next_steps
+
+    with _readable_errors("new"):
+        create_project(folder)
+        write_plots_page(folder)
+    print(next_steps(folder))
+
+
+@app.command()
 def init(
     file: Annotated[
         Path, typer.Argument(help="Your data: .csv, .jsonl, .parquet or .tar, or a folder.")

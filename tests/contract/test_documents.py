@@ -18,7 +18,11 @@ from ruamel.yaml import YAML
 from tests.support.repository import REPOSITORY
 
 PAGES = sorted(
-    [REPOSITORY / "README.md", REPOSITORY / "CONTRIBUTING.md", *REPOSITORY.glob("docs/**/*.md")]
+    [
+        *(REPOSITORY / "README.md", REPOSITORY / "CONTRIBUTING.md"),
+        *REPOSITORY.glob("docs/**/*.md"),
+        *REPOSITORY.glob("src/**/*.md"),
+    ]
 )
 TOPS = ("src", "stages", "tests", "benchmarks")
 MODULES = sorted(path for top in TOPS for path in REPOSITORY.glob(f"{top}/**/*.py"))

@@ -62,6 +62,7 @@ def test_help_lists_every_command() -> None:
         "check-remote",
         "compare",
         "doctor",
+        "new",
         "plots-page",
         "summary",
         "tune",

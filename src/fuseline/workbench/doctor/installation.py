@@ -31,7 +31,8 @@ def python(_: Path) -> Iterator[Finding]:
     if found in wanted:
         yield Finding(Level.OK, "python", found)
     else:
-        remedy = "Remove .venv, then run make setup."
+        made = "python3.11 -m venv .venv && source .venv/bin/activate"
+        remedy = f"rm -rf .venv && {made} && make setup"
         yield Finding(Level.FATAL, "python", f"{found}, wanted {wanted}", remedy)
 
 
