@@ -208,7 +208,7 @@ def failed(found: dict) -> set[str]:
 CHECKS = {
     "nothing_to_attack",
     "monotone", "falls_to_chance", "black_box", "more_steps_not_weaker", "not_weaker_than_fgm",
-    "zero_gradients",
+    "slower_not_stronger", "zero_gradients",
 }  # fmt: skip
 
 
@@ -441,3 +441,25 @@ def test_every_piece_draws_its_own_random_starts(make_data, monkeypatch):
     )
     first, second = (siege._piece(index).generator.get_state() for index in range(2))
     assert not torch.equal(first, second)
+
+
+def test_what_a_slower_attack_breaks_is_a_failed_check(make_data):
+    """Where a step too far is right again, a few steps leave rows that many small ones do not."""
+    params = settings(kind="pgd", num_steps=2, step_size=0.02)
+    audit = attack(Folded(), make_data(60, 2), params)["robustness"]["audit"]
+    assert not audit["checks"]["slower_not_stronger"]["passed"]
+    assert audit["checks"]["slower_not_stronger"]["found"] > params.audit.tolerance
+
+
+def test_targeted_margins_climb_to_each_of_the_nearest_wrong_classes():
+    goal = goal_of(Classification("label", {"labels": ["a", "b", "c", "d", "e"]}))
+    assert goal.num_targets == 3
+    assert len(goal.losses) == 5
+    logits = torch.tensor([[4.0, 1.0, 3.0, 2.0, 0.0]])
+    batch = {"labels": torch.tensor([0]), "target_classes": torch.tensor([[2, 3, 1]])}
+    assert [loss(logits, batch).item() for loss in goal.losses[2:]] == [-1.0, -2.0, -3.0]
+
+
+def test_of_two_classes_the_margin_is_the_only_target():
+    assert GOAL.num_targets == 0
+    assert len(GOAL.losses) == 2
