@@ -96,6 +96,26 @@ def check_remote(
 
 
 @app.command()
+def estimate(
+    rows: Annotated[
+        int | None, typer.Option(help="Of every stage, what so many rows cost.", min=1)
+    ] = None,
+    every: Annotated[
+        bool, typer.Option("--all", help="Of every stage, as if none was up to date.")
+    ] = False,
+) -> None:
+    """Time, memory and disk that the next dvc repro takes.
+
+    By stage, for the params and rows that are here: from the last run of each stage on this
+    machine, or from measured slopes and a short look at how fast the machine is.
+    """
+    from fuseline.workbench.estimate import estimate as estimate_run
+
+    with _readable_errors("estimate"):
+        print(estimate_run(Path(), rows=rows, every=every))
+
+
+@app.command()
 def summary() -> None:
     """Print the headline figures of the last run."""
     from fuseline.workbench.summary import summarise
