@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 
 from fuseline.config import read_yaml
+from fuseline.data.sources import manifest
 from fuseline.params.ingest import IngestParams
 from fuseline.params.tokenize import TokenizeParams
 from fuseline.params.whole import set_keys
@@ -79,6 +80,7 @@ def test_a_source_that_takes_long_to_count_is_not_counted(
     table: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(facts, "COUNTED_SECONDS", 0.0)
+    monkeypatch.setattr(manifest, "COUNTED_BYTES", 0)
     assert counted(of_table(table), TOKENIZE) is None
     found = counted(of_table(table), TOKENIZE, 10_000)
     assert found and found.rows == 10_000
