@@ -199,7 +199,7 @@ def size_mb(path: Path) -> float:
 def work_in(root: Path) -> Work:
     """What there is to do in a repository, on one thread."""
     asked = Asked.of(read_yaml(root / "params.yaml"))
-    return Work(asked, ingested(root, asked.ingest, asked.tokenize), CORES)
+    return Work(asked, ingested(root, asked.tokenize), CORES)
 
 
 def estimated(work: Work, stage: str, speed: Speed) -> str:
@@ -222,7 +222,7 @@ def note_finished(found: Mapping[str, Observations], finished: Path) -> None:
     """Put the seconds that a whole run left beside its work, and a look at its memory: most of that
     is filled before the first of its work is done."""
     asked = Asked.of(read_yaml(finished / "params.yaml"))
-    facts = ingested(finished, asked.ingest, asked.tokenize)
+    facts = ingested(finished, asked.tokenize)
     work, last = Work(asked, facts, available_cores()), durations.read(finished / WORK_FOLDER)
     with tempfile.TemporaryDirectory(prefix="fuseline-") as folder:
         root = Path(folder) / "repository"

@@ -6,7 +6,6 @@ from pathlib import Path
 
 from fuseline.config import PARAMS_FILE, read_yaml
 from fuseline.errors import ContractError
-from fuseline.params.ingest import IngestParams
 from fuseline.params.tokenize import TokenizeParams
 from fuseline.pipeline import durations
 from fuseline.pipeline.machine import available_cores
@@ -14,7 +13,7 @@ from fuseline.pipeline.stage import WORK_FOLDER
 from fuseline.workbench.estimate.asked import Asked
 from fuseline.workbench.estimate.calibration import calibrate
 from fuseline.workbench.estimate.costs import Estimator
-from fuseline.workbench.estimate.due import Due, find_due
+from fuseline.workbench.estimate.due import find_due
 from fuseline.workbench.estimate.facts import Facts, counted, ingested
 from fuseline.workbench.estimate.slopes import measured
 from fuseline.workbench.estimate.table import describe, describe_unknown
@@ -39,8 +38,10 @@ def estimate(root: Path, *, rows: int | None = None, every: bool = False) -> str
     stages = [name for name in due.stages if every or name in due.will | due.may]
     if not stages:
         return NOTHING
-    there = _ingested(root, due, asked.ingest, asked.tokenize)
-    facts = there or counted(asked.ingest, asked.tokenize, rows)
+    there = _ingested(root, asked.tokenize)
+    # Where `ingest` is to run it may keep other rows than are there.
+    as_before = None if "ingest" in due.will else there
+    facts = as_before or counted(asked.ingest, asked.tokenize, rows)
     if facts is None:
         return describe_unknown(None if every else due, stages)
     if rows is not None:
@@ -50,11 +51,9 @@ def estimate(root: Path, *, rows: int | None = None, every: bool = False) -> str
     return describe(None if every else due, costs, facts.told)
 
 
-def _ingested(root: Path, due: Due, params: IngestParams, tokenize: TokenizeParams) -> Facts | None:
-    """What is there; None where `ingest` is to run, which may keep other rows."""
-    if "ingest" in due.will:
-        return None
+def _ingested(root: Path, tokenize: TokenizeParams) -> Facts | None:
+    """The rows that are there; None where none were ingested."""
     try:
-        return ingested(root, params, tokenize)
+        return ingested(root, tokenize)
     except (ContractError, KeyError):
         return None

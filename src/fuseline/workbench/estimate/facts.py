@@ -36,7 +36,6 @@ class Facts:
         held: how many have each modality.
         labels: names of the first target.
         tokens: of a text on average, special ones included.
-        pictures_drawn: whether the source draws its pictures itself, as that of emoji does.
         told: what rows these are.
     """
 
@@ -45,7 +44,6 @@ class Facts:
     held: dict[str, float]
     labels: float
     tokens: float
-    pictures_drawn: bool
     told: str
 
     def scaled(self, rows: float) -> Facts:
@@ -60,7 +58,7 @@ class Facts:
         )
 
 
-def ingested(root: Path, params: IngestParams, tokenize: TokenizeParams) -> Facts:
+def ingested(root: Path, tokenize: TokenizeParams) -> Facts:
     """Of the rows that the last run kept.
 
     Raises:
@@ -76,7 +74,6 @@ def ingested(root: Path, params: IngestParams, tokenize: TokenizeParams) -> Fact
         held={name: found["modalities"][name] for name in MODALITIES},
         labels=max(found["num_labels"], 2),
         tokens=min(tokens, most),
-        pictures_drawn=params.source == "emoji",
         told=f"{found['rows_kept']:,} rows of data/examples",
     )
 
@@ -113,7 +110,6 @@ def counted(
         },
         labels=LABELS,
         tokens=min(tokens, tokenize.max_length_tokens),
-        pictures_drawn=params.source == "emoji",
         told=f"{number:,} rows of the source '{params.source}'",
     )
 

@@ -119,7 +119,7 @@ class Work:
     @property
     def _pictures(self) -> str:
         """Those that a source draws cost other than those that it reads."""
-        return "drawn" if self.facts.pictures_drawn else "pictures"
+        return "drawn" if self.asked.ingest.source == "emoji" else "pictures"
 
     def _tokenize(self) -> Amounts:
         return {"rows": self.facts.rows}

@@ -50,12 +50,12 @@ def test_ingested_rows_are_those_of_the_metrics(tmp_path: Path) -> None:
         "num_labels": 9,
     }
     (tmp_path / "metrics" / "ingest.json").write_text(json.dumps({"details": [kept]}))
-    found = ingested(tmp_path, params(), TOKENIZE)
+    found = ingested(tmp_path, TOKENIZE)
     assert (found.rows, found.splits["dev"], found.labels) == (1895, 307, 9)
     # Not tokenised yet: as long as texts may be.
     assert found.tokens == TOKENIZE.max_length_tokens
     (tmp_path / "metrics" / "tokenize.json").write_text('{"mean_length_tokens": 4.4}')
-    assert ingested(tmp_path, params(), TOKENIZE).tokens == 4.4
+    assert ingested(tmp_path, TOKENIZE).tokens == 4.4
     assert found.told == "1,895 rows of data/examples"
 
 
@@ -65,8 +65,6 @@ def test_a_source_that_knows_its_rows_is_asked() -> None:
     assert (found.rows, found.held["text"], found.held["audio"]) == (600, 600, 0)
     assert found.splits == pytest.approx({"train": 420, "dev": 90, "test": 90})
     assert found.told == "600 rows of the source 'synthetic'"
-    assert not found.pictures_drawn
-    assert counted(params(), TOKENIZE, 100).pictures_drawn
 
 
 def test_rows_of_a_table_are_counted(table: Path) -> None:

@@ -23,7 +23,6 @@ FACTS = Facts(
     held={"text": 2000.0, "image": 2000.0, "audio": 0.0, "video": 0.0, "tabular": 0.0},
     labels=8,
     tokens=10.0,
-    pictures_drawn=False,
     told="2,000 rows",
 )
 
