@@ -28,7 +28,7 @@ Say = Callable[..., str]
 
 @pytest.fixture
 def say(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Say:
-    """Run the command in a repository whose synthetic source has 120 rows, of which 80 were kept."""
+    """Run the command where the synthetic source has 120 rows, of which 80 were kept."""
     monkeypatch.chdir(tmp_path)
     shutil.copy(PARAMS_FILE, tmp_path)
     params = {"ingest.source": "synthetic", "ingest.synthetic.num_rows": 120}
