@@ -6,7 +6,7 @@ INSTALLED := .venv/installed
 IN_VENV := PATH="$(CURDIR)/$(BIN):$$PATH"
 
 .DEFAULT_GOAL := help
-.PHONY: help setup repro experiments test lint bench clean
+.PHONY: help setup repro experiments test lint bench wheel clean
 
 help:  ## List the targets
 	@sed -n 's/^\([a-z]*\):.*## /\1\t/p' Makefile | expand -t 14
@@ -42,6 +42,10 @@ lint: setup  ## Check style, types and the direction of imports
 
 bench: setup  ## Measure against what one would use instead
 	$(BIN)/python -m benchmarks pipeline quality
+
+wheel: setup  ## Build the wheel in dist/: of one commit always the same bytes
+	rm -rf build
+	SOURCE_DATE_EPOCH=$$(git log -1 --format=%ct) $(BIN)/python -m pip wheel --quiet --no-deps --no-build-isolation --wheel-dir dist .
 
 clean:  ## Remove the caches of the tools; data and models stay
 	rm -rf .mypy_cache .pytest_cache .ruff_cache .hypothesis .import_linter_cache build dist

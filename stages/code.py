@@ -11,7 +11,7 @@ app = typer.Typer(add_completion=False, pretty_exceptions_enable=False, rich_mar
 
 @app.command()
 def main(
-    sources: Annotated[Path, typer.Option(help="Folder of the packages to read.")],
+    sources: Annotated[Path, typer.Option(help="Folder of your own packages, if there is one.")],
     stages: Annotated[Path, typer.Option(help="Package folder of the stage scripts to read.")],
     out: Annotated[Path, typer.Option(help="File of hashes to write, JSON.")],
 ) -> None:

@@ -206,6 +206,23 @@ def _interruptible(command: str) -> Iterator[None]:
 
 
 @app.command()
+def new(
+    folder: Annotated[Path, typer.Argument(help="Folder to make, or an empty one.")],
+) -> None:
+    """Make a project: a git and DVC repository with the pipeline, which runs the installed package.
+
+    It has everything that a run needs, and begins with built-in pictures. Touches no network.
+    """
+    from fuseline.workbench.plots_page import write_plots_page
+    from fuseline.workbench.project import create_project, next_steps
+
+    with _readable_errors("new"):
+        create_project(folder)
+        write_plots_page(folder)
+    print(next_steps(folder))
+
+
+@app.command()
 def init(
     file: Annotated[
         Path, typer.Argument(help="Your data: .csv, .jsonl, .parquet or .tar, or a folder.")
@@ -249,6 +266,70 @@ def init(
         copied = scaffold.bring(proposal, folder) if folder else None
         kept = scaffold.replace_params(params, text)
     print(f"\n{scaffold.next_steps(proposal, place, copied, kept)}")
+
+
+@app.command()
+def predict(
+    rows: Annotated[
+        str | None,
+        typer.Argument(
+            metavar="[INPUT]",
+            help="A table (.csv, .jsonl, .parquet), tar shards, pictures or sounds: a file, a"
+            " folder or a pattern; `-` for standard input.",
+        ),
+    ] = None,
+    output: Annotated[
+        Path | None,
+        typer.Option("--output", "-o", help=".csv, .jsonl or .parquet; lines of JSON if absent."),
+    ] = None,
+    text: Annotated[list[str] | None, typer.Option(help="Of one row.")] = None,
+    image: Annotated[list[Path] | None, typer.Option(help="Of one row.")] = None,
+    audio: Annotated[Path | None, typer.Option(help="Of one row.")] = None,
+    video: Annotated[Path | None, typer.Option(help="Of one row.")] = None,
+    cell: Annotated[
+        list[str] | None, typer.Option(metavar="COLUMN=VALUE", help="Of one row; several times.")
+    ] = None,
+    model: Annotated[Path, typer.Option(help="Folder of the export.")] = Path("models/export"),
+    int8: Annotated[bool, typer.Option("--int8", help="Answer with 8-bit integers.")] = False,
+    probabilities: Annotated[
+        bool, typer.Option("--probabilities", help="Give those of every label.")
+    ] = False,
+    neighbours: Annotated[
+        bool, typer.Option("--neighbours", help="Give the nearest training rows.")
+    ] = False,
+    column: Annotated[
+        list[str] | None,
+        typer.Option(
+            metavar="FIELD=NAME",
+            help="The column of id, text, image, audio, video or tabular; several times for"
+            " several; no name for none. As in training where absent.",
+        ),
+    ] = None,
+    source: Annotated[
+        str, typer.Option(help="Name of the source that reads the input, if not by its path.")
+    ] = "",
+    encoding: Annotated[str, typer.Option(help="Of text files.")] = "utf-8",
+    threads: Annotated[int, typer.Option(help="To compute on.", min=1)] = 2,
+) -> None:
+    """Answer rows with the exported model, unlabelled ones too.
+
+    Rows are cleaned as `ingest` cleaned those of training; what it would refuse is not answered,
+    and told with its reason. A run that was killed goes on where it stopped.
+    """
+    from fuseline.serving.command import Asked, answer_one, answer_rows
+
+    asked = Asked(model, int8, probabilities, neighbours, threads)
+    with _readable_errors("predict"), _interruptible("fuseline predict, with the same arguments"):
+        media = {"image": image or [], "audio": [audio] if audio else []}
+        media["video"] = [video] if video else []
+        if rows is None and source:
+            rows = source
+        if rows is not None:
+            refused = answer_rows(asked, rows, output, column or [], source, encoding)
+        else:
+            refused = answer_one(asked, text or [], media, cell or [])
+    if refused:
+        raise typer.Exit(1)
 
 
 def _ask(question: str) -> None:

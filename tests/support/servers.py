@@ -55,7 +55,7 @@ def s3(root: Path) -> Iterator[Server]:
         address = ["--addr", f"127.0.0.1:{port}"]
         return [*RCLONE, "serve", "s3", str(root), *address, *keys, *FRESH]
 
-    with _listening(command, root / "log") as port:
+    with listening(command, root / "log") as port:
         values = {
             "https://s3.example.org": f"http://127.0.0.1:{port}",
             "your-key-id": USER,
@@ -75,7 +75,7 @@ def webdav(root: Path) -> Iterator[Server]:
         address = ["--addr", f"127.0.0.1:{port}"]
         return [*RCLONE, "serve", "webdav", str(root), *address, *login, *FRESH]
 
-    with _listening(command, root / "log") as port:
+    with listening(command, root / "log") as port:
         values = {
             "webdavs://cloud.example.org": f"webdav://127.0.0.1:{port}",
             "your-name": USER,
@@ -111,7 +111,7 @@ def ssh(root: Path) -> Iterator[Server]:
         file.write_text("".join(f"{key} {value}\n" for key, value in settings.items()))
         return [SSHD, "-D", "-e", "-f", str(file)]
 
-    with _listening(command, root / "log") as port:
+    with listening(command, root / "log") as port:
         values = {
             "ssh://data.example.org/srv/fuseline": f"ssh://127.0.0.1:{port}{root}/objects",
             "your-name": getuser(),
@@ -130,7 +130,7 @@ SERVERS: dict[str, Callable[[Path], AbstractContextManager[Server]]] = {
 
 
 @contextmanager
-def _listening(command: Callable[[int], list[str]], log: Path) -> Iterator[int]:
+def listening(command: Callable[[int], list[str]], log: Path) -> Iterator[int]:
     """Run a server on a free port, which its command is made for, until the context ends."""
     process, port = _start(command, log)
     try:

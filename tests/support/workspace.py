@@ -23,7 +23,7 @@ from ruamel.yaml.comments import CommentedSeq
 from fuseline.contracts import hash_path, write_json
 from fuseline.params.whole import set_keys
 from fuseline.pipeline.provenance import stage_hashes
-from tests.support.repository import REPOSITORY
+from tests.support.repository import copy_tracked
 
 OBSERVER = Path(__file__).parent / "observer"
 GIT_IDENTITY = {
@@ -32,7 +32,7 @@ GIT_IDENTITY = {
     for what in ("NAME", "EMAIL")
 }
 # What a run writes at the root; its folders are removed below.
-RESULTS = ("", "dvc.lock", "code.json", "environment.json")
+RESULTS = ("dvc.lock", "code.json", "environment.json")
 MODALITIES = ["text", "image", "audio", "video", "tabular"]
 SMALL_PARAMS = {
     "base.modalities": MODALITIES,
@@ -96,17 +96,7 @@ class Workspace:
     @classmethod
     def create(cls, root: Path) -> Workspace:
         """Copy what git tracks or would track, with small params, into a new git repository."""
-        listed = subprocess.run(
-            ["git", "ls-files", "-z", "--cached", "--others", "--exclude-standard"],
-            cwd=REPOSITORY,
-            check=True,
-            capture_output=True,
-            text=True,
-        ).stdout.split("\0")
-        for name in listed:
-            if name not in RESULTS and (REPOSITORY / name).is_file():
-                (root / name).parent.mkdir(parents=True, exist_ok=True)
-                shutil.copy2(REPOSITORY / name, root / name)
+        copy_tracked(root, without=RESULTS)
         workspace = cls(root)
         for folder in ("metrics", "reports", "docs"):
             shutil.rmtree(root / folder, ignore_errors=True)

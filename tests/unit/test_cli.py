@@ -65,6 +65,7 @@ def test_help_lists_every_command() -> None:
         "compare",
         "doctor",
         "estimate",
+        "new",
         "plots-page",
         "summary",
         "tune",

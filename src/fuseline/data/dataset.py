@@ -20,6 +20,7 @@ from fuseline.contracts import (
     read_manifest,
     read_table,
 )
+from fuseline.data.padding import padded
 from fuseline.errors import ContractError
 
 # Tensors by name, as `MultimodalData.batch` gives them.
@@ -29,9 +30,6 @@ NO_LABEL = -100
 LABELS = "labels"
 # The batch's pictures (B, 3, S, S) in [0, 255]; no input of the model bears that name.
 PIXELS = "image_pixels"
-# Texts are padded to few widths: those below eight tokens to their own, longer ones to steps of at
-# most a fourth, and of eight tokens at most.
-WIDEST_STEP = 8
 # How far apart in a group a text and its translation may lie.
 NEIGHBOURS = 16
 
@@ -160,22 +158,9 @@ class MultimodalData:
         return batch
 
 
-def padded_widths(lengths: np.ndarray) -> np.ndarray:
-    """The widths (N,) that texts of so many tokens (N,) are padded to: of a text alone, whatever
-    else its batch holds, so that it comes out the same beside any that share it."""
-    fourths = np.exp2(np.floor(np.log2(np.maximum(lengths, 1))) - 2)
-    steps = np.clip(fourths, 1, WIDEST_STEP).astype(np.int64)
-    return np.asarray(-(-lengths // steps) * steps)
-
-
 def pad(sequences: list[np.ndarray], pad_token_id: int) -> tuple[Tensor, Tensor]:
     """Token ids and attention mask (B, T), T the padded width of the longest."""
-    width = int(padded_widths(np.array([len(ids) for ids in sequences])).max())
-    ids = np.full((len(sequences), width), pad_token_id, dtype=np.int64)
-    mask = np.zeros((len(sequences), width), dtype=np.int64)
-    for row, sequence in enumerate(sequences):
-        ids[row, : len(sequence)] = sequence
-        mask[row, : len(sequence)] = 1
+    ids, mask = padded(sequences, pad_token_id)
     return torch.from_numpy(ids), torch.from_numpy(mask)
 
 

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from functools import cached_property
 from pathlib import Path
-from typing import Any
+from typing import Any, Protocol
 
 from fuseline.data.dataset import MultimodalData, load_data
 from fuseline.evaluation.ablation import named
@@ -17,7 +18,7 @@ from fuseline.evaluation.robustness.target import goal_of
 from fuseline.evaluation.trust.slices import read_slice_columns
 from fuseline.evaluation.twins.frozen import frozen_blocks
 from fuseline.evaluation.twins.tasks import twins_of
-from fuseline.learning.model import FuselineForTasks, FuselineProcessor
+from fuseline.learning.model import FuselineConfig, FuselineForTasks, FuselineProcessor
 from fuseline.learning.tasks.base import Decoded
 from fuseline.learning.tasks.labelled import Examples, build_tasks, no_labelled_rows, with_labels
 from fuseline.learning.tasks.prediction import predict
@@ -82,7 +83,9 @@ class Evaluation:
         self.model = FuselineForTasks.from_pretrained(inputs.model).eval()
         self.tasks = build_tasks(self.model.config.tasks)
         self.first = self.tasks[0]
-        data, self.examples = self._labelled_rows()
+        data, self.examples = labelled_rows(
+            self.model.config, inputs.model, inputs, base.modalities
+        )
         self.own = data.take(self.first.own_rows(data))
         self.test = self.own.select("test")
         if not len(self.test):
@@ -195,21 +198,45 @@ class Evaluation:
             )
         return found
 
-    def _labelled_rows(self) -> tuple[MultimodalData, Examples]:
-        inputs, config = self.inputs, self.model.config
-        tokenizer = FuselineProcessor.from_pretrained(inputs.model).tokenizer
-        data = load_data(
-            inputs.tokens,
-            inputs.features,
-            self.base.modalities,
-            pad_token_id=config.special_tokens["pad"],
-        )
-        examples = Examples(inputs.examples, data, tokenizer)
-        return with_labels(data, examples, config.tasks), examples
-
     def _twins(self) -> dict[str, Any]:
         if not self.first.target_kinds:
             return {}
         inputs, base = self.inputs, self.base
         blocks = frozen_blocks(inputs.tokenizer, inputs.features, self.own, base)
         return twins_of(self.first, self.own, blocks, named([*map(str, base.modalities)]))
+
+
+class Tables(Protocol):
+    """Folders of the tables that a model's rows are read from; see `EvaluationInputs`."""
+
+    @property
+    def examples(self) -> Path: ...
+    @property
+    def tokens(self) -> Path: ...
+    @property
+    def features(self) -> Path: ...
+
+
+def labelled_rows(
+    config: FuselineConfig, model: Path, tables: Tables, modalities: Sequence[str]
+) -> tuple[MultimodalData, Examples]:
+    """Rows that have a label of any of a model's tasks, and the cells of all.
+
+    Args:
+        config: of the model.
+        model: its folder, for its tokenizer.
+        tables: where the rows are.
+        modalities: those to use.
+
+    Raises:
+        ContractError: tables that are not of one run.
+    """
+    tokenizer = FuselineProcessor.from_pretrained(model).tokenizer
+    data = load_data(
+        tables.tokens,
+        tables.features,
+        modalities,
+        pad_token_id=config.special_tokens["pad"],
+    )
+    examples = Examples(tables.examples, data, tokenizer)
+    return with_labels(data, examples, config.tasks), examples

@@ -11,6 +11,7 @@ from fuseline.params.adversarial_finetune import AdversarialFinetuneParams
 from fuseline.params.attack import PIXEL_SPACE, SPACE_OF, strange_radius
 from fuseline.params.base import BaseParams
 from fuseline.params.evaluate import EvaluateParams
+from fuseline.params.export import ExportParams
 from fuseline.params.extract_features import ExtractFeaturesParams
 from fuseline.params.finetune import FinetuneParams
 from fuseline.params.ingest import IngestParams
@@ -35,6 +36,7 @@ SECTIONS: dict[str, type[Section]] = {
     "stress": StressParams,
     "leakage": LeakageParams,
     "report": ReportParams,
+    "export": ExportParams,
 }
 
 

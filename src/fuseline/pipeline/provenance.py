@@ -3,6 +3,9 @@
 DVC follows files, not imports. So each stage's hash covers the syntax trees of its script and of
 every module in its import closure, plus the data files that lie beside those modules. Comments,
 docstrings and formatting are no part of a syntax tree that is hashed here, so they re-run nothing.
+
+Where the repository holds no package `fuseline`, its stages import the installed one. That is then
+hashed, its modules under the same names, so that it does not matter where it is installed.
 """
 
 from __future__ import annotations
@@ -17,6 +20,8 @@ from typing import NamedTuple
 
 from fuseline.errors import ContractError
 
+# The package that this module belongs to.
+INSTALLED = Path(__file__).parents[1]
 _TYPES_ONLY = ("TYPE_CHECKING", "typing.TYPE_CHECKING")
 _DOCUMENTED = (ast.Module, ast.ClassDef, ast.FunctionDef, ast.AsyncFunctionDef)
 
@@ -25,7 +30,7 @@ def stage_hashes(sources: Path, stages: Path) -> dict[str, str]:
     """SHA-256 of every stage's code.
 
     Args:
-        sources: folder that the packages lie in, such as `src`.
+        sources: folder that the repository's own packages lie in, such as `src`; it may be missing.
         stages: package folder with one script per stage.
 
     Returns:
@@ -56,9 +61,13 @@ class SourceTree:
 
     @classmethod
     def of(cls, sources: Path, stages: Path) -> SourceTree:
-        """Index every module below `sources`, and those of the package `stages`."""
+        """Index every module below `sources`, those of the package `stages`, and those of the
+        installed package where `sources` has none of its name: what a stage's imports find."""
         files = [(path, path.relative_to(sources)) for path in sources.rglob("*.py")]
         files += [(path, path.relative_to(stages.parent)) for path in stages.rglob("*.py")]
+        if not (sources / INSTALLED.name).is_dir():
+            installed = INSTALLED.rglob("*.py")
+            files += [(path, path.relative_to(INSTALLED.parent)) for path in installed]
         return cls({_module_name(relative): path for path, relative in files})
 
     def closure(self, module: str) -> set[str]:

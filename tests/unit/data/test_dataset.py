@@ -3,7 +3,8 @@ import pyarrow as pa
 import pytest
 
 from fuseline.contracts import EXAMPLES, TOKENS, TableWriter, features_schema
-from fuseline.data.dataset import NO_LABEL, load_data, padded_widths
+from fuseline.data.dataset import NO_LABEL, load_data
+from fuseline.data.padding import padded_widths
 from fuseline.errors import ContractError
 
 LABELS = ["cat", None, "ant", "cat"]

@@ -8,6 +8,7 @@ import grimp
 import pytest
 
 from fuseline.errors import ContractError
+from fuseline.pipeline import provenance
 from fuseline.pipeline.provenance import SourceTree, stage_hashes
 from tests.support.repository import REPOSITORY
 
@@ -146,3 +147,45 @@ def test_the_closure_agrees_with_grimp(graph: grimp.ImportGraph, stage: str) -> 
         imported |= graph.find_upstream_modules(parent)
     tree = SourceTree.of(REPOSITORY / "src", REPOSITORY / "stages")
     assert tree.closure(script) == imported | parents
+
+
+@pytest.fixture
+def project(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """A repository of stages alone, beside an installed package."""
+    files = {
+        "site-packages/fuseline/__init__.py": "",
+        "site-packages/fuseline/prices.py": "RATE = 2\n",
+        "site-packages/other/__init__.py": "",
+        "project/stages/__init__.py": "",
+        "project/stages/buy.py": "from fuseline import prices\n",
+        "project/stages/show.py": "import other\n",
+    }
+    for name, content in files.items():
+        (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)
+        (tmp_path / name).write_text(content)
+    monkeypatch.setattr(provenance, "INSTALLED", tmp_path / "site-packages/fuseline")
+    return tmp_path / "project"
+
+
+@pytest.mark.parametrize(
+    ("name", "content", "stages"),
+    [
+        ("../site-packages/fuseline/prices.py", "RATE = 3\n", {"buy"}),
+        ("../site-packages/fuseline/prices.py", "# A comment.\nRATE = 2\n", set()),
+        ("../site-packages/fuseline/prices.txt", "2\n", {"buy"}),
+        ("../site-packages/other/__init__.py", "RATE = 3\n", set()),
+        ("src/other/__init__.py", "RATE = 3\n", {"show"}),
+    ],
+)
+def test_the_installed_package_is_code_of_a_repository_that_has_none(
+    project: Path, name: str, content: str, stages: set[str]
+) -> None:
+    assert changed(project, name, content) == stages
+
+
+def test_the_repository_s_own_package_is_what_its_stages_import(project: Path) -> None:
+    installed = hashes(project)
+    assert changed(project, "src/fuseline/__init__.py", "") == {"buy"}, "it has no prices"
+    (project / "src/fuseline/prices.py").write_text("RATE = 2\n")
+    assert hashes(project) == installed
+    assert changed(project, "../site-packages/fuseline/prices.py", "RATE = 3\n") == set()

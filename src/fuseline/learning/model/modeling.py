@@ -82,18 +82,20 @@ class ModalityEmbedding(nn.Module):
         if masked is not None:
             states = torch.where(masked.unsqueeze(-1), self.masked.to(states.dtype), states)
         if self.position is not None:
-            states = states + self.position
+            # Rows that all lack the modality may come with fewer positions.
+            states = states + self.position[: states.shape[1]]
         states = states + self.modality
         first = torch.zeros_like(mask)
         first[:, 0] = True
         here = present.unsqueeze(-1)
         states = torch.where(here.unsqueeze(-1), states, self.absent.to(states.dtype))
-        return Sequence(states, torch.where(here, mask, first))
+        # As algebra: ONNX Runtime chooses between no truth values.
+        return Sequence(states, (here & mask) | (~here & first))
 
     def nothing(self, like: Tensor) -> Sequence:
         """What rows without the modality are, at its shortest: the learned token alone, as many
         rows as `like` has and of its type."""
-        return Sequence.whole(self.absent.to(like.dtype).expand(len(like), 1, -1))
+        return Sequence.whole(self.absent.to(like.dtype).expand(like.shape[0], 1, -1))
 
 
 class FuselineModel(FuselinePreTrainedModel):
@@ -292,7 +294,8 @@ def _num_rows(tensors: list[Tensor | None]) -> int:
     """Rows of the batch, as any of its tensors tells."""
     for tensor in tensors:
         if tensor is not None:
-            return len(tensor)
+            # Not `len`, which an exported model would hold as a constant.
+            return tensor.shape[0]
     raise ValueError("An input of at least one modality is required, found none.")
 
 

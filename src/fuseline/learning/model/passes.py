@@ -9,7 +9,8 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from fuseline.data.dataset import LABELS, MultimodalData, padded_widths
+from fuseline.data.dataset import LABELS, MultimodalData
+from fuseline.data.padding import padded_widths
 from fuseline.pipeline.precision import Precision, autocast
 
 Model = Any
@@ -46,9 +47,3 @@ def predict_logits(
         places.append(rows)
     order = np.argsort(np.concatenate(places))
     return np.asarray(np.concatenate(parts)[order])
-
-
-def softmax(logits: np.ndarray) -> np.ndarray:
-    """Probabilities (N, C) float32 of logits (N, C)."""
-    shifted = np.exp(logits.astype(np.float64) - logits.max(-1, keepdims=True))
-    return np.asarray(shifted / shifted.sum(-1, keepdims=True), dtype=np.float32)

@@ -14,7 +14,8 @@ import torch
 from torch import Tensor
 from torch.nn import functional
 
-from fuseline.data.dataset import WIDEST_STEP, MultimodalData
+from fuseline.data.dataset import MultimodalData
+from fuseline.data.padding import WIDEST_STEP
 from fuseline.learning.model.passes import length_batches
 from fuseline.params.prompt import ClassPromptParams
 from fuseline.pipeline.precision import Precision, autocast

@@ -12,7 +12,7 @@ from torch.nn import functional
 
 from fuseline.data.dataset import NO_LABEL, Batch, MultimodalData
 from fuseline.errors import ContractError
-from fuseline.learning.model.passes import softmax
+from fuseline.learning.probabilities import softmax
 from fuseline.learning.tasks.base import Cells, Facts, Task
 from fuseline.learning.tasks.divergences import categorical
 from fuseline.learning.tasks.imbalance import DRAWS, LOG_PRIORS, WEIGHTS, balance

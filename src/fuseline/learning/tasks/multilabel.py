@@ -12,6 +12,7 @@ from torch.nn import functional
 
 from fuseline.data.dataset import Batch, MultimodalData
 from fuseline.errors import ContractError
+from fuseline.learning.probabilities import sigmoid
 from fuseline.learning.tasks.base import Cells, Facts, Task
 from fuseline.learning.tasks.divergences import bernoulli
 from fuseline.learning.tasks.scores import mean_f1
@@ -111,7 +112,7 @@ class Multilabel(Task):
         return json.dumps(names, ensure_ascii=False)
 
     def probabilities(self, outputs: np.ndarray) -> np.ndarray:
-        return (1.0 / (1.0 + np.exp(-outputs.astype(np.float64)))).astype(np.float32)
+        return sigmoid(outputs)
 
 
 def _mean(values: Sequence[float] | np.ndarray) -> float:

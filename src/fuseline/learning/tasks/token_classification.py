@@ -2,10 +2,6 @@
 
 from __future__ import annotations
 
-import re
-from collections.abc import Sequence
-from itertools import pairwise
-
 import numpy as np
 from seqeval.metrics import classification_report, f1_score, precision_score, recall_score
 from seqeval.metrics.sequence_labeling import get_entities
@@ -13,11 +9,11 @@ from torch import Tensor
 from torch.nn import functional
 
 from fuseline.data.dataset import NO_LABEL, Batch, MultimodalData
+from fuseline.data.modalities.text.words import first_tokens
 from fuseline.errors import ContractError
 from fuseline.learning.tasks.base import Cells, Facts, Task
 from fuseline.learning.tasks.tokens import all_right, token_divergences, token_losses
 
-WORD = re.compile(r"\S+")
 # The tag of what is no entity.
 OUTSIDE = "O"
 
@@ -153,26 +149,6 @@ class TokenClassification(Task):
             [names[labels[row][asked[row]]].tolist() for row in rows],
             [names[outputs[row][asked[row]]].tolist() for row in rows],
         )
-
-
-def first_tokens(text: str, offsets: Sequence[tuple[int, int]]) -> list[int | None]:
-    """By token, the number of the word that begins in it, None where none does.
-
-    Args:
-        text: of the row; words are what white space parts.
-        offsets: characters `(start, end)` of each token, (0, 0) of special ones.
-    """
-    starts = [word.start() for word in WORD.finditer(text)]
-    bounds = list(pairwise([*starts, len(text)]))
-    found: list[int | None] = [None] * len(offsets)
-    word = 0
-    for place, (start, end) in enumerate(offsets):
-        # The first token that ends within a word: a byte-level one may begin at the space before.
-        while word < len(bounds) and end > bounds[word][0]:
-            if start < bounds[word][1] and found[place] is None:
-                found[place] = word
-            word += 1
-    return found
 
 
 def _fitted(values: Tensor, width: int) -> Tensor:

@@ -10,6 +10,7 @@ from fuseline.config import parse_section
 from fuseline.params.adversarial_finetune import AdversarialFinetuneParams
 from fuseline.params.base import BaseParams
 from fuseline.params.evaluate import EvaluateParams
+from fuseline.params.export import ExportParams
 from fuseline.params.extract_features import ExtractFeaturesParams
 from fuseline.params.finetune import FinetuneParams
 from fuseline.params.ingest import IngestParams
@@ -37,6 +38,7 @@ class Asked:
     adversarial_finetune: AdversarialFinetuneParams
     evaluate: EvaluateParams
     stress: StressParams
+    export: ExportParams
     report: ReportParams
 
     @classmethod

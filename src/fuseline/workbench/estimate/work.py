@@ -20,6 +20,7 @@ Amounts = dict[str, float]
 TRAINING = ("pretrain", "finetune", "adversarial_finetune")
 # Whose pieces several processes work on, each on one thread.
 SHARED = ("prompt", "evaluate", "stress")
+EXPORT = "export"
 # Two threads take 0.65 of the time of one (docs/experiments/speed.md); what more of them gain was
 # not measured.
 THREADS_GAIN = 0.62
@@ -45,6 +46,8 @@ PASSES: dict[str, Callable[[int, int], int]] = {
 MORE_STEPS, AUDITED_PICTURES = 2, 4
 # The models that `stress` looks at; each reads a noisy text with its row and alone.
 MODELS, READINGS = 2, 2
+# In which `export` writes and tries a model, PyTorch's own among them.
+FORMATS = 3
 # Methods of `prompt` that are asked without any row too, and those that train the encoder.
 ZERO_SHOT = ("cloze", "contrastive")
 TRAINED = ("cloze", "head", "head_without_pretraining")
@@ -80,7 +83,7 @@ class Work:
         """What all processes of a stage hold in memory."""
         name = stage.partition("@")[0]
         copies = 1 + self.processes if name in SHARED and self.processes > 1 else 1.0
-        learns = name in (*TRAINING, *SHARED)
+        learns = name in (*TRAINING, *SHARED, EXPORT)
         data = self.shape.data_mb() if learns or name == "baseline" else self.facts.rows / 1e3
         weights = self.shape.weights_mb if learns else 0.0
         amounts = {"start": copies, "weights_mb": copies * weights, "data_mb": copies * data}
@@ -104,7 +107,7 @@ class Work:
         if name == "extract_features":
             return {"values_mb": self.shape.held(cell) * self.shape.values(cell) / MEGA}
         pictures = self.facts.held["image"] if name == "ingest" else 0.0
-        weights = self.shape.weights_mb if name in TRAINING else 0.0
+        weights = self.shape.weights_mb if name in (*TRAINING, EXPORT) else 0.0
         return {"rows": self.facts.rows, self._pictures: pictures, "weights_mb": weights}
 
     def _ingest(self) -> Amounts:
@@ -250,6 +253,18 @@ class Work:
         }
         asked = [by_suite.get(str(name), {}) for name in params.suites]
         return {name: value / self.processes for of in asked for name, value in of.items()}
+
+    def _export(self) -> Amounts:
+        params, attack = self.asked.export, self.asked.evaluate.robustness.attack
+        splits, row = self.facts.splits, self.shape.row_gmac()
+        attacked = min(params.max_attacked_rows, splits["test"]) * attack.num_steps
+        looked_at = min(splits["train"], params.max_bank_rows) + splits["dev"]
+        looks = looked_at + FORMATS * splits["test"]
+        return {
+            "weights_mb": self.shape.weights_mb,
+            "attack_gmac": attacked * WITH_GRADIENTS * row * self._threads(),
+            "looks_gmac": looks * row * self._threads(),
+        }
 
     def _report(self) -> Amounts:
         return {"rows": self.facts.rows}

@@ -12,7 +12,7 @@ from fuseline.errors import ConfigError
 from fuseline.pipeline.environment import RECORD_FILE, environment_of, made_by, parse_record
 from fuseline.pipeline.lock_file import LockedStage, in_order, overlap, read_lock
 from fuseline.pipeline.revisions import Revision
-from fuseline.pipeline.stage import LOCK_FILE
+from fuseline.pipeline.stage import CODE_FILE, LOCK_FILE
 from fuseline.workbench.verify.declared import Declared
 from fuseline.workbench.verify.figures import ABSENT, Difference, Splits, differences, is_readable
 from fuseline.workbench.verify.reasons import speaks_of, unlike
@@ -179,7 +179,9 @@ def _changes(here: LockedStage, there: LockedStage, made: set[str]) -> Iterator[
         was, value = there.params.get(key, ABSENT), here.params.get(key, ABSENT)
         if was != value:
             yield f"{key} {was} -> {value}"
-    if here.code != there.code:
+    # What the stage `code` writes is code too, of an installed package that no `deps` name.
+    hashes = [one.outs.get(CODE_FILE.name) for one in (here, there)]
+    if here.code != there.code or hashes[0] != hashes[1]:
         yield "its code"
     for path in sorted(here.deps.keys() & there.deps.keys()):
         if here.deps[path] != there.deps[path] and not any(overlap(path, out) for out in made):

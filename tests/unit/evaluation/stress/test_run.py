@@ -14,8 +14,8 @@ import pytest
 
 from fuseline.contracts import hash_path
 from fuseline.errors import ContractError
+from fuseline.evaluation.sampling import sample
 from fuseline.evaluation.stress import SUITES
-from fuseline.evaluation.stress.base import sample
 from fuseline.evaluation.stress.run import TEXT_PLOT, stress_models
 from fuseline.learning.model import FuselineConfig
 from fuseline.params.stress import SuiteName

@@ -13,7 +13,7 @@ from fuseline.evaluation.trust.intervals import (
     share_interval,
     task_scores,
 )
-from fuseline.learning.model.passes import softmax
+from fuseline.learning.probabilities import softmax
 from fuseline.learning.tasks.ranking import Ranking
 from fuseline.learning.tasks.regression import Regression
 from fuseline.learning.tasks.scores import scores

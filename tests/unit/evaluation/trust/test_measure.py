@@ -10,7 +10,7 @@ import pytest
 from fuseline.evaluation.robustness.attacked import Attacked
 from fuseline.evaluation.trust.calibration import expected_calibration_error, reliability_bins
 from fuseline.evaluation.trust.measure import Judged, Trust, measure_trust
-from fuseline.learning.model.passes import softmax
+from fuseline.learning.probabilities import softmax
 from fuseline.learning.tasks.classification import Classification
 from fuseline.learning.tasks.multilabel import Multilabel
 from fuseline.learning.tasks.prediction import Predicted

@@ -11,7 +11,7 @@ from fuseline.evaluation.trust.temperature import (
     fit_temperature,
     negative_log_likelihood,
 )
-from fuseline.learning.model.passes import softmax
+from fuseline.learning.probabilities import softmax
 
 
 def drawn(temperature: float, num_classes: int, seed: int) -> tuple[np.ndarray, np.ndarray]:

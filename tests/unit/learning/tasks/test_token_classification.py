@@ -14,7 +14,7 @@ from fuseline.errors import ContractError
 from fuseline.evaluation.ablation import modality_ablation
 from fuseline.learning.tasks.base import Cells
 from fuseline.learning.tasks.prediction import predict
-from fuseline.learning.tasks.token_classification import TokenClassification, first_tokens
+from fuseline.learning.tasks.token_classification import TokenClassification
 from tests.support.tasks import cells, made, tokenizer
 from tests.support.tiny_models import rows
 
@@ -105,26 +105,6 @@ def test_byte_level_tokens_begin_with_the_space_before_a_word():
     assert tokens == ["<s>", "a", "b", "\u0120", "c", "\u00c3", "\u00a9", "\u0120", "d", "</s>"]
     # A space that is a token of its own belongs to no word.
     assert task().labels(found).tolist() == [[NO, O, NO, NO, X, NO, NO, NO, Y, NO]]
-
-
-def test_a_token_that_holds_the_space_before_its_word():
-    text = "ab cd"
-    assert first_tokens(text, [(0, 0), (0, 2), (2, 4), (4, 5), (0, 0)]) == [None, 0, 1, None, None]
-
-
-@pytest.mark.parametrize(
-    ("text", "offsets", "expected"),
-    [
-        ("", [(0, 0), (0, 0)], [None, None]),
-        ("  ab", [(0, 1), (1, 4)], [None, 0]),
-        ("a b", [(0, 3)], [0]),
-        ("a b c", [(0, 1), (4, 5)], [0, 2]),
-        ("a\u00a0b\nc", [(0, 1), (2, 3), (4, 5)], [0, 1, 2]),
-        ("\U0001f600", [(0, 1)] * 4, [0, None, None, None]),
-    ],
-)
-def test_first_tokens(text, offsets, expected):
-    assert first_tokens(text, offsets) == expected
 
 
 def test_tokens_of_another_text_are_an_error():

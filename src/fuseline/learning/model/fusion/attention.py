@@ -27,7 +27,7 @@ class AttentionFusion(Fusion):
 
     def forward(self, sequences: dict[str, Sequence]) -> Fused:
         ordered = [sequences[name] for name in self.modalities]
-        token = self.token.expand(len(ordered[0].states), -1, -1)
+        token = self.token.expand(ordered[0].states.shape[0], -1, -1)
         stream = Sequence.joined([Sequence.whole(token), *ordered])
         states = stream.states
         for layer in self.layers:

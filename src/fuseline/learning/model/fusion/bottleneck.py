@@ -35,7 +35,7 @@ class BottleneckFusion(Fusion):
 
     def forward(self, sequences: dict[str, Sequence]) -> Fused:
         means = self.concatenated_means(sequences)
-        tokens = self.tokens.expand(len(means), -1, -1)
+        tokens = self.tokens.expand(means.shape[0], -1, -1)
         streams = sequences
         for layer in self.layers:
             tokens, streams = layer(tokens, streams)

@@ -1,0 +1,187 @@
+"""Trained networks as ONNX graphs.
+
+Shapes: B batch, T tokens, P positions of a feature modality, D its dim, S pixels a side.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import io
+import logging
+import warnings
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import onnx
+import torch
+from onnxruntime.quantization import QuantType, quantize_dynamic
+from torch import Tensor, nn
+
+from fuseline.learning.model import FuselineForTasks
+from fuseline.learning.model.configuration import FuselineConfig
+from fuseline.serving.contract import VECTOR, ExportedTask
+
+# Of the example that a graph is traced with; in the graph they are open.
+ROWS, TOKENS = 2, 5
+
+
+class Flat(nn.Module):
+    """A model whose inputs and outputs are tensors in a fixed order.
+
+    Args:
+        model: the fine-tuned model.
+        tasks: those of its tasks that the graph answers.
+    """
+
+    def __init__(self, model: FuselineForTasks, tasks: Sequence[ExportedTask]) -> None:
+        super().__init__()
+        self.model = model
+        self.inputs = input_names(model.config)
+        self.heads = [number_of(task) for task in tasks]
+        self.outputs = [VECTOR, *output_names(tasks)]
+
+    def forward(self, *given: Tensor) -> tuple[Tensor, ...]:
+        """The fused vector (B, W), then of every task its logits and those of each modality."""
+        fused = self.model.fuseline(**dict(zip(self.inputs, given, strict=True)))
+        outputs = [fused.pooled]
+        for number in self.heads:
+            head = self.model.heads[number](fused, {})
+            outputs += [head.logits, *head.by_modality.values()]
+        return tuple(outputs)
+
+
+def exported_tasks(config: FuselineConfig) -> list[ExportedTask]:
+    """Entries of the contract for the tasks whose heads are part of the graph: all but those that
+    write texts."""
+    alone = config.modalities if len(config.modalities) > 1 else []
+    return [
+        ExportedTask(
+            name=task["name"],
+            kind=task["kind"],
+            facts=task["facts"],
+            output=f"task_{number}",
+            by_modality={name: f"task_{number}_{name}" for name in alone}
+            if task["head"]["kind"] == "pooled"
+            else {},
+        )
+        for number, task in enumerate(config.tasks)
+        if task["head"]["kind"] != "decoder"
+    ]
+
+
+def number_of(task: ExportedTask) -> int:
+    """The place of an exported task among the model's."""
+    return int(task.output.removeprefix("task_"))
+
+
+def input_names(config: FuselineConfig) -> list[str]:
+    """Inputs of a model's graph, in order."""
+    text = ["input_ids", "attention_mask", "text_mask"] if "text" in config.modalities else []
+    return [*text, *(f"{name}_{part}" for name in sorted(config.features) for part in _FEATURE)]
+
+
+_FEATURE = ("features", "mask")
+
+
+def output_names(tasks: Sequence[ExportedTask]) -> list[str]:
+    """Outputs of a model's graph behind the fused vector, in order."""
+    return [name for task in tasks for name in (task.output, *task.by_modality.values())]
+
+
+def write_model_graph(model: FuselineForTasks, tasks: Sequence[ExportedTask], path: Path) -> None:
+    """Write the graph of a model: any number of rows, texts of any length, each modality may be
+    absent in any row."""
+    flat = Flat(model, tasks).eval()
+    batch, tokens = torch.export.Dim("batch"), torch.export.Dim("tokens")
+    examples, shapes = [], []
+    for name in flat.inputs:
+        examples.append(_example(name, model.config))
+        open_ones = {0: batch}
+        if name in ("input_ids", "attention_mask"):
+            open_ones[1] = tokens
+        elif (positions := _positions(name, model.config)) is not None:
+            open_ones[1] = positions
+        shapes.append(open_ones)
+    _write(flat, tuple(examples), (tuple(shapes),), flat.inputs, flat.outputs, path)
+
+
+def write_encoder_graph(encoder: nn.Module, image_size: int, path: Path) -> None:
+    """Write the graph of an image encoder: `pixels` (B, 3, S, S) in [0, 255] to `features`
+    (B, P, D)."""
+    pixels = torch.zeros(ROWS, 3, image_size, image_size)
+    shapes = ({0: torch.export.Dim("batch")},)
+    _write(encoder.eval(), (pixels,), shapes, ["pixels"], ["features"], path)
+
+
+def quantise(path: Path, quantised: Path) -> None:
+    """Write a graph again with weights in 8-bit integers, a scale a channel; activations are
+    rounded as they come (dynamic quantisation), each tensor by its own range, so that an answer
+    depends a little on the rows beside it."""
+    logging.getLogger().setLevel(logging.ERROR)
+    quantize_dynamic(str(path), str(quantised), per_channel=True, weight_type=QuantType.QInt8)
+    _save(onnx.load(str(quantised)), quantised)
+
+
+def shortest(config: FuselineConfig, modality: str) -> int:
+    """How few positions of a modality's features the graph takes: one, which stands for the absent
+    modality, but where the model's own layers need them all."""
+    image = config.image_encoder
+    needs_all = modality == "image" and image is not None and image["top_layers"]
+    return int(config.features[modality]["positions"]) if needs_all else 1
+
+
+def _positions(name: str, config: FuselineConfig) -> Any:
+    """The open dimension of an input's positions; None where it has none, or all are needed."""
+    modality, _, part = name.rpartition("_")
+    if part != "features":
+        return None
+    most = config.features[modality]["positions"]
+    least = shortest(config, modality)
+    return torch.export.Dim(f"{modality}_positions", min=least, max=most) if least < most else None
+
+
+def _example(name: str, config: FuselineConfig) -> Tensor:
+    if name == "input_ids":
+        return torch.full((ROWS, TOKENS), config.special_tokens["mask"])
+    if name == "attention_mask":
+        return torch.ones(ROWS, TOKENS, dtype=torch.long)
+    if name.endswith("_mask"):
+        return torch.ones(ROWS, dtype=torch.bool)
+    shape = config.features[name.removesuffix("_features")]
+    return torch.zeros(ROWS, shape["positions"], shape["dim"])
+
+
+def _write(
+    module: nn.Module,
+    examples: tuple[Tensor, ...],
+    shapes: Any,
+    inputs: list[str],
+    outputs: list[str],
+    path: Path,
+) -> None:
+    with warnings.catch_warnings(), contextlib.redirect_stdout(io.StringIO()), torch.no_grad():
+        # Of its own progress, and of libraries that it would also know.
+        warnings.simplefilter("ignore")
+        logging.getLogger("torch.onnx").setLevel(logging.ERROR)
+        program = torch.onnx.export(
+            module,
+            examples,
+            dynamo=True,
+            dynamic_shapes=shapes,
+            input_names=inputs,
+            output_names=outputs,
+            verbose=False,
+        )
+    assert program is not None  # only the exporter before this one gives none
+    _save(program.model_proto, path)
+
+
+def _save(graph: onnx.ModelProto, path: Path) -> None:
+    """Write a graph without what tells where it was traced: the same model, the same bytes."""
+    for holder in (graph, graph.graph, *graph.graph.node, *graph.graph.value_info):
+        holder.ClearField("metadata_props")
+        holder.ClearField("doc_string")
+    for function in graph.functions:
+        function.ClearField("metadata_props")
+    path.write_bytes(graph.SerializeToString(deterministic=True))
