@@ -44,8 +44,8 @@ def estimate(root: Path, *, rows: int | None = None, every: bool = False) -> str
     facts = as_before or counted(asked.ingest, asked.tokenize, rows)
     if facts is None:
         return describe_unknown(None if every else due, stages)
-    if rows is not None:
-        facts = facts.scaled(rows)
+    if as_before and rows is not None:
+        facts = as_before.scaled(rows)
     estimator = Estimator(content, facts, measured(), calibrate(), available_cores())
     costs = estimator.costs(stages, durations.read(root / WORK_FOLDER), there)
     return describe(None if every else due, costs, facts.told)

@@ -63,6 +63,8 @@ def test_rows_that_are_to_be_ingested_are_those_of_the_source(say: Say) -> None:
 def test_all_stages_can_be_asked_for_and_other_rows(say: Say) -> None:
     assert len(say("--all").splitlines()) == 1 + len(STAGES) + 2
     assert "\n5,000 rows, like 80 rows of data/examples: about " in say("--rows", "5000")
+    other = say("--rows", "5000", will=("ingest",))
+    assert "\n5,000 rows of the source 'synthetic': about " in other
 
 
 def test_without_a_number_of_rows_the_command_does_not_fail(
