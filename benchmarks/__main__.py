@@ -13,6 +13,7 @@ BENCHMARKS = {
     "foolbox_parity": "our PGD beside Foolbox's on the OpenMoji models",
     "images": "feature extraction beside a one-by-one Transformers loop",
     "growth": "what one per cent more rows costs",
+    "slopes": "what stages take by amount of work, for `fuseline estimate`",
     "steps": "what a training step costs, clean and under attack, by precision and threads",
     "checkpoints": "what checkpoints cost a training of the default size",
     "kills": "100 kills at random moments of the training stages, and what they cost",
