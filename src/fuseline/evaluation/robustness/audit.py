@@ -173,7 +173,7 @@ def audit_attack(
     every = [
         _of_the_rows(rows),
         *_of_the_curve(curve, params),
-        *_of_the_headline(shares, params.audit),
+        *of_the_headline(shares, params.audit),
         _of_the_gradients(zero_gradients, params.audit),
     ]
     checks = [check for check in every if check.name not in left_out]
@@ -251,7 +251,8 @@ def _of_the_curve(curve: list[float], params: RobustnessParams) -> list[Check]:
     ]
 
 
-def _of_the_headline(shares: Shares, params: AuditParams) -> list[Check]:
+def of_the_headline(shares: Shares, params: AuditParams) -> list[Check]:
+    """Checks of what stands at the headline scale."""
     return [
         Check(
             "black_box",
