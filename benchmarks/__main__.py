@@ -11,6 +11,7 @@ BENCHMARKS = {
     "ablation": "what each pre-training objective buys",
     "adversarial": "methods of adversarial training, what they buy and cost",
     "foolbox_parity": "our PGD beside Foolbox's on the OpenMoji models",
+    "second_opinion": "an attack from the formulas alone, on the rows that stand under ours",
     "images": "feature extraction beside a one-by-one Transformers loop",
     "growth": "what one per cent more rows costs",
     "slopes": "what stages take by amount of work, for `fuseline estimate`",
