@@ -261,6 +261,15 @@ def predict(
     neighbours: Annotated[
         bool, typer.Option("--neighbours", help="Give the nearest training rows.")
     ] = False,
+    vectors: Annotated[
+        bool, typer.Option("--vectors", help="Give the vectors of all that a row holds.")
+    ] = False,
+    control: Annotated[
+        list[str] | None,
+        typer.Option(
+            metavar="NAME=VALUE", help="What written texts are to be like; several times."
+        ),
+    ] = None,
     column: Annotated[
         list[str] | None,
         typer.Option(
@@ -282,7 +291,7 @@ def predict(
     """
     from fuseline.serving.command import Asked, answer_one, answer_rows
 
-    asked = Asked(model, int8, probabilities, neighbours, threads)
+    asked = Asked(model, int8, probabilities, neighbours, threads, vectors, control or [])
     with _readable_errors("predict"), _interruptible("fuseline predict, with the same arguments"):
         media = {"image": image or [], "audio": [audio] if audio else []}
         media["video"] = [video] if video else []

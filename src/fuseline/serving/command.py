@@ -33,11 +33,18 @@ class Asked:
     probabilities: bool
     neighbours: bool
     threads: int
+    vectors: bool = False
+    controls: Sequence[str] = ()
 
     def predictor(self) -> Predictor:
         """The model."""
         options = Options(
-            "int8" if self.int8 else "onnx", self.threads, self.probabilities, self.neighbours
+            "int8" if self.int8 else "onnx",
+            self.threads,
+            self.probabilities,
+            self.neighbours,
+            self.vectors,
+            dict(_pair(one, "--control", "NAME=VALUE") for one in self.controls),
         )
         return Predictor(self.model, options)
 

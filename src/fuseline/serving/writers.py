@@ -10,6 +10,7 @@ from pathlib import Path
 from types import TracebackType
 from typing import Any
 
+import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 
@@ -120,9 +121,14 @@ def writer_of(path: Path) -> type[Writer]:
 
 
 def as_objects(table: pa.Table) -> list[dict[str, Any]]:
-    """Rows of a table; a map is a mapping."""
+    """Rows of a table; a map is a mapping, and numbers of vectors have as many digits as they need
+    to be told from others in float32."""
     maps = [field.name for field in table.schema if pa.types.is_map(field.type)]
+    vectors = [field.name for field in table.schema if field.type == pa.list_(pa.float32())]
     rows: list[dict[str, Any]] = table.to_pylist()
+    for name in vectors:
+        for row in rows:
+            row[name] = row[name] and [float(str(np.float32(value))) for value in row[name]]
     for name in maps:
         for row in rows:
             row[name] = row[name] and dict(row[name])

@@ -20,7 +20,10 @@ from torch import Tensor, nn
 
 from fuseline.learning.model import FuselineForTasks
 from fuseline.learning.model.configuration import FuselineConfig
-from fuseline.serving.contract import VECTOR, ExportedTask
+from fuseline.learning.model.control_tokens import ControlTokens
+from fuseline.learning.model.decoder import DecoderHead
+from fuseline.serving.contract import VECTOR, ControlFacts, DecoderFacts, ExportedTask
+from fuseline.serving.writing import STEP_INPUTS, STEP_OUTPUT
 
 # Of the example that a graph is traced with; in the graph they are open.
 ROWS, TOKENS = 2, 5
@@ -31,30 +34,51 @@ class Flat(nn.Module):
 
     Args:
         model: the fine-tuned model.
-        tasks: those of its tasks that the graph answers.
+        tasks: its tasks.
     """
 
     def __init__(self, model: FuselineForTasks, tasks: Sequence[ExportedTask]) -> None:
         super().__init__()
         self.model = model
         self.inputs = input_names(model.config)
-        self.heads = [number_of(task) for task in tasks]
         self.outputs = [VECTOR, *output_names(tasks)]
 
     def forward(self, *given: Tensor) -> tuple[Tensor, ...]:
-        """The fused vector (B, W), then of every task its logits and those of each modality."""
+        """The fused vector (B, W), then of every task its logits and those of each modality; of one
+        that writes texts what to write them from."""
         fused = self.model.fuseline(**dict(zip(self.inputs, given, strict=True)))
         outputs = [fused.pooled]
-        for number in self.heads:
-            head = self.model.heads[number](fused, {})
-            outputs += [head.logits, *head.by_modality.values()]
+        for head in self.model.heads:
+            if isinstance(head, DecoderHead):
+                outputs += head.memory(fused)
+                continue
+            found = head(fused, {})
+            outputs += [found.logits, *found.by_modality.values()]
         return tuple(outputs)
 
 
+class Step(nn.Module):
+    """A decoder that gives the logits (B, V) of the next token; see `TextWriter`."""
+
+    def __init__(self, head: DecoderHead) -> None:
+        super().__init__()
+        self.decoder = head.decoder
+
+    def forward(self, tokens: Tensor, memory: Tensor, memory_mask: Tensor) -> Tensor:
+        logits: Tensor = self.decoder(
+            input_ids=tokens,
+            encoder_hidden_states=memory,
+            encoder_attention_mask=memory_mask,
+            use_cache=False,
+            logits_to_keep=1,
+        ).logits
+        return logits[:, 0].float()
+
+
 def exported_tasks(config: FuselineConfig) -> list[ExportedTask]:
-    """Entries of the contract for the tasks whose heads are part of the graph: all but those that
-    write texts."""
+    """Entries of the contract."""
     alone = config.modalities if len(config.modalities) > 1 else []
+    writes = [n for n, task in enumerate(config.tasks) if task["head"]["kind"] == "decoder"]
     return [
         ExportedTask(
             name=task["name"],
@@ -64,15 +88,35 @@ def exported_tasks(config: FuselineConfig) -> list[ExportedTask]:
             by_modality={name: f"task_{number}_{name}" for name in alone}
             if task["head"]["kind"] == "pooled"
             else {},
+            decoder=_decoder_facts(config, number, writes.index(number))
+            if number in writes
+            else None,
         )
         for number, task in enumerate(config.tasks)
-        if task["head"]["kind"] != "decoder"
     ]
 
 
-def number_of(task: ExportedTask) -> int:
-    """The place of an exported task among the model's."""
-    return int(task.output.removeprefix("task_"))
+def _decoder_facts(config: FuselineConfig, number: int, place: int) -> DecoderFacts:
+    """Of the task of a number, whose decoder stands at some place among the model's decoders."""
+    head = config.tasks[number]["head"]
+    stem = f"decoder_{place + 1}" if place else "decoder"
+    controls = ControlTokens(head.get("controls", {"values": {}})["values"])
+    numbers = controls.tokens(torch.zeros(1, len(controls), dtype=torch.long))
+    firsts = (head["vocab_size"] + numbers)[0].tolist()
+    return DecoderFacts(
+        files={"onnx": f"{stem}.onnx", "int8": f"{stem}.int8.onnx"},
+        memory_mask=f"task_{number}_mask",
+        max_length_tokens=head["max_length_tokens"],
+        special_tokens=config.special_tokens,
+        controls=[
+            ControlFacts(
+                name=name,
+                any=first,
+                values={value: first + 1 + place for place, value in enumerate(values)},
+            )
+            for first, (name, values) in zip(firsts, controls.values.items(), strict=True)
+        ],
+    )
 
 
 def input_names(config: FuselineConfig) -> list[str]:
@@ -86,7 +130,12 @@ _FEATURE = ("features", "mask")
 
 def output_names(tasks: Sequence[ExportedTask]) -> list[str]:
     """Outputs of a model's graph behind the fused vector, in order."""
-    return [name for task in tasks for name in (task.output, *task.by_modality.values())]
+    masks = {task.output: [task.decoder.memory_mask] for task in tasks if task.decoder}
+    return [
+        name
+        for task in tasks
+        for name in (task.output, *task.by_modality.values(), *masks.get(task.output, []))
+    ]
 
 
 def write_model_graph(model: FuselineForTasks, tasks: Sequence[ExportedTask], path: Path) -> None:
@@ -104,6 +153,17 @@ def write_model_graph(model: FuselineForTasks, tasks: Sequence[ExportedTask], pa
             open_ones[1] = positions
         shapes.append(open_ones)
     _write(flat, tuple(examples), (tuple(shapes),), flat.inputs, flat.outputs, path)
+
+
+def write_decoder_graph(head: DecoderHead, path: Path) -> None:
+    """Write the graph that writes one token more: any number of rows, of states and of tokens."""
+    width = head.decoder.config.hidden_size
+    tokens = torch.full((ROWS, len(head.controls) + 1), head.decoder.config.bos_token_id)
+    examples = (tokens, torch.zeros(ROWS, TOKENS, width), torch.ones(ROWS, TOKENS).long())
+    batch, states = torch.export.Dim("batch"), torch.export.Dim("states")
+    length = torch.export.Dim("length", max=head.decoder.config.max_position_embeddings)
+    shapes = ({0: batch, 1: length}, {0: batch, 1: states}, {0: batch, 1: states})
+    _write(Step(head).eval(), examples, shapes, STEP_INPUTS, [STEP_OUTPUT], path)
 
 
 def write_encoder_graph(encoder: nn.Module, image_size: int, path: Path) -> None:
