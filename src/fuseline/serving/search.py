@@ -76,11 +76,13 @@ class Space:
         return [vectors for vectors, _ in found], np.stack([there for _, there in found])
 
     def compared(self, there: np.ndarray) -> np.ndarray:
-        """(M, Q) bool: which vectors of rows a query is compared with, of those that it has."""
+        """(M, Q) bool: which vectors of rows each query is compared with, of those (M, Q) that it
+        has itself; a query without any with none."""
         if self.by:
-            chosen = np.array([name in self.by for name in self.columns])
-            return np.repeat(chosen[:, None], there.shape[1], axis=1)
-        return np.where(there.all(0), True, ~there)
+            chosen = np.array([[name in self.by] for name in self.columns])
+        else:
+            chosen = np.where(there.all(0), there, ~there)
+        return np.asarray(chosen & there.any(0))
 
 
 def _read(column: pa.Array | pa.ChunkedArray) -> tuple[np.ndarray, np.ndarray]:
@@ -131,9 +133,9 @@ class Index:
             )
 
     def search(self, queries: pa.Table, count: int) -> pa.Table:
-        """The nearest rows of each query, nearest first; of equally near ones the first. The score
-        is the mean cosine of the query, which is the mean of its unit vectors, with the vectors
-        that it is compared with; rows without any of them are not found.
+        """The nearest rows of each query, nearest first. The score is the mean cosine of the query,
+        which is the mean of its unit vectors, with the vectors that it is compared with; rows
+        without any of them are not found.
 
         Args:
             queries: answers to Q rows.
@@ -143,6 +145,8 @@ class Index:
             A table of the schema `FOUND`.
         """
         vectors, there = self.space.read(queries)
+        if not there.any():
+            return FOUND.empty_table()
         # Columns without any vector are of no width.
         mean = unit(np.sum([one for one in vectors if one.shape[1]], axis=0))
         compared = self.space.compared(there)
@@ -189,7 +193,7 @@ class _Best:
         places.sort(axis=1)
         rows = batch.column("row").to_numpy(zero_copy_only=False)
         ids = batch.column("id").to_numpy(zero_copy_only=False)
-        both = [
+        both: list[tuple[np.ndarray, np.ndarray]] = [
             (self.scores, np.take_along_axis(scores, places, axis=1)),
             (self.rows, rows[places]),
             (self.ids, ids[places]),

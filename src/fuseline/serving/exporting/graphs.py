@@ -157,11 +157,13 @@ def write_model_graph(model: FuselineForTasks, tasks: Sequence[ExportedTask], pa
 
 def write_decoder_graph(head: DecoderHead, path: Path) -> None:
     """Write the graph that writes one token more: any number of rows, of states and of tokens."""
-    width = head.decoder.config.hidden_size
-    tokens = torch.full((ROWS, len(head.controls) + 1), head.decoder.config.bos_token_id)
-    examples = (tokens, torch.zeros(ROWS, TOKENS, width), torch.ones(ROWS, TOKENS).long())
+    config = head.decoder.config
+    longest = config.max_position_embeddings
+    tokens = torch.full((ROWS, min(TOKENS, longest)), config.bos_token_id)
+    memory = torch.zeros(ROWS, TOKENS, config.hidden_size)
+    examples = (tokens, memory, torch.ones(ROWS, TOKENS).long())
     batch, states = torch.export.Dim("batch"), torch.export.Dim("states")
-    length = torch.export.Dim("length", max=head.decoder.config.max_position_embeddings)
+    length = torch.export.Dim("length", max=longest)
     shapes = ({0: batch, 1: length}, {0: batch, 1: states}, {0: batch, 1: states})
     _write(Step(head).eval(), examples, shapes, STEP_INPUTS, [STEP_OUTPUT], path)
 
