@@ -69,12 +69,6 @@ class Space:
                 )
         return cls(columns, by)
 
-    def read(self, table: pa.Table | pa.RecordBatch) -> tuple[list[np.ndarray], np.ndarray]:
-        """Unit vectors of each column (N, S), zeros where a row has none, and (M, N) which are
-        there."""
-        found = [_read(table.column(name)) for name in self.columns.values()]
-        return [vectors for vectors, _ in found], np.stack([there for _, there in found])
-
     def compared(self, there: np.ndarray) -> np.ndarray:
         """(M, Q) bool: which vectors of rows each query is compared with, of those (M, Q) that it
         has itself; a query without any with none."""
@@ -85,18 +79,35 @@ class Space:
         return np.asarray(chosen & there.any(0))
 
 
-def _read(column: pa.Array | pa.ChunkedArray) -> tuple[np.ndarray, np.ndarray]:
-    """Unit vectors (N, S) of a column of lists, and which rows have one."""
-    if isinstance(column, pa.ChunkedArray):
-        column = column.combine_chunks()
-    there = column.is_valid().to_numpy(zero_copy_only=False)
-    values = column.flatten().to_numpy(zero_copy_only=False)
-    own = unit(values.reshape(there.sum(), -1)) if there.any() else np.zeros((0, 0), np.float32)
-    if there.all():
-        return own, there
-    vectors = np.zeros((len(there), own.shape[1]), dtype=np.float32)
-    vectors[there] = own
-    return vectors, there
+@dataclass(frozen=True)
+class Vectors:
+    """A column of them.
+
+    Attributes:
+        values: (N, S) float32, zeros where a row has none; of no width where no row has one.
+        there: (N,) bool.
+    """
+
+    values: np.ndarray
+    there: np.ndarray
+
+    @classmethod
+    def read(cls, column: pa.Array) -> Vectors:
+        """Of a column of lists."""
+        there = column.is_valid().to_numpy(zero_copy_only=False)
+        own = column.flatten().to_numpy(zero_copy_only=False)
+        own = own.reshape(there.sum(), -1) if there.any() else np.zeros((0, 0), np.float32)
+        if there.all():
+            return cls(own, there)
+        values = np.zeros((len(there), own.shape[1]), dtype=np.float32)
+        values[there] = own
+        return cls(values, there)
+
+    def cosines(self, queries: np.ndarray) -> np.ndarray:
+        """(Q, N) with unit queries (Q, S)."""
+        lengths = np.sqrt(np.einsum("ns,ns->n", self.values, self.values))
+        products = queries @ self.values.T
+        return np.asarray(products / np.maximum(lengths, np.finfo(np.float32).tiny))
 
 
 class Index:
@@ -115,7 +126,7 @@ class Index:
         self.path, self.space = path, space
         make = f"Make it with `fuseline predict ROWS --vectors -o {path.with_suffix('.parquet')}`."
         try:
-            self._file = pq.ParquetFile(path)
+            self._file = pq.ParquetFile(path, memory_map=True)
         except FileNotFoundError:
             raise ConfigError(f"{path}: not found. {make}") from None
         except (OSError, pa.ArrowInvalid) as error:
@@ -144,36 +155,37 @@ class Index:
         Returns:
             A table of the schema `FOUND`.
         """
-        vectors, there = self.space.read(queries)
+        columns = list(self.space.columns.values())
+        vectors = [Vectors.read(queries.column(name).combine_chunks()) for name in columns]
+        there = np.stack([one.there for one in vectors])
         if not there.any():
             return FOUND.empty_table()
-        # Columns without any vector are of no width.
-        mean = unit(np.sum([one for one in vectors if one.shape[1]], axis=0))
-        compared = self.space.compared(there)
+        mean = unit(np.sum([unit(one.values) for one in vectors if one.there.any()], axis=0))
+        compared = dict(zip(columns, self.space.compared(there), strict=True))
+        asked = {name: chosen for name, chosen in compared.items() if chosen.any()}
         best = _Best(len(mean), count)
-        for batch in self._blocks():
-            rows, present = self.space.read(batch)
-            best = best.joined(batch, _scores(mean, compared, rows, present))
+        for batch in self._blocks(list(asked)):
+            found = {name: Vectors.read(batch.column(name)) for name in asked}
+            best = best.joined(batch, _scores(mean, asked, found))
         return best.table(queries)
 
-    def _blocks(self) -> Iterator[pa.RecordBatch]:
-        columns = ["row", "id", *self.space.columns.values()]
-        yield from self._file.iter_batches(batch_size=BLOCK_ROWS, columns=columns)
+    def _blocks(self, columns: list[str]) -> Iterator[pa.RecordBatch]:
+        names = ["row", "id", *columns]
+        yield from self._file.iter_batches(batch_size=BLOCK_ROWS, columns=names)
 
 
 def _scores(
-    queries: np.ndarray, compared: np.ndarray, rows: list[np.ndarray], present: np.ndarray
+    queries: np.ndarray, asked: Mapping[str, np.ndarray], rows: Mapping[str, Vectors]
 ) -> np.ndarray:
-    """(Q, N) mean of the cosines that count, minus infinity where none does."""
-    total = np.zeros((len(queries), present.shape[1]), dtype=np.float32)
-    terms = np.zeros_like(total)
-    for vectors, here, asked in zip(rows, present, compared, strict=True):
-        if not (asked.any() and here.any()):
-            continue
-        counts = asked[:, None] & here
-        total += np.where(counts, queries @ vectors.T, 0.0)
-        terms += counts
-    return np.where(terms > 0, total / np.maximum(terms, 1.0), -np.inf)
+    """(Q, N) mean of the cosines that count, minus infinity where none does; `asked` (Q,) by
+    column says for which queries one does."""
+    counts = {name: chosen[:, None] & rows[name].there for name, chosen in asked.items()}
+    terms = np.sum(list(counts.values()), axis=0)
+    total = np.zeros(terms.shape, dtype=np.float32)
+    for name, counted in counts.items():
+        if counted.any():
+            total += np.where(counted, rows[name].cosines(queries), 0.0)
+    return np.where(terms > 0, total / np.maximum(terms, 1), -np.inf).astype(np.float32)
 
 
 class _Best:

@@ -133,7 +133,7 @@ class Judge:
 
     def figures(self, model: Model) -> tuple[dict[str, Any], list[str]]:
         """Scores of a format's first task, with `ece` of a classification and those of texts where
-        it writes some; and the N answers as text."""
+        it writes some; and the N answers as text, none where they are numbers."""
         first = self.tasks[0]
         found = predict(model, self.tasks[:1], self.test, self.params.batch_size)[0]
         figures: dict[str, Any] = dict(first.scores(found.outputs, found.data))
@@ -146,7 +146,7 @@ class Judge:
         written = first.decode(model, 0, self.cells, self.params, self.seed)
         if written:
             return figures | written.scores, written.texts
-        return figures, first.spelt(found.outputs, found.data)[1]
+        return figures, first.spelt(found.outputs, found.data)[1] if first.label_names else []
 
     def largest_difference(self, graph: GraphModel) -> float:
         """Of any output, between the graph and the model: over all rows, in batches of several

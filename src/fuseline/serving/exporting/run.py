@@ -306,7 +306,7 @@ class _Export:
         formats = {"torch": figures}
         for name in MODEL_FILES:
             own, found = judge.figures(self._graph(name))
-            formats[name] = own | {"agreement": agreement(expected, found)}
+            formats[name] = own | ({"agreement": agreement(expected, found)} if found else {})
         formats["onnx"]["largest_difference"] = difference
         if first.rows_stand_alone:
             self._replay(judge, formats, work)

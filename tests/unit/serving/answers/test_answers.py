@@ -90,7 +90,9 @@ def test_vectors_of_the_modalities_that_are_there():
 
 
 def written(facts, *texts):
-    given = Answered([{"text": "a"}] * len(texts), ["a"] * len(texts), {}, {}, [], {"task_0": texts})
+    given = Answered(
+        [{"text": "a"}] * len(texts), ["a"] * len(texts), {}, {}, [], {"task_0": texts}
+    )
     answer = ANSWERS["generation"](task("generation", facts), None, with_all=False)
     found = answer.columns(given)
     assert list(found) == [field.name for field in answer.fields]
