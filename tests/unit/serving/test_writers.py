@@ -6,7 +6,7 @@ import pyarrow.parquet as pq
 import pytest
 
 from fuseline.errors import ConfigError
-from fuseline.serving.writers import writer_of
+from fuseline.serving.writers import WRITERS, writer_of
 
 SCHEMA = pa.schema(
     [
