@@ -7,6 +7,7 @@ import pytest
 import torch
 
 from fuseline.learning.model.fusion import FUSIONS
+from fuseline.serving.contract import ControlFacts
 from fuseline.serving.exporting.attacked import TEXT_DELTA, write_attackable
 from fuseline.serving.exporting.graphs import (
     Flat,
@@ -14,6 +15,7 @@ from fuseline.serving.exporting.graphs import (
     input_names,
     quantise,
     shortest,
+    write_decoder_graph,
     write_model_graph,
 )
 from fuseline.serving.sessions import Graph
@@ -139,3 +141,53 @@ def test_an_attackable_graph_adds_to_the_word_vectors(whole, tmp_path, file):
         logits = model(inputs_embeds=words + torch.from_numpy(delta), **rest).logits
     assert moved == pytest.approx(logits.numpy(), abs=1e-4 if file == "model.onnx" else 0.2)
     assert np.abs(moved - nothing).max() > 1e-3
+
+
+def writes(name, **controls):
+    """A task that writes texts of at most four tokens."""
+    told = {"key": f"{name}_controls", "values": controls, "dropout": 0.0}
+    head = {
+        "kind": "decoder", "key": f"{name}_labels", "vocab_size": 40, "num_layers": 1,
+        "num_heads": 2, "max_length_tokens": 4, **({"controls": told} if controls else {}),
+    }  # fmt: skip
+    entry = {"name": name, "kind": "generation", "target": name, "weight": 1.0}
+    return {**entry, "head": head, "facts": {}}
+
+
+def test_the_contract_tells_how_each_text_is_written():
+    model = classifier(tasks=[writes("one", style=["a", "b"], length=["x"]), writes("two")])
+    one, two = exported_tasks(model.config)
+    assert one.decoder.files == {"onnx": "decoder.onnx", "int8": "decoder.int8.onnx"}
+    assert two.decoder.files == {"onnx": "decoder_2.onnx", "int8": "decoder_2.int8.onnx"}
+    # In the order of their tokens, which follow the words'.
+    assert one.decoder.controls == [
+        ControlFacts(name="length", any=40, values={"x": 41}),
+        ControlFacts(name="style", any=42, values={"a": 43, "b": 44}),
+    ]
+    assert two.decoder.controls == []
+    assert Flat(model, [one, two]).outputs == [
+        "vector", "task_0", "task_0_mask", "task_1", "task_1_mask",
+    ]  # fmt: skip
+
+
+@pytest.mark.parametrize("controls", [{}, {"style": ["a", "b"]}])
+def test_a_decoders_graph_gives_the_next_token(controls, tmp_path):
+    head = classifier(tasks=[writes("one", **controls)]).heads[0]
+    write_decoder_graph(head, tmp_path / "decoder.onnx")
+    quantise(tmp_path / "decoder.onnx", tmp_path / "decoder.int8.onnx")
+    graph, near = (Graph(tmp_path / f"decoder{end}.onnx", 1) for end in ("", ".int8"))
+    random = np.random.default_rng(0)
+    for rows, length, states in ((1, 1, 1), (3, 2, 9), (32, 4 + len(controls), 70)):
+        tokens = random.integers(0, 40 + 3 * len(controls), (rows, length))
+        memory = random.normal(size=(rows, states, 16)).astype(np.float32)
+        mask = np.ones((rows, states), dtype=np.int64)
+        mask[0, 1:] = 0
+        with torch.no_grad():
+            wanted = head.decoder(
+                input_ids=torch.from_numpy(tokens),
+                encoder_hidden_states=torch.from_numpy(memory),
+                encoder_attention_mask=torch.from_numpy(mask),
+            ).logits[:, -1]
+        given = {"tokens": tokens, "memory": memory, "memory_mask": mask}
+        assert graph(given)["logits"] == pytest.approx(wanted.numpy(), abs=1e-5)
+        assert near(given)["logits"] == pytest.approx(wanted.numpy(), abs=0.1)
