@@ -40,14 +40,23 @@ MADE_LATER = (
     "pipeline-report/",
 )
 # Files that stages write into their output folders, commands leave behind, or users have.
-IN_OUTPUTS = {"encoder.json", "manifest.json", "reliability.csv", "selective.csv", "tokenizer.json"}
-LEFT_BEHIND = {"results.patch", "summary.svg", "trials.csv"}
+IN_OUTPUTS = {
+    "config.json",
+    "contract.json",
+    "encoder.json",
+    "manifest.json",
+    "reliability.csv",
+    "selective.csv",
+    "tokenizer.json",
+}
+LEFT_BEHIND = {"answers.csv", "results.patch", "summary.svg", "trials.csv"}
 OF_USERS = {
     "../../../escaped.txt",
     "0-test.csv",
     "1-train.csv",
     "other.yaml",
     "raw/rows.csv",
+    "rows.csv",
     "rows-10.csv",
     "rows-9.csv",
     "test.csv",

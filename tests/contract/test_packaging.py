@@ -48,7 +48,9 @@ def test_the_wheel_is_the_package_and_the_pipeline_at_the_root(wheel: Path) -> N
 def test_its_metadata_leaves_versions_to_the_constraints_of_a_project(wheel: Path) -> None:
     (metadata,) = (data for name, data in content(wheel).items() if name.endswith("/METADATA"))
     needed = [line for line in metadata.decode().splitlines() if line.startswith("Requires-Dist:")]
-    assert "Requires-Dist: torch" in needed
+    assert 'Requires-Dist: torch; extra == "train"' in needed
+    light = [line for line in needed if "extra" not in line or 'extra == "predict"' in line]
+    assert not [line for line in light if "torch" in line or "dvc" in line]
     assert [line for line in needed if set("=<>~") & set(line.split(";")[0])] == []
 
 

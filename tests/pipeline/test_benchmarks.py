@@ -24,6 +24,7 @@ from benchmarks import (
     fusion,
     kills,
     pipeline,
+    predicting,
     quality,
     tampering,
     trimodal,
@@ -172,3 +173,14 @@ def test_trimodal(origin: Path, capsys: pytest.CaptureFixture[str]) -> None:
     (run,), (_, (name, *cells)) = printed(capsys)
     assert run["modalities"] == [name] == ["audio"]
     assert len(numbers(cells)) == 3
+
+
+def test_predicting(finished: Workspace, capsys: pytest.CaptureFixture[str]) -> None:
+    predicting.main(finished.root, sizes=(40,), num_rounds=2, threads=1)
+    said = capsys.readouterr().out
+    assert re.findall(r"^(stored features|picture bytes) +(\w+) ", said, re.MULTILINE) == [
+        (title, name)
+        for title in ("stored features", "picture bytes")
+        for name in ("torch", "onnx", "int8")
+    ]
+    assert len(re.findall(r"predict, \w+ +\d+ rows a second +40 rows", said)) == 2

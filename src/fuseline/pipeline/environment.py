@@ -34,6 +34,8 @@ from fuseline.pipeline.locks import held
 from fuseline.pipeline.machine import available_cores
 
 RECORD_FILE = Path("environment.json")
+# Of the package's own extras, those whose packages the pipeline runs on.
+EXTRAS = ("", "predict", "train")
 
 # Instruction sets that mathematical libraries choose kernels by, as Linux spells them.
 _FEATURE = re.compile(r"sse4|avx|amx|fma|f16c|asimd|sve|sme(?!p)|bf16|i8mm|fphp")
@@ -131,15 +133,24 @@ def processor() -> dict[str, Any]:
 
 def package_versions() -> dict[str, str]:
     """Version, build label included, of every package that the pipeline needs and that is there."""
-    needed = [Requirement(text) for text in metadata.requires("fuseline") or []]
-    names = [item.name for item in needed if item.marker is None or item.marker.evaluate()]
     found = {}
-    for name in sorted(names, key=str.lower):
+    for name in needed_packages():
         try:
             found[name] = metadata.version(name)
         except metadata.PackageNotFoundError:
             continue
     return found
+
+
+def needed_packages() -> list[str]:
+    """Names of the packages that the pipeline needs, with those that answering needs, sorted."""
+    every = [Requirement(text) for text in metadata.requires("fuseline") or []]
+    names = {
+        one.name
+        for one in every
+        if one.marker is None or any(one.marker.evaluate({"extra": extra}) for extra in EXTRAS)
+    }
+    return sorted(names - {"fuseline"}, key=str.lower)
 
 
 def multiplies_bf16() -> bool:

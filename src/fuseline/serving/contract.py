@@ -1,5 +1,4 @@
-"""What an exported model says of itself: `models/export/contract.json`, read by all that answers
-with it."""
+"""What an export says of itself: `models/export/contract.json`, read by all that answers."""
 
 from __future__ import annotations
 

@@ -189,11 +189,7 @@ class Predictor:
         return [(self.contract.prefix(place), one) for place, one in enumerate(self._answers)]
 
     def _asked(self, row: RawRow) -> RawRow:
-        """The row without what the model does not take, and without what only training needs.
-
-        Raises:
-            Refusal: nothing is left that the model takes.
-        """
+        """The row without what the model does not take, and without what only training needs."""
         unread: dict[str, Any] = {name: None for name in MEDIA if name not in self._media}
         if "image" in unread:
             unread["more_images"] = ()
@@ -201,7 +197,7 @@ class Predictor:
             unread |= {"text": None, "more_texts": ()}
         if "tabular" not in self.contract.modalities:
             unread["tabular"] = None
-        asked = replace(
+        return replace(
             row,
             example_id=row.example_id or f"row {row.source_row}",
             label=None,
@@ -213,10 +209,6 @@ class Predictor:
             provenance=None,
             **unread,
         )
-        if not (row.problems or _holds_any(asked)):
-            wanted = ", ".join(self.contract.modalities)
-            raise Refusal("missing_media", f"The row has none of what the model takes: {wanted}.")
-        return asked
 
     @cached_property
     def _media(self) -> set[str]:
@@ -291,9 +283,3 @@ _NEIGHBOURS = pa.list_(
 
 def _prefixed(prefix: str, answer: Answer) -> list[pa.Field]:
     return [field.with_name(f"{prefix}{field.name}") for field in answer.fields]
-
-
-def _holds_any(row: RawRow) -> bool:
-    cells = row.tabular and any(cell is not None for cell in row.tabular.values())
-    pictures = (row.image, *row.more_images)
-    return bool(row.text or any(row.more_texts) or any(pictures) or row.audio or row.video or cells)

@@ -31,8 +31,8 @@ def summarise(metrics: Path) -> str:
 
     Args:
         metrics: the folder that holds `ingest.json`, `evaluate/<model>.json` and, once their
-            stages have run, `prompt.json`, `stress.json` and `leakage.json`; `dvc.lock` beside it
-            tells which are of one run.
+            stages have run, `prompt.json`, `stress.json`, `leakage.json` and `export.json`;
+            `dvc.lock` beside it tells which are of one run.
 
     Raises:
         ConfigError: `dvc.lock` cannot be read.
@@ -43,14 +43,14 @@ def summarise(metrics: Path) -> str:
     if not models:
         raise ContractError(f"{metrics / 'evaluate'}: no metrics found. Run `make repro` first.")
     prompts, leaks = _prompts(metrics / "prompt.json"), _leakage(metrics / "leakage.json")
-    stress = _stress(metrics / "stress.json")
+    stress, export = _stress(metrics / "stress.json"), _export(metrics / "export.json")
     remarks = _remarks(metrics)
     looks = [told(notices)] if (notices := read_notices(metrics)) else []
     other_runs = read_other_runs(metrics)
     scores = _scores(models, _held(metrics / "ingest.json", models), other_runs.files)
     seconds = durations.told(metrics.parent / WORK_FOLDER)
     lines = [*other_runs.sentences, *data, *scores, *prompts, *stress, *leaks, *remarks, *looks]
-    lines += [seconds] if seconds else []
+    lines += [*([seconds] if seconds else []), *export]
     return "\n".join(lines)
 
 
@@ -222,6 +222,21 @@ def _leakage(path: Path) -> list[str]:
         return ["leakage: nothing suspicious"]
     findings = "1 finding asks" if suspicions == 1 else f"{suspicions} findings ask"
     return [f"leakage: {findings} for a look, see the report"]
+
+
+def _export(path: Path) -> list[str]:
+    """Which model was exported and how alike its formats answer; nothing before the stage has
+    run."""
+    if not path.exists():
+        return []
+    found = read_metrics(path)
+    (chosen,) = _figures(path, ["chosen"])
+    alike = [
+        f"{name} answers {found[name]['agreement']:.1%} of the test rows as it does"
+        for name in ("onnx", "int8")
+        if name in found
+    ]
+    return [f"models/export: {', '.join([chosen, *alike])}; try `fuseline predict`"]
 
 
 def _remarks(metrics: Path) -> list[str]:

@@ -7,14 +7,13 @@ from collections.abc import Iterator
 from importlib import metadata
 from pathlib import Path
 
-from packaging.requirements import Requirement
 from packaging.specifiers import SpecifierSet
 
 from fuseline.config import PARAMS_FILE, load_section, read_yaml
 from fuseline.errors import ConfigError, FuselineError
 from fuseline.params.base import BaseParams
 from fuseline.params.whole import check
-from fuseline.pipeline.environment import lack_of_cores, precision_used
+from fuseline.pipeline.environment import lack_of_cores, needed_packages, precision_used
 from fuseline.pipeline.machine import available_cores, available_memory
 from fuseline.pipeline.weighed_labels import EXAMPLES_FOLDER, check_weights
 from fuseline.workbench.doctor.finding import Finding, Level, size
@@ -38,8 +37,7 @@ def python(_: Path) -> Iterator[Finding]:
 
 def packages(_: Path) -> Iterator[Finding]:
     """Whether all packages are there that the pipeline imports."""
-    wanted = [Requirement(text) for text in metadata.requires("fuseline") or []]
-    names = [item.name for item in wanted if item.marker is None or item.marker.evaluate()]
+    names = needed_packages()
     missing = [name for name in names if installed(name) is None]
     if missing:
         found = f"not installed: {', '.join(missing)}"

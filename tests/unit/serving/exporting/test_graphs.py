@@ -16,9 +16,11 @@ from fuseline.serving.exporting.graphs import (
     quantise,
     shortest,
     write_decoder_graph,
+    write_encoder_graph,
     write_model_graph,
 )
 from fuseline.serving.sessions import Graph
+from tests.support.models_with_image_layers import SIDE, topped_classifier
 from tests.support.tiny_models import EVERY, classifier
 
 HEADS = [
@@ -96,6 +98,32 @@ def test_a_graph_of_every_head_and_modality_answers_as_its_model(whole):
 def test_so_does_that_of_every_fusion(fusion, tmp_path):
     model = classifier(fusion)
     check(model, *written(model, tmp_path))
+
+
+def test_so_does_that_of_several_pictures_a_row(tmp_path):
+    model = classifier(features={"image": {"positions": 8, "dim": 12, "places": 2}})
+    tasks, graph = written(model, tmp_path)
+    inputs = given(model, 3, 7, ("text", "image"))
+    # The second row lacks its first picture, the third its second.
+    inputs["image_features"][1, :4] = inputs["image_features"][2, 4:] = np.nan
+    wanted = expected(model, tasks, inputs)["task_0"]
+    assert np.isfinite(wanted).all()
+    assert graph(inputs)["task_0"] == pytest.approx(wanted, abs=1e-4)
+
+
+def test_so_does_that_of_a_model_with_image_layers_and_of_what_lies_below(tmp_path):
+    model = topped_classifier()
+    tasks, graph = written(model, tmp_path)
+    assert shortest(model.config, "image") == model.config.features["image"]["positions"]
+    write_encoder_graph(model.fuseline.image_encoder, SIDE, tmp_path / "image.onnx")
+    pixels = np.random.default_rng(0).integers(0, 256, (3, 3, SIDE, SIDE)).astype(np.float32)
+    states = Graph(tmp_path / "image.onnx", 1)({"pixels": pixels})["features"]
+    below = model.fuseline.image_encoder(torch.from_numpy(pixels)).detach()
+    assert states == pytest.approx(below.numpy(), abs=1e-4)
+    inputs = given(model, 3, 7, ("text", "image")) | {"image_features": states}
+    assert graph(inputs)["task_0"] == pytest.approx(
+        expected(model, tasks, inputs)["task_0"], abs=1e-4
+    )
 
 
 def test_what_all_rows_lack_takes_one_position(whole):

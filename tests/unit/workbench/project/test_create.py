@@ -205,5 +205,5 @@ def test_make_names_the_environment_that_lacks_the_package(project: Path, tmp_pa
     (tmp_path / "make").symlink_to(shutil.which("make") or "")
     done = make(project, "repro", f"{tmp_path}:/usr/bin:/bin")
     assert done.returncode == 2
-    assert "python: has no package fuseline here. Activate the environment" in done.stdout
+    assert "python: fuseline, or what its pipeline needs, is not here." in done.stdout
     assert "fuseline check" not in done.stdout
