@@ -11,8 +11,9 @@ from dataclasses import dataclass
 
 import numpy as np
 
-# (B·K, L) int64 tokens so far to (B·K, V) logits of the next; beams of one row stand together.
-Step = Callable[[np.ndarray], np.ndarray]
+# Goes on by tokens (B·K, L) int64 from where the given rows of the call before stood, for None from
+# the same ones: logits (B·K, V) of the token after them. Beams of one row stand together.
+Step = Callable[[np.ndarray, np.ndarray | None], np.ndarray]
 # Stands for minus infinity among sums of log-probabilities.
 LEAST = np.float32(-1e9)
 
@@ -27,17 +28,19 @@ class Limits:
 
 
 def greedy(step: Step, start: np.ndarray, limits: Limits) -> np.ndarray:
-    """The likeliest token at each place, (B, up to `max_length_tokens`) without `start` (B, L)."""
-    tokens = start
+    """The likeliest token at each place, (B, `max_length_tokens`), after `start` (B, L)."""
+    found = np.full((len(start), limits.max_length_tokens), limits.pad, dtype=np.int64)
     done = np.zeros(len(start), dtype=bool)
-    for _ in range(limits.max_length_tokens):
-        best = step(tokens).argmax(-1)
+    new = start
+    for place in range(limits.max_length_tokens):
+        best = step(new, None).argmax(-1)
         best[done] = limits.pad
-        tokens = np.concatenate([tokens, best[:, None]], axis=1)
+        found[:, place] = best
         done |= best == limits.end
         if done.all():
             break
-    return tokens[:, start.shape[1] :]
+        new = best[:, None]
+    return found
 
 
 def search(
@@ -57,8 +60,9 @@ def search(
     scores[:, 0] = 0.0
     best = _Finished.none(shape, prefix + limits.max_length_tokens, limits.pad)
     going = np.ones(rows, dtype=bool)
+    new, origin = running, None
     for length in range(1, limits.max_length_tokens + 1):
-        logits = step(running.reshape(rows * num_beams, -1))
+        logits = step(new.reshape(rows * num_beams, -1), origin)
         sums = scores[..., None] + _log_softmax(logits).reshape(*shape, -1)
         # Of 2K at least K do not end here.
         sums, found = _top(sums.reshape(rows, -1), 2 * num_beams)
@@ -71,6 +75,8 @@ def search(
         going &= (scores[:, :1] / np.float32(length**length_penalty) > best.worst).any(1)
         if not going.any() or ends.all():
             break
+        new = running[..., -1:]
+        origin = (np.arange(rows)[:, None] * num_beams + _taken(beam, places)).reshape(-1)
     return best.tokens[:, 0, prefix:]
 
 

@@ -70,14 +70,18 @@ class DecoderFacts(Section):
 
     Attributes:
         files: of the graph by format.
-        memory_mask: output of the model's graph beside the task's own, the states to write from.
+        memory: outputs of the model's graph beside the task's own, the mask of the states to write
+            from: of each layer of the decoder the keys, then the values of these states.
+        num_heads, head_size: their shape.
         max_length_tokens: of a text, its end counted.
         special_tokens: ids of `pad`, `cls`, which begins a text, `sep`, which ends it, and `mask`.
         controls: what the texts can be asked to be like, in the order of their tokens.
     """
 
     files: dict[str, str]
-    memory_mask: str
+    memory: list[str]
+    num_heads: int
+    head_size: int
     max_length_tokens: int
     special_tokens: dict[str, int]
     controls: list[ControlFacts]
@@ -87,7 +91,7 @@ class ExportedTask(Section):
     """One task: its kind, what was learnt of its target, and which outputs of the graph it has.
 
     Attributes:
-        output: of its logits; of a task that writes texts the states to write from.
+        output: of its logits; of a task that writes texts the mask of the states to write from.
         by_modality: outputs of the logits of each modality alone, by modality; may be empty.
         decoder: of a task that writes texts.
     """

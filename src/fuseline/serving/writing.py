@@ -1,6 +1,6 @@
 """Texts that a model writes, by the graph of its decoder.
 
-Shapes: B rows, S states of all modalities, W width, K control tokens, L tokens so far,
+Shapes: B rows, S states of all modalities, H heads, D their size, K control tokens, L tokens,
 V vocabulary.
 """
 
@@ -18,17 +18,44 @@ from fuseline.serving.beams import Limits, greedy, search
 from fuseline.serving.contract import Beams, DecoderFacts, ExportedTask
 from fuseline.serving.sessions import Graph
 
-# Inputs of a decoder's graph, in order, and its output.
-STEP_INPUTS = ["tokens", "memory", "memory_mask"]
+# What a decoder's graph takes in front of the keys and values of its own tokens and of the memory,
+# and what it gives in front of those to go on with.
+STEP_INPUTS = ["tokens", "memory_mask"]
 STEP_OUTPUT = "logits"
+
+
+class Steps:
+    """A decoder that goes on from call to call.
+
+    Args:
+        graph: of the decoder.
+        facts: of it.
+        memory: what B texts are written from, as the model's graph gives it: the mask (B, S), and
+            of each layer keys and values (B, H, S, D).
+    """
+
+    def __init__(self, graph: Graph, facts: DecoderFacts, memory: Sequence[np.ndarray]) -> None:
+        self.graph = graph
+        mask, *parts = memory
+        shape = (len(mask), facts.num_heads, 0, facts.head_size)
+        self._kept = [np.zeros(shape, dtype=np.float32) for _ in parts]
+        names = graph.inputs[len(STEP_INPUTS) :]
+        self._own, held = names[: len(parts)], names[len(parts) :]
+        self._memory = {STEP_INPUTS[1]: mask, **dict(zip(held, parts, strict=True))}
+
+    def __call__(self, tokens: np.ndarray, origin: np.ndarray | None) -> np.ndarray:
+        """As `Step` of the searches."""
+        kept = self._kept if origin is None else [part[origin] for part in self._kept]
+        own = dict(zip(self._own, kept, strict=True))
+        logits, *self._kept = self.graph({STEP_INPUTS[0]: tokens} | own | self._memory).values()
+        return logits
 
 
 class TextWriter:
     """Writes the texts of one task.
 
     Args:
-        graph: of the decoder: `tokens` (B, K + L), the control tokens in front, `memory` (B, S, W)
-            and `memory_mask` (B, S) to the `logits` (B, V) of the next token.
+        graph: of the decoder.
         facts: of it.
         beams: how the best text is searched for.
     """
@@ -48,19 +75,14 @@ class TextWriter:
         columns.append([self.facts.special_tokens["cls"]] * rows)
         return np.array(columns, dtype=np.int64).reshape(-1, rows).T
 
-    def logits(self, tokens: np.ndarray, memory: np.ndarray, mask: np.ndarray) -> np.ndarray:
-        """(B, V) of the next token."""
-        given = dict(zip(STEP_INPUTS, (tokens, memory, mask), strict=True))
-        return self.graph(given)[STEP_OUTPUT]
+    def steps(self, memory: Sequence[np.ndarray]) -> Steps:
+        """The decoder, at the beginning of B texts."""
+        return Steps(self.graph, self.facts, memory)
 
-    def tokens(self, start: np.ndarray, memory: np.ndarray, mask: np.ndarray) -> np.ndarray:
+    def tokens(self, start: np.ndarray, memory: Sequence[np.ndarray]) -> np.ndarray:
         """Ids (B, L) of texts; they may end before, and padding follows."""
         num_beams = self.beams.num_beams
-        states, there = (np.repeat(one, num_beams, axis=0) for one in (memory, mask))
-
-        def step(tokens: np.ndarray) -> np.ndarray:
-            return self.logits(tokens, states, there)
-
+        step = self.steps([np.repeat(one, num_beams, axis=0) for one in memory])
         if num_beams == 1:
             return greedy(step, start, self.limits)
         return search(step, start, self.limits, num_beams, self.beams.length_penalty)
@@ -76,7 +98,7 @@ class TaskTexts:
     """The texts of one task, for rows that are all asked alike.
 
     Args:
-        output: of the model's graph, the states to write from.
+        output: of the model's graph, the task's own.
         writer: of the task.
         tokenizer: of the model.
         asked: values by control; those that the task has no such control for are passed over.
@@ -88,15 +110,16 @@ class TaskTexts:
         self.output, self.writer, self.tokenizer, self.asked = output, writer, tokenizer, asked
 
     @property
-    def reads(self) -> tuple[str, str]:
+    def reads(self) -> list[str]:
         """The outputs of the model's graph that are of no other use."""
-        return self.output, self.writer.facts.memory_mask
+        return [self.output, *self.writer.facts.memory]
 
     def __call__(self, outputs: Mapping[str, np.ndarray]) -> list[str]:
         """Texts of B rows, of the outputs that the model's graph gave for them."""
-        memory, mask = (outputs[name] for name in self.reads)
-        asked = {name: [value] * len(memory) for name, value in self.asked.items()}
-        tokens = self.writer.tokens(self.writer.start(asked, len(memory)), memory, mask)
+        memory = [outputs[name] for name in self.reads]
+        rows = len(memory[0])
+        asked = {name: [value] * rows for name, value in self.asked.items()}
+        tokens = self.writer.tokens(self.writer.start(asked, rows), memory)
         own = [self.writer.own(ids) for ids in tokens.tolist()]
         return [self.tokenizer.decode(ids, skip_special_tokens=False) for ids in own]
 

@@ -43,11 +43,15 @@ def step_of(model, batch, beams):
     with torch.no_grad():
         memory, mask = head.memory(model.fuseline(**batch))
     states, there = (one.repeat_interleave(beams, 0) for one in (memory, mask))
+    before = torch.zeros(ROWS * beams, 0, dtype=torch.long)
 
-    def step(tokens: np.ndarray) -> np.ndarray:
+    def step(tokens: np.ndarray, origin: np.ndarray | None) -> np.ndarray:
+        nonlocal before
+        before = before if origin is None else before[origin]
+        before = torch.cat([before, torch.from_numpy(tokens)], dim=1)
         with torch.no_grad():
             logits = head.decoder(
-                input_ids=torch.from_numpy(tokens),
+                input_ids=before,
                 encoder_hidden_states=states,
                 encoder_attention_mask=there,
                 use_cache=False,
@@ -94,7 +98,7 @@ def test_every_search_writes_what_transformers_writes(seed, asked, likes_to_end)
 
 
 def test_padding_follows_the_end():
-    def step(tokens):
+    def step(tokens, origin):
         # Ends at once, goes on for ever.
         logits = np.zeros((2, 6), dtype=np.float32)
         logits[0, 3] = logits[1, 5] = 5.0

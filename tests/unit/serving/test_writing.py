@@ -5,13 +5,15 @@ import pytest
 
 from fuseline.errors import ConfigError
 from fuseline.serving.contract import Beams, ControlFacts, DecoderFacts, ExportedTask
-from fuseline.serving.writing import STEP_OUTPUT, TaskTexts, TextWriter, check_controls
+from fuseline.serving.writing import STEP_INPUTS, STEP_OUTPUT, TaskTexts, TextWriter, check_controls
 from tests.support.tasks import tokenizer
 from tests.support.tiny_models import SPECIAL
 
 FACTS = DecoderFacts(
     files={"onnx": "decoder.onnx", "int8": "decoder.int8.onnx"},
-    memory_mask="task_0_mask",
+    memory=["task_0_keys", "task_0_values"],
+    num_heads=1,
+    head_size=1,
     max_length_tokens=4,
     special_tokens=SPECIAL,
     controls=[
@@ -27,14 +29,18 @@ def task(**changes):
 
 
 class Repeats:
-    """A graph that writes the control token's number less 60, then the end."""
+    """A graph that writes the first control token's number less 55, then the end. What it keeps are
+    the tokens so far."""
+
+    inputs = (*STEP_INPUTS, "own_keys", "own_values", "memory_keys", "memory_values")
 
     def __call__(self, given):
-        tokens = given["tokens"]
-        logits = np.zeros((len(tokens), 12), dtype=np.float32)
-        ended = tokens.shape[1] > 3
-        logits[np.arange(len(tokens)), SPECIAL["sep"] if ended else tokens[:, 0] - 55] = 1.0
-        return {STEP_OUTPUT: logits}
+        new = given["tokens"].astype(np.float32)[:, None, :, None]
+        kept = np.concatenate([given["own_keys"], new], axis=2)
+        first, rows = kept[:, 0, 0, 0].astype(int), np.arange(len(new))
+        logits = np.zeros((len(new), 12), dtype=np.float32)
+        logits[rows, SPECIAL["sep"] if kept.shape[2] > 3 else first - 55] = 1.0
+        return {STEP_OUTPUT: logits, "kept_keys": kept, "kept_values": given["own_values"]}
 
 
 def writer(num_beams=1):
@@ -51,8 +57,9 @@ def test_rows_are_asked_and_spelt(num_beams):
     made = tokenizer().backend_tokenizer
     asked = {"language": "en", "length": "short"}
     texts = TaskTexts("task_0", writer(num_beams), made, asked)
-    assert texts.reads == ("task_0", "task_0_mask")
-    outputs = {"task_0": np.zeros((2, 3, 4)), "task_0_mask": np.ones((2, 3), dtype=np.int64)}
+    assert texts.reads == ["task_0", "task_0_keys", "task_0_values"]
+    outputs = {"task_0": np.ones((2, 3), dtype=np.int64)}
+    outputs |= {name: np.zeros((2, 1, 3, 1), dtype=np.float32) for name in FACTS.memory}
     # Of a model with several tasks another may know the length.
     assert texts(outputs) == [made.decode([7])] * 2
 

@@ -17,16 +17,20 @@ import onnx
 import torch
 from onnxruntime.quantization import QuantType, quantize_dynamic
 from torch import Tensor, nn
+from transformers import DynamicCache, EncoderDecoderCache
 
 from fuseline.learning.model import FuselineForTasks
 from fuseline.learning.model.configuration import FuselineConfig
 from fuseline.learning.model.control_tokens import ControlTokens
 from fuseline.learning.model.decoder import DecoderHead
+from fuseline.learning.model.output import FuselineOutput
 from fuseline.serving.contract import VECTOR, ControlFacts, DecoderFacts, ExportedTask
 from fuseline.serving.writing import STEP_INPUTS, STEP_OUTPUT
 
 # Of the example that a graph is traced with; in the graph they are open.
 ROWS, TOKENS = 2, 5
+# What a decoder keeps of each layer.
+_KEPT = ("keys", "values")
 
 
 class Flat(nn.Module):
@@ -50,7 +54,7 @@ class Flat(nn.Module):
         outputs = [fused.pooled]
         for head in self.model.heads:
             if isinstance(head, DecoderHead):
-                outputs += head.memory(fused)
+                outputs += _memory(head, fused)
                 continue
             found = head(fused, {})
             outputs += [found.logits, *found.by_modality.values()]
@@ -58,21 +62,60 @@ class Flat(nn.Module):
 
 
 class Step(nn.Module):
-    """A decoder that gives the logits (B, V) of the next token; see `TextWriter`."""
+    """A decoder that goes on by some tokens; see `TextWriter`."""
 
     def __init__(self, head: DecoderHead) -> None:
         super().__init__()
         self.decoder = head.decoder
 
-    def forward(self, tokens: Tensor, memory: Tensor, memory_mask: Tensor) -> Tensor:
+    def forward(self, tokens: Tensor, memory_mask: Tensor, *cached: Tensor) -> tuple[Tensor, ...]:
+        """Logits (B, V) of the token after `tokens` (B, L), and what is cached for the next call.
+
+        Args:
+            tokens: new ones.
+            memory_mask: (B, S).
+            cached: of every layer the keys and values of its tokens so far (B, H, P, D), then of
+                every layer those of the memory (B, H, S, D).
+        """
+        half = len(cached) // 2
+        own, memory = _cache(cached[:half]), _cache(cached[half:])
+        before, new = cached[0].shape[2], tokens.shape[1]
+        places = torch.arange(new) + before
+        seen = torch.arange(before + new)[None, :] <= places[:, None]
         logits: Tensor = self.decoder(
             input_ids=tokens,
-            encoder_hidden_states=memory,
+            position_ids=places[None, :],
+            attention_mask=seen[None, None].expand(tokens.shape[0], 1, new, before + new),
+            # Of these nothing but their number counts where the cache holds their keys.
+            encoder_hidden_states=memory_mask[..., None].float(),
             encoder_attention_mask=memory_mask,
-            use_cache=False,
+            past_key_values=EncoderDecoderCache(own, memory),
+            use_cache=True,
             logits_to_keep=1,
         ).logits
-        return logits[:, 0].float()
+        kept = [part for layer in own.layers for part in (layer.keys, layer.values)]
+        return (logits[:, 0].float(), *kept)
+
+
+def _cache(parts: Sequence[Tensor]) -> DynamicCache:
+    """Of the keys and values of every layer."""
+    cache = DynamicCache()
+    for layer, place in enumerate(range(0, len(parts), 2)):
+        cache.update(parts[place], parts[place + 1], layer)
+    return cache
+
+
+def _memory(head: DecoderHead, fused: FuselineOutput) -> list[Tensor]:
+    """What texts are written from: the mask (B, S) of the states, and of every layer their keys and
+    values (B, H, S, D)."""
+    states, mask = head.memory(fused)
+    found = [mask]
+    for layer in head.decoder.bert.encoder.layer:
+        attention = layer.crossattention.self
+        for project in (attention.key, attention.value):
+            parts = project(states).unflatten(-1, (-1, attention.attention_head_size))
+            found.append(parts.transpose(1, 2))
+    return found
 
 
 def exported_tasks(config: FuselineConfig) -> list[ExportedTask]:
@@ -103,9 +146,12 @@ def _decoder_facts(config: FuselineConfig, number: int, place: int) -> DecoderFa
     controls = ControlTokens(head.get("controls", {"values": {}})["values"])
     numbers = controls.tokens(torch.zeros(1, len(controls), dtype=torch.long))
     firsts = (head["vocab_size"] + numbers)[0].tolist()
+    parts = [f"{layer}_{part}" for layer in range(head["num_layers"]) for part in _KEPT]
     return DecoderFacts(
         files={"onnx": f"{stem}.onnx", "int8": f"{stem}.int8.onnx"},
-        memory_mask=f"task_{number}_mask",
+        memory=[f"task_{number}_{part}" for part in parts],
+        num_heads=head["num_heads"],
+        head_size=config.hidden_size // head["num_heads"],
         max_length_tokens=head["max_length_tokens"],
         special_tokens=config.special_tokens,
         controls=[
@@ -130,11 +176,11 @@ _FEATURE = ("features", "mask")
 
 def output_names(tasks: Sequence[ExportedTask]) -> list[str]:
     """Outputs of a model's graph behind the fused vector, in order."""
-    masks = {task.output: [task.decoder.memory_mask] for task in tasks if task.decoder}
+    memory = {task.output: task.decoder.memory for task in tasks if task.decoder}
     return [
         name
         for task in tasks
-        for name in (task.output, *task.by_modality.values(), *masks.get(task.output, []))
+        for name in (task.output, *task.by_modality.values(), *memory.get(task.output, []))
     ]
 
 
@@ -156,16 +202,26 @@ def write_model_graph(model: FuselineForTasks, tasks: Sequence[ExportedTask], pa
 
 
 def write_decoder_graph(head: DecoderHead, path: Path) -> None:
-    """Write the graph that writes one token more: any number of rows, of states and of tokens."""
+    """Write the graph that writes on: any number of rows, of states, of tokens so far and of new
+    ones."""
     config = head.decoder.config
+    heads, layers = config.num_attention_heads, config.num_hidden_layers
+    size = config.hidden_size // heads
     longest = config.max_position_embeddings
-    tokens = torch.full((ROWS, min(TOKENS, longest)), config.bos_token_id)
-    memory = torch.zeros(ROWS, TOKENS, config.hidden_size)
-    examples = (tokens, memory, torch.ones(ROWS, TOKENS).long())
     batch, states = torch.export.Dim("batch"), torch.export.Dim("states")
-    length = torch.export.Dim("length", max=longest)
-    shapes = ({0: batch, 1: length}, {0: batch, 1: states}, {0: batch, 1: states})
-    _write(Step(head).eval(), examples, shapes, STEP_INPUTS, [STEP_OUTPUT], path)
+    before = torch.export.Dim("before", min=0, max=longest)
+    new = torch.export.Dim("new", max=longest)
+    lengths = [3] * 2 * layers + [TOKENS] * 2 * layers
+    # One tensor in two places would be taken for one input.
+    cached = [torch.zeros(ROWS, heads, length, size) for length in lengths]
+    tokens = torch.full((ROWS, 2), config.bos_token_id)
+    examples = (tokens, torch.ones(ROWS, TOKENS).long(), *cached)
+    shapes = [{0: batch, 1: new}, {0: batch, 1: states}]
+    open_ones = [{0: batch, 2: before}] * 2 * layers + [{0: batch, 2: states}] * 2 * layers
+    names = [f"{layer}_{part}" for layer in range(layers) for part in _KEPT]
+    inputs = [*STEP_INPUTS, *(f"own_{name}" for name in names), *(f"memory_{n}" for n in names)]
+    outputs = [STEP_OUTPUT, *(f"kept_{name}" for name in names)]
+    _write(Step(head).eval(), examples, (*shapes, tuple(open_ones)), inputs, outputs, path)
 
 
 def write_encoder_graph(encoder: nn.Module, image_size: int, path: Path) -> None:

@@ -1,6 +1,6 @@
 """A decoder's graph in the place of the head that it was made of.
 
-Shapes: B rows, S states, W width, L' tokens of the batch's longest text, V vocabulary.
+Shapes: B rows, L' tokens of the batch's longest text, V vocabulary.
 """
 
 from __future__ import annotations
@@ -32,35 +32,32 @@ class GraphDecoder:
         self.key = LABELS if first else f"{task.name}_{LABELS}"
         self.controls_key = f"{task.name}_controls"
 
-    def memory(self, outputs: Mapping[str, Tensor]) -> tuple[np.ndarray, np.ndarray]:
-        """States (B, S, W) and mask (B, S) among the outputs of the model's graph."""
-        facts = self.writer.facts
-        return outputs[self.task.output].numpy(), outputs[facts.memory_mask].numpy()
+    def memory(self, outputs: Mapping[str, Tensor]) -> list[np.ndarray]:
+        """What texts are written from, among the outputs of the model's graph."""
+        names = [self.task.output, *self.writer.facts.memory]
+        return [outputs[name].numpy() for name in names]
 
     def logits(self, outputs: Mapping[str, Tensor], batch: Batch) -> Tensor:
         """(B, L', V) of each token after those before it in the labels; of the first token alone
         without any."""
-        memory, mask = self.memory(outputs)
-        start = self.writer.start({}, len(memory))
+        memory = self.memory(outputs)
+        start = self.writer.start({}, len(memory[0]))
         if self.controls_key in batch:
             # Numbers count from the token that leaves the control open.
             start[:, :-1] += batch[self.controls_key].numpy()
-        before = self._before(batch, len(memory))
-        steps = [
-            self.writer.logits(np.concatenate([start, before[:, :length]], 1), memory, mask)
-            for length in range(before.shape[1] + 1)
-        ]
-        return torch.from_numpy(np.stack(steps, axis=1))
+        before, step = self._before(batch, len(start)), self.writer.steps(memory)
+        parts = [start, *np.split(before, before.shape[1], axis=1)] if before.size else [start]
+        return torch.from_numpy(np.stack([step(part, None) for part in parts], axis=1))
 
     def generate(self, outputs: Mapping[str, Tensor], controls: Asked) -> Tensor:
         """Token ids (B, L)."""
-        memory, mask = self.memory(outputs)
-        rows = len(memory)
+        memory = self.memory(outputs)
+        rows = len(memory[0])
         asked = {
             name: [value] * rows if value is None or isinstance(value, str) else value
             for name, value in controls.items()
         }
-        return torch.from_numpy(self.writer.tokens(self.writer.start(asked, rows), memory, mask))
+        return torch.from_numpy(self.writer.tokens(self.writer.start(asked, rows), memory))
 
     def _before(self, batch: Batch, rows: int) -> np.ndarray:
         """(B, L' - 1) labels but the last; padding follows a shorter text."""

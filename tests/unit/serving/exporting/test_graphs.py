@@ -20,6 +20,7 @@ from fuseline.serving.exporting.graphs import (
     write_model_graph,
 )
 from fuseline.serving.sessions import Graph
+from fuseline.serving.writing import Steps
 from tests.support.models_with_image_layers import SIDE, topped_classifier
 from tests.support.tiny_models import EVERY, classifier
 
@@ -175,7 +176,7 @@ def writes(name, **controls):
     """A task that writes texts of at most four tokens."""
     told = {"key": f"{name}_controls", "values": controls, "dropout": 0.0}
     head = {
-        "kind": "decoder", "key": f"{name}_labels", "vocab_size": 40, "num_layers": 1,
+        "kind": "decoder", "key": f"{name}_labels", "vocab_size": 40, "num_layers": 2,
         "num_heads": 2, "max_length_tokens": 4, **({"controls": told} if controls else {}),
     }  # fmt: skip
     entry = {"name": name, "kind": "generation", "target": name, "weight": 1.0}
@@ -194,28 +195,48 @@ def test_the_contract_tells_how_each_text_is_written():
     ]
     assert two.decoder.controls == []
     assert Flat(model, [one, two]).outputs == [
-        "vector", "task_0", "task_0_mask", "task_1", "task_1_mask",
+        "vector",
+        "task_0", "task_0_0_keys", "task_0_0_values", "task_0_1_keys", "task_0_1_values",
+        "task_1", "task_1_0_keys", "task_1_0_values", "task_1_1_keys", "task_1_1_values",
     ]  # fmt: skip
 
 
 @pytest.mark.parametrize("controls", [{}, {"style": ["a", "b"]}])
 def test_a_decoders_graph_gives_the_next_token(controls, tmp_path):
-    head = classifier(tasks=[writes("one", **controls)]).heads[0]
+    model = classifier(tasks=[writes("one", **controls)])
+    head, facts = model.heads[0], exported_tasks(model.config)[0].decoder
+    # Of a fresh decoder all logits are much the same.
+    for part in head.decoder.modules():
+        if isinstance(part, torch.nn.Linear):
+            torch.nn.init.normal_(part.weight, std=0.2)
     write_decoder_graph(head, tmp_path / "decoder.onnx")
     quantise(tmp_path / "decoder.onnx", tmp_path / "decoder.int8.onnx")
     graph, near = (Graph(tmp_path / f"decoder{end}.onnx", 1) for end in ("", ".int8"))
     random = np.random.default_rng(0)
     for rows, length, states in ((1, 1, 1), (3, 2, 9), (32, 4 + len(controls), 70)):
         tokens = random.integers(0, 40 + 3 * len(controls), (rows, length))
-        memory = random.normal(size=(rows, states, 16)).astype(np.float32)
-        mask = np.ones((rows, states), dtype=np.int64)
+        memory = torch.from_numpy(random.normal(size=(rows, states, 16)).astype(np.float32))
+        mask = torch.ones(rows, states, dtype=torch.long)
         mask[0, 1:] = 0
         with torch.no_grad():
             wanted = head.decoder(
                 input_ids=torch.from_numpy(tokens),
-                encoder_hidden_states=torch.from_numpy(memory),
-                encoder_attention_mask=torch.from_numpy(mask),
-            ).logits[:, -1]
-        given = {"tokens": tokens, "memory": memory, "memory_mask": mask}
-        assert graph(given)["logits"] == pytest.approx(wanted.numpy(), abs=1e-5)
-        assert near(given)["logits"] == pytest.approx(wanted.numpy(), abs=0.1)
+                encoder_hidden_states=memory,
+                encoder_attention_mask=mask,
+            ).logits.numpy()
+            parts = [
+                project(memory).unflatten(-1, (2, 8)).transpose(1, 2)
+                for layer in head.decoder.bert.encoder.layer
+                for project in (layer.crossattention.self.key, layer.crossattention.self.value)
+            ]
+        held = [one.numpy() for one in (mask, *parts)]
+        for made, apart in ((graph, 1e-4), (near, 0.5)):
+            # One by one, and all at once.
+            step = Steps(made, facts, held)
+            assert step(tokens[:, :1], None) == pytest.approx(wanted[:, 0], abs=apart)
+            for place in range(1, length):
+                found = step(tokens[:, [place]], None)
+                assert found == pytest.approx(wanted[:, place], abs=apart)
+            if length > 2:
+                found = Steps(made, facts, held)(tokens, None)
+                assert found == pytest.approx(wanted[:, -1], abs=apart)

@@ -6,36 +6,36 @@ import torch
 
 from fuseline.data.dataset import NO_LABEL
 from fuseline.serving.contract import Beams
-from fuseline.serving.exporting.graphs import exported_tasks
+from fuseline.serving.exporting.graphs import Flat, Step, exported_tasks
 from fuseline.serving.exporting.texts import GraphDecoder
-from fuseline.serving.writing import STEP_OUTPUT, TextWriter
+from fuseline.serving.writing import STEP_INPUTS, STEP_OUTPUT, TextWriter
 from tests.support.tiny_models import classifier, rows
 
 VALUES = {"length": ["x"], "style": ["a", "b"]}
 HEAD = {
-    "kind": "decoder", "key": "labels", "vocab_size": 40, "num_layers": 1, "num_heads": 2,
+    "kind": "decoder", "key": "labels", "vocab_size": 40, "num_layers": 2, "num_heads": 2,
     "max_length_tokens": 4,
     "controls": {"key": "it_controls", "values": VALUES, "dropout": 0.0},
 }  # fmt: skip
 TASK = {"name": "it", "kind": "generation", "target": "it", "weight": 1.0, "head": HEAD}
 
 
+NAMES = [f"{layer}_{part}" for layer in range(2) for part in ("keys", "values")]
+
+
 class HeadAsGraph:
     """The step of a decoder, without a file."""
 
+    inputs = (*STEP_INPUTS, *(f"own_{n}" for n in NAMES), *(f"memory_{n}" for n in NAMES))
+    outputs = (STEP_OUTPUT, *(f"kept_{n}" for n in NAMES))
+
     def __init__(self, head):
-        self.head = head
+        self.step = Step(head)
 
     def __call__(self, given):
-        given = {name: torch.from_numpy(value) for name, value in given.items()}
         with torch.no_grad():
-            logits = self.head.decoder(
-                input_ids=given["tokens"],
-                encoder_hidden_states=given["memory"],
-                encoder_attention_mask=given["memory_mask"],
-                use_cache=False,
-            ).logits
-        return {STEP_OUTPUT: logits[:, -1].numpy()}
+            found = self.step(*(torch.from_numpy(given[name]) for name in self.inputs))
+        return {n: value.numpy() for n, value in zip(self.outputs, found, strict=True)}
 
 
 @pytest.fixture(scope="module")
@@ -52,9 +52,10 @@ def decoder(model, num_beams=2):
 
 
 def outputs(model, batch):
+    flat = Flat(model, exported_tasks(model.config))
     with torch.no_grad():
-        memory, mask = model.heads[0].memory(model.fuseline(**batch))
-    return {"task_0": memory, "task_0_mask": mask}
+        found = flat(*(batch[name] for name in flat.inputs))
+    return dict(zip(flat.outputs, found, strict=True))
 
 
 def test_logits_are_those_of_the_head_after_the_labels(model):
