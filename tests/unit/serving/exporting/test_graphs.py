@@ -139,9 +139,11 @@ def test_what_all_rows_lack_takes_one_position(whole):
 def test_two_exports_are_the_same_bytes_and_name_no_place(tmp_path):
     for name in ("one", "two"):
         (tmp_path / name).mkdir()
-        written(classifier("concat"), tmp_path / name)
+        model = classifier("concat", tasks=[writes("text")])
+        written(model, tmp_path / name)
         quantise(tmp_path / name / "model.onnx", tmp_path / name / "model.int8.onnx")
-    for file in ("model.onnx", "model.int8.onnx"):
+        write_decoder_graph(model.heads[0], tmp_path / name / "decoder.onnx")
+    for file in ("model.onnx", "model.int8.onnx", "decoder.onnx"):
         content = (tmp_path / "one" / file).read_bytes()
         assert content == (tmp_path / "two" / file).read_bytes()
         assert b".py" not in content
