@@ -23,6 +23,7 @@ $(INSTALLED): pyproject.toml constraints.txt
 
 repro: setup  ## Run what is out of date of the pipeline, then print its figures
 	$(BIN)/fuseline check
+	$(BIN)/fuseline estimate
 	$(IN_VENV) dvc repro
 	$(BIN)/fuseline summary
 	@echo "Report: $(CURDIR)/reports/index.html"

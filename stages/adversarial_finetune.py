@@ -5,10 +5,7 @@ from typing import Annotated
 
 import typer
 
-from fuseline.pipeline.metrics_file import write_metrics
-from fuseline.pipeline.stage import run_stage
-
-app = typer.Typer(add_completion=False, pretty_exceptions_enable=False)
+app = typer.Typer(add_completion=False, pretty_exceptions_enable=False, rich_markup_mode=None)
 
 
 @app.command()
@@ -22,6 +19,9 @@ def main(
     history: Annotated[Path, typer.Option(help="Curves by epoch to write, CSV.")],
 ) -> None:
     """Fine-tune further on the clean loss and the loss under attack."""
+    from fuseline.pipeline.metrics_file import write_metrics
+    from fuseline.pipeline.stage import run_stage
+
     with run_stage(
         "adversarial_finetune",
         params=["base", "adversarial_finetune"],

@@ -5,10 +5,7 @@ from typing import Annotated
 
 import typer
 
-from fuseline.pipeline.metrics_file import write_metrics
-from fuseline.pipeline.stage import run_stage
-
-app = typer.Typer(add_completion=False, pretty_exceptions_enable=False)
+app = typer.Typer(add_completion=False, pretty_exceptions_enable=False, rich_markup_mode=None)
 
 
 @app.command()
@@ -24,6 +21,9 @@ def main(
     plots: Annotated[Path, typer.Option(help="Folder of plot data to write.")],
 ) -> None:
     """Measure accuracy, calibration, the worth of each modality, and robustness to attacks."""
+    from fuseline.pipeline.metrics_file import write_metrics
+    from fuseline.pipeline.stage import run_stage
+
     with run_stage(
         "evaluate",
         cell=name,

@@ -5,10 +5,7 @@ from typing import Annotated
 
 import typer
 
-from fuseline.pipeline.metrics_file import write_metrics
-from fuseline.pipeline.stage import run_stage
-
-app = typer.Typer(add_completion=False, pretty_exceptions_enable=False)
+app = typer.Typer(add_completion=False, pretty_exceptions_enable=False, rich_markup_mode=None)
 
 
 @app.command()
@@ -23,6 +20,9 @@ def main(
     metrics: Annotated[Path, typer.Option(help="Metrics file to write.")],
 ) -> None:
     """Choose a model, write it with all that use needs, and measure every format."""
+    from fuseline.pipeline.metrics_file import write_metrics
+    from fuseline.pipeline.stage import run_stage
+
     with run_stage(
         "export",
         params=["base", "export", "evaluate", "ingest"],

@@ -5,10 +5,7 @@ from typing import Annotated
 
 import typer
 
-from fuseline.pipeline.metrics_file import write_metrics
-from fuseline.pipeline.stage import run_stage
-
-app = typer.Typer(add_completion=False, pretty_exceptions_enable=False)
+app = typer.Typer(add_completion=False, pretty_exceptions_enable=False, rich_markup_mode=None)
 
 
 @app.command()
@@ -22,6 +19,9 @@ def main(
     history: Annotated[Path, typer.Option(help="Curves by epoch to write, CSV.")],
 ) -> None:
     """Fine-tune the pre-trained model on the labels of a task."""
+    from fuseline.pipeline.metrics_file import write_metrics
+    from fuseline.pipeline.stage import run_stage
+
     with run_stage(
         "finetune",
         params=["base", "finetune"],

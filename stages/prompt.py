@@ -5,10 +5,7 @@ from typing import Annotated
 
 import typer
 
-from fuseline.pipeline.metrics_file import write_metrics
-from fuseline.pipeline.stage import run_stage
-
-app = typer.Typer(add_completion=False, pretty_exceptions_enable=False)
+app = typer.Typer(add_completion=False, pretty_exceptions_enable=False, rich_markup_mode=None)
 
 
 @app.command()
@@ -22,6 +19,9 @@ def main(
     curves: Annotated[Path, typer.Option(help="Figures by number of shots to write, CSV.")],
 ) -> None:
     """Score prompt methods and their rivals on few labelled rows and on none."""
+    from fuseline.pipeline.metrics_file import write_metrics
+    from fuseline.pipeline.stage import run_stage
+
     with run_stage(
         "prompt",
         params=["base", "prompt", "finetune.tasks"],

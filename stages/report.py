@@ -5,9 +5,7 @@ from typing import Annotated
 
 import typer
 
-from fuseline.pipeline.stage import run_stage
-
-app = typer.Typer(add_completion=False, pretty_exceptions_enable=False)
+app = typer.Typer(add_completion=False, pretty_exceptions_enable=False, rich_markup_mode=None)
 
 
 @app.command()
@@ -22,6 +20,8 @@ def main(
     out: Annotated[Path, typer.Option(help="Page to write, HTML.")],
 ) -> None:
     """Write figures, charts and example rows as one page that works offline."""
+    from fuseline.pipeline.stage import run_stage
+
     with run_stage(
         "report",
         params=["report"],

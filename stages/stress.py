@@ -5,10 +5,7 @@ from typing import Annotated
 
 import typer
 
-from fuseline.pipeline.metrics_file import write_metrics
-from fuseline.pipeline.stage import run_stage
-
-app = typer.Typer(add_completion=False, pretty_exceptions_enable=False)
+app = typer.Typer(add_completion=False, pretty_exceptions_enable=False, rich_markup_mode=None)
 
 
 @app.command()
@@ -23,6 +20,9 @@ def main(
 ) -> None:
     """Measure both models on the same test rows with noise, with modalities gone or at odds, on
     rows of another set, and under each other's attacks."""
+    from fuseline.pipeline.metrics_file import write_metrics
+    from fuseline.pipeline.stage import run_stage
+
     with run_stage(
         "stress",
         params=["base", "stress", "extract_features"],

@@ -18,6 +18,7 @@ app = typer.Typer(
     add_completion=False,
     no_args_is_help=True,
     pretty_exceptions_enable=False,
+    rich_markup_mode=None,
 )
 
 
@@ -41,7 +42,10 @@ def _readable_errors(command: str) -> Iterator[None]:
 
 @app.command()
 def check() -> None:
-    """Check every key and value of params.yaml, and that no link in data/raw leads nowhere."""
+    """Check every key and value of params.yaml.
+
+    And that no link in data/raw leads nowhere.
+    """
     from fuseline.config import PARAMS_FILE, read_yaml
     from fuseline.params.whole import check as check_params
     from fuseline.workbench.doctor.raw import refuse_lost_links
@@ -56,7 +60,7 @@ def check() -> None:
 def doctor(
     remote: Annotated[bool, typer.Option("--remote", help="Ask the remotes too.")] = False,
 ) -> None:
-    """Look for what would make a run fail, and say what to do about it."""
+    """Look for what would make a run fail, and name remedies."""
     from fuseline.workbench.doctor import Level, examine
 
     findings = []
@@ -78,7 +82,10 @@ def check_remote(
         str | None, typer.Option(help="A remote's name; the default one where absent.")
     ] = None,
 ) -> None:
-    """Fetch folders' lists of files, each checked: before dvc pull and dvc repro --pull."""
+    """Fetch folders' lists of files, each checked.
+
+    To run before dvc pull and dvc repro --pull.
+    """
     from fuseline.pipeline.remote import fetch_lists
 
     with _readable_errors("check-remote"):
@@ -86,6 +93,26 @@ def check_remote(
     print(f"{lists.checked} list(s) of files are in the cache, each as its hash says.")
     if lists.skipped:
         print(f"{lists.skipped} skipped: of `dvc import`, or of `push: false` and in no remote.")
+
+
+@app.command()
+def estimate(
+    rows: Annotated[
+        int | None, typer.Option(help="Of every stage, what so many rows cost.", min=1)
+    ] = None,
+    every: Annotated[
+        bool, typer.Option("--all", help="Of every stage, as if none was up to date.")
+    ] = False,
+) -> None:
+    """Time, memory and disk that the next dvc repro takes.
+
+    By stage, for the params and rows that are here: from the last run of each stage on this
+    machine, or from measured slopes and a short look at how fast the machine is.
+    """
+    from fuseline.workbench.estimate import estimate as estimate_run
+
+    with _readable_errors("estimate"):
+        print(estimate_run(Path(), rows=rows, every=every))
 
 
 @app.command()
@@ -99,7 +126,10 @@ def summary() -> None:
 
 @app.command()
 def plots_page() -> None:
-    """Make the pages of `dvc plots` work without a network; `make setup` does it."""
+    """Make the pages of dvc plots work without a network.
+
+    `make setup` does it.
+    """
     from fuseline.workbench.plots_page import write_plots_page
 
     with _readable_errors("plots-page"):
@@ -115,7 +145,10 @@ def verify(
         float, typer.Option(help="How far scores between 0 and 1 may lie apart.", min=0.0, max=1.0)
     ] = 0.02,
 ) -> None:
-    """Compare the last run with what a revision committed: which stage diverged first, and why."""
+    """Compare the last run with what a revision committed.
+
+    Says which stage diverged first, and why.
+    """
     from fuseline.workbench.verify import compare, describe
 
     with _readable_errors("verify"):
@@ -134,7 +167,7 @@ def compare(
         ),
     ] = None,
 ) -> None:
-    """Show headline figures side by side, and say which differences are real."""
+    """Show figures side by side, and which differences are real."""
     from fuseline.workbench.comparing.compare import compare as compare_revisions
 
     with _readable_errors("compare"):
@@ -147,7 +180,10 @@ def compare(
 def tune(
     plan: Annotated[Path, typer.Argument(help="What to search, as YAML.")] = Path("tune.yaml"),
 ) -> None:
-    """Search for better params: every trial a DVC experiment. Run again, it goes on."""
+    """Search for better params, each trial a DVC experiment.
+
+    Run again, it goes on.
+    """
     from fuseline.workbench.tuning.run import tune as run_search
 
     with _readable_errors("tune"), _interruptible(f"fuseline tune {plan}"):
@@ -209,7 +245,7 @@ def init(
         ),
     ] = None,
 ) -> None:
-    """Guess what the columns of your data are for, and set up params.yaml to read it.
+    """Set up params.yaml for your data, by a guess at its columns.
 
     Shows each column with what it is for and why, and what would use those left out. Nothing is
     written that `fuseline check` would refuse; the params.yaml before is kept beside the new one.

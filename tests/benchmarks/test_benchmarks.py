@@ -25,6 +25,7 @@ from benchmarks import (
     growth,
     images,
     million,
+    slopes,
     steps,
     tables,
 )
@@ -71,6 +72,24 @@ def test_growth(capsys: pytest.CaptureFixture[str]) -> None:
     assert said.startswith("40 rows, then 4 more, encoder patches\n")
     assert re.findall(r"^(\w+): wall", said, re.M) == list(growth.STAGES)
     assert re.search(r"^cache: \d+\.\d MB, then \d+\.\d\d MB more", said, re.M)
+
+
+def test_slopes(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    place = tmp_path / "slopes.json"
+    slopes.main({"small": slopes.Design({}, num_stages=2, small=True)}, place)
+    said = capsys.readouterr().out
+    assert re.findall(r"^small +(\w+) +\d+\.\d s +\d+ MB", said, re.M) == ["ingest", "tokenize"]
+    written = json.loads(place.read_text())
+    assert written["stages"]["ingest"]["seconds"]["start"] >= 0
+    assert all(figure > 0 for figure in written["speed"].values())
+
+
+def test_slopes_are_those_of_what_they_were_measured_on() -> None:
+    runs = [({"start": 1.0, "rows": rows, "none": 0.0}, 2.0 + 0.5 * rows) for rows in (1.0, 8.0)]
+    found = slopes.Observations(runs, runs, runs)
+    expected = {"start": 2.0, "rows": 0.5, "none": 0.0}
+    assert found.slopes()["seconds"] == pytest.approx(expected)
+    assert max(found.errors().values()) < 1e-3
 
 
 TINY_BERT = {

@@ -26,6 +26,7 @@ from benchmarks import (
     pipeline,
     predicting,
     quality,
+    second_opinion,
     tampering,
     trimodal,
 )
@@ -184,3 +185,9 @@ def test_predicting(finished: Workspace, capsys: pytest.CaptureFixture[str]) -> 
         for name in ("torch", "onnx", "int8")
     ]
     assert len(re.findall(r"predict, \w+ +\d+ rows a second +40 rows", said)) == 2
+
+
+def test_second_opinion(finished: Workspace, capsys: pytest.CaptureFixture[str]) -> None:
+    second_opinion.main(finished.root, max_rows=4, num_restarts=2, num_steps=3)
+    told = re.findall(r"^(\w+) +headline [\d.]+; of (\d) standing", capsys.readouterr().out, re.M)
+    assert [name for name, _ in told] == ["finetuned", "adversarial"]

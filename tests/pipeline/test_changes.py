@@ -18,6 +18,7 @@ from tests.pipeline.change_table import (
     ADVERSARIAL,
     ALL,
     CODE,
+    EXPORT,
     INGEST,
     LEAKAGE,
     MODULES,
@@ -268,7 +269,7 @@ def test_equal_outputs_stop_a_change_from_spreading(workspace: Workspace) -> Non
     [
         (
             {"adversarial_finetune.clean_weight": 0.5},
-            ADVERSARIAL | {"evaluate@adversarial"} | STRESS | REPORT,
+            ADVERSARIAL | {"evaluate@adversarial"} | STRESS | REPORT | EXPORT,
         ),
         ({"stress.text.noises": ["insert"]}, STRESS | REPORT),
     ],

@@ -87,8 +87,26 @@ def test_a_user_is_told_how_long_each_stage_took(
 ) -> None:
     known = durations.read(finished.root / ".checkpoints")
     assert set(known) == set(stages) - {"code"}
-    assert min(known.values()) > 0
-    said = finished.run("fuseline", "summary").stdout.splitlines()[-1]
-    assert said.startswith("seconds of each stage's last run: ")
-    assert said.endswith(f"{sum(known.values()):.0f} in all")
+    assert min(run.seconds for run in known.values()) > 0
+    assert all(run.whole for run in known.values())
+    said = finished.run("fuseline", "summary").stdout.splitlines()[-len(known) - 2 :]
+    assert said[0].split() == ["stage", "last", "run", "took"]
+    assert {line.split()[0] for line in said[1:]} == {*known, "all"}
+
+
+def test_a_user_is_told_what_the_next_run_costs(finished: Workspace, tmp_path: Path) -> None:
+    assert finished.run("fuseline", "estimate").stdout.startswith("Nothing to run: ")
+    copy = finished.copy(tmp_path / "copy")
+    copy.set_params({"finetune.training.num_epochs": 2})
+    said = copy.run("fuseline", "estimate").stdout.splitlines()
+    assert said[0].split()[:2] == ["stage", "runs"]
+    runs = {line.split()[0]: line.split()[1] for line in said[1:-2]}
+    behind = ("adversarial_finetune", "evaluate@finetuned", "evaluate@adversarial", "stress")
+    assert runs == {"finetune": "yes"} | dict.fromkeys((*behind, "export", "report"), "maybe")
+    # From its own last run, whose epochs were half as many.
+    assert said[1].endswith("last run")
+    assert said[-2].startswith("120 rows of data/examples: about ")
+
+
+def test_no_partial_output_is_left(finished: Workspace) -> None:
     assert list(finished.root.glob("**/*.partial")) == []

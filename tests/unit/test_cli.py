@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 import shutil
 import subprocess
 import sys
@@ -13,6 +14,7 @@ from click.testing import Result
 from typer.testing import CliRunner
 
 from fuseline.cli import app
+from fuseline.pipeline import durations
 from tests.support.repository import REPOSITORY
 
 MODEL_METRICS = {
@@ -62,6 +64,7 @@ def test_help_lists_every_command() -> None:
         "check-remote",
         "compare",
         "doctor",
+        "estimate",
         "new",
         "plots-page",
         "summary",
@@ -177,6 +180,19 @@ def test_summary_says_once_which_check_of_an_attack_was_left_out(root: Path) -> 
         path.write_text(json.dumps(json.loads(path.read_text()) | robustness))
     said = "audit of the attack on pictures without falls_to_chance: It leaves text as it was."
     assert run("summary").output.splitlines().count(said) == 1
+
+
+def test_summary_ends_with_how_long_each_stage_took(root: Path) -> None:
+    write_metrics(root)
+    for stage, seconds in (("ingest", 3.04), ("finetune", 77.0)):
+        durations.note(root / ".checkpoints", stage, durations.LastRun(seconds, {}, {}, True))
+    said = run("summary").output.splitlines()[-4:]
+    assert [re.split(r" {2,}", line) for line in said] == [
+        ["stage", "last run took"],
+        ["finetune", "1 min 17 s"],
+        ["ingest", "3 s"],
+        ["all", "1 min 20 s"],
+    ]
 
 
 @pytest.mark.parametrize("stage", ["pretrain", "finetune", "adversarial_finetune"])

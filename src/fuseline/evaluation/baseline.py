@@ -66,7 +66,7 @@ def measure_baseline(
     twins: dict[str, dict[str, float]] = {}
     if rows and task.target_kinds:
         blocks = frozen_blocks(inputs.tokenizer, inputs.features, data, base)
-        twins = twins_of(task, data, blocks, names)
+        twins = twins_of(task, data, blocks, names, desc="baseline")
     alone = {f"{name}_only": twins.get(f"twin_{name}_only", {}) for name in names}
     figures = {"rows": rows, "task": task.kind, **twins.get("twin", {}), **alone}
     print(told(figures, names))

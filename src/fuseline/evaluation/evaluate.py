@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from itertools import chain
 from pathlib import Path
 from typing import Any
 
@@ -54,9 +55,11 @@ def evaluate_model(
     _check_spaces(params, base)
     workers = Workers(Evaluation, (inputs, params, base, work), base.num_threads)
     run = workers.here
-    for desc, pieces in (("evaluate", run.pieces()), ("audit", run.audits())):
-        for _ in tqdm(workers.each(pieces), total=len(pieces), desc=desc, unit="piece"):
-            pass
+    pieces, audits = run.pieces(), run.audits()
+    # The audits look at what came of the pieces, so that each of these is done before.
+    done = chain(workers.each(pieces), workers.each(audits))
+    for _ in tqdm(done, total=len(pieces) + len(audits), desc="evaluate", unit="piece"):
+        pass
     robust = run.robustness()
     dev = _development(run.model, run.first, run.own, run.clean, params)
     judged = Judged(run.first, run.clean, dev, run.attacked)

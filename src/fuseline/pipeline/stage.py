@@ -36,6 +36,8 @@ SOURCES, STAGES = Path("src"), Path("stages")
 WORK_FOLDER = ".checkpoints"
 LOCK_FILE = Path("dvc.lock")
 FINISHED = "finished.json"
+# Of an input: size in bytes and modification time by file.
+Signature = dict[str, tuple[int, int]]
 # How long finished work is kept that no lock file here speaks of.
 UNRECORDED_SECONDS = 3600.0
 
@@ -106,7 +108,7 @@ def run_stage(
         fingerprint = _fingerprint(name, cell, content, params, hashes, maker)
         run = StageRun(name, fingerprint, _work_folder(name, cell, fingerprint))
         with _exclusive(run.work.parent):
-            if run.work.exists():
+            if goes_on := run.work.exists():
                 _check_code(name)
             (run.work / FINISHED).unlink(missing_ok=True)
             run._partial.update({path: _fresh_partial(path) for path in outputs})
@@ -120,8 +122,8 @@ def run_stage(
             for path, partial in run._partial.items():
                 _move_into_place(partial, path)
             maker.record(outputs)
-            # Since the process began: a user waits for its imports too.
-            durations.note(_work_root(), maker.stage, time.time() - psutil.Process().create_time())
+            read = {key: leaf(content, key) for key in params}
+            _note_duration(maker.stage, read, before, whole=not goes_on)
             if run.work.exists():
                 write_json(run.work / FINISHED, _file_hashes(outputs))
     except FuselineError as error:
@@ -146,6 +148,17 @@ def check_all_params(content: dict[str, Any]) -> None:
     hashes: this check can stop a stage but not change what it writes.
     """
     importlib.import_module("fuseline.params.whole").check(content)
+
+
+def _note_duration(
+    stage: str, params: dict[str, Any], inputs: Mapping[Path, Signature], *, whole: bool
+) -> None:
+    """Keep how long this stage took since its process began: a user waits for its imports too."""
+    seconds = round(time.time() - psutil.Process().create_time(), 1)
+    sizes = {
+        path.as_posix(): sum(size for size, _ in files.values()) for path, files in inputs.items()
+    }
+    durations.note(_work_root(), stage, durations.LastRun(seconds, params, sizes, whole))
 
 
 def _check_weights(content: dict[str, Any], inputs: list[Path]) -> None:
@@ -275,7 +288,7 @@ def _move_into_place(partial: Path, path: Path) -> None:
     put(partial, path)
 
 
-def _signature(path: Path) -> dict[str, tuple[int, int]]:
+def _signature(path: Path) -> Signature:
     """Size and modification time of every file; raises ContractError where there is none."""
     if not path.exists():
         raise ContractError(f"{path}: input not found. Run `dvc repro`, or `dvc pull` to fetch it.")
@@ -283,9 +296,7 @@ def _signature(path: Path) -> dict[str, tuple[int, int]]:
     return {str(file): (file.stat().st_size, file.stat().st_mtime_ns) for file in files}
 
 
-def _check_unchanged(
-    before: dict[Path, dict[str, tuple[int, int]]], hashes: dict[str, str]
-) -> None:
+def _check_unchanged(before: Mapping[Path, Signature], hashes: dict[str, str]) -> None:
     """DVC records inputs after the command, so a change during it would go unseen."""
     for path, signature in before.items():
         if _signature(path) != signature and hash_path(path) != hashes[path.as_posix()]:

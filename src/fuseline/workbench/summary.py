@@ -14,7 +14,7 @@ from fuseline.pipeline.metrics_file import read_metrics
 from fuseline.pipeline.stage import WORK_FOLDER, leaf
 from fuseline.reporting.figures import labels_without_rows, named_figures
 from fuseline.workbench.one_run import read_other_runs
-from fuseline.workbench.terminal import aligned
+from fuseline.workbench.terminal import aligned, duration
 
 COUNTS = ("in", "kept", "quarantined")
 
@@ -48,10 +48,22 @@ def summarise(metrics: Path) -> str:
     looks = [told(notices)] if (notices := read_notices(metrics)) else []
     other_runs = read_other_runs(metrics)
     scores = _scores(models, _held(metrics / "ingest.json", models), other_runs.files)
-    seconds = durations.told(metrics.parent / WORK_FOLDER)
+    times = _times(metrics.parent / WORK_FOLDER)
     lines = [*other_runs.sentences, *data, *scores, *prompts, *stress, *leaks, *remarks, *looks]
-    lines += [*([seconds] if seconds else []), *export]
-    return "\n".join(lines)
+    return "\n".join([*lines, *export, *times])
+
+
+def _times(folder: Path) -> list[str]:
+    """A table of the stages' last runs, the longest first; nothing where none is known."""
+    known = {stage: run.seconds for stage, run in durations.read(folder).items()}
+    if not known:
+        return []
+    longest = sorted(known.items(), key=lambda item: -item[1])
+    each = [[stage, duration(seconds)] for stage, seconds in longest]
+    return [
+        "",
+        *aligned([["stage", "last run took"], *each, ["all", duration(sum(known.values()))]]),
+    ]
 
 
 def _held(path: Path, models: list[Path]) -> list[str]:

@@ -10,10 +10,13 @@ from fuseline.data.sources.batch_files import batch_files
 from fuseline.data.sources.cells import RowBuilder, check_columns, unreadable
 from fuseline.data.sources.manifest_files import FOLDER_ENDINGS, MANIFEST_FILES, open_table
 from fuseline.data.sources.table_file import BadRecord, TableFile
+from fuseline.errors import ContractError
 from fuseline.params.ingest import IngestParams, TargetKind
 
 PATH_KEY = "ingest.manifest.path"
 COLUMNS_KEY = "ingest.manifest.columns"
+# Of a file whose records are counted for the progress bar: about a second.
+COUNTED_BYTES = 20_000_000
 
 
 class ManifestSource(Source):
@@ -54,7 +57,7 @@ class ManifestSource(Source):
 
     @property
     def num_rows(self) -> int | None:
-        counts = [file.num_rows for file in self._files]
+        counts = [_num_rows(file) for file in self._files]
         return None if None in counts else sum(count or 0 for count in counts)
 
     def rows(self) -> Iterator[RawRow]:
@@ -69,6 +72,19 @@ class ManifestSource(Source):
                 else:
                     yield self._builder.row(record, source_row=position, batch=batch, root=root)
                 position += 1
+
+
+def _num_rows(file: TableFile) -> int | None:
+    """Records of a file, which take a second to count where it is small; None of a larger one that
+    does not know, and of one that cannot be read to its end, of which its reading tells."""
+    if file.num_rows is not None:
+        return file.num_rows
+    if file.path.stat().st_size > COUNTED_BYTES:
+        return None
+    try:
+        return sum(1 for _ in file.records())
+    except ContractError:
+        return None
 
 
 def _open(path: Path, builder: RowBuilder, encoding: str) -> TableFile:

@@ -4,14 +4,16 @@ facts beside the content that do.
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import asdict
 from functools import partial
 from pathlib import Path
-from typing import Any
+from typing import Any, NoReturn
 
 import numpy as np
 import pyarrow as pa
 from threadpoolctl import threadpool_limits
+from tqdm import tqdm
 
 from fuseline.contracts import LEAKAGE, TableWriter, shard_name
 from fuseline.evaluation.leakage.neighbours import (
@@ -36,6 +38,8 @@ from fuseline.params.leakage import LeakageParams
 from fuseline.pipeline.parts import Parts
 
 MAX_LISTED_COLUMNS = 20
+# Modalities whose nearest rows are looked for.
+NEIGHBOURS = ("text", *MEDIA)
 
 
 def measure_leakage(
@@ -58,17 +62,23 @@ def measure_leakage(
     Raises:
         ContractError: a split is empty, or a table is not what its contract says.
     """
-    parts = Parts(work)
     rows = read_compared_rows(examples, params.max_rows)
-    # Sums of one thread have one order, and so do rows that are all but equally near.
-    with threadpool_limits(limits=1):
-        nearest = _nearest(rows, features, parts)
-    rules = parts.values(
-        "rules", lambda: asdict(learn_word_rules(rows.train, rows.test, params.rule))
-    )
-    tried = parts.values("columns", lambda: _as_values(try_columns(rows)))
-    columns = dict(list(tried.items())[:MAX_LISTED_COLUMNS])
-    shortcuts = parts.values("shortcuts", lambda: _as_values(try_shortcuts(rows)))
+    looks: dict[str, Callable[[], Any]] = {
+        "rules": lambda: asdict(learn_word_rules(rows.train, rows.test, params.rule)),
+        "columns": lambda: _as_values(try_columns(rows)),
+        "shortcuts": lambda: _as_values(try_shortcuts(rows)),
+    }
+    parts = Parts(work)
+    with tqdm(desc="leakage", total=len(NEIGHBOURS) + len(looks), unit="part") as bar:
+        # Sums of one thread have one order, and so do rows that are all but equally near.
+        with threadpool_limits(limits=1):
+            nearest = _nearest(rows, features, parts, bar)
+        found = {}
+        for name, look in looks.items():
+            found[name] = parts.values(name, look)
+            bar.update()
+    rules, shortcuts = found["rules"], found["shortcuts"]
+    columns = dict(list(found["columns"].items())[:MAX_LISTED_COLUMNS])
     best = next(iter(columns.values()), asdict(Predictor(0.0, 0.0)))
     metrics: dict[str, Any] = {
         "rows": {
@@ -98,7 +108,9 @@ def measure_leakage(
     return metrics
 
 
-def _nearest(rows: ComparedRows, features: Path, parts: Parts) -> dict[str, Nearest]:
+def _nearest(
+    rows: ComparedRows, features: Path, parts: Parts, bar: tqdm[NoReturn]
+) -> dict[str, Nearest]:
     ids = [frame["example_id"].tolist() for frame in (rows.train, rows.test)]
     texts = [frame["text"].tolist() for frame in (rows.train, rows.test)]
 
@@ -107,10 +119,11 @@ def _nearest(rows: ComparedRows, features: Path, parts: Parts) -> dict[str, Near
         vectors = text_vectors(*texts) if text else feature_vectors(features / name, *ids)
         return vars(find_nearest(*vectors))
 
-    return {
-        name: Nearest(**parts.arrays(f"neighbours-{name}", partial(find, name)))
-        for name in ("text", *MEDIA)
-    }
+    nearest = {}
+    for name in NEIGHBOURS:
+        nearest[name] = Nearest(**parts.arrays(f"neighbours-{name}", partial(find, name)))
+        bar.update()
+    return nearest
 
 
 def _write_pairs(

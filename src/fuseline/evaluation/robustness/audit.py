@@ -19,6 +19,8 @@ from fuseline.params.evaluate import HEADLINE, AuditParams, RobustnessParams
 from fuseline.pipeline.precision import Precision
 
 MORE_STEPS = 2
+# Of an attack of another kind: times the steps, and what share of epsilon each may take.
+SLOWER, SMALL_STEP = 5, 0.05
 FALLS_TO_CHANCE = "falls_to_chance"
 
 
@@ -58,7 +60,7 @@ class Probe:
         stands, without = np.zeros(len(self.data), dtype=bool), 0
         for part in length_batches(self.data, rows, self.batch_size):
             target = self._target(attack, part)
-            deltas = target.climb(attack, self.goal.losses[-1], HEADLINE, generator)
+            deltas = target.climb(attack, self.goal.own, HEADLINE, generator)
             stands[part] = ~target.fallen(deltas).numpy()
             without += int(target.unmoved(deltas).sum())
         return np.asarray(stands[rows]), without / max(len(rows), 1)
@@ -102,6 +104,7 @@ class Shares:
     Attributes:
         once: under one run of the attack.
         more_steps: under one with more steps.
+        slower: under an attack of another kind, with many small steps.
         black_box: under a random search.
         whole: under the whole attack: FGM, and every restart.
         fgm: under FGM.
@@ -109,6 +112,7 @@ class Shares:
 
     once: float
     more_steps: float
+    slower: float
     black_box: float
     whole: float
     fgm: float
@@ -155,6 +159,12 @@ def audit_attack(
     shares = Shares(
         once=curve[0],
         more_steps=stand(HEADLINE, num_steps=MORE_STEPS * params.attack.num_steps),
+        slower=stand(
+            HEADLINE,
+            kind="pgd" if params.attack.kind == "apgd" else "apgd",
+            num_steps=SLOWER * params.attack.num_steps,
+            step_size=SMALL_STEP,
+        ),
         black_box=stand(HEADLINE, kind="random_search", num_steps=params.audit.black_box_queries),
         whole=_share(standing[rows]),
         fgm=_share(under_fgm[rows]),
@@ -163,7 +173,7 @@ def audit_attack(
     every = [
         _of_the_rows(rows),
         *_of_the_curve(curve, params),
-        *_of_the_headline(shares, params.audit),
+        *of_the_headline(shares, params.audit),
         _of_the_gradients(zero_gradients, params.audit),
     ]
     checks = [check for check in every if check.name not in left_out]
@@ -241,7 +251,8 @@ def _of_the_curve(curve: list[float], params: RobustnessParams) -> list[Check]:
     ]
 
 
-def _of_the_headline(shares: Shares, params: AuditParams) -> list[Check]:
+def of_the_headline(shares: Shares, params: AuditParams) -> list[Check]:
+    """Checks of what stands at the headline scale."""
     return [
         Check(
             "black_box",
@@ -250,6 +261,14 @@ def _of_the_headline(shares: Shares, params: AuditParams) -> list[Check]:
             "Success of a random search without gradients, less that of the attack",
             "Gradients mislead the attack: the robust accuracy is too high. Trust the random"
             " search, with more queries.",
+        ),
+        Check(
+            "slower_not_stronger",
+            shares.whole - shares.slower,
+            params.tolerance,
+            f"Success of an attack of another kind in {SLOWER} times the steps, less that of the"
+            " attack",
+            "The robust accuracy is too high: raise num_steps or num_restarts, or try kind apgd.",
         ),
         Check(
             "more_steps_not_weaker",

@@ -190,7 +190,7 @@ class _Piece:
         attack = FGM(self.params.attack)
         for part in length_batches(self.data, rows, self.siege.batch_size):
             target = self._target(part)
-            deltas = target.climb(attack, self.siege.goal.losses[-1], 1.0, self.generator)
+            deltas = target.climb(attack, self.siege.goal.own, 1.0, self.generator)
             self._record(target, deltas, torch.ones(len(part), dtype=torch.bool))
             movable = target.movable()
             self.movable[part] = movable.numpy()

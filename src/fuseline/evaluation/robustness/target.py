@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
+from functools import partial
 
 import numpy as np
 import torch
@@ -21,6 +22,9 @@ from fuseline.pipeline.precision import Precision, autocast, plain_attention
 Loss = Callable[[Tensor, Batch], Tensor]
 # Told the logits (B, ...) of a check, and which rows (B,) fell.
 Note = Callable[[Tensor, Tensor], None]
+# Key of the wrong classes (B, K) that a row comes nearest to, the nearest first.
+TARGETS = "target_classes"
+NUM_TARGETS = 3
 
 
 @dataclass(frozen=True)
@@ -29,18 +33,31 @@ class Goal:
 
     Attributes:
         losses: of logits and batch, (B,); restarts take turns, since they fail on different rows,
-            and FGM takes the last.
+            and FGM takes the task's own.
         right: (B,) bool of logits and batch.
+        num_targets: wrong classes of each row that losses ask the batch for.
     """
 
     losses: tuple[Loss, ...]
     right: Callable[[Tensor, Batch], Tensor]
+    num_targets: int = 0
+
+    @property
+    def own(self) -> Loss:
+        """The task's own loss."""
+        return self.losses[min(1, len(self.losses) - 1)]
 
 
 def goal_of(task: Task) -> Goal:
-    """The task's own loss; of a classification the margin too."""
-    margins = (margin,) if task.kind == "classification" else ()
-    return Goal((*margins, task.losses), task.right)
+    """The task's own loss; of a classification the margin before it, and behind it the margins to
+    the wrong classes that each row comes nearest to without an attack (Croce & Hein 2020, arXiv
+    2003.01690, whose ensemble has a targeted attack too)."""
+    if task.kind != "classification":
+        return Goal((task.losses,), task.right)
+    count = min(NUM_TARGETS, len(task.label_names) - 1)
+    # With two classes the only wrong one is what the margin climbs to already.
+    targeted = tuple(partial(targeted_margin, place) for place in range(count if count > 1 else 0))
+    return Goal((margin, task.losses, *targeted), task.right, len(targeted))
 
 
 def margin(logits: Tensor, batch: Batch) -> Tensor:
@@ -50,6 +67,13 @@ def margin(logits: Tensor, batch: Batch) -> Tensor:
     right = functional.one_hot(labels, logits.shape[-1]).bool()
     best_wrong = logits.masked_fill(right, float("-inf")).amax(-1)
     return best_wrong - logits.gather(-1, labels.unsqueeze(-1)).squeeze(-1)
+
+
+def targeted_margin(place: int, logits: Tensor, batch: Batch) -> Tensor:
+    """The logit of one wrong class, the `place`-th of the batch's, minus the right one."""
+    chosen = batch[TARGETS][:, place : place + 1]
+    right = batch[LABELS].unsqueeze(-1)
+    return (logits.gather(-1, chosen) - logits.gather(-1, right)).squeeze(-1)
 
 
 @dataclass
@@ -106,11 +130,11 @@ class Target:
         spent: Spent,
     ) -> None:
         self._model, self._spaces = model, sorted(spaces)
-        self._batch = with_labels_of(batch, [LABELS])
         self._goal = goal
         self._rows = len(batch[LABELS])
         self._precision: Precision = precision
         self._spent = spent
+        self._batch = self._with_targets(with_labels_of(batch, [LABELS]), goal.num_targets)
         self._perturbable = Perturbable(model, self._batch, self._spaces)
         self.masks = self._perturbable.masks()
         self.start = {
@@ -123,6 +147,17 @@ class Target:
         """The batch without the rows where `keep` is False, padded as before."""
         batch = {name: value[keep] for name, value in self._batch.items()}
         return Target(self._model, batch, self._goal, self._spaces, self._precision, self._spent)
+
+    def _with_targets(self, batch: Batch, count: int) -> Batch:
+        """The batch with the wrong classes of each row, if losses ask for any."""
+        if not count or TARGETS in batch:
+            return batch
+        self._spent.forward += len(batch[LABELS])
+        with torch.no_grad():
+            logits = self._model(**batch).logits.float()
+        right = functional.one_hot(batch[LABELS], logits.shape[-1]).bool()
+        wrong = logits.masked_fill(right, float("-inf")).topk(count).indices
+        return batch | {TARGETS: wrong}
 
     def begin(self, attack: Attack, scale: float, generator: torch.Generator) -> Search:
         """A search that has taken no step yet."""

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 from sklearn.linear_model import LogisticRegression
 from threadpoolctl import threadpool_limits
+from tqdm import tqdm
 
 from fuseline.data.dataset import MultimodalData
 from fuseline.errors import ContractError
@@ -58,7 +59,7 @@ def _pooled(name: str, values: np.ndarray) -> np.ndarray:
 
 
 def twin_metrics(
-    data: MultimodalData, blocks: dict[str, Block], modalities: list[str]
+    data: MultimodalData, blocks: dict[str, Block], modalities: list[str], desc: str | None = None
 ) -> dict[str, dict[str, float]]:
     """Scores on the test split of the twin with all modalities, `twin`, and with each alone,
     `twin_<modality>_only`.
@@ -69,6 +70,7 @@ def twin_metrics(
         data: labelled rows of all splits.
         blocks: of the same rows.
         modalities: those to have a twin of their own.
+        desc: what the progress bar says; None for none.
 
     Raises:
         ContractError: the training split has fewer than two labels.
@@ -81,7 +83,7 @@ def twin_metrics(
             predict_twin(data, [blocks[name] for name in sorted(names) if name in blocks])[test],
             len(data.label_names),
         )
-        for key, names in chosen.items()
+        for key, names in tqdm(chosen.items(), desc=desc, unit="twin", disable=desc is None)
     }
 
 

@@ -8,6 +8,7 @@ import numpy as np
 from sklearn.linear_model import LogisticRegression, Ridge
 from sklearn.multiclass import OneVsRestClassifier
 from threadpoolctl import threadpool_limits
+from tqdm import tqdm
 
 from fuseline.data.dataset import MultimodalData
 from fuseline.evaluation.twins.classification import (
@@ -44,16 +45,24 @@ FITS: dict[str, Fit] = {"regression": _ridge, "ranking": _ridge, "multilabel": _
 
 
 def twins_of(
-    task: Task, data: MultimodalData, blocks: dict[str, Block], modalities: list[str]
+    task: Task,
+    data: MultimodalData,
+    blocks: dict[str, Block],
+    modalities: list[str],
+    desc: str | None = None,
 ) -> dict[str, dict[str, float]]:
     """Scores of the twins of any task; see `twin_metrics` and `task_twins`."""
     if task.kind == "classification":
-        return twin_metrics(data, blocks, modalities)
-    return task_twins(task, data, blocks, modalities)
+        return twin_metrics(data, blocks, modalities, desc)
+    return task_twins(task, data, blocks, modalities, desc)
 
 
 def task_twins(
-    task: Task, data: MultimodalData, blocks: dict[str, Block], modalities: list[str]
+    task: Task,
+    data: MultimodalData,
+    blocks: dict[str, Block],
+    modalities: list[str],
+    desc: str | None = None,
 ) -> dict[str, dict[str, float]]:
     """Scores on the test split of the twin with all modalities, `twin`, and with each alone; none
     for a task that has no linear twin.
@@ -63,6 +72,7 @@ def task_twins(
         data: its labelled rows of all splits.
         blocks: of the same rows.
         modalities: those to have a twin of their own.
+        desc: what the progress bar says; None for none.
     """
     fit = FITS.get(task.kind)
     if fit is None:
@@ -70,7 +80,7 @@ def task_twins(
     chosen = {"twin": list(blocks)} | {f"twin_{name}_only": [name] for name in modalities}
     return {
         key: _best(task, fit, data, [blocks[name] for name in sorted(names) if name in blocks])
-        for key, names in chosen.items()
+        for key, names in tqdm(chosen.items(), desc=desc, unit="twin", disable=desc is None)
     }
 
 

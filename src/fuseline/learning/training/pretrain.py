@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 import torch
+from tqdm import tqdm
 
 from fuseline.data.dataset import MultimodalData, load_data
 from fuseline.data.modalities.text.encoder import special_token_ids
@@ -111,7 +112,9 @@ class _Development:
 
     def __call__(self, model: Any) -> dict[str, float]:
         figures: dict[str, float] = {}
-        for name in sorted(self.objectives):
+        # The bar of the training stands still meanwhile.
+        names = tqdm(sorted(self.objectives), "dev", unit="objective", leave=False, delay=2.0)
+        for name in names:
             loss, accuracy = self._score(model, self.objectives[name])
             figures |= {f"{name}_loss": loss, f"{name}_accuracy": accuracy}
         total = sum(self.weights[name] for name in self.objectives)

@@ -10,8 +10,9 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
-from fuseline.data.sources import json_file, parquet_file, text_files
+from fuseline.data.sources import json_file, manifest, parquet_file, text_files
 from fuseline.data.sources.base import Media, RawRow
+from fuseline.data.sources.csv_file import CsvFile
 from fuseline.data.sources.manifest import ManifestSource
 from fuseline.errors import ConfigError, ContractError
 from fuseline.params.ingest import IngestParams
@@ -72,6 +73,33 @@ def test_every_format_gives_the_same_rows(read: Read, name: str, content: Any) -
     assert (second.text, second.label, second.image) == ("two", "y", None)
     assert first.problems == second.problems == ()
     assert first.raw == {"text": "one", "image": "a.png", "label": "x"}
+
+
+def test_records_of_small_files_are_counted_for_the_progress_bar(
+    build_params: Build, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for name in ("a.csv", "b.csv"):
+        (tmp_path / name).write_text('text,label\n"one\nand more",x\n\ntwo,y\nthree,"x\n')
+    params = build_params(manifest={"path": f"{tmp_path}/*.csv", "columns": {"image": None}})
+    source = ManifestSource(params)
+    assert source.num_rows == len(list(source.rows()))
+    monkeypatch.setattr(manifest, "COUNTED_BYTES", 10)
+    assert source.num_rows is None
+
+
+def test_a_file_that_cannot_be_read_to_its_end_is_not_counted(
+    build_params: Build, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "a.csv").write_text("text,label\none,x\n")
+    params = build_params(manifest={"path": f"{tmp_path}/a.csv", "columns": {"image": None}})
+    source = ManifestSource(params)
+    assert source.num_rows == 1
+
+    def broken(_: CsvFile) -> None:
+        raise ContractError("a.csv: broken.")
+
+    monkeypatch.setattr(CsvFile, "records", broken)
+    assert source.num_rows is None
 
 
 def test_id_follows_the_content_and_not_the_position(read: Read) -> None:

@@ -10,6 +10,7 @@ from torch import Tensor, nn
 from fuseline.errors import ContractError
 from fuseline.evaluation.robustness import measure
 from fuseline.evaluation.robustness.attacked import Attacked
+from fuseline.evaluation.robustness.audit import Shares, of_the_headline
 from fuseline.evaluation.robustness.measure import Siege
 from fuseline.evaluation.robustness.standing import Standing
 from fuseline.evaluation.robustness.target import Goal, goal_of
@@ -208,7 +209,7 @@ def failed(found: dict) -> set[str]:
 CHECKS = {
     "nothing_to_attack",
     "monotone", "falls_to_chance", "black_box", "more_steps_not_weaker", "not_weaker_than_fgm",
-    "zero_gradients",
+    "slower_not_stronger", "zero_gradients",
 }  # fmt: skip
 
 
@@ -441,3 +442,25 @@ def test_every_piece_draws_its_own_random_starts(make_data, monkeypatch):
     )
     first, second = (siege._piece(index).generator.get_state() for index in range(2))
     assert not torch.equal(first, second)
+
+
+@pytest.mark.parametrize(("slower", "passed"), [(0.5, True), (0.45, True), (0.4, False)])
+def test_what_a_slower_attack_breaks_is_a_failed_check(slower, passed):
+    """Of 20 rows one may fall to it that stood under the whole attack."""
+    shares = Shares(once=0.5, more_steps=0.5, slower=slower, black_box=0.6, whole=0.5, fgm=0.6)
+    by_name = {check.name: check for check in of_the_headline(shares, settings().audit)}
+    assert by_name["slower_not_stronger"].passed == passed
+
+
+def test_targeted_margins_climb_to_each_of_the_nearest_wrong_classes():
+    goal = goal_of(Classification("label", {"labels": ["a", "b", "c", "d", "e"]}))
+    assert goal.num_targets == 3
+    assert len(goal.losses) == 5
+    logits = torch.tensor([[4.0, 1.0, 3.0, 2.0, 0.0]])
+    batch = {"labels": torch.tensor([0]), "target_classes": torch.tensor([[2, 3, 1]])}
+    assert [loss(logits, batch).item() for loss in goal.losses[2:]] == [-1.0, -2.0, -3.0]
+
+
+def test_of_two_classes_the_margin_is_the_only_target():
+    assert GOAL.num_targets == 0
+    assert len(GOAL.losses) == 2

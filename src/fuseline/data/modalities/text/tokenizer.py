@@ -88,7 +88,8 @@ def tokenize_examples(
     shards = iter_shards(
         examples, EXAMPLES, "examples", ["example_id", "split", "group", "lang", "text"]
     )
-    for name, table in tqdm(shards, desc="tokenize", unit="shard"):
+    total = len(read_manifest(examples, "examples")["shards"])
+    for name, table in tqdm(shards, desc="tokenize", total=total, unit="shard"):
         texts = table.column("text").to_pylist()
         full = encode_rows(texts, partial(_encoded, tokenizer))
         ids = [truncate(row, params.max_length_tokens) for row in full]
