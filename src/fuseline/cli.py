@@ -297,6 +297,15 @@ def predict(
     neighbours: Annotated[
         bool, typer.Option("--neighbours", help="Give the nearest training rows.")
     ] = False,
+    vectors: Annotated[
+        bool, typer.Option("--vectors", help="Give the vectors of all that a row holds.")
+    ] = False,
+    control: Annotated[
+        list[str] | None,
+        typer.Option(
+            metavar="NAME=VALUE", help="What written texts are to be like; several times."
+        ),
+    ] = None,
     column: Annotated[
         list[str] | None,
         typer.Option(
@@ -316,20 +325,82 @@ def predict(
     Rows are cleaned as `ingest` cleaned those of training; what it would refuse is not answered,
     and told with its reason. A run that was killed goes on where it stopped.
     """
-    from fuseline.serving.command import Asked, answer_one, answer_rows
+    from fuseline.serving.command import Asked, OneRow, answer_one, answer_rows
 
-    asked = Asked(model, int8, probabilities, neighbours, threads)
+    asked = Asked(model, int8, probabilities, neighbours, threads, vectors, control or [])
     with _readable_errors("predict"), _interruptible("fuseline predict, with the same arguments"):
-        media = {"image": image or [], "audio": [audio] if audio else []}
-        media["video"] = [video] if video else []
         if rows is None and source:
             rows = source
         if rows is not None:
             refused = answer_rows(asked, rows, output, column or [], source, encoding)
         else:
-            refused = answer_one(asked, text or [], media, cell or [])
+            media = _media(image, audio, video)
+            refused = answer_one(asked, OneRow(text or [], media, cell or []))
     if refused:
         raise typer.Exit(1)
+
+
+@app.command()
+def search(
+    index: Annotated[
+        Path, typer.Argument(help="What `fuseline predict ROWS --vectors -o index.parquet` wrote.")
+    ],
+    rows: Annotated[
+        str | None,
+        typer.Argument(
+            metavar="[QUERIES]",
+            help="Rows to look for, as `fuseline predict` reads them; `-` for standard input.",
+        ),
+    ] = None,
+    text: Annotated[list[str] | None, typer.Option(help="Of one query.")] = None,
+    image: Annotated[list[Path] | None, typer.Option(help="Of one query.")] = None,
+    audio: Annotated[Path | None, typer.Option(help="Of one query.")] = None,
+    video: Annotated[Path | None, typer.Option(help="Of one query.")] = None,
+    cell: Annotated[
+        list[str] | None, typer.Option(metavar="COLUMN=VALUE", help="Of one query; several times.")
+    ] = None,
+    count: Annotated[int, typer.Option("--count", "-k", help="Rows to find.", min=1)] = 10,
+    by: Annotated[
+        list[str] | None,
+        typer.Option(
+            metavar="MODALITY",
+            help="What of the rows is compared; several times. Where absent what the query lacks,"
+            " or all if it lacks nothing.",
+        ),
+    ] = None,
+    output: Annotated[
+        Path | None,
+        typer.Option("--output", "-o", help=".csv, .jsonl or .parquet; lines of JSON if absent."),
+    ] = None,
+    model: Annotated[Path, typer.Option(help="Folder of the export.")] = Path("models/export"),
+    int8: Annotated[bool, typer.Option("--int8", help="Answer with 8-bit integers.")] = False,
+    threads: Annotated[int, typer.Option(help="To compute on.", min=1)] = 2,
+) -> None:
+    """Find the rows of an index that are nearest to a text, a picture, or whatever a row may hold.
+
+    A model that learnt retrieval compares modalities with one another, any other the vectors of all
+    that a row holds.
+    """
+    from fuseline.serving.command import Asked, OneRow, Search, search_rows
+
+    asked = Asked(model, int8, probabilities=False, neighbours=False, threads=threads, vectors=True)
+    with _readable_errors("search"):
+        row = OneRow(text or [], _media(image, audio, video), cell or [])
+        sought = Search(index, count, by or [], output)
+        nothing = search_rows(asked, sought, row if rows is None else rows)
+    if nothing:
+        raise typer.Exit(1)
+
+
+def _media(
+    image: list[Path] | None, audio: Path | None, video: Path | None
+) -> dict[str, list[Path]]:
+    """Files of one row by modality."""
+    return {
+        "image": image or [],
+        "audio": [audio] if audio else [],
+        "video": [video] if video else [],
+    }
 
 
 def _ask(question: str) -> None:

@@ -50,12 +50,50 @@ class FeatureInput(Section):
     settings: dict[str, Any]
 
 
+class ControlFacts(Section):
+    """The tokens that ask for one control.
+
+    Attributes:
+        name: of the control.
+        any: token that leaves it open.
+        values: tokens of what can be asked for.
+    """
+
+    name: str
+    any: int
+    values: dict[str, int]
+
+
+class DecoderFacts(Section):
+    """The graph that writes a task's texts, one token at a time: see `TextWriter` of
+    `fuseline.serving.writing`.
+
+    Attributes:
+        files: of the graph by format.
+        memory: outputs of the model's graph beside the task's own, the mask of the states to write
+            from: of each layer of the decoder the keys, then the values of these states.
+        num_heads, head_size: their shape.
+        max_length_tokens: of a text, its end counted.
+        special_tokens: ids of `pad`, `cls`, which begins a text, `sep`, which ends it, and `mask`.
+        controls: what the texts can be asked to be like, in the order of their tokens.
+    """
+
+    files: dict[str, str]
+    memory: list[str]
+    num_heads: int
+    head_size: int
+    max_length_tokens: int
+    special_tokens: dict[str, int]
+    controls: list[ControlFacts]
+
+
 class ExportedTask(Section):
     """One task: its kind, what was learnt of its target, and which outputs of the graph it has.
 
     Attributes:
-        output: of its logits.
+        output: of its logits; of a task that writes texts the mask of the states to write from.
         by_modality: outputs of the logits of each modality alone, by modality; may be empty.
+        decoder: of a task that writes texts.
     """
 
     name: str
@@ -63,6 +101,14 @@ class ExportedTask(Section):
     facts: dict[str, Any]
     output: str
     by_modality: dict[str, str]
+    decoder: DecoderFacts | None = None
+
+
+class Beams(Section):
+    """How texts are searched for: `evaluate.generation` of the params. One beam is greedy."""
+
+    num_beams: int
+    length_penalty: float
 
 
 class Certainty(Section):
@@ -108,10 +154,15 @@ class ExportContract(Section):
     text: TextInput | None
     features: dict[str, FeatureInput]
     tasks: list[ExportedTask]
+    beams: Beams | None = None
     certainty: Certainty | None
     scope: ScopeFacts
     ingest: IngestParams
     origin: Origin
+
+    def prefix(self, number: int) -> str:
+        """What the columns of a task begin with: those of the first with nothing."""
+        return f"{self.tasks[number].name}." if number else ""
 
 
 def write_contract(folder: Path, contract: ExportContract) -> None:

@@ -5,8 +5,8 @@ Shapes: N rows, W width of the fused vector, K neighbours.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from functools import cached_property
 from pathlib import Path
 from typing import Any
@@ -18,12 +18,13 @@ import pyarrow.parquet as pq
 from fuseline.data.ingest.candidate import Record
 from fuseline.data.ingest.refusal import Refusal
 from fuseline.data.ingest.validate import Validator
+from fuseline.data.modalities.text.tokenizer import load_tokenizer
 from fuseline.data.sources import RawRow
 from fuseline.errors import ConfigError
 from fuseline.evaluation.trust.scope import Scope, nearest, unit
 from fuseline.params.base import MEDIA
 from fuseline.serving.answers import ANSWERS, Answer
-from fuseline.serving.answers.base import Answered, Columns, rounded
+from fuseline.serving.answers.base import VECTORS, Answered, Columns, rounded, shortened
 from fuseline.serving.contract import (
     BANK_FILE,
     MODEL_FILES,
@@ -33,8 +34,11 @@ from fuseline.serving.contract import (
 )
 from fuseline.serving.inputs import Prepared, Preparer
 from fuseline.serving.sessions import Graph
+from fuseline.serving.writing import TaskTexts, TextWriter, check_controls
 
 BATCH_ROWS = 32
+# Among the notes of a table of answers: the weights, by their hash, that gave its vectors.
+WEIGHTS = b"fuseline.weights"
 
 
 @dataclass(frozen=True)
@@ -74,12 +78,16 @@ class Options:
         threads: that a graph computes on.
         probabilities: give those of every label.
         neighbours: give the nearest training rows.
+        vectors: give the fused vectors.
+        controls: what written texts are to be like, by control.
     """
 
     format: str = "onnx"
     threads: int = 1
     probabilities: bool = False
     neighbours: bool = False
+    vectors: bool = False
+    controls: Mapping[str, str] = field(default_factory=dict)
 
 
 class Predictor:
@@ -94,17 +102,19 @@ class Predictor:
         schema: of the table of answers.
 
     Raises:
-        ConfigError: no export there, or none of the format.
+        ConfigError: no export there, none of the format, or a control that it does not know.
         ContractError: a file of it is damaged.
     """
 
     def __init__(self, folder: Path, options: Options | None = None) -> None:
         self.folder, self.options = folder, options or Options()
         self.contract: ExportContract = read_contract(folder)
+        check_controls(self.contract.tasks, self.options.controls)
         self._graph = Graph(self._model_file(), self.options.threads)
         self._prepare = Preparer(folder, self.contract, self.options.threads)
         self._validator = Validator(self.contract.ingest, frozenset(self.contract.modalities), {})
         self._answers = [self._answer(number) for number in range(len(self.contract.tasks))]
+        self._written = self._texts()
         facts = self.contract.scope
         self._scope = Scope(facts.neighbours, facts.quantiles, facts.false_refusals)
         self.schema = pa.schema(
@@ -115,7 +125,9 @@ class Predictor:
                 pa.field("out_of_scope", pa.float64()),
                 pa.field("in_scope", pa.bool_()),
                 *([pa.field("neighbours", _NEIGHBOURS)] if self.options.neighbours else []),
-            ]
+                *([pa.field(VECTOR, VECTORS)] if self.options.vectors else []),
+            ],
+            metadata={WEIGHTS: self.contract.origin.weights},
         )
 
     def clean(self, row: RawRow) -> Cleaned | Refused:
@@ -135,15 +147,16 @@ class Predictor:
         """Answers to N rows, in their order."""
         records = [row.record for row in rows]
         prepared = self._prepare(records)
-        outputs = self._run(prepared)
-        answered = Answered(
-            records, [row.given for row in rows], outputs, prepared.present, prepared.offsets
-        )
+        outputs, texts = self._run(prepared)
+        given = [row.given for row in rows]
+        answered = Answered(records, given, outputs, prepared.present, prepared.offsets, texts)
         found: Columns = {"row": [row.row for row in rows], "id": [row.id for row in rows]}
         for prefix, answer in self._named():
             for name, values in answer.columns(answered).items():
                 found[f"{prefix}{name}"] = values
         found |= self._scoped(answered)
+        if self.options.vectors:
+            found[VECTOR] = shortened(answered.stacked(VECTOR))
         return pa.table([found[name] for name in self.schema.names], schema=self.schema)
 
     def _model_file(self) -> Path:
@@ -160,10 +173,20 @@ class Predictor:
         certainty = self.contract.certainty if number == 0 else None
         return ANSWERS[task.kind](task, certainty, with_all=self.options.probabilities)
 
+    def _texts(self) -> list[TaskTexts]:
+        """What writes the texts of each task that has any."""
+        found, options = [], self.options
+        for task in self.contract.tasks:
+            if task.decoder and self.contract.beams:
+                graph = Graph(self.folder / task.decoder.files[options.format], options.threads)
+                writer = TextWriter(graph, task.decoder, self.contract.beams)
+                tokenizer = load_tokenizer(self.folder)
+                found.append(TaskTexts(task.output, writer, tokenizer, options.controls))
+        return found
+
     def _named(self) -> list[tuple[str, Answer]]:
-        """Each answer, with what its columns begin with: those of the first task with nothing."""
-        prefixes = ["", *(f"{task.name}." for task in self.contract.tasks[1:])]
-        return list(zip(prefixes, self._answers, strict=False))
+        """Each answer, with what its columns begin with."""
+        return [(self.contract.prefix(place), one) for place, one in enumerate(self._answers)]
 
     def _asked(self, row: RawRow) -> RawRow:
         """The row without what the model does not take, and without what only training needs."""
@@ -193,17 +216,26 @@ class Predictor:
         taken = set(self.contract.modalities)
         return taken | ({"video"} if "audio" in taken else set())
 
-    def _run(self, prepared: Prepared) -> dict[str, list[np.ndarray]]:
-        """Outputs of the graph by name, an array for each row."""
+    def _run(self, prepared: Prepared) -> tuple[dict[str, list[np.ndarray]], dict[str, list[str]]]:
+        """Outputs of the graph by name, an array for each row; and the texts that are written of
+        some of them, which are too large to keep."""
         order = prepared.order()
-        found: dict[str, list[Any]] = {name: [None] * len(order) for name in self._graph.outputs}
+        read = {name for one in self._written for name in one.reads}
+        found: dict[str, list[Any]] = {
+            name: [None] * len(order) for name in self._graph.outputs if name not in read
+        }
+        texts: dict[str, list[str]] = {one.output: [""] * len(order) for one in self._written}
         pad = self.contract.text.pad_token_id if self.contract.text else 0
         for start in range(0, len(order), BATCH_ROWS):
             rows = order[start : start + BATCH_ROWS]
-            for name, values in self._graph(prepared.batch(rows, pad)).items():
+            outputs = self._graph(prepared.batch(rows, pad))
+            for one in self._written:
+                for row, text in zip(rows, one(outputs), strict=True):
+                    texts[one.output][row] = text
+            for name, values in found.items():
                 for place, row in enumerate(rows):
-                    found[name][row] = values[place]
-        return found
+                    values[row] = outputs[name][place]
+        return found, texts
 
     def _scoped(self, answered: Answered) -> Columns:
         """How far off the rows lie, and what they lie near to."""

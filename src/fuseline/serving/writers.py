@@ -10,6 +10,7 @@ from pathlib import Path
 from types import TracebackType
 from typing import Any
 
+import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 
@@ -89,11 +90,15 @@ class Csv(LineWriter):
 
 
 class Parquet(Writer):
-    """A row group for each table."""
+    """A row group for each table. Vectors, whose numbers repeat nowhere, stay as they are: a search
+    reads them at twice the speed."""
 
     def __init__(self, path: Path, schema: pa.Schema) -> None:
         super().__init__(path, schema)
-        self._file = pq.ParquetWriter(path, schema, compression="zstd")
+        whole = bool(_vectors(schema))
+        self._file = pq.ParquetWriter(
+            path, schema, compression="none" if whole else "zstd", use_dictionary=not whole
+        )
 
     def write(self, table: pa.Table) -> None:
         self._file.write_table(table)
@@ -120,13 +125,22 @@ def writer_of(path: Path) -> type[Writer]:
 
 
 def as_objects(table: pa.Table) -> list[dict[str, Any]]:
-    """Rows of a table; a map is a mapping."""
+    """Rows of a table; a map is a mapping, and numbers of vectors have as many digits as they need
+    to be told from others in float32."""
     maps = [field.name for field in table.schema if pa.types.is_map(field.type)]
+    vectors = _vectors(table.schema)
     rows: list[dict[str, Any]] = table.to_pylist()
+    for name in vectors:
+        for row in rows:
+            row[name] = row[name] and [float(str(np.float32(value))) for value in row[name]]
     for name in maps:
         for row in rows:
             row[name] = row[name] and dict(row[name])
     return rows
+
+
+def _vectors(schema: pa.Schema) -> list[str]:
+    return [field.name for field in schema if field.type == pa.list_(pa.float32())]
 
 
 def _csv(rows: list[list[Any]]) -> str:

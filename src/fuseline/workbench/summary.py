@@ -237,8 +237,8 @@ def _leakage(path: Path) -> list[str]:
 
 
 def _export(path: Path) -> list[str]:
-    """Which model was exported and how alike its formats answer; nothing before the stage has
-    run."""
+    """Which model was exported and how alike its formats answer, unless its answers are numbers;
+    nothing before the stage has run."""
     if not path.exists():
         return []
     found = read_metrics(path)
@@ -246,7 +246,7 @@ def _export(path: Path) -> list[str]:
     alike = [
         f"{name} answers {found[name]['agreement']:.1%} of the test rows as it does"
         for name in ("onnx", "int8")
-        if name in found
+        if "agreement" in found.get(name, {})
     ]
     return [f"models/export: {', '.join([chosen, *alike])}; try `fuseline predict`"]
 

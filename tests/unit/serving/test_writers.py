@@ -6,7 +6,7 @@ import pyarrow.parquet as pq
 import pytest
 
 from fuseline.errors import ConfigError
-from fuseline.serving.writers import writer_of
+from fuseline.serving.writers import WRITERS, writer_of
 
 SCHEMA = pa.schema(
     [
@@ -58,3 +58,14 @@ def test_every_format_holds_the_same(written):
 def test_another_ending_is_an_error(tmp_path):
     with pytest.raises(ConfigError, match=r"expected a name ending in \.csv, \.jsonl, \.parquet"):
         writer_of(tmp_path / "out.xlsx")
+
+
+def test_vectors_are_as_short_as_float32_allows(tmp_path):
+    schema = pa.schema([pa.field("id", pa.string()), pa.field("v", pa.list_(pa.float32()))])
+    table = pa.table([["a", "b"], [[0.1, -0.123457], None]], schema=schema)
+    for name, make in WRITERS.items():
+        with make(tmp_path / f"vectors{name}", schema) as writer:
+            writer.write(table)
+    lines = (tmp_path / "vectors.jsonl").read_text().splitlines()
+    assert lines == ['{"id": "a", "v": [0.1, -0.123457]}', '{"id": "b", "v": null}']
+    assert pq.read_table(tmp_path / "vectors.parquet").equals(table)

@@ -67,7 +67,7 @@ class DecoderHead(nn.Module):
     def forward(self, output: FuselineOutput, batch: Batch) -> HeadOutput:
         """Logits of each token after those before it in the labels (B, L'), cut to the batch's
         longest text; without labels those of the first token alone, (B, 1, V)."""
-        states, mask = self._context(output)
+        states, mask = self.memory(output)
         prefix = self._prefix(batch.get(self.controls_key), len(states))
         logits: Tensor = self.decoder(
             input_ids=torch.cat([prefix, self._before(batch.get(self.key), len(states))], 1),
@@ -76,6 +76,14 @@ class DecoderHead(nn.Module):
             use_cache=False,
         ).logits
         return HeadOutput(logits[:, len(self.controls) :].float())
+
+    def memory(self, output: FuselineOutput) -> tuple[Tensor, Tensor]:
+        """What texts are written from: fused states (B, S, W) of all modalities side by side, and
+        their mask (B, S) int64."""
+        names = list(output.states)
+        states = torch.cat([output.states[name] for name in names], dim=1)
+        mask = torch.cat([output.masks[name] for name in names], dim=1)
+        return self.norm(states), mask.long()
 
     def generate(
         self, output: FuselineOutput, controls: Asked | None = None, **options: Any
@@ -91,7 +99,7 @@ class DecoderHead(nn.Module):
         Raises:
             ValueError: a control or a value that is not known.
         """
-        states, mask = self._context(output)
+        states, mask = self.memory(output)
         numbers = self.controls.numbers(controls or {}, len(states)).to(states.device)
         start = torch.cat([self._prefix(numbers, len(states)), self._before(None, len(states))], 1)
         allowed = options.pop("prefix_allowed_tokens_fn", None)
@@ -112,13 +120,6 @@ class DecoderHead(nn.Module):
         # Beams are filled up with the end token where the padding token's id is 0.
         end = (tokens == config.eos_token_id).long()
         return tokens.masked_fill(end.cumsum(1) > end, config.pad_token_id)
-
-    def _context(self, output: FuselineOutput) -> tuple[Tensor, Tensor]:
-        """Fused states (B, S, W) of all modalities side by side, and their mask (B, S)."""
-        names = list(output.states)
-        states = torch.cat([output.states[name] for name in names], dim=1)
-        mask = torch.cat([output.masks[name] for name in names], dim=1)
-        return self.norm(states), mask.long()
 
     def _prefix(self, numbers: Tensor | None, rows: int) -> Tensor:
         """(B, K) control tokens; without numbers each may have any value."""

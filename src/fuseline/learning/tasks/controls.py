@@ -1,7 +1,6 @@
 """What a text can be asked to be like: values of references, and whether a written text fits one.
 
-Words are runs of letters and digits without case and accents, so that the spacing of a decoded
-text counts for nothing.
+Words are those of `words` in `learning/phrases.py`.
 """
 
 from __future__ import annotations
@@ -17,6 +16,7 @@ from typing import Any, ClassVar
 import regex
 
 from fuseline.errors import ContractError
+from fuseline.learning.phrases import refusal_of, words
 from fuseline.params.finetune import ANSWER, ControlName, DecoderParams
 
 Facts = dict[str, Any]
@@ -180,8 +180,7 @@ class Style(Control):
 
 
 class Refusal(Control):
-    """The class of refusals one of whose phrases begins the text, or `answer`; the longest phrase
-    counts, of equal ones that of the class first by name."""
+    """The class of refusals that begins the text, or `answer`."""
 
     name = "refusal"
 
@@ -189,29 +188,15 @@ class Refusal(Control):
     def _learn(cls, references: Sequence[Reference], params: DecoderParams) -> Facts:
         del references
         phrases = params.refusals.items()
-        return {"phrases": {kind: [words(text) for text in texts] for kind, texts in phrases}}
+        return {"phrases": {str(kind): [words(text) for text in texts] for kind, texts in phrases}}
 
     def told(self, text: str) -> str | None:
-        found = words(text)
-        begins = [
-            (-len(phrase), str(kind))
-            for kind, phrases in self.facts["phrases"].items()
-            for phrase in phrases
-            if found[: len(phrase)] == phrase
-        ]
-        return min(begins)[1] if begins else ANSWER
+        return refusal_of(text, self.facts["phrases"]) or ANSWER
 
 
 CONTROLS: dict[str, type[Control]] = {
     control.name: control for control in (Language, Length, Style, Refusal)
 }
-
-
-def words(text: str) -> list[str]:
-    """Its words without case and accents."""
-    plain = regex.sub(r"\p{M}", "", unicodedata.normalize("NFKD", text)).casefold()
-    found: list[str] = regex.findall(r"\w+", plain)
-    return found
 
 
 def _pieces(text: str) -> list[str]:

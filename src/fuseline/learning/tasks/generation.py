@@ -15,6 +15,7 @@ from fuseline.data.dataset import NO_LABEL, Batch, MultimodalData
 from fuseline.errors import ContractError
 from fuseline.learning.model.control_tokens import ControlTokens
 from fuseline.learning.model.passes import length_batches
+from fuseline.learning.phrases import own_tokens
 from fuseline.learning.tasks.base import Cells, Decoded, Facts, Task
 from fuseline.learning.tasks.controls import CONTROLS, Control, Reference
 from fuseline.learning.tasks.obedience import Values, obedience, own_values
@@ -236,11 +237,8 @@ def _token_ids(tokenizer: PreTrainedTokenizerFast, text: str | None) -> list[int
 
 
 def _text(tokenizer: PreTrainedTokenizerFast, ids: list[int]) -> str:
-    """Up to the end; an unknown token stays in sight, since it stands for a word not written."""
     silent = (tokenizer.pad_token_id, tokenizer.cls_token_id, tokenizer.mask_token_id)
-    end = tokenizer.sep_token_id
-    ids = ids[: ids.index(end)] if end in ids else ids
-    return str(tokenizer.decode([token for token in ids if token not in silent]))
+    return str(tokenizer.decode(own_tokens(ids, tokenizer.sep_token_id, silent)))
 
 
 def _spaced(tokenizer: PreTrainedTokenizerFast, text: str) -> str:

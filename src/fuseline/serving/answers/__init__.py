@@ -5,12 +5,14 @@ from __future__ import annotations
 from fuseline.serving.answers.base import Answer
 from fuseline.serving.answers.classification import ClassAnswer
 from fuseline.serving.answers.entities import EntityAnswer
+from fuseline.serving.answers.generation import TextAnswer
 from fuseline.serving.answers.multilabel import NamesAnswer
 from fuseline.serving.answers.numbers import NumberAnswer, RatingAnswer
 from fuseline.serving.answers.retrieval import VectorAnswer
 
 ANSWERS: dict[str, type[Answer]] = {
     "classification": ClassAnswer,
+    "generation": TextAnswer,
     "multilabel": NamesAnswer,
     "ranking": RatingAnswer,
     "regression": NumberAnswer,

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
@@ -20,6 +20,7 @@ from fuseline.serving.contract import Certainty, ExportedTask
 DIGITS = 6
 # Columns of an answer by name; each holds one value a row.
 Columns = dict[str, list[Any]]
+VECTORS = pa.list_(pa.float32())
 
 
 @dataclass(frozen=True)
@@ -32,6 +33,7 @@ class Answered:
         outputs: by name, an array for each row.
         present: (N,) bool by modality.
         offsets: of each row the characters `(start, end)` of its tokens.
+        texts: that were written for each row, by the output that they were written from.
     """
 
     records: Sequence[Record]
@@ -39,6 +41,7 @@ class Answered:
     outputs: Mapping[str, Sequence[np.ndarray]]
     present: Mapping[str, np.ndarray]
     offsets: Sequence[Sequence[tuple[int, int]]]
+    texts: Mapping[str, Sequence[str]] = field(default_factory=dict)
 
     def __len__(self) -> int:
         return len(self.records)
@@ -74,3 +77,9 @@ class Answer(ABC):
 def rounded(values: np.ndarray) -> list[float]:
     """Floats as they are written."""
     return [round(float(value), DIGITS) for value in values]
+
+
+def shortened(vectors: np.ndarray) -> list[list[float]]:
+    """Rows of vectors as they are written."""
+    found: list[list[float]] = np.round(vectors.astype(np.float64), DIGITS).tolist()
+    return found

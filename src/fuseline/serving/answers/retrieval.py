@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pyarrow as pa
 
-from fuseline.serving.answers.base import Answer, Answered, Columns, rounded
+from fuseline.serving.answers.base import VECTORS, Answer, Answered, Columns, shortened
 
 
 class VectorAnswer(Answer):
@@ -13,15 +13,12 @@ class VectorAnswer(Answer):
 
     @property
     def fields(self) -> list[pa.Field]:
-        vectors = pa.list_(pa.float64())
-        return [pa.field(f"{name}_vector", vectors) for name in self.task.facts["modalities"]]
+        return [pa.field(f"{name}_vector", VECTORS) for name in self.task.facts["modalities"]]
 
     def columns(self, rows: Answered) -> Columns:
         found = rows.stacked(self.task.output)
-        return {
-            f"{name}_vector": [
-                rounded(row[place]) if there else None
-                for row, there in zip(found, rows.present[name], strict=True)
-            ]
-            for place, name in enumerate(self.task.facts["modalities"])
-        }
+        columns: Columns = {}
+        for place, name in enumerate(self.task.facts["modalities"]):
+            pairs = zip(shortened(found[:, place]), rows.present[name], strict=True)
+            columns[f"{name}_vector"] = [vector if there else None for vector, there in pairs]
+        return columns

@@ -6,7 +6,7 @@ Shapes: N rows, B rows of a batch, T tokens, D width of the word vectors.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import combinations
 from typing import Any
@@ -20,16 +20,20 @@ from fuseline.evaluation.ablation import keep
 from fuseline.evaluation.robustness.target import Goal, Spent, Target, goal_of
 from fuseline.evaluation.trust.calibration import expected_calibration_error, reliability_bins
 from fuseline.learning.attacks import Deltas, build_attack
+from fuseline.learning.model.control_tokens import Asked
 from fuseline.learning.model.output import TaskOutput
 from fuseline.learning.model.passes import Model, length_batches
 from fuseline.learning.objectives.perturbation import FEATURE_SUFFIX, TEXT_SPACE
-from fuseline.learning.tasks.base import Task
-from fuseline.learning.tasks.prediction import Predicted, predict
+from fuseline.learning.tasks.base import Cells, Task
+from fuseline.learning.tasks.prediction import predict
 from fuseline.params.attack import AttackParams
+from fuseline.params.evaluate import EvaluateParams
 from fuseline.pipeline.precision import Precision
 from fuseline.serving.contract import VECTOR, ExportedTask, FeatureInput
 from fuseline.serving.exporting.attacked import TEXT_DELTA
+from fuseline.serving.exporting.texts import GraphDecoder
 from fuseline.serving.sessions import Graph
+from fuseline.serving.writing import TextWriter
 
 # Rows of a batch, of a graph that is compared: one alone, some, many.
 BATCHES = (1, 3, 32)
@@ -42,24 +46,42 @@ class GraphModel:
 
     Args:
         graph: of the model.
-        tasks: those that it answers.
+        tasks: of it.
         features: modalities that come as features.
+        writers: of the tasks that write texts, by their places.
     """
 
     def __init__(
-        self, graph: Graph, tasks: Sequence[ExportedTask], features: Mapping[str, FeatureInput]
+        self,
+        graph: Graph,
+        tasks: Sequence[ExportedTask],
+        features: Mapping[str, FeatureInput],
+        writers: Mapping[int, TextWriter],
     ) -> None:
         self.graph = graph
         self.tasks = tasks
         self.features = features
+        self.decoders = {
+            place: GraphDecoder(tasks[place], writer, first=place == 0)
+            for place, writer in writers.items()
+        }
 
     def __call__(self, **batch: Tensor) -> TaskOutput:
         """Logits of its tasks, and of each modality alone."""
         found = self.outputs(batch)
-        return TaskOutput(
-            [found[task.output] for task in self.tasks],
-            [{k: found[v] for k, v in task.by_modality.items()} for task in self.tasks],
-        )
+        logits = [found[task.output] for task in self.tasks]
+        for place, decoder in self.decoders.items():
+            logits[place] = decoder.logits(found, batch)
+        alone = [{k: found[v] for k, v in task.by_modality.items()} for task in self.tasks]
+        return TaskOutput(logits, alone)
+
+    def generate(
+        self, batch: Batch, task: int, controls: Asked | None = None, **options: Any
+    ) -> Tensor:
+        """Texts of one task as `FuselineForTasks` gives them, but by the search that the contract
+        names, whatever the options: nothing is drawn."""
+        del options
+        return self.decoders[task].generate(self.outputs(batch), controls or {})
 
     def outputs(self, batch: Mapping[str, Tensor]) -> dict[str, Tensor]:
         """All outputs of the graph by name."""
@@ -90,57 +112,75 @@ class Judge:
 
     Attributes:
         model: in evaluation mode.
-        tasks: of the model, those that graphs answer; the first is scored.
-        exported: the same as the contract has them.
-        test: N test rows.
+        tasks: of the model; the first is scored.
+        cells: of the first task's target, of N test rows.
         temperature: of the first task's probabilities.
-        num_bins: of their confidence.
-        batch_size: rows of a batch.
+        params: section `evaluate`.
+        seed: of draws.
     """
 
     model: Model
     tasks: list[Task]
-    exported: list[ExportedTask]
-    test: MultimodalData
+    cells: Cells
     temperature: float
-    num_bins: int
-    batch_size: int
+    params: EvaluateParams
+    seed: int
 
-    def figures(self, model: Model) -> tuple[dict[str, Any], Predicted]:
-        """Scores of a format's first task, with `ece` of a classification; and what it found."""
+    @property
+    def test(self) -> MultimodalData:
+        """The N rows."""
+        return self.cells.data
+
+    def figures(self, model: Model) -> tuple[dict[str, Any], list[str]]:
+        """Scores of a format's first task, with `ece` of a classification and those of texts where
+        it writes some; and the N answers as text, none where they are numbers."""
         first = self.tasks[0]
-        found = predict(model, self.tasks, self.test, self.batch_size)[0]
+        found = predict(model, self.tasks[:1], self.test, self.params.batch_size)[0]
         figures: dict[str, Any] = dict(first.scores(found.outputs, found.data))
         if first.kind == "classification":
             probabilities = first.probabilities(found.outputs / self.temperature)
-            bins = reliability_bins(probabilities, found.data.labels, self.num_bins)
+            bins = reliability_bins(
+                probabilities, found.data.labels, self.params.num_calibration_bins
+            )
             figures["ece"] = expected_calibration_error(bins)
-        return figures, found
+        written = first.decode(model, 0, self.cells, self.params, self.seed)
+        if written:
+            return figures | written.scores, written.texts
+        return figures, first.spelt(found.outputs, found.data)[1] if first.label_names else []
 
     def largest_difference(self, graph: GraphModel) -> float:
         """Of any output, between the graph and the model: over all rows, in batches of several
-        sizes, and of some rows with each subset of the modalities."""
+        sizes, and of some rows with each subset of the modalities. Of texts their first tokens, and
+        once, over all rows, every token."""
         names = [name for name in self._modalities() if self.test.present(name).any()]
         some = self.test.take(np.arange(min(len(self.test), COMPARED_ROWS)))
         trials = [(self.test, BATCHES[-1]), *((some, size) for size in BATCHES[:-1])]
         for count in range(len(names)):
             trials += [(keep(some, kept), BATCHES[-1]) for kept in combinations(names, count)]
-        return max(self._difference(graph, data, size) for data, size in trials)
+        found = [self._difference(graph, data, size, without_labels) for data, size in trials]
+        if graph.decoders:
+            found.append(self._difference(graph, self.test, BATCHES[-1], dict))
+        return max(found)
 
     def _modalities(self) -> list[str]:
         return list(self.model.config.modalities)
 
-    def _difference(self, graph: GraphModel, data: MultimodalData, batch_size: int) -> float:
+    def _difference(
+        self,
+        graph: GraphModel,
+        data: MultimodalData,
+        batch_size: int,
+        given: Callable[[Batch], Batch],
+    ) -> float:
         worst = 0.0
         for rows in length_batches(data, np.arange(len(data)), batch_size):
-            batch = data.batch(rows)
+            batch = given(data.batch(rows))
             with torch.inference_mode():
-                expected = self.model(**without_labels(batch))
+                expected = self.model(**batch)
             found = graph(**batch)
             for task, logits in enumerate(found.by_task):
-                number = int(self.exported[task].output.removeprefix("task_"))
-                pairs = [(logits, expected.by_task[number])]
-                alone = expected.by_modality[number]
+                pairs = [(logits, expected.by_task[task])]
+                alone = expected.by_modality[task]
                 pairs += [(v, alone[k]) for k, v in found.by_modality[task].items()]
                 worst = max(worst, *(float((a - b).abs().max()) for a, b in pairs))
         return worst
@@ -234,8 +274,7 @@ def _share(right: list[Tensor]) -> float:
     return float(torch.cat(right).float().mean()) if right else 0.0
 
 
-def agreement(first: Predicted, second: Predicted, task: Task) -> float:
+def agreement(first: Sequence[str], second: Sequence[str]) -> float:
     """Share of rows that two formats answer alike."""
-    answers = (task.spelt(one.outputs, one.data)[1] for one in (first, second))
-    same = [a == b for a, b in zip(*answers, strict=True)]
+    same = [a == b for a, b in zip(first, second, strict=True)]
     return float(np.mean(same)) if same else 0.0

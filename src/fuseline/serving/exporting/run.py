@@ -40,6 +40,7 @@ from fuseline.serving.contract import (
     BANK_FILE,
     CONTRACT_VERSION,
     MODEL_FILES,
+    Beams,
     Certainty,
     ExportContract,
     Origin,
@@ -59,11 +60,12 @@ from fuseline.serving.exporting.formats import (
 )
 from fuseline.serving.exporting.graphs import (
     exported_tasks,
-    number_of,
     quantise,
+    write_decoder_graph,
     write_model_graph,
 )
 from fuseline.serving.sessions import Graph
+from fuseline.serving.writing import TextWriter
 
 ROBUST, REPLAYED = "robust_accuracy", "replayed_accuracy"
 # Characters of a training row's text that are shown beside an answer.
@@ -186,19 +188,13 @@ class _Export:
         self.source = inputs.models[name]
         self.model = FuselineForTasks.from_pretrained(self.source).eval().requires_grad_(False)
         self.exported = exported_tasks(self.model.config)
-        every = build_tasks(self.model.config.tasks)
-        self.tasks: list[Task] = [every[number_of(task)] for task in self.exported]
+        self.tasks: list[Task] = build_tasks(self.model.config.tasks)
         self.data, self.examples = labelled_rows(
             self.model.config, self.source, inputs, sections.base.modalities
         )
         self.metrics: dict[str, Any] = {}
         self.certainty: Certainty | None = None
         folder.mkdir(parents=True, exist_ok=True)
-
-    @property
-    def answers(self) -> bool:
-        """Whether any task is part of the graph."""
-        return bool(self.tasks)
 
     def write_graphs(self, _: Path) -> None:
         """The Transformers folder, and every graph."""
@@ -207,7 +203,12 @@ class _Export:
         self.features = feature_inputs(self.model, self.inputs.features, self.folder)
         write_model_graph(self.model, self.exported, self.folder / MODEL_FILES["onnx"])
         quantise(self.folder / MODEL_FILES["onnx"], self.folder / MODEL_FILES["int8"])
-        self.graph = self._graph(self.folder / MODEL_FILES["onnx"])
+        for head, task in zip(self.model.heads, self.exported, strict=True):
+            if task.decoder:
+                files = [self.folder / task.decoder.files[form] for form in MODEL_FILES]
+                write_decoder_graph(head, files[0])
+                quantise(*files)
+        self.graph = self._graph("onnx")
 
     def fit(self, _: Path) -> None:
         """What says how sure an answer is, on the development rows."""
@@ -223,7 +224,7 @@ class _Export:
         self.scope = Scope.fitted(distances, self.params.neighbours, self.params.false_refusals)
 
     def _fit_certainty(self) -> None:
-        if not self.answers or self.tasks[0].kind != "classification":
+        if self.tasks[0].kind != "classification":
             return
         dev = self.data.take(self.tasks[0].own_rows(self.data)).select("dev")
         if not len(dev):
@@ -250,6 +251,7 @@ class _Export:
                 text=text_input(self.model.config, self.source),
                 features=self.features,
                 tasks=self.exported,
+                beams=self.beams,
                 certainty=self.certainty,
                 scope=ScopeFacts(
                     neighbours=self.scope.neighbours,
@@ -277,18 +279,15 @@ class _Export:
             for path in sorted(self.folder.glob("*.onnx"))
         }
         self.metrics = {"chosen": self.name, "megabytes": megabytes}
-        if not self.answers:
-            return
-        first = self.tasks[0]
+        first, target = self.tasks[0], self.model.config.tasks[0]["target"]
         own = self.data.take(first.own_rows(self.data)).select("test")
         judge = Judge(
             self.model,
             self.tasks,
-            self.exported,
-            own,
+            self.examples.cells(target, own),
             self.certainty.temperature if self.certainty else 1.0,
-            self.sections.evaluate.num_calibration_bins,
-            self.batch_size,
+            self.sections.evaluate,
+            self.sections.base.seed,
         )
         difference = judge.largest_difference(self.graph)
         if difference > TOLERANCE:
@@ -305,9 +304,9 @@ class _Export:
         first = self.tasks[0]
         figures, expected = judge.figures(self.model)
         formats = {"torch": figures}
-        for name, file in MODEL_FILES.items():
-            own, found = judge.figures(self._graph(self.folder / file))
-            formats[name] = own | {"agreement": agreement(expected, found, first)}
+        for name in MODEL_FILES:
+            own, found = judge.figures(self._graph(name))
+            formats[name] = own | ({"agreement": agreement(expected, found)} if found else {})
         formats["onnx"]["largest_difference"] = difference
         if first.rows_stand_alone:
             self._replay(judge, formats, work)
@@ -323,7 +322,7 @@ class _Export:
         work.mkdir(parents=True, exist_ok=True)
         for name, file in MODEL_FILES.items():
             path = self._attackable(self.folder / file, work, replay.width)
-            formats[name][REPLAYED] = replay.standing(self._graph(path))
+            formats[name][REPLAYED] = replay.standing(self._graph(name, path))
 
     def _attackable(self, path: Path, work: Path, width: int) -> Path:
         if not width:
@@ -331,8 +330,23 @@ class _Export:
         write_attackable(path, work / path.name, width)
         return work / path.name
 
-    def _graph(self, path: Path) -> GraphModel:
-        return GraphModel(Graph(path, 1), self.exported, self.features)
+    @property
+    def beams(self) -> Beams:
+        """How texts are searched for."""
+        params = self.sections.evaluate.generation
+        return Beams(num_beams=params.num_beams, length_penalty=params.length_penalty)
+
+    def _graph(self, form: str, path: Path | None = None) -> GraphModel:
+        """A format of the model, with another graph in the place of its own where one is given."""
+        writers = {
+            place: TextWriter(
+                Graph(self.folder / task.decoder.files[form], 1), task.decoder, self.beams
+            )
+            for place, task in enumerate(self.exported)
+            if task.decoder
+        }
+        graph = Graph(path or self.folder / MODEL_FILES[form], 1)
+        return GraphModel(graph, self.exported, self.features, writers)
 
     def _measure_sets(self, judge: Judge) -> None:
         assert self.certainty is not None  # the caller has looked

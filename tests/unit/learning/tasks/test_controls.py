@@ -6,7 +6,7 @@ import emoji
 import pytest
 
 from fuseline.errors import ContractError
-from fuseline.learning.tasks.controls import CONTROLS, Language, Reference, words
+from fuseline.learning.tasks.controls import CONTROLS, Language, Reference
 from fuseline.params.finetune import DecoderParams
 
 
@@ -20,11 +20,6 @@ def control(name: str, *texts: str | tuple[str, str], **changes: object):
     references = [Reference(*((text,) if isinstance(text, str) else text)) for text in texts]
     facts = CONTROLS[name].learn(references, params(**changes), "examples")
     return CONTROLS[name](facts)
-
-
-def test_words_have_no_case_accents_or_marks():
-    assert words("L'Été , DÉJÀ 2 !") == ["l", "ete", "deja", "2"]
-    assert words("e\u0301te\u0301") == words("été") == ["ete"]
 
 
 @pytest.mark.parametrize(

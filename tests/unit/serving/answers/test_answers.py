@@ -30,8 +30,8 @@ def answered(kind, outputs, certainty=None, present=None, *, with_all=False, **e
     return found
 
 
-def test_every_task_but_those_that_write_texts_has_an_answer():
-    assert set(ANSWERS) == set(TASKS) - {"generation"}
+def test_every_task_has_an_answer():
+    assert set(ANSWERS) == set(TASKS)
 
 
 def test_a_class_its_certainty_and_what_each_modality_says():
@@ -87,3 +87,26 @@ def test_vectors_of_the_modalities_that_are_there():
     given = {"task_0": [np.array([[1.0, 0.0], [0.0, 1.0]])]}
     found = answered("retrieval", given, None, present, facts=facts)
     assert found == {"text_vector": [[1.0, 0.0]], "image_vector": [None]}
+
+
+def written(facts, *texts):
+    given = Answered(
+        [{"text": "a"}] * len(texts), ["a"] * len(texts), {}, {}, [], {"task_0": texts}
+    )
+    answer = ANSWERS["generation"](task("generation", facts), None, with_all=False)
+    found = answer.columns(given)
+    assert list(found) == [field.name for field in answer.fields]
+    return found
+
+
+def test_a_text_that_was_written():
+    assert written({}, "an ant", "") == {"text": ["an ant", ""]}
+
+
+def test_a_text_tells_whether_it_refuses():
+    facts = {"controls": {"refusal": {"phrases": {"unknown": [["no", "idea"]]}}}}
+    assert written(facts, "No idea, sir", "no") == {
+        "text": ["No idea, sir", "no"],
+        "refused": [True, False],
+        "refusal": ["unknown", None],
+    }

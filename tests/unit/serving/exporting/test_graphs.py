@@ -7,6 +7,7 @@ import pytest
 import torch
 
 from fuseline.learning.model.fusion import FUSIONS
+from fuseline.serving.contract import ControlFacts
 from fuseline.serving.exporting.attacked import TEXT_DELTA, write_attackable
 from fuseline.serving.exporting.graphs import (
     Flat,
@@ -14,10 +15,12 @@ from fuseline.serving.exporting.graphs import (
     input_names,
     quantise,
     shortest,
+    write_decoder_graph,
     write_encoder_graph,
     write_model_graph,
 )
 from fuseline.serving.sessions import Graph
+from fuseline.serving.writing import Steps
 from tests.support.models_with_image_layers import SIDE, topped_classifier
 from tests.support.tiny_models import EVERY, classifier
 
@@ -136,9 +139,11 @@ def test_what_all_rows_lack_takes_one_position(whole):
 def test_two_exports_are_the_same_bytes_and_name_no_place(tmp_path):
     for name in ("one", "two"):
         (tmp_path / name).mkdir()
-        written(classifier("concat"), tmp_path / name)
+        model = classifier("concat", tasks=[writes("text")])
+        written(model, tmp_path / name)
         quantise(tmp_path / name / "model.onnx", tmp_path / name / "model.int8.onnx")
-    for file in ("model.onnx", "model.int8.onnx"):
+        write_decoder_graph(model.heads[0], tmp_path / name / "decoder.onnx")
+    for file in ("model.onnx", "model.int8.onnx", "decoder.onnx"):
         content = (tmp_path / "one" / file).read_bytes()
         assert content == (tmp_path / "two" / file).read_bytes()
         assert b".py" not in content
@@ -167,3 +172,73 @@ def test_an_attackable_graph_adds_to_the_word_vectors(whole, tmp_path, file):
         logits = model(inputs_embeds=words + torch.from_numpy(delta), **rest).logits
     assert moved == pytest.approx(logits.numpy(), abs=1e-4 if file == "model.onnx" else 0.2)
     assert np.abs(moved - nothing).max() > 1e-3
+
+
+def writes(name, **controls):
+    """A task that writes texts of at most four tokens."""
+    told = {"key": f"{name}_controls", "values": controls, "dropout": 0.0}
+    head = {
+        "kind": "decoder", "key": f"{name}_labels", "vocab_size": 40, "num_layers": 2,
+        "num_heads": 2, "max_length_tokens": 4, **({"controls": told} if controls else {}),
+    }  # fmt: skip
+    entry = {"name": name, "kind": "generation", "target": name, "weight": 1.0}
+    return {**entry, "head": head, "facts": {}}
+
+
+def test_the_contract_tells_how_each_text_is_written():
+    model = classifier(tasks=[writes("one", style=["a", "b"], length=["x"]), writes("two")])
+    one, two = exported_tasks(model.config)
+    assert one.decoder.files == {"onnx": "decoder.onnx", "int8": "decoder.int8.onnx"}
+    assert two.decoder.files == {"onnx": "decoder_2.onnx", "int8": "decoder_2.int8.onnx"}
+    # In the order of their tokens, which follow the words'.
+    assert one.decoder.controls == [
+        ControlFacts(name="length", any=40, values={"x": 41}),
+        ControlFacts(name="style", any=42, values={"a": 43, "b": 44}),
+    ]
+    assert two.decoder.controls == []
+    assert Flat(model, [one, two]).outputs == [
+        "vector",
+        "task_0", "task_0_0_keys", "task_0_0_values", "task_0_1_keys", "task_0_1_values",
+        "task_1", "task_1_0_keys", "task_1_0_values", "task_1_1_keys", "task_1_1_values",
+    ]  # fmt: skip
+
+
+@pytest.mark.parametrize("controls", [{}, {"style": ["a", "b"]}])
+def test_a_decoders_graph_gives_the_next_token(controls, tmp_path):
+    model = classifier(tasks=[writes("one", **controls)])
+    head, facts = model.heads[0], exported_tasks(model.config)[0].decoder
+    # Of a fresh decoder all logits are much the same.
+    for part in head.decoder.modules():
+        if isinstance(part, torch.nn.Linear):
+            torch.nn.init.normal_(part.weight, std=0.2)
+    write_decoder_graph(head, tmp_path / "decoder.onnx")
+    quantise(tmp_path / "decoder.onnx", tmp_path / "decoder.int8.onnx")
+    graph, near = (Graph(tmp_path / f"decoder{end}.onnx", 1) for end in ("", ".int8"))
+    random = np.random.default_rng(0)
+    for rows, length, states in ((1, 1, 1), (3, 2, 9), (32, 4 + len(controls), 70)):
+        tokens = random.integers(0, 40 + 3 * len(controls), (rows, length))
+        memory = torch.from_numpy(random.normal(size=(rows, states, 16)).astype(np.float32))
+        mask = torch.ones(rows, states, dtype=torch.long)
+        mask[0, 1:] = 0
+        with torch.no_grad():
+            wanted = head.decoder(
+                input_ids=torch.from_numpy(tokens),
+                encoder_hidden_states=memory,
+                encoder_attention_mask=mask,
+            ).logits.numpy()
+            parts = [
+                project(memory).unflatten(-1, (2, 8)).transpose(1, 2)
+                for layer in head.decoder.bert.encoder.layer
+                for project in (layer.crossattention.self.key, layer.crossattention.self.value)
+            ]
+        held = [one.numpy() for one in (mask, *parts)]
+        for made, apart in ((graph, 1e-4), (near, 0.5)):
+            # One by one, and all at once.
+            step = Steps(made, facts, held)
+            assert step(tokens[:, :1], None) == pytest.approx(wanted[:, 0], abs=apart)
+            for place in range(1, length):
+                found = step(tokens[:, [place]], None)
+                assert found == pytest.approx(wanted[:, place], abs=apart)
+            if length > 2:
+                found = Steps(made, facts, held)(tokens, None)
+                assert found == pytest.approx(wanted[:, -1], abs=apart)
