@@ -10,8 +10,9 @@ from pathlib import Path
 from typing import Any
 
 from fuseline.errors import ConfigError
+from fuseline.serving.cleaning import Refused
 from fuseline.serving.predict import print_answers, refused_of, write_answers
-from fuseline.serving.predictor import Options, Predictor, Refused
+from fuseline.serving.predictor import Options, Predictor
 from fuseline.serving.rows import ASKED, Request, one_row, opened
 from fuseline.serving.writers import as_objects
 
