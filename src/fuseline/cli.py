@@ -359,9 +359,10 @@ def serve(
             request_seconds=request_seconds,
             reload_seconds=reload_seconds,
             shadow=shadow,
+            workers=workers,
             keys=read_keys(api_key_file),
         )
-        run_server(settings, host, port, workers)
+        run_server(settings, host, port)
 
 
 def _ask(question: str) -> None:

@@ -26,6 +26,7 @@ from benchmarks import (
     pipeline,
     predicting,
     quality,
+    serving,
     tampering,
     trimodal,
 )
@@ -184,3 +185,13 @@ def test_predicting(finished: Workspace, capsys: pytest.CaptureFixture[str]) -> 
         for name in ("torch", "onnx", "int8")
     ]
     assert len(re.findall(r"predict, \w+ +\d+ rows a second +40 rows", said)) == 2
+
+
+def test_serving(finished: Workspace, capsys: pytest.CaptureFixture[str]) -> None:
+    serving.main(finished.root, seconds=0.5, concurrency=(1, 4), num_texts=20)
+    said = capsys.readouterr().out
+    loads = re.findall(r"^(batches of 32|one by one) +(\d) clients .* 0 wrong .* none", said, re.M)
+    assert loads == [
+        (name, clients) for name in ("batches of 32", "one by one") for clients in ("1", "4")
+    ]
+    assert re.search(r"^batching: \d+\.\d\d x, 4 clients$", said, re.M)

@@ -23,10 +23,8 @@ from fuseline.serving.server.limits import Admission
 from fuseline.serving.server.logs import tell
 from fuseline.serving.server.metrics import Metrics
 from fuseline.serving.server.rejected import Rejected
-from fuseline.serving.server.settings import Settings
+from fuseline.serving.server.settings import FAILED, Settings
 
-# The status by which uvicorn's other processes know that starting again would not help.
-FAILED = 3
 REMEDIES = {
     404: "There is no such route. See /openapi.json.",
     405: "The route has another method. See /openapi.json.",
@@ -48,6 +46,9 @@ def create_app(settings: Settings, give_up: Callable[[], object] | None = None) 
         drain_seconds = settings.request_seconds
         app.state.draining = Draining(gate, drain_seconds)
         task = asyncio.create_task(_serve(served, give_up or _end))
+        if settings.workers > 1:
+            # Connections go to those that listen, and so to those that answer.
+            await served.begun.wait()
         yield
         task.cancel()
         served.close()

@@ -156,10 +156,14 @@ class Served:
     Args:
         settings: of the server.
         metrics: of the server.
+
+    Attributes:
+        begun: set once there is one.
     """
 
     def __init__(self, settings: Settings, metrics: Metrics) -> None:
         self.settings, self.metrics = settings, metrics
+        self.begun = asyncio.Event()
         self._engine: Engine | None = None
         self._shadow: Shadow | None = None
         self._settled: tuple[object, ...] = ()
@@ -195,6 +199,7 @@ class Served:
             self._shadow.start()
         self._settled = signature(self.settings.model)
         self._engine = await Engine.load(self.settings, self.metrics, self._shadow)
+        self.begun.set()
         tell("ready", **_named(self._engine))
 
     async def watch(self) -> None:

@@ -5,26 +5,27 @@ from __future__ import annotations
 import os
 import signal
 import socket
+import sys
 import tempfile
 from functools import partial
 from typing import Any
 
 from fuseline.errors import ConfigError
 from fuseline.serving.contract import MODEL_FILES, read_contract
-from fuseline.serving.server.settings import Settings
+from fuseline.serving.server.settings import FAILED, Settings
 
 KEEP_ALIVE_SECONDS = 5
 
 
-def serve(settings: Settings, host: str, port: int, workers: int) -> None:
+def serve(settings: Settings, host: str, port: int) -> None:
     """Answer requests until a signal ends it.
 
     Args:
-        settings: of every process.
+        settings: of every process; each has a model and decoders of its own.
         host, port: to listen on; port 0 for a free one.
-        workers: processes that answer, each with a model and decoders of its own.
 
     Raises:
+        SystemExit: an export turned out to be damaged.
         ConfigError: no export is there, the address cannot be had, or the extra is missing.
     """
     try:
@@ -47,7 +48,7 @@ def serve(settings: Settings, host: str, port: int, workers: int) -> None:
     config = uvicorn.Config(
         partial(_app, settings),
         factory=True,
-        workers=workers,
+        workers=settings.workers,
         http=Connection,
         ws="none",
         log_config=None,
@@ -58,13 +59,16 @@ def serve(settings: Settings, host: str, port: int, workers: int) -> None:
         timeout_graceful_shutdown=int(settings.request_seconds),
     )
     listening = _listen(host, port)
-    _say(listening, workers)
-    if workers > 1:
+    _say(listening, settings.workers)
+    if settings.workers > 1:
         from fuseline.serving.server.metrics import SHARED
 
         with tempfile.TemporaryDirectory(prefix="fuseline-") as shared:
             os.environ[SHARED] = shared
-            Multiprocess(config, [listening]).run()
+            supervisor = Multiprocess(config, [listening])
+            supervisor.run()
+        if any(one.exitcode == FAILED for one in supervisor.processes):
+            sys.exit(FAILED)
         return
     # Uvicorn raises the signal that ended it again, once all is done.
     for number in (signal.SIGTERM, signal.SIGINT):

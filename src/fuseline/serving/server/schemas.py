@@ -1,5 +1,5 @@
-"""Bodies of requests and answers, typed: they are checked by these classes, and `/openapi.json`
-shows them."""
+"""Bodies of requests and answers, typed: they are checked by these classes, and the
+description of the routes shows them."""
 
 from __future__ import annotations
 

@@ -12,6 +12,9 @@ from fuseline.errors import ConfigError
 from fuseline.serving.predictor import Options
 
 KEY_VARIABLE = "FUSELINE_API_KEY"
+# The status of a process whose export cannot be served: by it uvicorn knows that starting another
+# would not help.
+FAILED = 3
 
 
 @dataclass(frozen=True)
@@ -32,6 +35,7 @@ class Settings:
         request_seconds: in which it is answered or sent away.
         reload_seconds: between looks at the folder for a new export; 0 for none.
         shadow: folder of another export, which answers the same rows unseen.
+        workers: processes that share an address.
         keys: SHA-256 of the keys that open it; none where it is open to all.
     """
 
@@ -48,6 +52,7 @@ class Settings:
     request_seconds: float = 60.0
     reload_seconds: float = 2.0
     shadow: Path | None = None
+    workers: int = 1
     keys: frozenset[bytes] = frozenset()
 
     @property
