@@ -145,7 +145,7 @@ def _wait(server: Server, port: int, process: subprocess.Popen[bytes], log: IO[s
     while time.monotonic() < until and process.poll() is None:
         try:
             statuses = asyncio.run(_ask_once(port, server.path))
-        except OSError:
+        except (OSError, EOFError):
             statuses = 0
         if statuses == 200:
             return
@@ -156,6 +156,8 @@ def _wait(server: Server, port: int, process: subprocess.Popen[bytes], log: IO[s
 
 def _end(process: subprocess.Popen[bytes]) -> None:
     """End a server and what it started."""
+    if process.poll() is not None:
+        return
     everything = psutil.Process(process.pid).children(recursive=True)
     process.terminate()
     try:

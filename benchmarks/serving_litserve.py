@@ -26,7 +26,8 @@ class Api(litserve.LitAPI):
         del device  # there is none but the processor
         self.model = predictor()
 
-    def decode_request(self, request: dict[str, Any]) -> Any:
+    # LitServe reads a JSON body where the argument has no type.
+    def decode_request(self, request):
         return cleaned(self.model, request)
 
     def batch(self, inputs: list[Any]) -> list[Any]:

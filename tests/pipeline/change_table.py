@@ -174,6 +174,7 @@ MODULES: dict[str, set[str]] = {
     "src/fuseline/serving/exporting/graphs.py": EXPORT,
     "src/fuseline/serving/contract.py": EXPORT,
     "src/fuseline/serving/predictor.py": NOTHING,
+    "src/fuseline/serving/server/engine.py": NOTHING,
     "src/fuseline/evaluation/trust/conformal.py": EXPORT,
     "src/fuseline/cli.py": NOTHING,
     "src/fuseline/workbench/plots_page.py": NOTHING,

@@ -31,7 +31,8 @@ from fuseline.serving.contract import (
 from fuseline.serving.inputs import Prepared, Preparer
 from fuseline.serving.sessions import Graph
 
-BATCH_ROWS = 32
+# Rows that a graph computes at once: of like length, so that short ones are padded little.
+BATCH_ROWS = 16
 
 
 @dataclass(frozen=True)

@@ -51,7 +51,7 @@ def create_app(settings: Settings, give_up: Callable[[], object] | None = None) 
             await served.begun.wait()
         yield
         task.cancel()
-        served.close()
+        await served.close()
 
     app = FastAPI(lifespan=lifespan, docs_url=None, redoc_url=None)
     app.state.served, app.state.gate, app.state.metrics = served, gate, metrics

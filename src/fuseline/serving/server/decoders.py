@@ -84,11 +84,14 @@ class Decoders:
         # A request that is given up does not give up the process that is at its work.
         return await asyncio.shield(self._keep(asyncio.create_task(self._decode(job))))
 
-    def close(self) -> None:
-        """End all that are free; none is at work any more."""
+    async def close(self) -> None:
+        """Return once all that are free have ended, and left nothing behind; one that is at work
+        ends after it."""
         self._closed = True
+        ending = []
         while not self._free.empty():
-            self._free.get_nowait().executor.shutdown(wait=False)
+            ending.append(asyncio.to_thread(self._free.get_nowait().executor.shutdown))
+        await asyncio.gather(*ending)
 
     async def _decode(self, job: Job) -> Decoded:
         decoder = await self._free.get()

@@ -84,12 +84,12 @@ class Engine:
     async def retire(self) -> None:
         """Let go of it once every request is answered."""
         await self._idle.wait()
-        self.close()
+        await self.close()
 
-    def close(self) -> None:
+    async def close(self) -> None:
         """Let go of it."""
-        self.decoders.close()
         self.batcher.close()
+        await self.decoders.close()
 
     async def answers(self, job: Job, request: str) -> tuple[Asked, list[Answer]]:
         """What a body asks, and an answer for each of its rows, in their order.
@@ -224,7 +224,7 @@ class Served:
             return
         if await asyncio.to_thread(signature, self.settings.model) != self._settled:
             # It was changed while it was read: the next look takes it up whole.
-            engine.close()
+            await engine.close()
             return
         old, self._engine = self.engine, engine
         self.metrics.reloads.labels("taken").inc()
@@ -233,11 +233,12 @@ class Served:
         self._retiring.add(task)
         task.add_done_callback(self._retiring.discard)
 
-    def close(self) -> None:
+    async def close(self) -> None:
         """Let go of all."""
-        for one in (self._engine, self._shadow):
-            if one:
-                one.close()
+        if self._shadow:
+            self._shadow.close()
+        if self._engine:
+            await self._engine.close()
 
 
 def _named(engine: Engine) -> dict[str, Any]:
