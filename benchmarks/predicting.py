@@ -105,7 +105,8 @@ def raw(root: Path) -> dict[str, Call]:
 
     from fuseline.data.sources import Media, RawRow
     from fuseline.learning.model import FuselineForTasks, FuselineProcessor
-    from fuseline.serving.predictor import Cleaned, Options, Predictor
+    from fuseline.serving.cleaning import Cleaned
+    from fuseline.serving.predictor import Options, Predictor
 
     export = root / "models/export"
     predictors = {name: Predictor(export, Options(name, 1)) for name in ENDINGS}

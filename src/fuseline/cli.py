@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import signal
 import sys
 from collections.abc import Iterator
@@ -401,6 +402,74 @@ def _media(
         "audio": [audio] if audio else [],
         "video": [video] if video else [],
     }
+
+
+@app.command()
+def serve(
+    model: Annotated[Path, typer.Option(help="Folder of the export.")] = Path("models/export"),
+    host: Annotated[str, typer.Option(help="Address to listen on.")] = "127.0.0.1",
+    port: Annotated[int, typer.Option(help="0 for any that is free.", min=0, max=65535)] = 8000,
+    int8: Annotated[bool, typer.Option("--int8", help="Answer with 8-bit integers.")] = False,
+    max_batch_rows: Annotated[int, typer.Option(help="Rows answered at once.", min=1)] = 32,
+    max_wait_ms: Annotated[
+        float, typer.Option(help="Milliseconds that a row waits for others.", min=0.0)
+    ] = 5.0,
+    max_concurrent_requests: Annotated[
+        int, typer.Option(help="At work at a time; more are sent away with 429.", min=1)
+    ] = 512,
+    max_rows: Annotated[int, typer.Option(help="Rows of a request.", min=1)] = 256,
+    workers: Annotated[
+        int, typer.Option(help="Processes that answer, each with a model.", min=1)
+    ] = 1,
+    threads: Annotated[int, typer.Option(help="That a model computes on.", min=1)] = 1,
+    decoders: Annotated[
+        int | None,
+        typer.Option(
+            help="Processes that read and clean rows, of each worker; the machine's cores shared"
+            " among the workers if absent.",
+            min=1,
+        ),
+    ] = None,
+    request_seconds: Annotated[
+        float, typer.Option(help="In which a request is answered or sent away.", min=0.1)
+    ] = 60.0,
+    reload_seconds: Annotated[
+        float, typer.Option(help="Between looks for a new export; 0 for none.", min=0.0)
+    ] = 2.0,
+    shadow: Annotated[
+        Path | None,
+        typer.Option(help="Folder of another export: log where it would have answered otherwise."),
+    ] = None,
+    api_key_file: Annotated[
+        Path | None,
+        typer.Option(help="Keys that open the server, one a line; else FUSELINE_API_KEY if set."),
+    ] = None,
+) -> None:
+    """Answer rows over HTTP with the exported model.
+
+    A new export in the folder is taken up without losing a request. SIGTERM ends it once what is
+    in flight is answered. docs/serving.md has the routes.
+    """
+    from fuseline.serving.server.run import serve as run_server
+    from fuseline.serving.server.settings import Settings, read_keys
+
+    with _readable_errors("serve"):
+        settings = Settings(
+            model=model,
+            int8=int8,
+            threads=threads,
+            max_batch_rows=max_batch_rows,
+            max_wait_ms=max_wait_ms,
+            max_concurrent_requests=max_concurrent_requests,
+            max_rows=max_rows,
+            decoders=decoders or max(1, (os.cpu_count() or 1) // workers),
+            request_seconds=request_seconds,
+            reload_seconds=reload_seconds,
+            shadow=shadow,
+            workers=workers,
+            keys=read_keys(api_key_file),
+        )
+        run_server(settings, host, port)
 
 
 def _ask(question: str) -> None:

@@ -177,6 +177,7 @@ MODULES: dict[str, set[str]] = {
     "src/fuseline/serving/beams.py": EXPORT,
     "src/fuseline/serving/search.py": NOTHING,
     "src/fuseline/serving/predictor.py": NOTHING,
+    "src/fuseline/serving/server/engine.py": NOTHING,
     "src/fuseline/evaluation/trust/conformal.py": EXPORT,
     "src/fuseline/cli.py": NOTHING,
     "src/fuseline/workbench/plots_page.py": NOTHING,

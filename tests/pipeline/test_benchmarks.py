@@ -27,6 +27,7 @@ from benchmarks import (
     predicting,
     quality,
     second_opinion,
+    serving,
     tampering,
     trimodal,
 )
@@ -191,3 +192,13 @@ def test_second_opinion(finished: Workspace, capsys: pytest.CaptureFixture[str])
     second_opinion.main(finished.root, max_rows=4, num_restarts=2, num_steps=3)
     told = re.findall(r"^(\w+) +headline [\d.]+; of (\d) standing", capsys.readouterr().out, re.M)
     assert [name for name, _ in told] == ["finetuned", "adversarial"]
+
+
+def test_serving(finished: Workspace, capsys: pytest.CaptureFixture[str]) -> None:
+    serving.main(finished.root, seconds=0.5, concurrency=(1, 4), num_texts=20)
+    said = capsys.readouterr().out
+    loads = re.findall(r"^(batches of 32|one by one) +(\d) clients .* 0 wrong .* none", said, re.M)
+    assert loads == [
+        (name, clients) for name in ("batches of 32", "one by one") for clients in ("1", "4")
+    ]
+    assert re.search(r"^batching: \d+\.\d\d x, 4 clients$", said, re.M)

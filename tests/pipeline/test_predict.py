@@ -22,9 +22,10 @@ from fuseline.cli import app
 from fuseline.contracts import EXAMPLES, read_manifest, read_table
 from fuseline.data.sources import Media, RawRow
 from fuseline.serving import predict
+from fuseline.serving.cleaning import Cleaned, Refused
 from fuseline.serving.contract import read_contract
 from fuseline.serving.inputs import Preparer
-from fuseline.serving.predictor import Cleaned, Options, Predictor, Refused
+from fuseline.serving.predictor import Options, Predictor
 from tests.support.media import encoded
 from tests.support.workspace import Workspace
 

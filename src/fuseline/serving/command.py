@@ -14,8 +14,9 @@ import pyarrow as pa
 from fuseline.contracts.durable import put
 from fuseline.data.sources import RawRow
 from fuseline.errors import ConfigError
+from fuseline.serving.cleaning import Refused
 from fuseline.serving.predict import blocks, print_answers, refused_of, write_answers
-from fuseline.serving.predictor import Options, Predictor, Refused
+from fuseline.serving.predictor import Options, Predictor
 from fuseline.serving.rows import ASKED, Request, one_row, opened
 from fuseline.serving.search import FOUND, Index, Space
 from fuseline.serving.writers import JsonLines, as_objects, writer_of

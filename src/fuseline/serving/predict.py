@@ -20,8 +20,9 @@ from fuseline.contracts.durable import put
 from fuseline.data.ingest.shards import media_bytes
 from fuseline.data.sources import RawRow, Source
 from fuseline.pipeline.locks import held
+from fuseline.serving.cleaning import Cleaned, Refused
 from fuseline.serving.contract import CONTRACT_FILE, MODEL_FILES
-from fuseline.serving.predictor import Cleaned, Predictor, Refused
+from fuseline.serving.predictor import Predictor
 from fuseline.serving.rows import Request
 from fuseline.serving.writers import JsonLines, writer_of
 

@@ -6,7 +6,7 @@ Shapes: N rows, W width of the fused vector, K neighbours.
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
 from typing import Any
@@ -15,16 +15,13 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from fuseline.data.ingest.candidate import Record
-from fuseline.data.ingest.refusal import Refusal
-from fuseline.data.ingest.validate import Validator
 from fuseline.data.modalities.text.tokenizer import load_tokenizer
 from fuseline.data.sources import RawRow
 from fuseline.errors import ConfigError
 from fuseline.evaluation.trust.scope import Scope, nearest, unit
-from fuseline.params.base import MEDIA
 from fuseline.serving.answers import ANSWERS, Answer
 from fuseline.serving.answers.base import VECTORS, Answered, Columns, rounded, shortened
+from fuseline.serving.cleaning import Cleaned, Cleaner, Refused
 from fuseline.serving.contract import (
     BANK_FILE,
     MODEL_FILES,
@@ -36,37 +33,10 @@ from fuseline.serving.inputs import Prepared, Preparer
 from fuseline.serving.sessions import Graph
 from fuseline.serving.writing import TaskTexts, TextWriter, check_controls
 
-BATCH_ROWS = 32
+# Rows that a graph computes at once: of like length, so that short ones are padded little.
+BATCH_ROWS = 16
 # Among the notes of a table of answers: the weights, by their hash, that gave its vectors.
 WEIGHTS = b"fuseline.weights"
-
-
-@dataclass(frozen=True)
-class Refused:
-    """A row that is not answered: its place in the source, its id if it has one, and why, by the
-    codes of the quarantine."""
-
-    row: int
-    id: str | None
-    reason: str
-    detail: str
-
-
-@dataclass(frozen=True)
-class Cleaned:
-    """A row as `ingest` would keep it.
-
-    Attributes:
-        row: its place in the source.
-        id: None where the source names no row.
-        given: its text as it came.
-        record: its columns of the examples table.
-    """
-
-    row: int
-    id: str | None
-    given: str | None
-    record: Record
 
 
 @dataclass(frozen=True)
@@ -112,7 +82,7 @@ class Predictor:
         check_controls(self.contract.tasks, self.options.controls)
         self._graph = Graph(self._model_file(), self.options.threads)
         self._prepare = Preparer(folder, self.contract, self.options.threads)
-        self._validator = Validator(self.contract.ingest, frozenset(self.contract.modalities), {})
+        self._clean = Cleaner(self.contract)
         self._answers = [self._answer(number) for number in range(len(self.contract.tasks))]
         self._written = self._texts()
         facts = self.contract.scope
@@ -131,17 +101,8 @@ class Predictor:
         )
 
     def clean(self, row: RawRow) -> Cleaned | Refused:
-        """What `ingest` would make of a row that has no label: its text masked, its picture upright
-        on white, or the reason for which it would be refused."""
-        known = row.example_id if row.is_named else None
-        try:
-            record = self._validator.keep(self._asked(row)).record
-        except Refusal as refusal:
-            return Refused(row.source_row, known, refusal.reason, str(refusal.detail))
-        # To be asked twice is no fault.
-        self._validator.forget(record["example_id"])
-        given = row.text if not row.more_texts else record["text"]
-        return Cleaned(row.source_row, known, given, record)
+        """See `Cleaner`."""
+        return self._clean(row)
 
     def answer(self, rows: Sequence[Cleaned]) -> pa.Table:
         """Answers to N rows, in their order."""
@@ -187,34 +148,6 @@ class Predictor:
     def _named(self) -> list[tuple[str, Answer]]:
         """Each answer, with what its columns begin with."""
         return [(self.contract.prefix(place), one) for place, one in enumerate(self._answers)]
-
-    def _asked(self, row: RawRow) -> RawRow:
-        """The row without what the model does not take, and without what only training needs."""
-        unread: dict[str, Any] = {name: None for name in MEDIA if name not in self._media}
-        if "image" in unread:
-            unread["more_images"] = ()
-        if "text" not in self.contract.modalities:
-            unread |= {"text": None, "more_texts": ()}
-        if "tabular" not in self.contract.modalities:
-            unread["tabular"] = None
-        return replace(
-            row,
-            example_id=row.example_id or f"row {row.source_row}",
-            label=None,
-            group=None,
-            split=None,
-            lang=None,
-            targets=None,
-            license=None,
-            provenance=None,
-            **unread,
-        )
-
-    @cached_property
-    def _media(self) -> set[str]:
-        """Media that are read: a model of sounds also hears videos."""
-        taken = set(self.contract.modalities)
-        return taken | ({"video"} if "audio" in taken else set())
 
     def _run(self, prepared: Prepared) -> tuple[dict[str, list[np.ndarray]], dict[str, list[str]]]:
         """Outputs of the graph by name, an array for each row; and the texts that are written of

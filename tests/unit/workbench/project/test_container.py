@@ -33,7 +33,7 @@ def test_a_user_other_than_root_runs_make_repro() -> None:
 def test_it_installs_versions_that_were_tested_together() -> None:
     (install,) = [line for line in instructions("RUN") if "pip install" in line]
     assert "-c /context/constraints.txt" in install
-    assert "'fuseline[train,s3]'" in install
+    assert "'fuseline[serve,train,s3]'" in install
 
 
 def test_the_context_is_what_the_installation_reads() -> None:

@@ -195,6 +195,7 @@ def test_make_lists_its_targets(project: Path) -> None:
         "help",
         "setup",
         "repro",
+        "serve",
         "experiments",
     ]
 

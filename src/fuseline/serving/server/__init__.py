@@ -1,0 +1,1 @@
+"""The predictor over HTTP: what `fuseline serve` runs. `app.py` joins the parts."""

@@ -1,0 +1,245 @@
+"""One export at work: its decoders, its batcher, its model; and how another takes its place."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import time
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import replace
+from typing import Any
+
+from fuseline.serving.cleaning import Cleaned, Refused
+from fuseline.serving.predictor import Predictor
+from fuseline.serving.server.batcher import Batcher
+from fuseline.serving.server.bodies import Asked, Job
+from fuseline.serving.server.decoders import Decoders, Outcome
+from fuseline.serving.server.examples import self_test, signature
+from fuseline.serving.server.limits import Limits
+from fuseline.serving.server.logs import tell
+from fuseline.serving.server.metrics import Metrics
+from fuseline.serving.server.rejected import Rejected
+from fuseline.serving.server.settings import Settings
+from fuseline.serving.server.shadow import Pair, Shadow
+from fuseline.serving.writers import as_objects
+
+Answer = dict[str, Any]
+CARD_FILE = "README.md"
+
+
+class Engine:
+    """An export that has passed its own test.
+
+    Args:
+        predictor: the model.
+        settings: of the server.
+        metrics: of the server.
+        shadow: that answers beside it.
+    """
+
+    def __init__(
+        self, predictor: Predictor, settings: Settings, metrics: Metrics, shadow: Shadow | None
+    ) -> None:
+        self.predictor, self.contract = predictor, predictor.contract
+        self.limits = Limits.of(self.contract, settings)
+        self.card = (settings.model / CARD_FILE).read_text(encoding="utf-8")
+        self._metrics, self._shadow = metrics, shadow
+        contracts = (self.contract, *([shadow.predictor.contract] if shadow else []))
+        self.decoders = Decoders(
+            contracts, self.limits, settings.decoders, settings.decode_seconds, metrics
+        )
+        self.batcher = Batcher(
+            self._answer, settings.max_batch_rows, settings.max_wait_ms / 1000, metrics
+        )
+        self._requests = 0
+        self._idle = asyncio.Event()
+        self._idle.set()
+
+    @classmethod
+    async def load(cls, settings: Settings, metrics: Metrics, shadow: Shadow | None) -> Engine:
+        """Load the export, let it answer an example, and make everything ready.
+
+        Raises:
+            FuselineError: it is not there, damaged, or fails its own test.
+        """
+        predictor = await asyncio.to_thread(_tested, settings)
+        engine = cls(predictor, settings, metrics, shadow)
+        await engine.decoders.start()
+        engine.batcher.start()
+        return engine
+
+    @contextmanager
+    def held(self) -> Iterator[None]:
+        """It is not let go before this request is answered."""
+        self._requests += 1
+        self._idle.clear()
+        try:
+            yield
+        finally:
+            self._requests -= 1
+            if not self._requests:
+                self._idle.set()
+
+    async def retire(self) -> None:
+        """Let go of it once every request is answered."""
+        await self._idle.wait()
+        await self.close()
+
+    async def close(self) -> None:
+        """Let go of it."""
+        self.batcher.close()
+        await self.decoders.close()
+
+    async def answers(self, job: Job, request: str) -> tuple[Asked, list[Answer]]:
+        """What a body asks, and an answer for each of its rows, in their order.
+
+        Args:
+            job: the body.
+            request: its name in the log.
+
+        Raises:
+            Rejected: the body cannot be read.
+        """
+        start = time.perf_counter()
+        decoded = await self.decoders(job)
+        self._metrics.step_seconds.labels("decode").observe(time.perf_counter() - start)
+        firsts = [outcomes[0] for outcomes in decoded.outcomes]
+        given = iter(await self.batcher([one for one in firsts if isinstance(one, Cleaned)]))
+        answers = [_refusal(one) if isinstance(one, Refused) else next(given) for one in firsts]
+        for one in firsts:
+            outcome = one.reason if isinstance(one, Refused) else "answered"
+            self._metrics.rows.labels(outcome).inc()
+        self._offer(request, answers, decoded.outcomes)
+        return decoded.asked, [_asked(answer, decoded.asked) for answer in answers]
+
+    def _offer(
+        self, request: str, answers: list[Answer], outcomes: list[tuple[Outcome, ...]]
+    ) -> None:
+        if self._shadow is None:
+            return
+        for answer, (_, other) in zip(answers, outcomes, strict=True):
+            if "refused" not in answer:
+                self._shadow.offer(Pair(request, answer, other))
+
+    def _answer(self, rows: Sequence[Cleaned]) -> list[Answer]:
+        found = as_objects(self.predictor.answer(rows))
+        changes = [row.record["sanitised"] for row in rows]
+        return [one | {"sanitised": made} for one, made in zip(found, changes, strict=True)]
+
+
+def _tested(settings: Settings) -> Predictor:
+    predictor = Predictor(settings.model, settings.options)
+    self_test(predictor)
+    return predictor
+
+
+def _refusal(row: Refused) -> Answer:
+    return {
+        "row": row.row,
+        "id": row.id,
+        "refused": {"reason": row.reason, "detail": row.detail},
+    }
+
+
+def _asked(answer: Answer, asked: Asked) -> Answer:
+    """An answer without what nobody asked for."""
+    left_out = {"probabilities": asked.probabilities, "neighbours": asked.neighbours}
+    return {
+        name: value for name, value in answer.items() if left_out.get(name.rpartition(".")[2], True)
+    }
+
+
+class Served:
+    """The export that answers now.
+
+    Args:
+        settings: of the server.
+        metrics: of the server.
+
+    Attributes:
+        begun: set once there is one.
+    """
+
+    def __init__(self, settings: Settings, metrics: Metrics) -> None:
+        self.settings, self.metrics = settings, metrics
+        self.begun = asyncio.Event()
+        self._engine: Engine | None = None
+        self._shadow: Shadow | None = None
+        self._settled: tuple[object, ...] = ()
+        self._retiring: set[asyncio.Task[None]] = set()
+
+    @property
+    def is_ready(self) -> bool:
+        """Whether there is one."""
+        return self._engine is not None
+
+    @property
+    def engine(self) -> Engine:
+        """The one that answers.
+
+        Raises:
+            Rejected: there is none yet.
+        """
+        if self._engine is None:
+            raise Rejected(
+                503, "The model is being loaded. Wait for /health/ready to answer 200.", 1
+            )
+        return self._engine
+
+    async def begin(self) -> None:
+        """Load the first export.
+
+        Raises:
+            FuselineError: it is not there, damaged, or fails its own test.
+        """
+        if self.settings.shadow:
+            other = replace(self.settings, model=self.settings.shadow)
+            self._shadow = Shadow(await asyncio.to_thread(_tested, other), self.metrics)
+            self._shadow.start()
+        self._settled = signature(self.settings.model)
+        self._engine = await Engine.load(self.settings, self.metrics, self._shadow)
+        self.begun.set()
+        tell("ready", **_named(self._engine))
+
+    async def watch(self) -> None:
+        """Look for a new export, again and again, and take it up."""
+        last = self._settled
+        while True:
+            await asyncio.sleep(self.settings.reload_seconds)
+            now = await asyncio.to_thread(signature, self.settings.model)
+            # Files that are still being written differ from one look to the next.
+            if now not in ((), self._settled) and now == last:
+                self._settled = now
+                await self._take_up()
+            last = now
+
+    async def _take_up(self) -> None:
+        """Put a new export in the old one's place, if it passes its own test."""
+        try:
+            engine = await Engine.load(self.settings, self.metrics, self._shadow)
+        except Exception as error:  # noqa: BLE001 - whatever it is, the old one goes on
+            self.metrics.reloads.labels("refused").inc()
+            tell("export_refused", logging.ERROR, reason=str(error))
+            return
+        if await asyncio.to_thread(signature, self.settings.model) != self._settled:
+            # It was changed while it was read: the next look takes it up whole.
+            await engine.close()
+            return
+        old, self._engine = self.engine, engine
+        self.metrics.reloads.labels("taken").inc()
+        tell("export_taken", **_named(engine))
+        task = asyncio.create_task(old.retire())
+        self._retiring.add(task)
+        task.add_done_callback(self._retiring.discard)
+
+    async def close(self) -> None:
+        """Let go of all."""
+        if self._shadow:
+            self._shadow.close()
+        if self._engine:
+            await self._engine.close()
+
+
+def _named(engine: Engine) -> dict[str, Any]:
+    return {"model": engine.contract.origin.model, "weights": engine.contract.origin.weights}

@@ -1,0 +1,201 @@
+"""Bodies of requests and answers, typed: they are checked by these classes, and the
+description of the routes shows them."""
+
+from __future__ import annotations
+
+from typing import Annotated, Any, Literal
+
+from pydantic import BaseModel, ConfigDict, Field
+
+from fuseline.serving.server.rejected import Rejected
+
+Scalar = str | int | float | bool | None
+# fmt: off
+DataType = Literal[
+    "BOOL", "BYTES", "FP16", "FP32", "FP64",
+    "INT8", "INT16", "INT32", "INT64", "UINT8", "UINT16", "UINT32", "UINT64",
+]
+# fmt: on
+
+
+class Body(BaseModel):
+    """Names that are not known are refused: a misspelt one would be a missing value."""
+
+    model_config = ConfigDict(extra="forbid")
+
+
+class Medium(Body):
+    """A picture, a sound or a video."""
+
+    base64: Annotated[str, Field(description="The file's bytes in base64.")]
+    name: Annotated[
+        str | None, Field(max_length=255, description="The file's name, if it has one.")
+    ] = None
+
+
+class Row(Body):
+    """What is known of one thing; every part may be absent, as in training."""
+
+    id: Annotated[str | None, Field(max_length=1024, description="Comes back with the answer.")] = (
+        None
+    )
+    text: Annotated[
+        str | Annotated[list[str], Field(max_length=64)] | None,
+        Field(description="Several in the order of the columns that the model was trained on."),
+    ] = None
+    image: Annotated[
+        Medium | Annotated[list[Medium | None], Field(max_length=16)] | None,
+        Field(description="Several by their places."),
+    ] = None
+    audio: Medium | None = None
+    video: Medium | None = None
+    cells: Annotated[
+        dict[str, Scalar] | None,
+        Field(max_length=1024, description="Values of table columns, by the columns' names."),
+    ] = None
+
+
+class PredictRequest(Body):
+    """Rows to answer."""
+
+    rows: Annotated[list[Row], Field(min_length=1)]
+    probabilities: Annotated[bool, Field(description="Give those of every label.")] = False
+    neighbours: Annotated[bool, Field(description="Give the nearest training rows.")] = False
+
+
+File = Annotated[str, Field(json_schema_extra={"format": "binary"})]
+
+
+class PredictForm(BaseModel):
+    """One row as a form; `text`, `image` and `cell` may stand several times."""
+
+    id: str | None = None
+    text: list[str] = []
+    image: list[File] = []
+    audio: File | None = None
+    video: File | None = None
+    cell: Annotated[list[str], Field(description="COLUMN=VALUE")] = []
+    probabilities: bool = False
+    neighbours: bool = False
+
+
+class RefusedRow(BaseModel):
+    """Why a row has no answer."""
+
+    reason: Annotated[str, Field(description="A code of the quarantine.")]
+    detail: str
+
+
+class RowAnswer(BaseModel):
+    """The columns of an answer, as `fuseline predict` gives them, or `refused`."""
+
+    model_config = ConfigDict(extra="allow")
+
+    row: Annotated[int, Field(description="Place in the request.")]
+    id: str | None
+    refused: RefusedRow | None = None
+    sanitised: Annotated[
+        list[str] | None, Field(description="What was changed, as in training.")
+    ] = None
+
+
+class OriginFacts(BaseModel):
+    """SHA-256 of what the model was made of, and which of the two it is."""
+
+    model: str
+    weights: str
+    examples: str
+    params: str
+
+
+class PredictResponse(BaseModel):
+    """Answers in the order of the rows."""
+
+    answers: list[RowAnswer]
+    origin: OriginFacts
+
+
+class Failure(BaseModel):
+    """Why there is no answer, and what to mend."""
+
+    error: str
+
+
+class TaskFacts(BaseModel):
+    """What a task answers; the columns of the first one's answers have no prefix."""
+
+    name: str
+    kind: str
+    labels: list[str]
+
+
+class ModelFacts(BaseModel):
+    """The model that answers."""
+
+    name: str
+    format: Literal["onnx", "int8"]
+    modalities: list[str]
+    cells: list[str]
+    tasks: list[TaskFacts]
+    columns: Annotated[list[str], Field(description="Of an answer that asks for everything.")]
+    certainty: dict[str, float] | None
+    origin: OriginFacts
+    max_rows: int
+    max_body_bytes: int
+    limits: Annotated[dict[str, float], Field(description="Of one row, as in training.")]
+    card: Annotated[str, Field(description="The model card, in Markdown.")]
+
+
+class Tensor(Body):
+    """An input of the Open Inference Protocol: one value a row.
+
+    `text` and `id` are texts, `image`, `audio` and `video` base64, each as BYTES;
+    `cells.COLUMN` is a value of a table column, of any type.
+    """
+
+    name: str
+    shape: Annotated[list[int], Field(min_length=1, max_length=2)]
+    datatype: DataType
+    data: list[Scalar | Annotated[list[Scalar], Field(max_length=1)]]
+    parameters: dict[str, Any] | None = None
+
+
+class WantedOutput(Body):
+    name: str
+    parameters: dict[str, Any] | None = None
+
+
+class InferRequest(Body):
+    """A request of the Open Inference Protocol."""
+
+    id: str | None = None
+    inputs: Annotated[list[Tensor], Field(min_length=1, max_length=1024)]
+    outputs: Annotated[list[WantedOutput], Field(max_length=1024)] | None = None
+    parameters: dict[str, Any] | None = None
+
+
+class OutputTensor(BaseModel):
+    name: str
+    shape: list[int]
+    datatype: str
+    data: list[Scalar]
+
+
+class InferResponse(BaseModel):
+    model_name: str
+    model_version: str
+    id: str | None = None
+    outputs: list[OutputTensor]
+
+
+def check_rows(found: int, most: int) -> None:
+    """Refuse too many rows.
+
+    Raises:
+        Rejected: there are more.
+    """
+    if found > most:
+        raise Rejected(
+            413,
+            f"rows: expected at most {most} in a request, found {found}. Send several requests.",
+        )

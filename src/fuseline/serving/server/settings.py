@@ -1,0 +1,81 @@
+"""What `fuseline serve` is told."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Mapping
+from dataclasses import dataclass
+from hashlib import sha256
+from pathlib import Path
+
+from fuseline.errors import ConfigError
+from fuseline.serving.predictor import Options
+
+KEY_VARIABLE = "FUSELINE_API_KEY"
+# The status of a process whose export cannot be served: by it uvicorn knows that starting another
+# would not help.
+FAILED = 3
+
+
+@dataclass(frozen=True)
+class Settings:
+    """How a model is served; goes to every process of the server.
+
+    Attributes:
+        model: folder of the export.
+        int8: answer with its graph in integers.
+        threads: that the graph computes on.
+        max_batch_rows: rows that are answered at once.
+        max_wait_ms: milliseconds that a row waits for others.
+        max_concurrent_requests: that are read or answered at a time; more are sent away.
+        max_rows: of one request.
+        decoders: processes that read and clean rows.
+        body_seconds: in which a request has to arrive.
+        decode_seconds: in which it has to be decoded.
+        request_seconds: in which it is answered or sent away.
+        reload_seconds: between looks at the folder for a new export; 0 for none.
+        shadow: folder of another export, which answers the same rows unseen.
+        workers: processes that share an address.
+        keys: SHA-256 of the keys that open it; none where it is open to all.
+    """
+
+    model: Path = Path("models/export")
+    int8: bool = False
+    threads: int = 1
+    max_batch_rows: int = 32
+    max_wait_ms: float = 5.0
+    max_concurrent_requests: int = 512
+    max_rows: int = 256
+    decoders: int = 1
+    body_seconds: float = 30.0
+    decode_seconds: float = 30.0
+    request_seconds: float = 60.0
+    reload_seconds: float = 2.0
+    shadow: Path | None = None
+    workers: int = 1
+    keys: frozenset[bytes] = frozenset()
+
+    @property
+    def options(self) -> Options:
+        """Answers hold everything; a request is given what it asks for."""
+        format = "int8" if self.int8 else "onnx"
+        return Options(format, self.threads, probabilities=True, neighbours=True)
+
+
+def read_keys(file: Path | None, environment: Mapping[str, str] = os.environ) -> frozenset[bytes]:
+    """SHA-256 of the keys of a file, one a line, else of the environment's.
+
+    Raises:
+        ConfigError: the file cannot be read or holds none.
+    """
+    if file is None:
+        given = [environment.get(KEY_VARIABLE, "")]
+    else:
+        try:
+            given = file.read_text(encoding="utf-8").splitlines()
+        except (OSError, UnicodeDecodeError) as error:
+            raise ConfigError(f"--api-key-file: {file}: cannot be read ({error}).") from None
+    keys = [line.strip() for line in given if line.strip()]
+    if file is not None and not keys:
+        raise ConfigError(f"--api-key-file: {file}: expected a key a line, found none.")
+    return frozenset(sha256(key.encode()).digest() for key in keys)
