@@ -20,7 +20,7 @@ from fuseline.pipeline.precision import Precision
 
 MORE_STEPS = 2
 # Of an attack of another kind: times the steps, and what share of epsilon each may take.
-SLOWER, SMALL_STEP = 5, 0.05
+SLOWER, SMALL_STEP = 3, 0.05
 FALLS_TO_CHANCE = "falls_to_chance"
 
 
