@@ -49,7 +49,6 @@ def main(
             ExportInputs,
             ExportSections,
             export_model,
-            headline,
         )
 
         figures = export_model(
@@ -69,7 +68,7 @@ def main(
             ),
             run.work,
         )
-        write_metrics(run.out(metrics), figures, headline=headline(figures))
+        write_metrics(run.out(metrics), figures, headline=[])
 
 
 if __name__ == "__main__":

@@ -122,7 +122,7 @@ def test_a_changed_param_runs_what_reads_it_and_the_author_takes_the_results_ove
     output(pull_request, ".ci/pipeline", "origin/main", PIPELINE_MODE="push")
     found = report(pull_request)
     assert found.startswith("<!-- pipeline-report -->\n")
-    assert "Ran: `evaluate@finetuned`, `evaluate@adversarial`, `report`." in found
+    assert "Ran: `evaluate@finetuned`, `evaluate@adversarial`, `report`, `export`." in found
     assert "| metrics/evaluate/finetuned.json | ece |" in found
     assert "| metrics/evaluate/finetuned.json | accuracy |" not in found
     assert "| params.yaml | evaluate.num_calibration_bins | 15 | 100 |" in found

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import shutil
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass
 from hashlib import sha256
 from pathlib import Path
@@ -323,6 +323,8 @@ class _Export:
         for name, file in MODEL_FILES.items():
             path = self._attackable(self.folder / file, work, replay.width)
             formats[name][REPLAYED] = replay.standing(self._graph(name, path))
+        # They were only to be tried.
+        shutil.rmtree(work)
 
     def _attackable(self, path: Path, work: Path, width: int) -> Path:
         if not width:
@@ -383,8 +385,3 @@ def _lost(formats: Mapping[str, dict[str, Any]], task: Task) -> dict[str, float]
         for name, sign in named.items()
         if name in formats["torch"]
     }
-
-
-def headline(metrics: Mapping[str, Any]) -> Sequence[str]:
-    """Names of the figures that runs are compared by: a few columns of DVC's tables."""
-    return [name for name in metrics if name.startswith("int8_")]
