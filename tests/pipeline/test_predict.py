@@ -261,6 +261,38 @@ def test_finished_blocks_of_another_input_are_not_taken_up(
     assert [row["id"] for row in lines(out)] == ["new"]
 
 
+@pytest.mark.parametrize("path", ["-", "rows*.csv"])
+def test_nor_are_those_of_other_standard_input_or_files_of_a_pattern(
+    export: Path, table: Path, monkeypatch: pytest.MonkeyPatch, path: str
+) -> None:
+    monkeypatch.chdir(table.parent)
+    out = table.parent / "out.jsonl"
+
+    def killed(self: predict.Progress, *_: object) -> None:
+        raise KeyboardInterrupt
+
+    with monkeypatch.context() as broken_off:
+        broken_off.setattr(predict.Progress, "join", killed)
+        assert ask(path, "--model", export, "-o", out, text=table.read_text()).exit_code == 130
+    table.write_text("id,text\nnew,blue square\n")
+    result = ask(path, "--model", export, "-o", out, text=table.read_text())
+    assert "Going on" not in result.output
+    assert [row["id"] for row in lines(out)] == ["new"]
+
+
+def test_pictures_of_a_pattern_and_formats_that_are_not_read(export: Path, tmp_path: Path) -> None:
+    for name in ("a/x.png", "b/y.png", "b/z.heic"):
+        (tmp_path / name).parent.mkdir(exist_ok=True)
+        (tmp_path / name).write_bytes(picture() if name.endswith("png") else b"no picture")
+    out = tmp_path / "out.jsonl"
+    assert ask(tmp_path / "*/y.*", "--model", export, "-o", out).exit_code == 0
+    assert [row["id"] for row in lines(out)] == ["y.png"]
+    assert ask(tmp_path / "*/*", "--model", export, "-o", out).exit_code == 0
+    assert [row["id"] for row in lines(out)] == ["a/x.png", "b/y.png"]
+    (refused,) = lines(tmp_path / "out.refused.jsonl")
+    assert (refused["id"], refused["reason"]) == ("b/z.heic", "unreadable_image")
+
+
 def test_standard_input_bare_media_and_one_row(export: Path, tmp_path: Path) -> None:
     given = '{"text": "red circle"}\n{"text": "blue square"}\n'
     piped = ask("-", "--model", export, text=given)

@@ -208,7 +208,10 @@ def test_it_needs_nothing_that_trains(export: Path) -> None:
         "from fuseline.serving.server.engine import _tested;"
         "from fuseline.serving.server.run import _app;"
         "from fuseline.serving.server.settings import Settings;"
-        f"settings = Settings(model=Path({str(export)!r}));"
+        f"settings = Settings(model=Path({str(export)!r}), int8=False, threads=1,"
+        " max_batch_rows=32, max_wait_ms=5.0, max_concurrent_requests=512, max_rows=256,"
+        " decoders=1, request_seconds=60.0, reload_seconds=2.0, shadow=None, workers=1,"
+        " keys=frozenset());"
         "_app(settings); _tested(settings);"
         "print(*sorted(sys.modules))"
     )

@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
-from functools import cached_property
 from typing import Any
 
 from fuseline.data.ingest.candidate import Record
 from fuseline.data.ingest.refusal import Refusal
 from fuseline.data.ingest.validate import Validator
 from fuseline.data.sources import RawRow
-from fuseline.params.base import MEDIA
+from fuseline.params.base import MODALITIES
 from fuseline.serving.contract import ExportContract
 
 
@@ -68,13 +67,10 @@ class Cleaner:
 
     def _asked(self, row: RawRow) -> RawRow:
         """The row without what the model does not take, and without what only training needs."""
-        unread: dict[str, Any] = {name: None for name in MEDIA if name not in self._media}
-        if "image" in unread:
-            unread["more_images"] = ()
-        if "text" not in self.contract.modalities:
-            unread |= {"text": None, "more_texts": ()}
-        if "tabular" not in self.contract.modalities:
-            unread["tabular"] = None
+        taken = self.contract.inputs
+        unread: dict[str, Any] = {name: None for name in MODALITIES if name not in taken}
+        more = {"text": "more_texts", "image": "more_images"}
+        unread |= {further: () for name, further in more.items() if name in unread}
         return replace(
             row,
             example_id=row.example_id or f"row {row.source_row}",
@@ -87,9 +83,3 @@ class Cleaner:
             provenance=None,
             **unread,
         )
-
-    @cached_property
-    def _media(self) -> set[str]:
-        """Media that are read: a model of sounds also hears videos."""
-        taken = set(self.contract.modalities)
-        return taken | ({"video"} if "audio" in taken else set())

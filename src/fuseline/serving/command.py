@@ -15,7 +15,13 @@ from fuseline.contracts.durable import put
 from fuseline.data.sources import RawRow
 from fuseline.errors import ConfigError
 from fuseline.serving.cleaning import Refused
-from fuseline.serving.predict import blocks, print_answers, refused_of, write_answers
+from fuseline.serving.predict import (
+    blocks,
+    print_answers,
+    refused_of,
+    tell_refused,
+    write_answers,
+)
 from fuseline.serving.predictor import Options, Predictor
 from fuseline.serving.rows import ASKED, Request, one_row, opened
 from fuseline.serving.search import FOUND, Index, Space
@@ -77,11 +83,11 @@ def answer_rows(
     """
     predictor = asked.predictor()
     request = Request(path, source, _columns(columns), encoding)
-    with opened(request, predictor.contract) as rows:
+    with opened(request, predictor.contract) as given:
         if output is None:
-            counts = print_answers(predictor, rows)
+            counts = print_answers(predictor, given.source)
         else:
-            counts = write_answers(predictor, rows, request, output)
+            counts = write_answers(predictor, given, request, output)
     if output is not None:
         print(f"{output}: {counts.answered} rows answered.")
         if counts.refused:
@@ -156,8 +162,9 @@ def search_rows(asked: Asked, search: Search, queries: str | OneRow) -> bool:
     if isinstance(queries, OneRow):
         rows = [queries.read(NOTHING_SOUGHT)]
         return not _tell(_found(predictor, index, rows, search.count), search.output)
-    with opened(Request(queries), contract) as source:
-        return not _tell(_found(predictor, index, source.rows(), search.count), search.output)
+    with opened(Request(queries), contract) as given:
+        rows_of = given.source.rows()
+        return not _tell(_found(predictor, index, rows_of, search.count), search.output)
 
 
 def _tell(found: Iterable[pa.Table], output: Path | None) -> int:
@@ -185,8 +192,7 @@ def _found(
 ) -> Iterator[pa.Table]:
     """What queries find, some at a time; why others find nothing goes to standard error."""
     for block in blocks(predictor, rows):
-        for one in block.refused:
-            print(f"row {one.row}: {one.reason}: {one.detail}", file=sys.stderr)
+        tell_refused(block)
         yield index.search(block.answers, count)
 
 

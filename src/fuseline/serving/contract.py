@@ -160,6 +160,17 @@ class ExportContract(Section):
     ingest: IngestParams
     origin: Origin
 
+    @property
+    def inputs(self) -> set[str]:
+        """What of a row is read: the modalities, and of a model of sounds also videos."""
+        return {*self.modalities} | ({"video"} if "audio" in self.modalities else set())
+
+    @property
+    def cells(self) -> list[str]:
+        """Table columns that are read."""
+        facts = self.features.get("tabular")
+        return [one["name"] for one in facts.settings.get("columns", [])] if facts else []
+
     def prefix(self, number: int) -> str:
         """What the columns of a task begin with: those of the first with nothing."""
         return f"{self.tasks[number].name}." if number else ""

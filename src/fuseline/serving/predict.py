@@ -23,7 +23,7 @@ from fuseline.pipeline.locks import held
 from fuseline.serving.cleaning import Cleaned, Refused
 from fuseline.serving.contract import CONTRACT_FILE, MODEL_FILES
 from fuseline.serving.predictor import Predictor
-from fuseline.serving.rows import Request
+from fuseline.serving.rows import Input, Request
 from fuseline.serving.writers import JsonLines, writer_of
 
 # Rows that are answered at once; with their media they are in memory.
@@ -78,15 +78,20 @@ def print_answers(predictor: Predictor, source: Source) -> Counts:
     counts = Counts()
     for block in blocks(predictor, source.rows()):
         print(JsonLines.text(block.answers), end="", flush=True)
-        for one in block.refused:
-            print(f"row {one.row}: {one.reason}: {one.detail}", file=sys.stderr)
+        tell_refused(block)
         counts.answered += block.answers.num_rows
         counts.refused += len(block.refused)
     return counts
 
 
-def write_answers(predictor: Predictor, source: Source, request: Request, output: Path) -> Counts:
-    """Write answers to every row of a source, and beside them the refused rows.
+def tell_refused(block: Block) -> None:
+    """Say on standard error why rows are not answered."""
+    for one in block.refused:
+        print(f"row {one.row}: {one.reason}: {one.detail}", file=sys.stderr)
+
+
+def write_answers(predictor: Predictor, given: Input, request: Request, output: Path) -> Counts:
+    """Write answers to every row of an input, and beside them the refused rows.
 
     Finished blocks are kept beside the output until it is whole. A run that was killed goes on
     with them, where model, options and input are those that they were made of, and ends with the
@@ -94,8 +99,8 @@ def write_answers(predictor: Predictor, source: Source, request: Request, output
 
     Args:
         predictor: answers.
-        source: of the rows.
-        request: that the source was opened by.
+        given: the rows.
+        request: that they were opened by.
         output: `.csv`, `.jsonl` or `.parquet`, replaced as a whole. Refused rows go to a file of
             its name that ends in `.refused.jsonl`, where there are any.
 
@@ -109,12 +114,16 @@ def write_answers(predictor: Predictor, source: Source, request: Request, output
     busy = f"{output}: another run writes it. Wait for it, or name another output."
     progress.folder.mkdir(exist_ok=True)
     with held(progress.folder, busy):
-        progress.begin(_identity(predictor, request))
+        progress.begin(_identity(predictor, request, given.state))
         bar = tqdm(
-            desc="predict", total=source.num_rows, unit="row", initial=progress.rows, delay=1.0
+            desc="predict",
+            total=given.source.num_rows,
+            unit="row",
+            initial=progress.rows,
+            delay=1.0,
         )
         with bar:
-            for block in blocks(predictor, islice(source.rows(), progress.rows, None)):
+            for block in blocks(predictor, islice(given.source.rows(), progress.rows, None)):
                 progress.keep(block)
                 bar.update(block.rows)
         return progress.join(make, predictor.schema)
@@ -195,27 +204,13 @@ class Progress:
         return sorted(self.folder.glob("*.arrow"))
 
 
-def _identity(predictor: Predictor, request: Request) -> str:
+def _identity(predictor: Predictor, request: Request, state: object) -> str:
     """What answers hang on: the export, how it answers, and the files of the input."""
-    files = [predictor.folder / name for name in (CONTRACT_FILE, _model_file(predictor))]
+    model = MODEL_FILES[predictor.options.format]
     identity = {
-        "files": [hash_file(path) for path in files],
+        "files": [hash_file(predictor.folder / name) for name in (CONTRACT_FILE, model)],
         "options": asdict(predictor.options) | {"threads": None},
-        "schema": str(predictor.schema),
         "request": asdict(request),
-        "input": _signature(Path(request.path)),
+        "input": state,
     }
-    return sha256(json.dumps(identity, sort_keys=True, default=str).encode()).hexdigest()
-
-
-def _model_file(predictor: Predictor) -> str:
-    return MODEL_FILES[predictor.options.format]
-
-
-def _signature(path: Path) -> list[tuple[str, int, int]]:
-    """Size and time of every file of an input; none of what is no path."""
-    if path.is_dir():
-        files = sorted(one for one in path.rglob("*") if one.is_file())
-    else:
-        files = [path] if path.is_file() else []
-    return [(str(one), one.stat().st_size, one.stat().st_mtime_ns) for one in files]
+    return sha256(json.dumps(identity, sort_keys=True).encode()).hexdigest()

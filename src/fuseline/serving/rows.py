@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import shutil
 import sys
 import tempfile
@@ -13,7 +14,8 @@ from typing import Any
 
 from pydantic import ValidationError
 
-from fuseline.data.media.formats import endings_of_medium
+from fuseline.contracts import hash_file
+from fuseline.data.media.names import medium_of_name
 from fuseline.data.sources import SOURCES, Media, Problem, RawRow, Source
 from fuseline.data.sources.batch_files import batch_files, has_ending
 from fuseline.data.sources.cells import is_broken
@@ -24,11 +26,12 @@ from fuseline.params.base import MEDIA
 from fuseline.params.ingest import ColumnParams, IngestParams
 from fuseline.registry import lookup, suggestion
 from fuseline.serving.contract import ExportContract
+from fuseline.serving.signatures import files_of, signature
 
 STDIN = "-"
-TAR_ENDINGS = (".tar", ".tar.gz", ".tgz")
+TAR = (".tar",)
 # What `datasets` writes beside the rows that it saves.
-SAVED = ("state.json", "dataset_info.json", "dataset_dict.json")
+SAVED = ("state.json", "dataset_dict.json")
 # Fields that a row to answer may have; the rest is for training.
 ASKED = ("id", "text", "image", "audio", "video", "tabular")
 # Sources that make their rows themselves.
@@ -53,19 +56,33 @@ class Request:
     encoding: str = "utf-8"
 
 
+@dataclass(frozen=True)
+class Input:
+    """Rows to read.
+
+    Attributes:
+        source: of them.
+        state: by what its files are known to be others.
+    """
+
+    source: Source
+    state: object
+
+
 @contextmanager
-def opened(request: Request, contract: ExportContract) -> Iterator[Source]:
-    """The source of the rows.
+def opened(request: Request, contract: ExportContract) -> Iterator[Input]:
+    """The rows that are asked for.
 
     Raises:
         ConfigError: nothing is there that can be read, or a column that the model takes is not
             among those found.
     """
     if request.path != STDIN:
-        yield _source(request, contract)
+        yield Input(_source(request, contract), signature(files_of(request.path)))
         return
     with _standard_input() as path:
-        yield _source(Request(str(path), "manifest", request.columns, request.encoding), contract)
+        piped = replace(request, path=str(path), source="manifest")
+        yield Input(_source(piped, contract), hash_file(path))
 
 
 @contextmanager
@@ -112,36 +129,21 @@ def _source(request: Request, contract: ExportContract) -> Source:
 
 
 def _kind(path: str) -> str:
-    """The source that reads a path.
-
-    Raises:
-        ConfigError: none does.
-    """
+    """The source that reads a path: that of tables, where nothing there says otherwise."""
     place = Path(path)
     if place.is_dir():
-        return _kind_of_folder(place)
-    if has_ending(place, TAR_ENDINGS):
-        return "webdataset"
-    if _medium(place):
-        return "media"
-    return "manifest"
-
-
-def _kind_of_folder(folder: Path) -> str:
-    if any((folder / name).is_file() for name in SAVED):
-        return "datasets"
-    names = [one for one in folder.iterdir() if not one.name.startswith(".")]
-    if any(has_ending(one, MANIFEST_FILES) for one in names):
+        if any((place / name).is_file() for name in SAVED):
+            return "datasets"
+        found = [one for one in place.iterdir() if not one.name.startswith(".")]
+    else:
+        found = files_of(path) or [place]
+    if any(has_ending(one, MANIFEST_FILES) for one in found):
         return "manifest"
-    if any(has_ending(one, TAR_ENDINGS) for one in names):
+    if any(has_ending(one, TAR) for one in found):
         return "webdataset"
-    return "media"
-
-
-def _medium(path: Path) -> str | None:
-    """`image`, `audio` or `video`, by the ending of a name."""
-    ending = path.suffix.lower().removeprefix(".")
-    return next((name for name in MEDIA if ending in endings_of_medium(name)), None)
+    return (
+        "media" if place.is_dir() or any(medium_of_name(one.name) for one in found) else "manifest"
+    )
 
 
 def _found_columns(request: Request) -> list[str]:
@@ -174,9 +176,8 @@ def _columns(
 def _usual(contract: ExportContract, found: Sequence[str] | None) -> dict[str, Any]:
     """Columns of a model that was not trained on a table: each by its modality's own name."""
     usual = {name: name for name in ASKED if name != "tabular"}
-    cells = contract.features.get("tabular")
-    columns = [one["name"] for one in cells.settings.get("columns", [])] if cells else []
-    return {**usual, "tabular": [name for name in columns if found is None or name in found]}
+    known = contract.cells
+    return {**usual, "tabular": [name for name in known if found is None or name in found]}
 
 
 def _present(
@@ -208,26 +209,23 @@ def _one_or_several(names: list[str]) -> str | list[str] | None:
 
 class MediaFiles(Source):
     """Bare media files: one that is named, those of a folder and of its folders, or those that a
-    pattern matches; a row each, named by its path."""
+    pattern matches; a row each, named by its path below the folder that holds them all. Those of
+    formats that are not read are rows too, and are refused with the reason."""
 
     name = "media"
 
     def __init__(self, path: str, params: IngestParams) -> None:
         self._limits = params.limits
-        place = Path(path)
-        self._root = (place if place.is_dir() else place.parent).resolve()
-        self._names = self._found(place)
-        if not self._names:
+        files = [one.resolve() for one in files_of(path) if medium_of_name(one.name)]
+        if not files:
             endings = ", ".join(MANIFEST_FILES)
             raise ConfigError(
                 f"{path}: expected pictures, sounds, videos or a table ({endings}), found none."
             )
-
-    def _found(self, place: Path) -> list[str]:
-        if not place.is_dir():
-            return [place.name] if place.is_file() else []
-        files = (one for one in self._root.rglob("*") if one.is_file() and _medium(one))
-        return sorted(one.relative_to(self._root).as_posix() for one in files)
+        named = Path(path).resolve()
+        parents = [str(one.parent) for one in files]
+        self._root = named if named.is_dir() else Path(os.path.commonpath(parents))
+        self._names = sorted(one.relative_to(self._root).as_posix() for one in files)
 
     @property
     def fields(self) -> frozenset[str]:
@@ -239,24 +237,52 @@ class MediaFiles(Source):
 
     def rows(self) -> Iterator[RawRow]:
         for position, name in enumerate(self._names):
-            medium = _medium(Path(name)) or "image"
-            raw = {"path": name}
-            if is_broken(name):
-                problem = Problem("malformed_row", "The file's name is not valid UTF-8.")
-                yield RawRow(source_row=position, problems=(problem,), raw=raw)
-                continue
-            found = read_media(self._root, name, medium, self._limits)
-            row = RawRow(source_row=position, example_id=name, raw=raw)
-            if isinstance(found, Problem):
-                yield replace(row, problems=(found,))
-            else:
-                yield with_medium(row, medium, found)
+            yield self._row(position, name)
+
+    def _row(self, position: int, name: str) -> RawRow:
+        raw = {"path": name}
+        if is_broken(name):
+            problem = Problem("malformed_row", "The file's name is not valid UTF-8.")
+            return RawRow(source_row=position, problems=(problem,), raw=raw)
+        medium = medium_of_name(name)
+        assert medium is not None  # others are not listed
+        found = read_media(self._root, name, medium, self._limits)
+        if isinstance(found, Problem):
+            return RawRow(source_row=position, example_id=name, problems=(found,), raw=raw)
+        return raw_row(position, media={medium: [found]}, name=name)
 
 
-def with_medium(row: RawRow, name: str, medium: Media) -> RawRow:
-    """The row with one medium more."""
-    changes: dict[str, Any] = {name: medium}
-    return replace(row, **changes)
+def raw_row(
+    number: int,
+    *,
+    text: Sequence[str] = (),
+    media: Mapping[str, Sequence[Media | None]],
+    cells: Mapping[str, str | None] | None = None,
+    name: str | None = None,
+) -> RawRow:
+    """A row as a source would hold it.
+
+    Args:
+        number: its place among the others.
+        text: in the order of the columns that the model was trained on.
+        media: by modality; pictures by their places, of the others the first counts.
+        cells: by column.
+        name: its id, if it has one.
+    """
+    image, audio, video = (media.get(kind, ()) for kind in ("image", "audio", "video"))
+    return RawRow(
+        source_row=number,
+        example_id=name,
+        is_named=name is not None,
+        text=text[0] if text else None,
+        more_texts=tuple(text[1:]),
+        image=image[0] if image else None,
+        more_images=tuple(image[1:]),
+        audio=next(iter(audio), None),
+        video=next(iter(video), None),
+        tabular=dict(cells or {}) or None,
+        raw={},
+    )
 
 
 def one_row(
@@ -275,19 +301,7 @@ def one_row(
         ConfigError: a file cannot be read.
     """
     read = {name: [_read(path) for path in paths] for name, paths in media.items()}
-    pictures = read.get("image", [])
-    return RawRow(
-        source_row=0,
-        text=texts[0] if texts else None,
-        more_texts=tuple(texts[1:]),
-        image=pictures[0] if pictures else None,
-        more_images=tuple(pictures[1:]),
-        audio=next(iter(read.get("audio", [])), None),
-        video=next(iter(read.get("video", [])), None),
-        tabular=dict(cells) or None,
-        is_named=False,
-        raw={},
-    )
+    return raw_row(0, text=texts, media=read, cells=cells)
 
 
 def _read(path: Path) -> Media:

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from itertools import combinations
 from typing import Any
 
@@ -25,7 +26,7 @@ from fuseline.learning.model.output import TaskOutput
 from fuseline.learning.model.passes import Model, length_batches
 from fuseline.learning.objectives.perturbation import FEATURE_SUFFIX, TEXT_SPACE
 from fuseline.learning.tasks.base import Cells, Task
-from fuseline.learning.tasks.prediction import predict
+from fuseline.learning.tasks.prediction import Predicted, predict
 from fuseline.params.attack import AttackParams
 from fuseline.params.evaluate import EvaluateParams
 from fuseline.pipeline.precision import Precision
@@ -94,15 +95,9 @@ class GraphModel:
 
 
 def vectors(model: GraphModel, data: MultimodalData, batch_size: int) -> np.ndarray:
-    """Fused vectors (N, W) float32 of N rows, in their order."""
-    width = 0
-    parts, places = [], []
-    for rows in length_batches(data, np.arange(len(data)), batch_size):
-        parts.append(model.outputs(data.batch(rows))[VECTOR].numpy())
-        places.append(rows)
-        width = parts[-1].shape[1]
-    if not parts:
-        return np.zeros((0, width), dtype=np.float32)
+    """Fused vectors (N, W) float32 of N rows, one at least, in their order."""
+    places = [*length_batches(data, np.arange(len(data)), batch_size)]
+    parts = [model.outputs(data.batch(rows))[VECTOR].numpy() for rows in places]
     return np.asarray(np.concatenate(parts)[np.argsort(np.concatenate(places))])
 
 
@@ -131,11 +126,19 @@ class Judge:
         """The N rows."""
         return self.cells.data
 
+    @cached_property
+    def expected(self) -> Predicted:
+        """What the model makes of them."""
+        return self._predicted(self.model)
+
+    def _predicted(self, model: Model) -> Predicted:
+        return predict(model, self.tasks[:1], self.test, self.params.batch_size)[0]
+
     def figures(self, model: Model) -> tuple[dict[str, Any], list[str]]:
         """Scores of a format's first task, with `ece` of a classification and those of texts where
         it writes some; and the N answers as text, none where they are numbers."""
         first = self.tasks[0]
-        found = predict(model, self.tasks[:1], self.test, self.params.batch_size)[0]
+        found = self.expected if model is self.model else self._predicted(model)
         figures: dict[str, Any] = dict(first.scores(found.outputs, found.data))
         if first.kind == "classification":
             probabilities = first.probabilities(found.outputs / self.temperature)
@@ -152,7 +155,8 @@ class Judge:
         """Of any output, between the graph and the model: over all rows, in batches of several
         sizes, and of some rows with each subset of the modalities. Of texts their first tokens, and
         once, over all rows, every token."""
-        names = [name for name in self._modalities() if self.test.present(name).any()]
+        every = self.model.config.modalities
+        names = [name for name in every if self.test.present(name).any()]
         some = self.test.take(np.arange(min(len(self.test), COMPARED_ROWS)))
         trials = [(self.test, BATCHES[-1]), *((some, size) for size in BATCHES[:-1])]
         for count in range(len(names)):
@@ -161,9 +165,6 @@ class Judge:
         if graph.decoders:
             found.append(self._difference(graph, self.test, BATCHES[-1], dict))
         return max(found)
-
-    def _modalities(self) -> list[str]:
-        return list(self.model.config.modalities)
 
     def _difference(
         self,

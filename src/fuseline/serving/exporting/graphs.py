@@ -9,7 +9,7 @@ import contextlib
 import io
 import logging
 import warnings
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -236,9 +236,20 @@ def quantise(path: Path, quantised: Path) -> None:
     """Write a graph again with weights in 8-bit integers, a scale a channel; activations are
     rounded as they come (dynamic quantisation), each tensor by its own range, so that an answer
     depends a little on the rows beside it."""
-    logging.getLogger().setLevel(logging.ERROR)
-    quantize_dynamic(str(path), str(quantised), per_channel=True, weight_type=QuantType.QInt8)
+    with _silent(logging.getLogger()):
+        quantize_dynamic(str(path), str(quantised), per_channel=True, weight_type=QuantType.QInt8)
     _save(onnx.load(str(quantised)), quantised)
+
+
+@contextlib.contextmanager
+def _silent(logger: logging.Logger) -> Iterator[None]:
+    """Errors alone are logged meanwhile."""
+    before = logger.level
+    logger.setLevel(logging.ERROR)
+    try:
+        yield
+    finally:
+        logger.setLevel(before)
 
 
 def shortest(config: FuselineConfig, modality: str) -> int:
@@ -278,10 +289,14 @@ def _write(
     outputs: list[str],
     path: Path,
 ) -> None:
-    with warnings.catch_warnings(), contextlib.redirect_stdout(io.StringIO()), torch.no_grad():
+    with (
+        _silent(logging.getLogger("torch.onnx")),
+        warnings.catch_warnings(),
+        contextlib.redirect_stdout(io.StringIO()),
+        torch.no_grad(),
+    ):
         # Of its own progress, and of libraries that it would also know.
         warnings.simplefilter("ignore")
-        logging.getLogger("torch.onnx").setLevel(logging.ERROR)
         program = torch.onnx.export(
             module,
             examples,

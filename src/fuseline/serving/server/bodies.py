@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import base64
 import binascii
-from collections.abc import AsyncGenerator, Callable, Mapping, Sequence
+from collections.abc import AsyncGenerator, Callable, Mapping
 from dataclasses import dataclass
 from typing import Any, Literal, TypeVar
 
@@ -15,8 +15,10 @@ from starlette.formparsers import MultiPartException, MultiPartParser
 
 from fuseline.data.sources import Media, RawRow
 from fuseline.data.sources.cells import as_cell, is_broken
+from fuseline.params.base import MEDIA
 from fuseline.registry import suggestion
 from fuseline.serving.contract import ExportContract
+from fuseline.serving.rows import raw_row
 from fuseline.serving.server.limits import Limits
 from fuseline.serving.server.rejected import Rejected
 from fuseline.serving.server.schemas import (
@@ -69,7 +71,7 @@ class Reader:
 
     def __init__(self, contract: ExportContract, limits: Limits) -> None:
         self.contract, self.limits = contract, limits
-        self.cells = cell_names(contract)
+        self.cells = contract.cells
 
     def __call__(self, job: Job) -> Asked:
         """What a body asks.
@@ -91,10 +93,7 @@ class Reader:
             "video": row.video is not None,
             "tabular": bool(row.tabular),
         }
-        # A model of sounds hears videos.
-        taken = {*self.contract.modalities} | (
-            {"video"} if "audio" in self.contract.modalities else set()
-        )
+        taken = self.contract.inputs
         for name in [name for name, there in given.items() if there and name not in taken]:
             shown = "cells" if name == "tabular" else name
             raise Rejected(
@@ -109,12 +108,6 @@ class Reader:
                     f"rows.{row.source_row}.cells: the model has the columns"
                     f" {', '.join(self.cells)}; found another.{suggestion(name, self.cells)}",
                 )
-
-
-def cell_names(contract: ExportContract) -> list[str]:
-    """Table columns that a model takes."""
-    facts = contract.features.get("tabular")
-    return [one["name"] for one in facts.settings.get("columns", [])] if facts else []
 
 
 def read_json(reader: Reader, job: Job) -> Asked:
@@ -144,37 +137,14 @@ def _row(number: int, row: Row) -> RawRow:
     pictures = [_medium(f"{where}.image", one) for one in images]
     return raw_row(
         number,
-        texts,
-        pictures,
-        _medium(f"{where}.audio", row.audio),
-        _medium(f"{where}.video", row.video),
-        {name: as_cell(value) for name, value in (row.cells or {}).items()},
-        row.id,
-    )
-
-
-def raw_row(
-    number: int,
-    texts: Sequence[str],
-    pictures: Sequence[Media | None],
-    audio: Media | None,
-    video: Media | None,
-    cells: Mapping[str, str | None],
-    name: str | None,
-) -> RawRow:
-    """A row of a request as a source would hold it."""
-    return RawRow(
-        source_row=number,
-        example_id=name,
-        is_named=name is not None,
-        text=texts[0] if texts else None,
-        more_texts=tuple(texts[1:]),
-        image=pictures[0] if pictures else None,
-        more_images=tuple(pictures[1:]),
-        audio=audio,
-        video=video,
-        tabular=dict(cells) or None,
-        raw={},
+        text=texts,
+        media={
+            "image": pictures,
+            "audio": [_medium(f"{where}.audio", row.audio)],
+            "video": [_medium(f"{where}.video", row.video)],
+        },
+        cells={name: as_cell(value) for name, value in (row.cells or {}).items()},
+        name=row.id,
     )
 
 
@@ -204,15 +174,12 @@ def read_form(reader: Reader, job: Job) -> Asked:
                 f"form: expected the fields {', '.join(known)}; found another."
                 f"{suggestion(name, list(known))}",
             )
-    names = _texts(form, "id")
     row = raw_row(
         0,
-        _texts(form, "text"),
-        _files(form, "image"),
-        next(iter(_files(form, "audio")), None),
-        next(iter(_files(form, "video")), None),
-        dict(_cell(given) for given in _texts(form, "cell")),
-        names[0] if names else None,
+        text=_texts(form, "text"),
+        media={kind: _files(form, kind) for kind in MEDIA},
+        cells=dict(_cell(given) for given in _texts(form, "cell")),
+        name=next(iter(_texts(form, "id")), None),
     )
     return Asked([row], _flag(form, "probabilities"), _flag(form, "neighbours"))
 
@@ -321,12 +288,10 @@ def _tensor_row(number: int, columns: Mapping[str, list[Any]]) -> RawRow:
     given = text("text")
     return raw_row(
         number,
-        [] if given is None else [given],
-        [medium("image")],
-        medium("audio"),
-        medium("video"),
-        cells,
-        text("id"),
+        text=[] if given is None else [given],
+        media={kind: [medium(kind)] for kind in MEDIA},
+        cells=cells,
+        name=text("id"),
     )
 
 

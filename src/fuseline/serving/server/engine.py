@@ -15,13 +15,14 @@ from fuseline.serving.predictor import Predictor
 from fuseline.serving.server.batcher import Batcher
 from fuseline.serving.server.bodies import Asked, Job
 from fuseline.serving.server.decoders import Decoders, Outcome
-from fuseline.serving.server.examples import self_test, signature
+from fuseline.serving.server.examples import self_test
 from fuseline.serving.server.limits import Limits
 from fuseline.serving.server.logs import tell
 from fuseline.serving.server.metrics import Metrics
 from fuseline.serving.server.rejected import Rejected
 from fuseline.serving.server.settings import Settings
 from fuseline.serving.server.shadow import Pair, Shadow
+from fuseline.serving.signatures import Signature, signature
 from fuseline.serving.writers import as_objects
 
 Answer = dict[str, Any]
@@ -166,7 +167,7 @@ class Served:
         self.begun = asyncio.Event()
         self._engine: Engine | None = None
         self._shadow: Shadow | None = None
-        self._settled: tuple[object, ...] = ()
+        self._settled: Signature = ()
         self._retiring: set[asyncio.Task[None]] = set()
 
     @property
@@ -197,7 +198,7 @@ class Served:
             other = replace(self.settings, model=self.settings.shadow)
             self._shadow = Shadow(await asyncio.to_thread(_tested, other), self.metrics)
             self._shadow.start()
-        self._settled = signature(self.settings.model)
+        self._settled = self._files()
         self._engine = await Engine.load(self.settings, self.metrics, self._shadow)
         self.begun.set()
         tell("ready", **_named(self._engine))
@@ -207,12 +208,19 @@ class Served:
         last = self._settled
         while True:
             await asyncio.sleep(self.settings.reload_seconds)
-            now = await asyncio.to_thread(signature, self.settings.model)
+            now = await asyncio.to_thread(self._files)
             # Files that are still being written differ from one look to the next.
             if now not in ((), self._settled) and now == last:
                 self._settled = now
                 await self._take_up()
             last = now
+
+    def _files(self) -> Signature:
+        """By what an export is known to be another; nothing while it is being replaced."""
+        try:
+            return signature([*self.settings.model.iterdir()])
+        except OSError:
+            return ()
 
     async def _take_up(self) -> None:
         """Put a new export in the old one's place, if it passes its own test."""
@@ -222,7 +230,7 @@ class Served:
             self.metrics.reloads.labels("refused").inc()
             tell("export_refused", logging.ERROR, reason=str(error))
             return
-        if await asyncio.to_thread(signature, self.settings.model) != self._settled:
+        if await asyncio.to_thread(self._files) != self._settled:
             # It was changed while it was read: the next look takes it up whole.
             await engine.close()
             return

@@ -6,7 +6,6 @@ from __future__ import annotations
 import io
 import math
 from collections.abc import Iterable
-from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -16,7 +15,6 @@ from fuseline.errors import ContractError
 from fuseline.serving.cleaning import Refused
 from fuseline.serving.contract import ExportContract
 from fuseline.serving.predictor import Predictor
-from fuseline.serving.server.bodies import cell_names
 from fuseline.serving.writers import as_objects
 
 SIDE = 32  # pixels
@@ -69,7 +67,7 @@ def example_row(contract: ExportContract) -> RawRow:
         source_row=0,
         is_named=False,
         text="An example." if "text" in taken else None,
-        tabular=dict.fromkeys(cell_names(contract), "1") if "tabular" in taken else None,
+        tabular=dict.fromkeys(contract.cells, "1") if "tabular" in taken else None,
         raw={},
         **media,
     )
@@ -108,16 +106,3 @@ def film() -> bytes:
             container.mux(stream.encode(av.VideoFrame.from_ndarray(pixels)))
         container.mux(stream.encode())
     return file.getvalue()
-
-
-def signature(folder: Path) -> tuple[tuple[str, int, int, int], ...]:
-    """By what an export is known to have changed: names, sizes, times and numbers of its files."""
-    try:
-        files = sorted(path for path in folder.iterdir() if path.is_file())
-        return tuple(
-            (path.name, found.st_size, found.st_mtime_ns, found.st_ino)
-            for path, found in ((path, path.stat()) for path in files)
-        )
-    except OSError:
-        # It is being replaced.
-        return ()

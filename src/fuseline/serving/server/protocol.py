@@ -16,7 +16,7 @@ from fastapi.responses import JSONResponse
 
 import fuseline
 from fuseline.serving.server.asking import ask
-from fuseline.serving.server.bodies import CELL_PREFIX, cell_names
+from fuseline.serving.server.bodies import CELL_PREFIX
 from fuseline.serving.server.documents import body_of
 from fuseline.serving.server.engine import Answer, Engine
 from fuseline.serving.server.rejected import Rejected
@@ -63,7 +63,7 @@ async def metadata(request: Request, name: str, version: str | None = None) -> d
     """Inputs and outputs of the model."""
     engine = _check(request, name, version)
     media = [one for one in engine.contract.modalities if one != "tabular"]
-    names = ["id", *media, *(f"{CELL_PREFIX}{one}" for one in cell_names(engine.contract))]
+    names = ["id", *media, *(f"{CELL_PREFIX}{one}" for one in engine.contract.cells)]
     inputs = [{"name": one, "datatype": "BYTES", "shape": [-1]} for one in names]
     outputs = [
         {"name": one, "datatype": kind, "shape": [-1]} for one, kind in _outputs(engine).items()

@@ -8,7 +8,7 @@ from fastapi import APIRouter, Request
 from fastapi.responses import JSONResponse, PlainTextResponse, Response
 
 from fuseline.serving.server.asking import ask
-from fuseline.serving.server.bodies import Kind, cell_names
+from fuseline.serving.server.bodies import Kind
 from fuseline.serving.server.documents import body_of
 from fuseline.serving.server.engine import Served
 from fuseline.serving.server.metrics import Metrics
@@ -64,7 +64,7 @@ async def model(request: Request) -> ModelFacts:
         name=contract.origin.model,
         format="int8" if served.settings.int8 else "onnx",
         modalities=contract.modalities,
-        cells=cell_names(contract),
+        cells=contract.cells,
         tasks=[
             TaskFacts(name=one.name, kind=one.kind, labels=one.facts.get("labels", []))
             for one in contract.tasks

@@ -39,21 +39,21 @@ class Settings:
         keys: SHA-256 of the keys that open it; none where it is open to all.
     """
 
-    model: Path = Path("models/export")
-    int8: bool = False
-    threads: int = 1
-    max_batch_rows: int = 32
-    max_wait_ms: float = 5.0
-    max_concurrent_requests: int = 512
-    max_rows: int = 256
-    decoders: int = 1
+    model: Path
+    int8: bool
+    threads: int
+    max_batch_rows: int
+    max_wait_ms: float
+    max_concurrent_requests: int
+    max_rows: int
+    decoders: int
+    request_seconds: float
+    reload_seconds: float
+    shadow: Path | None
+    workers: int
+    keys: frozenset[bytes]
     body_seconds: float = 30.0
     decode_seconds: float = 30.0
-    request_seconds: float = 60.0
-    reload_seconds: float = 2.0
-    shadow: Path | None = None
-    workers: int = 1
-    keys: frozenset[bytes] = frozenset()
 
     @property
     def options(self) -> Options:

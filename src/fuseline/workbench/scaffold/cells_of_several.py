@@ -10,7 +10,8 @@ import re
 from collections import Counter
 from collections.abc import Sequence
 
-from fuseline.workbench.scaffold.media_kinds import medium_of_bytes, medium_of_name
+from fuseline.data.media.names import medium_of_name
+from fuseline.workbench.scaffold.media_kinds import medium_of_bytes
 from fuseline.workbench.scaffold.names import MANY, plain
 from fuseline.workbench.scaffold.profile import MOST, Profile
 

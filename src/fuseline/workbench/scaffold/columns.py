@@ -11,6 +11,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from itertools import pairwise
 from pathlib import Path
 
+from fuseline.data.media.names import AMBIGUOUS_ENDINGS, ending_of
 from fuseline.params.base import MEDIA, MODALITIES
 from fuseline.workbench.scaffold.cells_of_several import separator_of
 from fuseline.workbench.scaffold.groups import groups_by_name, groups_of_codes, owners
@@ -38,7 +39,6 @@ from fuseline.workbench.scaffold.left_out import (
     splits,
     times,
 )
-from fuseline.workbench.scaffold.media_kinds import AMBIGUOUS_ENDINGS, ending_of
 from fuseline.workbench.scaffold.names import FIELD_OF, plain
 from fuseline.workbench.scaffold.profile import Profile
 from fuseline.workbench.scaffold.tagged_words import tagged

@@ -1,23 +1,11 @@
-"""Telling a medium by the ending of a name, or by how its bytes begin; nothing is decoded."""
+"""Telling a medium by how its bytes begin; nothing is decoded."""
 
 from __future__ import annotations
 
 import re
 
 from fuseline.data.media.containers import container_of
-from fuseline.data.media.formats import SOUNDS, UNREAD, VIDEOS, endings_of_medium
-from fuseline.params.base import MEDIA
-
-READ_ENDINGS = {medium: endings_of_medium(medium) for medium in MEDIA}
-# Media that people have and that ingest refuses: they must be converted.
-CONVERTED_ENDINGS = frozenset(ending for endings in UNREAD.values() for ending in endings)
-
-# Names of other things end so too: programs, addresses.
-AMBIGUOUS_ENDINGS = frozenset({"au", "ts", "ra", "rm", "mid", "qt", "snd"})
-
-MEDIUM_OF = {
-    ending: medium for medium, read in READ_ENDINGS.items() for ending in (*read, *UNREAD[medium])
-}
+from fuseline.data.media.formats import SOUNDS, VIDEOS
 
 _PICTURE = re.compile(
     rb"\x89PNG|\xff\xd8\xff|GIF8|BM|II\*\0|MM\0\*|RIFF....WEBP|P[1-7]\s", re.DOTALL
@@ -28,16 +16,6 @@ _MATROSKA_TRACK = re.compile(rb"\x86.{1,8}?([AV])_[A-Z]", re.DOTALL)
 _MP4_TRACK = re.compile(rb"hdlr.{8}(soun|vide)", re.DOTALL)
 _MATROSKA_HEAD = 65_536
 _FILMS_IN_OGG = (b"theora", b"fishead", b"OVP80")
-
-
-def medium_of_name(name: str) -> str | None:
-    """`image`, `audio` or `video` by the ending of a path, else None."""
-    return MEDIUM_OF.get(ending_of(name))
-
-
-def ending_of(name: str) -> str:
-    """What follows the last dot, in lower case; empty where there is none."""
-    return name.rpartition(".")[2].lower() if "." in name else ""
 
 
 def medium_of_bytes(content: bytes) -> str | None:

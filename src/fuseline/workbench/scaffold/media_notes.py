@@ -6,12 +6,12 @@ import itertools
 from collections.abc import Iterator, Sequence
 from pathlib import Path, PurePosixPath
 
+from fuseline.data.media.names import CONVERTED_ENDINGS, ending_of, medium_of_name
 from fuseline.data.sources.base import brief
 from fuseline.data.sources.image_folder import picture_names
 from fuseline.data.sources.media_files import is_web_address, leads_out, near_name
 from fuseline.params.base import MEDIA
 from fuseline.workbench.scaffold.guess import Guess
-from fuseline.workbench.scaffold.media_kinds import CONVERTED_ENDINGS, ending_of, medium_of_name
 from fuseline.workbench.scaffold.profile import Profile, is_there
 
 _LOOKED_AT = 1000

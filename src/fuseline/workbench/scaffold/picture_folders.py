@@ -6,11 +6,11 @@ import itertools
 from collections import Counter
 from pathlib import Path
 
+from fuseline.data.media.names import medium_of_name
 from fuseline.data.sources.image_folder import picture_names
 from fuseline.data.sources.manifest_files import MANIFEST_FILES
 from fuseline.data.sources.split_names import split_named
 from fuseline.errors import ConfigError
-from fuseline.workbench.scaffold.media_kinds import medium_of_name
 from fuseline.workbench.scaffold.media_notes import conversion
 
 _LOOKED_AT = 1000

@@ -12,10 +12,11 @@ from functools import cached_property
 from pathlib import Path
 from typing import Any
 
+from fuseline.data.media.names import medium_of_name
 from fuseline.data.modalities.tabular.columns import ABSENT, INFINITE, LARGEST, PARSED_SHARE
 from fuseline.data.sources.media_files import embedded_bytes, leads_out
 from fuseline.data.sources.pictures import picture_entries
-from fuseline.workbench.scaffold.media_kinds import medium_of_bytes, medium_of_name
+from fuseline.workbench.scaffold.media_kinds import medium_of_bytes
 
 # A share of values that makes a rule hold: a few odd ones are dirt, and end in quarantine.
 MOST = PARSED_SHARE

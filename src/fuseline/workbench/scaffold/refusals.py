@@ -9,9 +9,9 @@ from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
+from fuseline.data.media.names import medium_of_name
 from fuseline.errors import ContractError
 from fuseline.workbench.scaffold.guess import Guess
-from fuseline.workbench.scaffold.media_kinds import medium_of_name
 from fuseline.workbench.scaffold.names import is_how_much, is_what, is_who
 from fuseline.workbench.scaffold.profile import Profile, parses_as_date, parses_as_number
 from fuseline.workbench.scaffold.unclaimed import TEXT_WORDS

@@ -7,12 +7,12 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
+from fuseline.data.media.names import CONVERTED_ENDINGS, MEDIUM_OF, READ_ENDINGS
 from fuseline.data.sources.cells import Record, as_cell, is_broken
 from fuseline.data.sources.table_file import BadRecord
 from fuseline.data.sources.tar_shards import Sample, samples
 from fuseline.data.sources.webdataset_members import JSON, KEY, NEVER_DECODED, json_object
 from fuseline.workbench.scaffold.guess import Guess
-from fuseline.workbench.scaffold.media_kinds import CONVERTED_ENDINGS, MEDIUM_OF, READ_ENDINGS
 from fuseline.workbench.scaffold.profile import Profile
 
 _FIRST_SAMPLES = 200

@@ -16,8 +16,9 @@ from fuseline.data.media.formats import (
     container_endings,
     endings_of_medium,
 )
+from fuseline.data.media.names import medium_of_name
 from fuseline.params.ingest import IngestParams
-from fuseline.workbench.scaffold.media_kinds import medium_of_bytes, medium_of_name
+from fuseline.workbench.scaffold.media_kinds import medium_of_bytes
 from tests.support.media import real_media, stream
 from tests.support.repository import PARAMS_FILE
 

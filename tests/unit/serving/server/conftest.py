@@ -84,7 +84,21 @@ def export(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture(scope="session")
 def settings(export: Path) -> Settings:
-    return Settings(model=export, reload_seconds=0)
+    return Settings(
+        model=export,
+        int8=False,
+        threads=1,
+        max_batch_rows=32,
+        max_wait_ms=5.0,
+        max_concurrent_requests=512,
+        max_rows=256,
+        decoders=1,
+        request_seconds=60.0,
+        reload_seconds=0,
+        shadow=None,
+        workers=1,
+        keys=frozenset(),
+    )
 
 
 @pytest.fixture(scope="session")

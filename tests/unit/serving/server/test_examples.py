@@ -2,7 +2,7 @@ import pytest
 
 from fuseline.errors import ContractError
 from fuseline.serving.predictor import Options, Predictor
-from fuseline.serving.server.examples import example_row, film, self_test, signature, sound
+from fuseline.serving.server.examples import example_row, film, self_test, sound
 
 
 def test_an_export_answers_an_example_of_its_own(export):
@@ -34,11 +34,3 @@ def test_a_row_that_it_refuses_fails(export, monkeypatch):
     monkeypatch.setattr(predictor._clean._validator, "_limits", limits)
     with pytest.raises(ContractError, match="refuses an example row"):
         self_test(predictor)
-
-
-def test_a_folder_that_changes_has_another_signature(tmp_path):
-    before = signature(tmp_path)
-    (tmp_path / "a").write_text("a")
-    after = signature(tmp_path)
-    assert before != after == signature(tmp_path)
-    assert signature(tmp_path / "none") == ()
