@@ -140,7 +140,7 @@ def plots_page() -> None:
 @app.command()
 def verify(
     revision: Annotated[
-        str, typer.Argument(metavar="[REV]", help="Commit, tag or branch to compare with.")
+        str, typer.Argument(metavar="REV", help="Commit, tag or branch to compare with.")
     ] = "HEAD",
     tolerance: Annotated[
         float, typer.Option(help="How far scores between 0 and 1 may lie apart.", min=0.0, max=1.0)
@@ -274,7 +274,7 @@ def predict(
     rows: Annotated[
         str | None,
         typer.Argument(
-            metavar="[INPUT]",
+            metavar="INPUT",
             help="A table (.csv, .jsonl, .parquet), tar shards, pictures or sounds: a file, a"
             " folder or a pattern; `-` for standard input.",
         ),
@@ -283,8 +283,8 @@ def predict(
         Path | None,
         typer.Option("--output", "-o", help=".csv, .jsonl or .parquet; lines of JSON if absent."),
     ] = None,
-    text: Annotated[list[str] | None, typer.Option(help="Of one row.")] = None,
-    image: Annotated[list[Path] | None, typer.Option(help="Of one row.")] = None,
+    text: Annotated[list[str] | None, typer.Option(metavar="TEXT", help="Of one row.")] = None,
+    image: Annotated[list[Path] | None, typer.Option(metavar="FILE", help="Of one row.")] = None,
     audio: Annotated[Path | None, typer.Option(help="Of one row.")] = None,
     video: Annotated[Path | None, typer.Option(help="Of one row.")] = None,
     cell: Annotated[
@@ -349,12 +349,12 @@ def search(
     rows: Annotated[
         str | None,
         typer.Argument(
-            metavar="[QUERIES]",
+            metavar="QUERIES",
             help="Rows to look for, as `fuseline predict` reads them; `-` for standard input.",
         ),
     ] = None,
-    text: Annotated[list[str] | None, typer.Option(help="Of one query.")] = None,
-    image: Annotated[list[Path] | None, typer.Option(help="Of one query.")] = None,
+    text: Annotated[list[str] | None, typer.Option(metavar="TEXT", help="Of one query.")] = None,
+    image: Annotated[list[Path] | None, typer.Option(metavar="FILE", help="Of one query.")] = None,
     audio: Annotated[Path | None, typer.Option(help="Of one query.")] = None,
     video: Annotated[Path | None, typer.Option(help="Of one query.")] = None,
     cell: Annotated[

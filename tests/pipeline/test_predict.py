@@ -314,7 +314,7 @@ def test_standard_input_bare_media_and_one_row(export: Path, tmp_path: Path) -> 
     ("words", "said"),
     [
         ((), "expected rows to answer, found none"),
-        (("nowhere.csv",), "nowhere.csv"),
+        (("nowhere.csv",), "nowhere.csv: expected a file, a folder or a pattern, found none there"),
         (("--text", "a", "--cell", "b"), "--cell: expected COLUMN=VALUE, found 'b'"),
         (("rows.csv", "-o", "out.xlsx"), "expected a name ending in .csv"),
         (("rows.csv", "--column", "txt=a"), "--column: expected one of id, text"),

@@ -105,6 +105,11 @@ def _standard_input() -> Iterator[Path]:
 
 
 def _source(request: Request, contract: ExportContract) -> Source:
+    if not (request.source or Path(request.path).is_dir() or files_of(request.path)):
+        raise ConfigError(
+            f"{request.path}: expected a file, a folder or a pattern, found none there. Relative"
+            " paths start at the working folder; --source reads what is no path."
+        )
     kind = request.source or _kind(request.path)
     if kind == "media":
         return MediaFiles(request.path, contract.ingest)
@@ -136,7 +141,7 @@ def _kind(path: str) -> str:
             return "datasets"
         found = [one for one in place.iterdir() if not one.name.startswith(".")]
     else:
-        found = files_of(path) or [place]
+        found = files_of(path)
     if any(has_ending(one, MANIFEST_FILES) for one in found):
         return "manifest"
     if any(has_ending(one, TAR) for one in found):
