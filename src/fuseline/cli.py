@@ -8,13 +8,37 @@ import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
+from typer.core import TyperGroup
 
 from fuseline.errors import ConfigError, FuselineError
 
+
+class Commands(TyperGroup):
+    """Commands that may want more than is installed: the package itself needs little, and what
+    more there is hangs on what somebody wants to do."""
+
+    def invoke(self, ctx: Any) -> Any:
+        """Run one; where a module is missing, say what to install, and exit with status 2."""
+        try:
+            return super().invoke(ctx)
+        except ModuleNotFoundError as error:
+            if (error.name or "fuseline").startswith("fuseline"):
+                raise
+            print(
+                f"{ctx.invoked_subcommand}: the module {error.name} is not installed here. To run"
+                " the pipeline: pip install 'fuseline[train]', or in a project make setup. To"
+                " answer with an exported model: pip install 'fuseline[predict]'; to serve it:"
+                " pip install 'fuseline[serve]'.",
+                file=sys.stderr,
+            )
+            raise typer.Exit(2) from None
+
+
 app = typer.Typer(
+    cls=Commands,
     help="Fuseline: multimodal model training as a DVC pipeline.",
     add_completion=False,
     no_args_is_help=True,
@@ -214,12 +238,10 @@ def new(
 
     It has everything that a run needs, and begins with built-in pictures. Touches no network.
     """
-    from fuseline.workbench.plots_page import write_plots_page
     from fuseline.workbench.project import create_project, next_steps
 
     with _readable_errors("new"):
         create_project(folder)
-        write_plots_page(folder)
     print(next_steps(folder))
 
 

@@ -312,3 +312,45 @@ def test_summary_before_any_evaluation_says_so(root: Path) -> None:
     write_metrics(root)
     shutil.rmtree(root / "metrics" / "evaluate")
     assert "no metrics found. Run `make repro` first." in run("summary").output
+
+
+@pytest.mark.parametrize("module", ["pyarrow", "dvc"])
+def test_a_missing_package_is_told_with_what_brings_it(
+    monkeypatch: pytest.MonkeyPatch, module: str
+) -> None:
+    def summary(_: object) -> str:
+        raise ModuleNotFoundError(f"No module named '{module}'", name=module)
+
+    monkeypatch.setattr("fuseline.workbench.summary.summarise", summary)
+    result = CliRunner().invoke(app, ["summary"])
+    assert result.exit_code == 2
+    assert result.output.startswith(f"summary: the module {module} is not installed here.")
+    assert "pip install 'fuseline[train]'" in result.output
+
+
+def test_a_module_of_the_package_itself_that_is_missing_is_a_fault(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    def summary(_: object) -> str:
+        raise ModuleNotFoundError("No module named 'fuseline.lost'", name="fuseline.lost")
+
+    monkeypatch.setattr("fuseline.workbench.summary.summarise", summary)
+    result = CliRunner().invoke(app, ["summary"])
+    assert isinstance(result.exception, ModuleNotFoundError)
+
+
+def test_a_project_is_made_without_what_the_pipeline_runs_on(tmp_path: Path) -> None:
+    """Of the packages that `pip install fuseline` does not bring, none is needed."""
+    script = (
+        "import sys\n"
+        "for name in ('pyarrow', 'numpy', 'torch', 'dvc', 'psutil', 'tqdm', 'vl_convert'):\n"
+        "    sys.modules[name] = None\n"
+        "from fuseline.cli import app\n"
+        "app(['new', 'project'])\n"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", script], cwd=tmp_path, capture_output=True, text=True, check=False
+    )
+    assert done.returncode == 0, done.stderr
+    assert "make setup" in done.stdout
+    assert (tmp_path / "project/dvc.yaml").is_file()

@@ -66,6 +66,7 @@ def next_steps(folder: Path) -> str:
     return (
         f"{folder}: a repository with the pipeline, to be committed. What next:\n"
         f"  cd {shlex.quote(str(folder))}\n"
+        "  make setup                      # what the pipeline runs on\n"
         "  git commit -m 'A new project'   # what later runs are compared with\n"
         "  fuseline init FILE --copy       # your data; without it, pictures that come built in\n"
         "  make repro                      # runs the pipeline, prints the figures"

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import shutil
 import subprocess
+from contextlib import chdir
 from importlib import metadata
 from pathlib import Path
 
@@ -45,7 +46,11 @@ def test_all_of_it_is_staged_and_what_is_of_this_clone_alone_is_not(project: Pat
     others = [".gitignore", ".dvcignore", "constraints.txt", "data/raw/.gitkeep"]
     assert sorted(staged) == sorted([*pipeline, *own, *others])
     assert git(project, "status", "--porcelain", "--untracked-files=all").count("??") == 0
+    # As `make setup` does.
+    with chdir(project):
+        assert CliRunner().invoke(app, ["plots-page"]).exit_code == 0
     assert (project / ".dvc/plots.html").exists()
+    assert git(project, "status", "--porcelain", "--untracked-files=all").count("??") == 0
 
 
 def test_files_are_those_of_the_repository(project: Path) -> None:
