@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -11,6 +12,10 @@ from fuseline.data.ingest.validate import Validator
 from fuseline.data.sources import RawRow
 from fuseline.params.base import MODALITIES
 from fuseline.serving.contract import ExportContract
+
+
+# What looks for personal data loads a library that would say that it misses torch: nothing here does.
+os.environ.setdefault("TRANSFORMERS_VERBOSITY", "error")
 
 
 @dataclass(frozen=True)
