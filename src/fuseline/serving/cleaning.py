@@ -13,8 +13,7 @@ from fuseline.data.sources import RawRow
 from fuseline.params.base import MODALITIES
 from fuseline.serving.contract import ExportContract
 
-
-# What looks for personal data loads a library that would say that it misses torch: nothing here does.
+# What looks for personal data loads a library that would say that it misses torch.
 os.environ.setdefault("TRANSFORMERS_VERBOSITY", "error")
 
 

@@ -13,7 +13,8 @@ from fuseline.evaluation.robustness.attacked import Attacked
 from fuseline.evaluation.robustness.audit import Shares, of_the_headline
 from fuseline.evaluation.robustness.measure import Siege
 from fuseline.evaluation.robustness.standing import Standing
-from fuseline.evaluation.robustness.target import Goal, goal_of
+from fuseline.evaluation.robustness.target import Goal, Spent, Target, goal_of
+from fuseline.learning.attacks import build_attack
 from fuseline.learning.model.passes import predict_logits
 from fuseline.learning.tasks.classification import Classification
 from fuseline.params.evaluate import RobustnessParams
@@ -459,6 +460,28 @@ def test_targeted_margins_climb_to_each_of_the_nearest_wrong_classes():
     logits = torch.tensor([[4.0, 1.0, 3.0, 2.0, 0.0]])
     batch = {"labels": torch.tensor([0]), "target_classes": torch.tensor([[2, 3, 1]])}
     assert [loss(logits, batch).item() for loss in goal.losses[2:]] == [-1.0, -2.0, -3.0]
+
+
+class Fixed(nn.Module):
+    """Whatever the input, the second of five classes first, then the fourth, third, first, fifth."""
+
+    def forward(self, image_features: Tensor, **_: Tensor) -> SimpleNamespace:
+        logits = torch.tensor([1.0, 5.0, 2.0, 3.0, 0.0]) + 0.0 * image_features.sum()
+        return SimpleNamespace(logits=logits.repeat(len(image_features), 1))
+
+
+def test_the_targets_of_a_row_are_the_wrong_classes_that_it_comes_nearest_to(make_data):
+    data, seen = make_data(6, 5), []
+
+    def spy(logits: Tensor, batch: dict[str, Tensor]) -> Tensor:
+        seen.append(batch["target_classes"])
+        return logits.sum(-1)
+
+    goal = Goal((spy,), GOAL.right, num_targets=3)
+    target = Target(Fixed(), data.batch(range(6)), goal, ["image_feature"], "fp32", Spent())
+    target.climb(build_attack(settings(num_steps=1).attack), spy, 1.0, torch.Generator())
+    for label, targets in zip(data.labels, seen[0].tolist(), strict=True):
+        assert targets == [place for place in (1, 3, 2, 0, 4) if place != label][:3]
 
 
 def test_of_two_classes_the_margin_is_the_only_target():
