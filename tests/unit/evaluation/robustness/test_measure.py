@@ -463,7 +463,7 @@ def test_targeted_margins_climb_to_each_of_the_nearest_wrong_classes():
 
 
 class Fixed(nn.Module):
-    """Whatever the input, the second of five classes first, then the fourth, third, first, fifth."""
+    """Of five classes the second, the fourth, the third, the first, the fifth."""
 
     def forward(self, image_features: Tensor, **_: Tensor) -> SimpleNamespace:
         logits = torch.tensor([1.0, 5.0, 2.0, 3.0, 0.0]) + 0.0 * image_features.sum()
