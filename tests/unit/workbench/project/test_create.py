@@ -185,7 +185,8 @@ def test_where_no_folder_can_be_made_it_says_so(tmp_path: Path) -> None:
 
 def make(project: Path, target: str, path: str) -> subprocess.CompletedProcess[str]:
     return subprocess.run(
-        ["make", target],
+        # Where another make runs the tests, this one would say which folder it enters.
+        ["make", "--no-print-directory", target],
         cwd=project,
         env=os.environ | {"PATH": path},
         check=False,
