@@ -35,7 +35,7 @@ def main(
         outputs=[metrics],
     ) as run:
         from fuseline.config import load_section
-        from fuseline.evaluation.baseline import BaselineInputs, measure_baseline
+        from fuseline.evaluation.twins.baseline import BaselineInputs, measure_baseline
         from fuseline.params.base import BaseParams
         from fuseline.params.finetune import FinetuneParams
 

@@ -9,11 +9,11 @@ from fuseline.config import parse_section, read_yaml
 from fuseline.data.ingest import ingest_examples
 from fuseline.data.modalities.extractors import EXTRACTORS
 from fuseline.data.modalities.text.tokenizer import tokenize_examples
-from fuseline.evaluation.baseline import BaselineInputs, measure_baseline
 from fuseline.evaluation.evaluate import evaluate_model, headline
 from fuseline.evaluation.leakage.measure import measure_leakage
 from fuseline.evaluation.pieces import EvaluationInputs
 from fuseline.evaluation.stress.run import StressInputs, stress_models
+from fuseline.evaluation.twins.baseline import BaselineInputs, measure_baseline
 from fuseline.learning.prompting.run import PromptInputs, prompt
 from fuseline.learning.training.adversarial_finetune import adversarial_finetune
 from fuseline.learning.training.finetune import finetune

@@ -13,7 +13,7 @@ from tqdm import tqdm
 from fuseline.data.dataset import MultimodalData
 from fuseline.errors import ConfigError
 from fuseline.evaluation.pieces import Evaluation, EvaluationInputs
-from fuseline.evaluation.tables import write_plots, write_predictions
+from fuseline.evaluation.scoring.tables import write_plots, write_predictions
 from fuseline.evaluation.trust.measure import Judged, Trust, measure_trust
 from fuseline.learning.model.passes import Model
 from fuseline.learning.tasks import Task

@@ -9,12 +9,12 @@ from pathlib import Path
 from typing import Any, Protocol
 
 from fuseline.data.dataset import MultimodalData, load_data
-from fuseline.evaluation.ablation import named
-from fuseline.evaluation.clean import clean_figures
 from fuseline.evaluation.robustness.attacked import Attacked
 from fuseline.evaluation.robustness.measure import Siege
 from fuseline.evaluation.robustness.pixels import PixelSiege
 from fuseline.evaluation.robustness.target import goal_of
+from fuseline.evaluation.scoring.ablation import named
+from fuseline.evaluation.scoring.clean import clean_figures
 from fuseline.evaluation.trust.slices import read_slice_columns
 from fuseline.evaluation.twins.frozen import frozen_blocks
 from fuseline.evaluation.twins.tasks import twins_of

@@ -17,7 +17,7 @@ from fuseline.contracts import EXAMPLES, LEAKAGE, QUARANTINE, TableWriter
 from fuseline.data.media.waveform import Waveform
 from fuseline.errors import ContractError
 from fuseline.evaluation.leakage.shortcuts import SHORTCUTS
-from fuseline.evaluation.tables import write_plots, write_predictions
+from fuseline.evaluation.scoring.tables import write_plots, write_predictions
 from fuseline.evaluation.trust.calibration import expected_calibration_error, reliability_bins
 from fuseline.learning.tasks.classification import Classification
 from fuseline.learning.tasks.scores import classification_metrics, scores

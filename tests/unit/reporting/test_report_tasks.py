@@ -7,7 +7,7 @@ import json
 import numpy as np
 import pytest
 
-from fuseline.evaluation.tables import write_plots, write_predictions
+from fuseline.evaluation.scoring.tables import write_plots, write_predictions
 from fuseline.learning.tasks import TASKS
 from fuseline.reporting.figures import FIGURES, RIGHT
 from fuseline.reporting.sections.examples import choose_examples, read_predictions

@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 
 from fuseline.data.dataset import MultimodalData
-from fuseline.evaluation.ablation import modality_ablation, presence_scores
+from fuseline.evaluation.scoring.ablation import modality_ablation, presence_scores
 from fuseline.learning.model.passes import Model
 from fuseline.learning.tasks import Task
 from fuseline.learning.tasks.prediction import predict

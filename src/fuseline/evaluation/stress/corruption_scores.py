@@ -10,8 +10,8 @@ from typing import Any
 import numpy as np
 
 from fuseline.data.dataset import MultimodalData
-from fuseline.evaluation.ablation import keep
 from fuseline.evaluation.sampling import sample
+from fuseline.evaluation.scoring.ablation import keep
 from fuseline.evaluation.stress.base import Context
 from fuseline.evaluation.stress.corrupted_media import CorruptibleMedia
 from fuseline.params.stress_media import AudioStressParams, ImageStressParams

@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 
 from fuseline.data.dataset import MultimodalData
-from fuseline.evaluation.ablation import keep, shuffle
+from fuseline.evaluation.scoring.ablation import keep, shuffle
 from fuseline.evaluation.stress.base import Context
 from fuseline.learning.tasks.prediction import Predicted
 

@@ -10,7 +10,7 @@ import numpy as np
 from sklearn.metrics import roc_auc_score
 
 from fuseline.data.dataset import MultimodalData
-from fuseline.evaluation.ablation import keep
+from fuseline.evaluation.scoring.ablation import keep
 from fuseline.evaluation.stress.base import Context
 from fuseline.evaluation.stress.other_set import read_elsewhere
 from fuseline.learning.model.passes import predict_logits

@@ -14,7 +14,7 @@ from typing import Any
 import numpy as np
 
 from fuseline.data.dataset import MultimodalData
-from fuseline.evaluation.ablation import keep
+from fuseline.evaluation.scoring.ablation import keep
 from fuseline.evaluation.stress.base import Context
 from fuseline.evaluation.stress.text_noises import Noise, noise_of, with_neighbours, words_of
 from fuseline.evaluation.stress.word_neighbours import whole_words, word_neighbours

@@ -10,7 +10,7 @@ from typing import Any
 import pandas as pd
 from markupsafe import Markup
 
-from fuseline.evaluation.tables import RELIABILITY, SELECTIVE
+from fuseline.evaluation.scoring.tables import RELIABILITY, SELECTIVE
 from fuseline.reporting.charts import reliability_chart, selective_chart
 
 # Slices shown of a column, the worst first.

@@ -17,8 +17,8 @@ import torch
 from torch import Tensor
 
 from fuseline.data.dataset import Batch, MultimodalData
-from fuseline.evaluation.ablation import keep
 from fuseline.evaluation.robustness.target import Goal, Spent, Target, goal_of
+from fuseline.evaluation.scoring.ablation import keep
 from fuseline.evaluation.trust.calibration import expected_calibration_error, reliability_bins
 from fuseline.learning.attacks import Deltas, build_attack
 from fuseline.learning.model.control_tokens import Asked

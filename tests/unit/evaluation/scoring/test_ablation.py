@@ -8,7 +8,7 @@ import torch
 from torch import Tensor
 
 from fuseline.data.dataset import MultimodalData
-from fuseline.evaluation.ablation import (
+from fuseline.evaluation.scoring.ablation import (
     keep,
     modality_ablation,
     other_rows,

@@ -8,7 +8,7 @@ import pandas as pd
 import pytest
 
 from fuseline.contracts import hash_path, predictions_schema, read_manifest, read_table
-from fuseline.evaluation.tables import write_plots, write_predictions
+from fuseline.evaluation.scoring.tables import write_plots, write_predictions
 from fuseline.learning.probabilities import softmax
 from fuseline.learning.tasks.classification import Classification
 

@@ -9,7 +9,7 @@ import pytest
 from sklearn.metrics import roc_curve
 
 from fuseline.errors import ConfigError, ContractError
-from fuseline.evaluation.ablation import keep
+from fuseline.evaluation.scoring.ablation import keep
 from fuseline.evaluation.stress.other_set import read_elsewhere
 from fuseline.evaluation.stress.out_of_distribution import (
     detection,

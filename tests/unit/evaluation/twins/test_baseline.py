@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from fuseline.errors import ConfigError
-from fuseline.evaluation.baseline import BaselineInputs, measure_baseline, told
+from fuseline.evaluation.twins.baseline import BaselineInputs, measure_baseline, told
 from fuseline.params.finetune import TaskParams
 from tests.unit.evaluation.test_evaluate import content, inputs, run, settings
 

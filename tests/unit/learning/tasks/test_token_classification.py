@@ -11,7 +11,7 @@ from transformers import PreTrainedTokenizerFast
 
 from fuseline.data.dataset import NO_LABEL
 from fuseline.errors import ContractError
-from fuseline.evaluation.ablation import modality_ablation
+from fuseline.evaluation.scoring.ablation import modality_ablation
 from fuseline.learning.tasks.base import Cells
 from fuseline.learning.tasks.prediction import predict
 from fuseline.learning.tasks.token_classification import TokenClassification
