@@ -158,6 +158,7 @@ class FinetuneParams(Section):
     label_smoothing: Annotated[float, Field(ge=0.0, lt=1.0)]
     classifier_dropout: Share
     unimodal_weight: NonNegative
+    linear_probe: bool
     training: FinetuneTrainingParams
 
     @field_validator("tasks")

@@ -5,17 +5,12 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 import numpy as np
-from sklearn.linear_model import LogisticRegression
-from threadpoolctl import threadpool_limits
 from tqdm import tqdm
 
 from fuseline.data.dataset import MultimodalData
 from fuseline.errors import ContractError
+from fuseline.learning.tasks.linear import STRENGTHS, logistic
 from fuseline.learning.tasks.scores import scores
-
-# Inverse strengths of the penalty to choose from on the development split.
-STRENGTHS = (0.001, 0.003, 0.01, 0.03, 0.1, 1.0)
-MAX_ITERATIONS = 1000
 
 
 @dataclass(frozen=True)
@@ -99,21 +94,16 @@ def predict_twin(data: MultimodalData, blocks: list[Block]) -> np.ndarray:
             "data/examples: the training split has fewer than two labels, so there is nothing to"
             " learn. Add training rows of another label."
         )
-    inputs = standardised(blocks, train)
+    inputs, size = standardised(blocks, train), len(data.label_names)
     best: tuple[float, np.ndarray] | None = None
     for strength in STRENGTHS:
-        predictions = _fit(inputs[train], data.labels[train], strength).predict(inputs)
-        score = scores(data.labels[dev], predictions[dev], len(data.label_names))["macro_f1"]
+        model = logistic(inputs[train], data.labels[train], strength, size=size)
+        predictions = model(inputs).argmax(-1)
+        score = scores(data.labels[dev], predictions[dev], size)["macro_f1"]
         if best is None or score > best[0]:
             best = (score, predictions)
     assert best is not None
     return best[1]
-
-
-def _fit(inputs: np.ndarray, labels: np.ndarray, strength: float) -> LogisticRegression:
-    # Products of this size gain nothing from a second thread, and wait for it on a busy machine.
-    with threadpool_limits(limits=1):
-        return LogisticRegression(C=strength, max_iter=MAX_ITERATIONS).fit(inputs, labels)
 
 
 def standardised(blocks: list[Block], train: np.ndarray) -> np.ndarray:

@@ -2,46 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-
 import numpy as np
-from sklearn.linear_model import LogisticRegression, Ridge
-from sklearn.multiclass import OneVsRestClassifier
-from threadpoolctl import threadpool_limits
 from tqdm import tqdm
 
 from fuseline.data.dataset import MultimodalData
-from fuseline.evaluation.twins.classification import (
-    MAX_ITERATIONS,
-    STRENGTHS,
-    Block,
-    standardised,
-    twin_metrics,
-)
+from fuseline.evaluation.twins.classification import Block, standardised, twin_metrics
 from fuseline.learning.tasks import Task
+from fuseline.learning.tasks.linear import STRENGTHS, Fit, one_for_each, ridge
 
-# Takes inputs (N, D), labels (N, ...), which rows to fit on, and the inverse strength of the
-# penalty; gives outputs (N, ...) as the task's own.
-Fit = Callable[[np.ndarray, np.ndarray, np.ndarray, float], np.ndarray]
-
-
-def _ridge(inputs: np.ndarray, labels: np.ndarray, fitted: np.ndarray, c: float) -> np.ndarray:
-    # Of float32 inputs it would round the labels too, which may be large: years, seconds, prices.
-    exact = inputs.astype(np.float64)
-    model = Ridge(alpha=1.0 / c).fit(exact[fitted], labels[fitted])
-    return np.asarray(model.predict(exact))
-
-
-def _one_for_each(
-    inputs: np.ndarray, labels: np.ndarray, fitted: np.ndarray, c: float
-) -> np.ndarray:
-    model = OneVsRestClassifier(LogisticRegression(C=c, max_iter=MAX_ITERATIONS))
-    model.fit(inputs[fitted], labels[fitted].astype(np.int64))
-    scores = np.asarray(model.decision_function(inputs), dtype=np.float32)
-    return scores.reshape(len(inputs), labels.shape[1])
-
-
-FITS: dict[str, Fit] = {"regression": _ridge, "ranking": _ridge, "multilabel": _one_for_each}
+FITS: dict[str, Fit] = {"regression": ridge, "ranking": ridge, "multilabel": one_for_each}
 
 
 def twins_of(
@@ -92,9 +61,8 @@ def _best(task: Task, fit: Fit, data: MultimodalData, blocks: list[Block]) -> di
     sign = 1 if task.greater_is_better else -1
     found: list[tuple[float, dict[str, float]]] = []
     for strength in STRENGTHS:
-        # As the other twins do: products of this size gain nothing from a second thread.
-        with threadpool_limits(limits=1):
-            outputs = fit(inputs, labels, fitted, strength)
+        outputs = fit(inputs[fitted], labels[fitted], strength)(inputs)
+        outputs = outputs if labels.ndim > 1 else outputs[:, 0]
         by_split = {
             split: task.scores(outputs[data.splits == split], data.select(split))
             for split in ("dev", "test")

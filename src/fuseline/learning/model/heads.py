@@ -16,32 +16,44 @@ from fuseline.learning.model.configuration import FuselineConfig
 from fuseline.learning.model.decoder import DecoderHead
 from fuseline.learning.model.experts import UnimodalExperts, where_single
 from fuseline.learning.model.output import FuselineOutput, HeadOutput
+from fuseline.learning.model.probes import BlendedProbe
 from fuseline.registry import lookup
 
 
 class PooledHead(nn.Module):
-    """A linear layer over the pooled vector, and one over each modality for rows that have no
-    other: (B, K)."""
+    """A linear layer over the pooled vector, blended with a probe of what the encoders give; and the
+    same over each modality for rows that have no other: (B, K)."""
 
-    def __init__(self, config: FuselineConfig, facts: dict[str, Any]) -> None:
+    def __init__(
+        self, config: FuselineConfig, facts: dict[str, Any], dims: dict[str, int]
+    ) -> None:
         super().__init__()
         self.norm = nn.LayerNorm(config.hidden_size)
         self.dropout = nn.Dropout(config.classifier_dropout)
         self.classifier = nn.Linear(config.hidden_size, facts["size"])
-        self.experts = UnimodalExperts(config, facts["size"])
+        self.probe = BlendedProbe(dims, facts["size"])
+        self.experts = UnimodalExperts(config, facts["size"], dims)
 
     def forward(self, output: FuselineOutput, batch: Batch) -> HeadOutput:
         del batch
-        fused = self.classifier(self.dropout(self.norm(output.pooled))).float()
-        alone = self.experts(output.unimodal)
+        fused = self.probe(self.fused(output), output.vectors, output.present)
+        alone = self.experts(output)
         return HeadOutput(where_single(output.present, alone, fused), alone)
+
+    def fused(self, output: FuselineOutput) -> Tensor:
+        """What is trained over the pooled vector, (B, K) float32."""
+        logits: Tensor = self.classifier(self.dropout(self.norm(output.pooled)))
+        return logits.float()
 
 
 class TokenHead(nn.Module):
     """A linear layer over each token's fused state: (B, T, K)."""
 
-    def __init__(self, config: FuselineConfig, facts: dict[str, Any]) -> None:
+    def __init__(
+        self, config: FuselineConfig, facts: dict[str, Any], dims: dict[str, int]
+    ) -> None:
         super().__init__()
+        del dims
         self.norm = nn.LayerNorm(config.hidden_size)
         self.dropout = nn.Dropout(config.classifier_dropout)
         self.classifier = nn.Linear(config.hidden_size, facts["size"])
@@ -59,8 +71,11 @@ class ContrastiveHead(nn.Module):
     Its parameters bear the names of pre-training's own, which it starts from.
     """
 
-    def __init__(self, config: FuselineConfig, facts: dict[str, Any]) -> None:
+    def __init__(
+        self, config: FuselineConfig, facts: dict[str, Any], dims: dict[str, int]
+    ) -> None:
         super().__init__()
+        del dims
         self.contrastive_heads = nn.ModuleDict(
             {
                 name: nn.Linear(config.hidden_size, config.contrastive_size, bias=False)
@@ -87,7 +102,7 @@ HEADS: dict[str, type[nn.Module]] = {
 }
 
 
-def build_head(config: FuselineConfig, task: dict[str, Any]) -> nn.Module:
-    """The head of one entry of `config.tasks`."""
+def build_head(config: FuselineConfig, task: dict[str, Any], dims: dict[str, int]) -> nn.Module:
+    """The head of one entry of `config.tasks`, over vectors of the given widths by modality."""
     kind = lookup(HEADS, task["head"]["kind"], where="config.tasks.head.kind")
-    return kind(config, task["head"])
+    return kind(config, task["head"], dims)

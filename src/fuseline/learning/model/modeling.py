@@ -27,6 +27,7 @@ from fuseline.learning.model.feature_encoders import ENCODERS, FeatureEncoder, T
 from fuseline.learning.model.fusion import FUSIONS, Sequence
 from fuseline.learning.model.heads import build_head
 from fuseline.learning.model.output import FuselineOutput, TaskOutput
+from fuseline.learning.model.probes import BlendedProbe, masked_deviation, masked_mean
 from fuseline.registry import lookup
 
 
@@ -43,6 +44,8 @@ class FuselinePreTrainedModel(PreTrainedModel):
         elif isinstance(module, nn.LayerNorm):
             nn.init.ones_(module.weight)
             nn.init.zeros_(module.bias)
+        elif isinstance(module, BlendedProbe):
+            module.reset()
 
 
 class ModalityEmbedding(nn.Module):
@@ -56,13 +59,20 @@ class ModalityEmbedding(nn.Module):
             marked them already.
         encoder: trained over what comes in, giving `positions` states of `dim`; None to take it
             as it is.
+        hears: what comes in are spans of a sound.
     """
 
     def __init__(
-        self, dim: int, width: int, positions: int, encoder: FeatureEncoder | None = None
+        self,
+        dim: int,
+        width: int,
+        positions: int,
+        encoder: FeatureEncoder | None = None,
+        hears: bool = False,
     ) -> None:
         super().__init__()
         self.encoder = encoder
+        self.hears = hears
         self.norm = nn.LayerNorm(dim)
         self.project = nn.Linear(dim, width)
         self.modality = nn.Parameter(torch.zeros(width))
@@ -72,12 +82,19 @@ class ModalityEmbedding(nn.Module):
 
     def forward(
         self, values: Tensor, mask: Tensor, present: Tensor, masked: Tensor | None = None
-    ) -> Sequence:
+    ) -> tuple[Sequence, Tensor]:
         """`values` (B, L, D), `mask` (B, L), `present` (B,), `masked` (B, L) positions to hide; of
-        an encoder that gives another number of states, as many as these."""
+        an encoder that gives another number of states, as many as these. Also the mean (B, D) of
+        what a pre-trained encoder gives."""
+        seen, here = values, mask
         if self.encoder is not None:
             values = self.encoder(values, masked)
             mask = _ones(values[..., 0])
+        if isinstance(self.encoder, TopEncoder):
+            seen, here = values, mask
+        vector = masked_mean(seen, here)
+        if self.hears:
+            vector = torch.cat([vector, masked_deviation(seen, here, vector)], dim=1)
         states = self.project(self.norm(values))
         if masked is not None:
             states = torch.where(masked.unsqueeze(-1), self.masked.to(states.dtype), states)
@@ -87,10 +104,10 @@ class ModalityEmbedding(nn.Module):
         states = states + self.modality
         first = torch.zeros_like(mask)
         first[:, 0] = True
-        here = present.unsqueeze(-1)
-        states = torch.where(here.unsqueeze(-1), states, self.absent.to(states.dtype))
+        row = present.unsqueeze(-1)
+        states = torch.where(row.unsqueeze(-1), states, self.absent.to(states.dtype))
         # As algebra: ONNX Runtime chooses between no truth values.
-        return Sequence(states, (here & mask) | (~here & first))
+        return Sequence(states, (row & mask) | (~row & first)), vector
 
     def nothing(self, like: Tensor) -> Sequence:
         """What rows without the modality are, at its shortest: the learned token alone, as many
@@ -125,10 +142,23 @@ class FuselineModel(FuselinePreTrainedModel):
         shape = config.features[name]
         if name == "image" and top is not None:
             return ModalityEmbedding(top.dim, width, top.grid**2, TopEncoder(top, shape["dim"]))
+        hears = name == "audio"
         if not shape.get("encoder"):
-            return ModalityEmbedding(shape["dim"], width, shape["positions"])
+            return ModalityEmbedding(shape["dim"], width, shape["positions"], hears=hears)
         kind = lookup(ENCODERS, shape["encoder"], where=f"config.features.{name}.encoder")
-        return ModalityEmbedding(width, width, shape["positions"], kind(shape["dim"], width))
+        encoder = kind(shape["dim"], width)
+        return ModalityEmbedding(width, width, shape["positions"], encoder, hears)
+
+    @property
+    def vector_dims(self) -> dict[str, int]:
+        """Width of `FuselineOutput.vectors` by modality."""
+        dims = {}
+        for name, module in self.embeddings.items():
+            embedding = cast(ModalityEmbedding, module)
+            own = embedding.encoder is None or isinstance(embedding.encoder, TopEncoder)
+            dim = embedding.norm.normalized_shape[0] if own else self.config.features[name]["dim"]
+            dims[name] = 2 * dim if embedding.hears else dim
+        return dims
 
     def get_input_embeddings(self) -> nn.Embedding:
         """The word embeddings.
@@ -180,22 +210,26 @@ class FuselineModel(FuselinePreTrainedModel):
         """
         if pixel_values is not None:
             features["image_features"] = self.encode_image(pixel_values)
-        sequences, present = {}, {}
+        sequences, vectors, present = {}, {}, {}
         if self.text_encoder is not None:
-            sequences["text"], present["text"] = self._embed_text(
+            (sequences["text"], vectors["text"]), present["text"] = self._embed_text(
                 input_ids, attention_mask, inputs_embeds, token_type_ids, text_mask
             )
         rows = _num_rows([text_mask, *(s.states for s in sequences.values()), *features.values()])
         for name in self.config.features:
             hidden = (masked_positions or {}).get(name)
-            sequences[name], present[name] = self._embed_features(name, features, hidden, rows)
+            (sequences[name], vectors[name]), present[name] = self._embed_features(
+                name, features, hidden, rows
+            )
         fused = self.fusion(sequences)
         unimodal = {name: sequence.mean() for name, sequence in sequences.items()}
         masks = {name: sequence.mask for name, sequence in sequences.items()}
         alone = self._fuse_each_alone(sequences) if each_alone else {}
         # Heads of pre-training lie outside the autocast that the trainer wraps this call in, and
         # some kinds of fusion end in a product, which autocast leaves in bfloat16.
-        return FuselineOutput(fused.pooled.float(), fused.states, masks, unimodal, present, alone)
+        return FuselineOutput(
+            fused.pooled.float(), fused.states, masks, unimodal, vectors, present, alone
+        )
 
     def _fuse_each_alone(self, sequences: dict[str, Sequence]) -> dict[str, Tensor]:
         """Fused vectors (B, W) of each modality without the others."""
@@ -254,7 +288,7 @@ class FuselineModel(FuselinePreTrainedModel):
         inputs_embeds: Tensor | None,
         token_type_ids: Tensor | None,
         text_mask: Tensor | None,
-    ) -> tuple[Sequence, Tensor]:
+    ) -> tuple[tuple[Sequence, Tensor], Tensor]:
         tokens = input_ids if inputs_embeds is None else inputs_embeds
         if tokens is None:
             raise ValueError("input_ids or inputs_embeds is required; absent text is [CLS] [SEP].")
@@ -269,12 +303,14 @@ class FuselineModel(FuselinePreTrainedModel):
         )
         states: Tensor = output.last_hidden_state
         present = _ones(states[:, 0, 0]) if text_mask is None else text_mask
-        sequence: Sequence = self.embeddings["text"](states, attention_mask.bool(), present)
-        return sequence, present
+        embedded: tuple[Sequence, Tensor] = self.embeddings["text"](
+            states, attention_mask.bool(), present
+        )
+        return embedded, present
 
     def _embed_features(
         self, name: str, features: dict[str, Tensor], hidden: Tensor | None, rows: int
-    ) -> tuple[Sequence, Tensor]:
+    ) -> tuple[tuple[Sequence, Tensor], Tensor]:
         values = features.get(f"{name}_features")
         if values is None:
             shape = self.config.features[name]
@@ -286,8 +322,8 @@ class FuselineModel(FuselinePreTrainedModel):
         if self._places(name) > 1:
             here = ~values[..., 0].isnan()
             values = values.masked_fill(~here.unsqueeze(-1), 0.0)
-        sequence: Sequence = self.embeddings[name](values, here, present, hidden)
-        return sequence, present
+        embedded: tuple[Sequence, Tensor] = self.embeddings[name](values, here, present, hidden)
+        return embedded, present
 
 
 def _num_rows(tensors: list[Tensor | None]) -> int:
@@ -395,7 +431,9 @@ class FuselineForTasks(FuselinePreTrainedModel):
         super().__init__(config)
         self.fuseline = FuselineModel(config)
         # By position: a module may not bear every name that a column may.
-        self.heads = nn.ModuleList(build_head(config, task) for task in config.tasks)
+        self.heads = nn.ModuleList(
+            build_head(config, task, self.fuseline.vector_dims) for task in config.tasks
+        )
         self.post_init()
         # Transformers looks for shared weights in direct children alone, and a decoder lies deeper.
         self.all_tied_weights_keys = self.get_expanded_tied_weights_keys(all_submodels=True)

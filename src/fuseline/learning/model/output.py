@@ -20,6 +20,8 @@ class FuselineOutput:
         masks: by modality, (B, T) or (B, P) bool, False where there is nothing; an absent modality
             keeps its first position.
         unimodal: (B, W) mean of each modality before fusion.
+        vectors: (B, D) by modality, the mean of what its encoder gives, before it is projected; of
+            sounds with the deviation behind it.
         present: (B,) bool by modality, False where the row lacks it.
         alone: (B, W) fused vector by modality, of the rows as if they had no other; empty where
             it was not asked for.
@@ -29,6 +31,7 @@ class FuselineOutput:
     states: dict[str, Tensor]
     masks: dict[str, Tensor]
     unimodal: dict[str, Tensor]
+    vectors: dict[str, Tensor]
     present: dict[str, Tensor]
     alone: dict[str, Tensor] = field(default_factory=dict)
 

@@ -141,7 +141,7 @@ def text_vectors(model: Any, attention_mask: Tensor, **words: Tensor) -> tuple[T
     backbone = model.fuseline
     states = backbone.text_encoder(attention_mask=attention_mask, **words).last_hidden_state
     present = torch.ones(len(states), dtype=torch.bool)
-    mean = backbone.embeddings["text"](states, attention_mask.bool(), present).mean().float()
+    mean = backbone.embeddings["text"](states, attention_mask.bool(), present)[0].mean().float()
     shared = model.contrastive_heads["text"](mean).float()
     return functional.normalize(mean, dim=-1), functional.normalize(shared, dim=-1)
 

@@ -34,6 +34,7 @@ from fuseline.learning.training.freezing import apply_freezing
 from fuseline.learning.training.history import History
 from fuseline.learning.training.loop import Selection, train
 from fuseline.learning.training.lora import adapters
+from fuseline.learning.training.probing import remove_probes
 from fuseline.learning.training.words import occurring_words
 from fuseline.params.adversarial_finetune import AdversarialFinetuneParams
 from fuseline.params.attack import PIXEL_SPACE
@@ -58,7 +59,8 @@ def adversarial_finetune(
     work: Path,
 ) -> tuple[dict[str, Any], History]:
     """Train a fine-tuned model on its clean loss and its loss under attack, the same parameters
-    frozen as before.
+    frozen as before. Its linear probes go: a line through standardised features is the first thing
+    that an attack breaks.
 
     The epoch is picked by the mean of the shares of development rows that are right clean and
     under PGD, so that neither is bought with the other.
@@ -74,6 +76,7 @@ def adversarial_finetune(
     make_deterministic(base.seed, base.num_threads)
     processor = FuselineProcessor.from_pretrained(finetuned)
     model = FuselineForTasks.from_pretrained(finetuned)
+    remove_probes(model)
     rows, cells = load_rows(tokens, features, examples, processor, base)
     entries = model.config.tasks
     data, tasks = with_labels(rows, cells, entries), build_tasks(entries)

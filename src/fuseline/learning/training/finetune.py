@@ -24,6 +24,7 @@ from fuseline.learning.training.freezing import apply_freezing
 from fuseline.learning.training.history import History
 from fuseline.learning.training.loop import train
 from fuseline.learning.training.lora import adapters
+from fuseline.learning.training.probing import blend_probes, fit_probes
 from fuseline.learning.training.words import occurring_words
 from fuseline.params.base import BaseParams
 from fuseline.params.finetune import FinetuneParams
@@ -67,6 +68,8 @@ def finetune(
             **_class_names(data.label_names),
         )
     model.start_decoders()
+    if params.linear_probe:
+        fit_probes(model, tasks, data.select("train"), base.seed)
     weights = [entry["weight"] for entry in entries]
     selection = selection_of(tasks[0], params.training.max_fall)
     with adapters(model, params.freezing, base.seed):
@@ -90,9 +93,10 @@ def finetune(
                 work=work,
                 draws=draws_of(tasks, data.select("train")),
             )
+    blended = blend_probes(model, tasks, data.select("dev")) if params.linear_probe else {}
     model.save_pretrained(model_folder)
     processor.save_pretrained(model_folder)
-    metrics = training_metrics("finetune", history, selection) | counts
+    metrics = training_metrics("finetune", history, selection) | counts | blended
     write_model_card(model_folder, model.config, examples, metrics, params)
     return metrics, history
 

@@ -1,0 +1,252 @@
+"""Linear probes of frozen features: fitted before a model is trained, blended with it afterwards.
+
+Shapes: N rows, D columns, K outputs of a task.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+from functools import partial
+from typing import Any, cast
+
+import numpy as np
+import torch
+from scipy.optimize import minimize
+from sklearn.model_selection import StratifiedGroupKFold
+from torch import Tensor, nn
+
+from fuseline.data.dataset import MultimodalData
+from fuseline.learning.model.heads import PooledHead
+from fuseline.learning.model.modeling import model_inputs
+from fuseline.learning.model.output import FuselineOutput
+from fuseline.learning.model.passes import length_batches
+from fuseline.learning.model.probes import BlendedProbe
+from fuseline.learning.tasks import Task
+from fuseline.learning.tasks.linear import STRENGTHS, Linear, logistic, one_for_each, ridge
+
+BATCH = 256
+FOLDS = 3
+# Of more rows the network learns more than a line through some of them could add.
+MAX_ROWS = 8000
+# Stops a fit early, which keeps it small as a penalty does.
+TOLERANCE = 1e-2
+# How strongly, in losses of development rows, the shares are drawn to each other and to a half.
+PULL_TOGETHER, PULL_TO_HALF = 1.0, 0.1
+# A place in the range as log-odds, its ends not being infinite.
+EDGE = 0.05
+
+# Takes inputs (N, D), labels (N, ...) and the inverse strength of the penalty.
+Fit = Callable[[np.ndarray, np.ndarray, float], Linear]
+
+
+def fit_probes(model: Any, tasks: Sequence[Task], data: MultimodalData, seed: int) -> None:
+    """Fit the probes of a model's heads to the vectors that it gives now; they have no share yet.
+
+    Args:
+        model: a task model that is not trained yet.
+        tasks: its tasks.
+        data: training rows.
+        seed: of the rows that are drawn where there are very many, and of the folds.
+    """
+    heads = [(t, h) for t, h in zip(tasks, model.heads, strict=True) if isinstance(h, PooledHead)]
+    if not heads:
+        return
+    rows = np.random.default_rng(seed).permutation(len(data))[:MAX_ROWS]
+    data = data.take(np.sort(rows))
+    seen = _seen(model, data)
+    for task, head in heads:
+        own = task.has_label(data.labels_of(task.key))
+        _fit(head.probe, task, data, seen, own, seed)
+        for name, probe in head.experts.probes.items():
+            _fit(cast(BlendedProbe, probe), task, data, seen, own & seen.present[name], seed)
+
+
+def blend_probes(model: Any, tasks: Sequence[Task], data: MultimodalData) -> dict[str, float]:
+    """Give what was trained and the probes their shares, by the loss of development rows.
+
+    Both shares are positive, and their logarithms are drawn to each other and to that of a half, by
+    about as much as one row could say: few rows then change little.
+
+    Args:
+        model: a trained task model.
+        tasks: its tasks.
+        data: development rows.
+
+    Returns:
+        `probe_share` of the first task, of the sum of both; nothing where it has no probe.
+    """
+    heads = [(t, h) for t, h in zip(tasks, model.heads, strict=True) if isinstance(h, PooledHead)]
+    for task, head in heads:
+        own = data.take(task.own_rows(data))
+        if len(own):
+            _blend(model, task, head, own)
+    if not isinstance(model.heads[0], PooledHead):
+        return {}
+    probe = model.heads[0].probe
+    return {"probe_share": float(probe.probe_share / (probe.probe_share + probe.trained_share))}
+
+
+def remove_probes(model: nn.Module) -> None:
+    """Leave what was trained as all that the heads say."""
+    for module in model.modules():
+        if isinstance(module, BlendedProbe):
+            module.reset()
+
+
+@dataclass(frozen=True)
+class _Seen:
+    """What the encoders give of N rows: (N, D) `vectors` and (N,) bool `present` by modality."""
+
+    vectors: dict[str, np.ndarray]
+    present: dict[str, np.ndarray]
+
+
+def _outputs(model: Any, data: MultimodalData) -> Iterator[tuple[np.ndarray, FuselineOutput]]:
+    """Numbers of rows, and what the backbone gives of them without dropout."""
+    was_training = model.training
+    model.eval()
+    for rows in length_batches(data, np.arange(len(data)), BATCH):
+        with torch.inference_mode():
+            yield rows, model.fuseline(**model_inputs(data.batch(rows)))
+    model.train(was_training)
+
+
+def _in_order(places: list[np.ndarray], parts: list[Tensor]) -> np.ndarray:
+    order = np.argsort(np.concatenate(places))
+    return np.asarray(torch.cat(parts).float().numpy()[order])
+
+
+def _seen(model: Any, data: MultimodalData) -> _Seen:
+    found = [(rows, given.vectors, given.present) for rows, given in _outputs(model, data)]
+    places = [rows for rows, _, _ in found]
+    return _Seen(
+        {name: _in_order(places, [v[name] for _, v, _ in found]) for name in found[0][1]},
+        {name: _in_order(places, [p[name] for _, _, p in found]) > 0 for name in found[0][2]},
+    )
+
+
+def _fit(
+    probe: BlendedProbe, task: Task, data: MultimodalData, seen: _Seen, rows: np.ndarray, seed: int
+) -> None:
+    """Fit a probe to the rows (N,) bool; it stays as it is where they hold too little."""
+    if rows.sum() < 2 * FOLDS or not _differ(task, data.labels_of(task.key)[rows]):
+        return
+    columns, scaling = [], {}
+    for name in probe.weights:
+        values, present = seen.vectors[name][rows], seen.present[name][rows]
+        fitted = values[present] if present.any() else values
+        deviation = fitted.std(0)
+        scaling[name] = fitted.mean(0), np.where(deviation > 0, deviation, 1.0)
+        scaled = (values - scaling[name][0]) / scaling[name][1]
+        columns.append(np.where(present[:, None], scaled, 0.0))
+    inputs, own = np.hstack(columns), data.take(np.flatnonzero(rows))
+    fit = _fit_of(task)
+    strength = _strength(fit, inputs, task, own, seed)
+    found = fit(inputs, own.labels_of(task.key), strength)
+    probe.set(scaling, found.weights.astype(np.float32), found.bias.astype(np.float32))
+
+
+def _differ(task: Task, labels: np.ndarray) -> bool:
+    return task.kind == "multilabel" or len(np.unique(labels)) > 1
+
+
+def _fit_of(task: Task) -> Fit:
+    """What gives a task's logits. Classes weigh alike, so that rare ones are learnt too."""
+    if task.kind == "classification":
+        size = len(task.label_names)
+        return partial(logistic, size=size, balanced=True, tolerance=TOLERANCE)
+    if task.kind == "multilabel":
+        return one_for_each
+    if task.kind == "regression":
+        mean, deviation = task.facts["mean"], task.facts["deviation"]
+        return lambda inputs, labels, c: ridge(inputs, (labels - mean) / deviation, c)
+    return lambda inputs, labels, c: ridge(inputs, _log_odds(labels), c)
+
+
+def _log_odds(places: np.ndarray) -> np.ndarray:
+    kept = np.clip(places, EDGE, 1 - EDGE)
+    return np.asarray(np.log(kept) - np.log1p(-kept))
+
+
+def _strength(
+    fit: Fit, inputs: np.ndarray, task: Task, data: MultimodalData, seed: int
+) -> float:
+    """The inverse strength with the best score of rows that were left out, groups kept whole; the
+    strongest penalty where rows cannot be parted."""
+    labels = data.labels_of(task.key)
+    folds = _folds(task, labels, data.groups, seed)
+    if not folds:
+        return STRENGTHS[0]
+    sign = 1 if task.greater_is_better else -1
+
+    def score(strength: float) -> float:
+        logits = np.zeros((len(inputs), task.head["size"]))
+        for fitted, left_out in folds:
+            model = fit(inputs[fitted], labels[fitted], strength)
+            logits[left_out] = model(inputs[left_out])
+        outputs = task.outputs(torch.from_numpy(logits).float(), {}).numpy()
+        return sign * task.scores(outputs, data)[task.selection_metric]
+
+    return max(STRENGTHS, key=score)
+
+
+def _folds(
+    task: Task, labels: np.ndarray, groups: np.ndarray, seed: int
+) -> list[tuple[np.ndarray, np.ndarray]]:
+    if len(np.unique(groups)) < FOLDS:
+        return []
+    classes = labels if task.kind == "classification" else np.zeros(len(labels), dtype=int)
+    parted = StratifiedGroupKFold(FOLDS, shuffle=True, random_state=seed)
+    with np.errstate(all="ignore"):
+        folds = list(parted.split(np.zeros((len(labels), 1)), classes, groups))
+    return folds if all(_differ(task, labels[fitted]) for fitted, _ in folds) else []
+
+
+def _blend(model: Any, task: Task, head: PooledHead, data: MultimodalData) -> None:
+    found = [(rows, *_parts(head, given)) for rows, given in _outputs(model, data)]
+    places = [rows for rows, _, _ in found]
+    probes = {"": head.probe, **head.experts.probes}
+    for name, probe in probes.items():
+        rows = np.flatnonzero(_in_order(places, [p[name] for _, _, p in found]) > 0)
+        trained, linear = (
+            _in_order(places, [parts[name][which] for _, parts, _ in found])[rows]
+            for which in (0, 1)
+        )
+        if len(rows):
+            _set_shares(cast(BlendedProbe, probe), task, data.take(rows), trained, linear)
+
+
+def _parts(
+    head: PooledHead, given: FuselineOutput
+) -> tuple[dict[str, tuple[Tensor, Tensor]], dict[str, Tensor]]:
+    """By probe what is trained and what the probe says, (B, K) each, and which rows it is for. That
+    of all modalities, which has no name, is for those that have several."""
+    count = torch.stack(list(given.present.values())).sum(0)
+    several = count > (1 if head.experts.probes else 0)
+    trained = {"": head.fused(given), **head.experts.trained(given)}
+    probes = {"": head.probe, **head.experts.probes}
+    linear = {n: probe.linear(given.vectors, given.present) for n, probe in probes.items()}
+    parts = {name: (trained[name], linear[name]) for name in probes}
+    return parts, {"": several, **{name: given.present[name] for name in head.experts.probes}}
+
+
+def _set_shares(
+    probe: BlendedProbe, task: Task, data: MultimodalData, trained: np.ndarray, linear: np.ndarray
+) -> None:
+    if not linear.any():
+        return
+    batch = {task.key: torch.from_numpy(data.labels_of(task.key))}
+    pair = torch.from_numpy(trained), torch.from_numpy(linear)
+
+    def loss(logs: np.ndarray) -> float:
+        shares = np.exp(logs)
+        blended = float(shares[0]) * pair[0] + float(shares[1]) * pair[1]
+        to_half = float(np.sum((logs - np.log(0.5)) ** 2))
+        apart = float((logs[0] - logs[1]) ** 2)
+        fit = float(task.losses(blended, batch).sum())
+        return fit + PULL_TOGETHER * apart + PULL_TO_HALF * to_half
+
+    found = minimize(loss, np.log([0.5, 0.5]), method="Nelder-Mead").x
+    probe.trained_share.fill_(float(np.exp(found[0])))
+    probe.probe_share.fill_(float(np.exp(found[1])))
