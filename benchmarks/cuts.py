@@ -107,9 +107,8 @@ def measured(root: Path, cut: Cut, salt: int, changes: dict[str, Any]) -> list[f
     params = prepare(root, cut, salt, changes)
     train(root, params)
     own, twin = scores(root, params)
-    return [*(own[name] for name in SCORES), *(twin[name] for name in SCORES)] + [
-        own["macro_f1"] - twin["macro_f1"]
-    ]
+    found = [scored[name] for scored in (own, twin) for name in SCORES]
+    return [*found, own["macro_f1"] - twin["macro_f1"]]
 
 
 def prepare(root: Path, cut: Cut, salt: int, changes: dict[str, Any]) -> dict[str, Any]:
@@ -117,9 +116,7 @@ def prepare(root: Path, cut: Cut, salt: int, changes: dict[str, Any]) -> dict[st
     manifest = write_cut(root / "raw", cut)
     params = params_of(cut, manifest, salt, changes)
     ingest_examples(params["ingest"], root / "examples", root / "quarantine", raw=root / "raw")
-    tokenize_examples(
-        root / "examples", root / "tokens", root / "tokenizer", params["tokenize"]
-    )
+    tokenize_examples(root / "examples", root / "tokens", root / "tokenizer", params["tokenize"])
     for name, extract in EXTRACTORS.items():
         chosen = getattr(params["extract_features"], name)
         extract(root / "examples", root / "features" / name, chosen, "fp32")

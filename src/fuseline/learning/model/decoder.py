@@ -42,9 +42,7 @@ class DecoderHead(nn.Module):
         ConfigError: heads that do not share the width evenly.
     """
 
-    def __init__(
-        self, config: FuselineConfig, facts: dict[str, Any], dims: dict[str, int]
-    ) -> None:
+    def __init__(self, config: FuselineConfig, facts: dict[str, Any], dims: dict[str, int]) -> None:
         super().__init__()
         del dims
         self.key: str = facts["key"]

@@ -5,7 +5,7 @@ Shapes: B batch, T tokens, W common width, K outputs of a task, M modalities, S 
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, cast
 
 import torch
 from torch import Tensor, nn
@@ -19,14 +19,15 @@ from fuseline.learning.model.output import FuselineOutput, HeadOutput
 from fuseline.learning.model.probes import BlendedProbe
 from fuseline.registry import lookup
 
+# The probe of all modalities at once, among those of one.
+ALL = "all"
+
 
 class PooledHead(nn.Module):
-    """A linear layer over the pooled vector, blended with a probe of what the encoders give; and the
-    same over each modality for rows that have no other: (B, K)."""
+    """A linear layer over the pooled vector, blended with a probe of what the encoders give; the
+    same of each modality for rows that have no other: (B, K)."""
 
-    def __init__(
-        self, config: FuselineConfig, facts: dict[str, Any], dims: dict[str, int]
-    ) -> None:
+    def __init__(self, config: FuselineConfig, facts: dict[str, Any], dims: dict[str, int]) -> None:
         super().__init__()
         self.norm = nn.LayerNorm(config.hidden_size)
         self.dropout = nn.Dropout(config.classifier_dropout)
@@ -40,6 +41,16 @@ class PooledHead(nn.Module):
         alone = self.experts(output)
         return HeadOutput(where_single(output.present, alone, fused), alone)
 
+    @property
+    def probes(self) -> dict[str, BlendedProbe]:
+        """That of all modalities under `ALL`, those of one by its name."""
+        alone = {name: cast(BlendedProbe, one) for name, one in self.experts.probes.items()}
+        return {ALL: self.probe, **alone}
+
+    def trained(self, output: FuselineOutput) -> dict[str, Tensor]:
+        """What each probe is blended with, (B, K) float32, by the probes' names."""
+        return {ALL: self.fused(output), **self.experts.trained(output)}
+
     def fused(self, output: FuselineOutput) -> Tensor:
         """What is trained over the pooled vector, (B, K) float32."""
         logits: Tensor = self.classifier(self.dropout(self.norm(output.pooled)))
@@ -49,9 +60,7 @@ class PooledHead(nn.Module):
 class TokenHead(nn.Module):
     """A linear layer over each token's fused state: (B, T, K)."""
 
-    def __init__(
-        self, config: FuselineConfig, facts: dict[str, Any], dims: dict[str, int]
-    ) -> None:
+    def __init__(self, config: FuselineConfig, facts: dict[str, Any], dims: dict[str, int]) -> None:
         super().__init__()
         del dims
         self.norm = nn.LayerNorm(config.hidden_size)
@@ -71,9 +80,7 @@ class ContrastiveHead(nn.Module):
     Its parameters bear the names of pre-training's own, which it starts from.
     """
 
-    def __init__(
-        self, config: FuselineConfig, facts: dict[str, Any], dims: dict[str, int]
-    ) -> None:
+    def __init__(self, config: FuselineConfig, facts: dict[str, Any], dims: dict[str, int]) -> None:
         super().__init__()
         del dims
         self.contrastive_heads = nn.ModuleDict(

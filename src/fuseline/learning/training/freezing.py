@@ -13,13 +13,10 @@ from fuseline.learning.training.groups import ADAPTER, IMAGE_ENCODER, IMAGE_TOP,
 from fuseline.params.finetune import FreezingParams
 
 BACKBONE = "fuseline."
-# Of a head, or of an expert: `heads.0.probe.`, `heads.0.experts.probes.text.`.
-PROBE = ".probe"
 
 
 def apply_freezing(model: Any, params: FreezingParams) -> dict[str, int]:
-    """Set `requires_grad` by policy; of the image encoder, what ran once is always frozen, and so
-    are the heads' linear probes, which are fitted.
+    """Set `requires_grad` by policy; of the image encoder, what ran once is always frozen.
 
     Args:
         model: a task model with a `fuseline` backbone, adapters already in it.
@@ -93,7 +90,7 @@ def freeze_image_encoder(model: Any) -> None:
 
 
 def _trains(name: str, params: FreezingParams, top: set[str]) -> bool:
-    if IMAGE_ENCODER in name or PROBE in name:
+    if IMAGE_ENCODER in name:
         return False
     if params.policy == "head":
         return not name.startswith(BACKBONE)

@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from functools import partial
-from typing import Any, cast
+from typing import Any
 
 import numpy as np
 import torch
@@ -17,7 +17,7 @@ from sklearn.model_selection import StratifiedGroupKFold
 from torch import Tensor, nn
 
 from fuseline.data.dataset import MultimodalData
-from fuseline.learning.model.heads import PooledHead
+from fuseline.learning.model.heads import ALL, PooledHead
 from fuseline.learning.model.modeling import model_inputs
 from fuseline.learning.model.output import FuselineOutput
 from fuseline.learning.model.passes import length_batches
@@ -29,8 +29,8 @@ BATCH = 256
 FOLDS = 3
 # Of more rows the network learns more than a line through some of them could add.
 MAX_ROWS = 8000
-# Stops a fit early, which keeps it small as a penalty does.
-TOLERANCE = 1e-2
+# Of a fit: what follows rounds it away.
+TOLERANCE = 1e-3
 # How strongly, in losses of development rows, the shares are drawn to each other and to a half.
 PULL_TOGETHER, PULL_TO_HALF = 1.0, 0.1
 # A place in the range as log-odds, its ends not being infinite.
@@ -57,9 +57,8 @@ def fit_probes(model: Any, tasks: Sequence[Task], data: MultimodalData, seed: in
     seen = _seen(model, data)
     for task, head in heads:
         own = task.has_label(data.labels_of(task.key))
-        _fit(head.probe, task, data, seen, own, seed)
-        for name, probe in head.experts.probes.items():
-            _fit(cast(BlendedProbe, probe), task, data, seen, own & seen.present[name], seed)
+        for name, probe in head.probes.items():
+            _fit(probe, task, data, seen, own if name == ALL else own & seen.present[name], seed)
 
 
 def blend_probes(model: Any, tasks: Sequence[Task], data: MultimodalData) -> dict[str, float]:
@@ -132,19 +131,19 @@ def _fit(
     """Fit a probe to the rows (N,) bool; it stays as it is where they hold too little."""
     if rows.sum() < 2 * FOLDS or not _differ(task, data.labels_of(task.key)[rows]):
         return
-    columns, scaling = [], {}
-    for name in probe.weights:
+    means, deviations, columns = {}, {}, []
+    for name in probe.names:
         values, present = seen.vectors[name][rows], seen.present[name][rows]
         fitted = values[present] if present.any() else values
-        deviation = fitted.std(0)
-        scaling[name] = fitted.mean(0), np.where(deviation > 0, deviation, 1.0)
-        scaled = (values - scaling[name][0]) / scaling[name][1]
+        means[name], deviation = fitted.mean(0), fitted.std(0)
+        deviations[name] = np.where(deviation > 0, deviation, 1.0)
+        scaled = (values - means[name]) / deviations[name]
         columns.append(np.where(present[:, None], scaled, 0.0))
-    inputs, own = np.hstack(columns), data.take(np.flatnonzero(rows))
-    fit = _fit_of(task)
-    strength = _strength(fit, inputs, task, own, seed)
-    found = fit(inputs, own.labels_of(task.key), strength)
-    probe.set(scaling, found.weights.astype(np.float32), found.bias.astype(np.float32))
+    inputs, own, fit = np.hstack(columns), data.take(np.flatnonzero(rows)), _fit_of(task)
+    found = fit(inputs, own.labels_of(task.key), _strength(fit, inputs, task, own, seed))
+    ends = np.cumsum([len(means[name]) for name in probe.names])
+    parts = dict(zip(probe.names, np.split(found.weights, ends[:-1], axis=1), strict=True))
+    probe.set(means, {name: part / deviations[name] for name, part in parts.items()}, found.bias)
 
 
 def _differ(task: Task, labels: np.ndarray) -> bool:
@@ -169,26 +168,28 @@ def _log_odds(places: np.ndarray) -> np.ndarray:
     return np.asarray(np.log(kept) - np.log1p(-kept))
 
 
-def _strength(
-    fit: Fit, inputs: np.ndarray, task: Task, data: MultimodalData, seed: int
-) -> float:
-    """The inverse strength with the best score of rows that were left out, groups kept whole; the
+def _strength(fit: Fit, inputs: np.ndarray, task: Task, data: MultimodalData, seed: int) -> float:
+    """The inverse strength with the least loss of rows that were left out, groups kept whole; the
     strongest penalty where rows cannot be parted."""
     labels = data.labels_of(task.key)
     folds = _folds(task, labels, data.groups, seed)
     if not folds:
         return STRENGTHS[0]
-    sign = 1 if task.greater_is_better else -1
 
-    def score(strength: float) -> float:
+    def loss(strength: float) -> float:
         logits = np.zeros((len(inputs), task.head["size"]))
         for fitted, left_out in folds:
             model = fit(inputs[fitted], labels[fitted], strength)
             logits[left_out] = model(inputs[left_out])
-        outputs = task.outputs(torch.from_numpy(logits).float(), {}).numpy()
-        return sign * task.scores(outputs, data)[task.selection_metric]
+        return _loss(task, logits, labels)
 
-    return max(STRENGTHS, key=score)
+    return min(STRENGTHS, key=loss)
+
+
+def _loss(task: Task, logits: np.ndarray, labels: np.ndarray) -> float:
+    """The sum over rows (N, K)."""
+    batch = {task.key: torch.from_numpy(labels)}
+    return float(task.losses(torch.from_numpy(logits).float(), batch).sum())
 
 
 def _folds(
@@ -204,31 +205,29 @@ def _folds(
 
 
 def _blend(model: Any, task: Task, head: PooledHead, data: MultimodalData) -> None:
-    found = [(rows, *_parts(head, given)) for rows, given in _outputs(model, data)]
-    places = [rows for rows, _, _ in found]
-    probes = {"": head.probe, **head.experts.probes}
-    for name, probe in probes.items():
-        rows = np.flatnonzero(_in_order(places, [p[name] for _, _, p in found]) > 0)
-        trained, linear = (
-            _in_order(places, [parts[name][which] for _, parts, _ in found])[rows]
-            for which in (0, 1)
+    places, found = [], []
+    for rows, given in _outputs(model, data):
+        places.append(rows)
+        found.append(_pairs(head, given))
+    for name, probe in head.probes.items():
+        trained, linear, concerned = (
+            _in_order(places, [part[name][which] for part in found]) for which in range(3)
         )
+        rows = np.flatnonzero(concerned)
         if len(rows):
-            _set_shares(cast(BlendedProbe, probe), task, data.take(rows), trained, linear)
+            _set_shares(probe, task, data.take(rows), trained[rows], linear[rows])
 
 
-def _parts(
-    head: PooledHead, given: FuselineOutput
-) -> tuple[dict[str, tuple[Tensor, Tensor]], dict[str, Tensor]]:
-    """By probe what is trained and what the probe says, (B, K) each, and which rows it is for. That
-    of all modalities, which has no name, is for those that have several."""
+def _pairs(head: PooledHead, given: FuselineOutput) -> dict[str, tuple[Tensor, Tensor, Tensor]]:
+    """By probe what is trained and what it says, (B, K) each, and (B,) bool, the rows that it is
+    for: that of all modalities for rows with several, where there are others for one."""
     count = torch.stack(list(given.present.values())).sum(0)
-    several = count > (1 if head.experts.probes else 0)
-    trained = {"": head.fused(given), **head.experts.trained(given)}
-    probes = {"": head.probe, **head.experts.probes}
-    linear = {n: probe.linear(given.vectors, given.present) for n, probe in probes.items()}
-    parts = {name: (trained[name], linear[name]) for name in probes}
-    return parts, {"": several, **{name: given.present[name] for name in head.experts.probes}}
+    concerned = {ALL: count > (1 if len(head.probes) > 1 else 0), **given.present}
+    trained = head.trained(given)
+    return {
+        name: (trained[name], probe.linear(given.vectors, given.present), concerned[name])
+        for name, probe in head.probes.items()
+    }
 
 
 def _set_shares(
@@ -236,15 +235,13 @@ def _set_shares(
 ) -> None:
     if not linear.any():
         return
-    batch = {task.key: torch.from_numpy(data.labels_of(task.key))}
-    pair = torch.from_numpy(trained), torch.from_numpy(linear)
+    labels = data.labels_of(task.key)
 
     def loss(logs: np.ndarray) -> float:
         shares = np.exp(logs)
-        blended = float(shares[0]) * pair[0] + float(shares[1]) * pair[1]
         to_half = float(np.sum((logs - np.log(0.5)) ** 2))
         apart = float((logs[0] - logs[1]) ** 2)
-        fit = float(task.losses(blended, batch).sum())
+        fit = _loss(task, shares[0] * trained + shares[1] * linear, labels)
         return fit + PULL_TOGETHER * apart + PULL_TO_HALF * to_half
 
     found = minimize(loss, np.log([0.5, 0.5]), method="Nelder-Mead").x

@@ -225,7 +225,8 @@ def test_both_stages_adapt_and_leave_a_plain_model(tmp_path, stages):
                 refusals={},
             ),
             class_weights="none", freezing=LORA, modality_dropout=0.0, label_smoothing=0.0,
-            classifier_dropout=0.0, unimodal_weight=0.5, training=training(num_epochs=2),
+            classifier_dropout=0.0, unimodal_weight=0.5, linear_probe=True,
+            training=training(num_epochs=2),
         ),
         base=BASE, work=tmp_path / "work",
     )  # fmt: skip

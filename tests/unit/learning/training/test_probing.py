@@ -1,0 +1,155 @@
+"""Probes are fitted before training, and get a share by the development rows."""
+
+from dataclasses import replace
+
+import numpy as np
+import pytest
+import torch
+
+from fuseline.learning.tasks import TASKS
+from fuseline.learning.tasks.labelled import build_tasks
+from fuseline.learning.training.freezing import apply_freezing
+from fuseline.learning.training.probing import blend_probes, fit_probes, remove_probes
+from tests.support.tiny_models import EVERY, classification, classifier, freezing, rows
+
+FACTS = {"mean": 5.0, "deviation": 2.0, "low": 0.0, "high": 1.0, "labels": ["a", "b"]}
+
+
+def told_by_pictures(count: int = 60, **changes):
+    """Rows whose class the picture tells."""
+    data = rows(count)
+    labels = np.arange(count) % 3
+    features = data.features["image"].copy()
+    features[np.arange(count), :, labels] += 3.0
+    features[~data.feature_mask["image"]] = 0.0
+    return replace(
+        data, features={"image": features}, labels=labels, groups=np.arange(count), **changes
+    )
+
+
+def fitted(model, data, tasks=None):
+    tasks = tasks or build_tasks([classification()])
+    fit_probes(model, tasks, data, seed=3)
+    return tasks
+
+
+def accuracy(model, data) -> float:
+    logits = model.eval()(**data.batch(np.arange(len(data)))).logits
+    return float((logits.argmax(-1).numpy() == data.labels).mean())
+
+
+def test_a_fit_changes_nothing_before_there_is_a_share():
+    model, data = classifier(), told_by_pictures()
+    before = model(**data.batch(np.arange(12))).logits
+    fitted(model, data)
+    assert torch.equal(model(**data.batch(np.arange(12))).logits, before)
+    assert model.heads[0].probe.bias.any()
+
+
+def test_an_untrained_model_with_a_share_knows_what_its_features_tell():
+    model, data = classifier(), told_by_pictures()
+    pictures = data.take(np.flatnonzero(data.feature_mask["image"]))
+    assert accuracy(model, pictures) < 0.6
+    share = blend_probes(model, fitted(model, data), told_by_pictures(30))["probe_share"]
+    assert share > 0.5
+    assert accuracy(model, pictures) > 0.9
+
+
+def test_each_modality_alone_gets_its_own():
+    model, data = classifier(), told_by_pictures()
+    blend_probes(model, fitted(model, data), data)
+    batch = data.batch(np.flatnonzero(data.feature_mask["image"]))
+    batch["text_mask"] = torch.zeros_like(batch["text_mask"])
+    right = model(**batch).logits.argmax(-1) == batch["labels"]
+    assert right.float().mean() > 0.9
+    shares = {n: float(p.probe_share) for n, p in model.heads[0].experts.probes.items()}
+    assert shares["image"] > shares["text"]
+
+
+def test_few_rows_pull_the_shares_to_a_half():
+    model, data = classifier(), told_by_pictures()
+    tasks, shares = fitted(model, data), []
+    for count in (1, 8, 60):
+        blend_probes(model, tasks, data.take(np.arange(count)))
+        probe = model.heads[0].probe
+        shares.append(float((probe.probe_share / probe.trained_share).log().abs()))
+    assert shares == sorted(shares)
+    assert shares[0] < shares[2] / 2
+
+
+def test_no_development_rows_leave_no_share():
+    model, data = classifier(), told_by_pictures()
+    assert blend_probes(model, fitted(model, data), data.take(np.arange(0))) == {"probe_share": 0.0}
+
+
+def test_it_is_the_same_again_and_leaves_random_numbers_alone():
+    found = []
+    for _ in range(2):
+        model, data = classifier(), told_by_pictures()
+        torch.manual_seed(8)
+        blend_probes(model, fitted(model, data), data)
+        found.append((model.heads[0].probe.state_dict(), torch.rand(1)))
+    torch.manual_seed(8)
+    assert torch.equal(found[0][1], torch.rand(1))
+    for name, value in found[0][0].items():
+        assert torch.equal(value, found[1][0][name])
+
+
+def test_rows_without_a_label_play_no_part():
+    model, other, data = classifier(), classifier(), told_by_pictures()
+    known = np.arange(60) < 45
+    fitted(model, replace(data, labels=np.where(known, data.labels, -100)))
+    fitted(other, data.take(np.flatnonzero(known)))
+    assert torch.allclose(
+        model.heads[0].probe.weight_image, other.heads[0].probe.weight_image, atol=1e-5
+    )
+
+
+def test_one_class_is_nothing_to_fit():
+    model, data = classifier(), told_by_pictures()
+    fitted(model, replace(data, labels=np.zeros(60, dtype=np.int64)))
+    assert not model.heads[0].probe.bias.any()
+
+
+@pytest.mark.parametrize("kind", ["regression", "ranking", "multilabel"])
+def test_other_pooled_tasks_have_probes_too(kind):
+    data = told_by_pictures()
+    strong = (data.labels == 1).astype(np.float32)
+    labels = {
+        "regression": 5.0 + 2.0 * strong.astype(np.float64),
+        "ranking": strong,
+        "multilabel": np.stack([strong, 1 - strong], 1),
+    }[kind]
+    task = TASKS[kind]("it", FACTS)
+    entry = classification() | {"kind": kind, "facts": FACTS, "head": task.head}
+    model = classifier(tasks=[entry])
+    data = replace(data, labels=labels)
+    blend_probes(model, fitted(model, data, [task]), data)
+    pictures = np.flatnonzero(data.feature_mask["image"] & data.text_mask)
+    logits = model(**data.batch(pictures)).logits[:, 0].detach().numpy()
+    high = strong[pictures] > 0
+    assert logits[high].min() > logits[~high].max()
+
+
+def test_five_modalities():
+    model, data = classifier(modalities=EVERY), rows(60, modalities=EVERY)
+    data = replace(data, groups=np.arange(60))
+    blend_probes(model, fitted(model, data), data)
+    assert model(**data.batch(np.arange(12))).logits.isfinite().all()
+
+
+def test_no_part_of_a_probe_is_trained():
+    model = classifier()
+    apply_freezing(model, freezing("none"))
+    assert not [name for name, _ in model.named_parameters() if ".probe" in name]
+    assert [name for name, _ in model.named_buffers() if ".probe" in name]
+
+
+def test_removed_probes_leave_what_was_trained():
+    model, data = classifier(), told_by_pictures()
+    batch = data.batch(np.arange(12))
+    before = model(**batch).logits
+    blend_probes(model, fitted(model, data), data)
+    assert not torch.allclose(model(**batch).logits, before)
+    remove_probes(model)
+    assert torch.equal(model(**batch).logits, before)
