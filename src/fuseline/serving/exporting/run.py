@@ -64,6 +64,7 @@ from fuseline.serving.exporting.graphs import (
     write_decoder_graph,
     write_model_graph,
 )
+from fuseline.serving.exporting.shown import write_samples, write_thumbnails
 from fuseline.serving.sessions import Graph
 from fuseline.serving.writing import TextWriter
 
@@ -135,7 +136,7 @@ def export_model(
     evaluations = {name: inputs.evaluations / f"{name}.json" for name in inputs.models}
     name, figure = choose(evaluations, sections.export)
     export = _Export(inputs, folder, sections, name)
-    steps = (export.write_graphs, export.fit, export.write_contract, export.measure)
+    steps = (export.write_graphs, export.fit, export.show, export.write_contract, export.measure)
     for step in tqdm(steps, desc=f"export {name}", unit="step"):
         step(work)
     describe_export(folder, name, figure, export.metrics)
@@ -217,11 +218,23 @@ class _Export:
         bank = train.take(sample(train.example_ids, self.params.max_bank_rows))
         known = unit(vectors(self.graph, bank, self.batch_size).astype(np.float16))
         _write_bank(self.folder / BANK_FILE, bank, known, self.examples)
+        self.bank_ids = bank.example_ids
         distances = np.zeros(0)
         if len(dev) and len(bank):
             others = unit(vectors(self.graph, dev, self.batch_size))
             distances = nearest(others, known, self.params.neighbours)[1][:, -1]
         self.scope = Scope.fitted(distances, self.params.neighbours, self.params.false_refusals)
+
+    def show(self, _: Path) -> None:
+        """What is shown of the data: thumbnails of the bank's rows, and samples to try."""
+        write_thumbnails(self.folder, self.inputs.examples, self.bank_ids, self.params)
+        write_samples(
+            self.folder,
+            self.inputs.examples,
+            self.data.select("dev").example_ids,
+            self.model.config.modalities,
+            self.params,
+        )
 
     def _fit_certainty(self) -> None:
         if self.tasks[0].kind != "classification":

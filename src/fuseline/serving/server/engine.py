@@ -22,6 +22,7 @@ from fuseline.serving.server.metrics import Metrics
 from fuseline.serving.server.rejected import Rejected
 from fuseline.serving.server.settings import Settings
 from fuseline.serving.server.shadow import Pair, Shadow
+from fuseline.serving.shown import Shown
 from fuseline.serving.signatures import Signature, signature
 from fuseline.serving.writers import as_objects
 
@@ -45,6 +46,7 @@ class Engine:
         self.predictor, self.contract = predictor, predictor.contract
         self.limits = Limits.of(self.contract, settings)
         self.card = (settings.model / CARD_FILE).read_text(encoding="utf-8")
+        self.shown = Shown.read(settings.model)
         self._metrics, self._shadow = metrics, shadow
         contracts = (self.contract, *([shadow.predictor.contract] if shadow else []))
         self.decoders = Decoders(

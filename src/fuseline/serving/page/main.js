@@ -1,0 +1,202 @@
+// Joins the parts of the page.
+
+import { viewOf } from "./answer.js";
+import { find, listed, make, named, say, tell } from "./dom.js";
+import { curlOf, Fields } from "./form.js";
+import { addressOf, ask, readModel, useKey } from "./server.js";
+
+const SAYS = {
+  classification: ({ labels }) => `says which of ${labels.length} labels fits`,
+  multilabel: ({ labels }) => `says which of ${labels.length} names apply`,
+  regression: ({ name }) => `estimates ${name}`,
+  ranking: ({ name }) => `rates ${name}`,
+  token_classification: ({ name }) => `marks ${name} in the text`,
+  generation: ({ name }) => `writes ${name}`,
+  retrieval: () => "makes vectors by which rows are found",
+};
+
+const state = { facts: null, fields: null, isKeyed: false, label: null, asking: null };
+
+async function start() {
+  try {
+    state.facts = await readModel((message) => tell(find("lead"), message));
+  } catch (error) {
+    if (error.status === 401) askForKey();
+    else tell(find("lead"), error.message);
+    return;
+  }
+  find("unlock").hidden = true;
+  introduce(state.facts);
+  state.fields = new Fields(state.facts, find("fields"), changed);
+  find("main").hidden = find("about").hidden = false;
+  changed();
+  if (state.isKeyed) find("fields").querySelector("textarea, input, select")?.focus();
+  await offerSamples();
+}
+
+function askForKey() {
+  const wrong = state.isKeyed ? "The server does not know this key." : "";
+  tell(find("lead"), "");
+  tell(find("key-error"), wrong, find("key"));
+  find("unlock").hidden = false;
+  find("key").focus();
+  say(wrong);
+}
+
+function introduce(facts) {
+  const kinds = new Set(facts.fields.map(({ kind }) => kind));
+  const parts = [...kinds].map((kind) =>
+    kind === "cell" ? "cells of a table" : `a ${named(kind).toLowerCase()}`,
+  );
+  const some = parts.length > 1 ? ` Any of them may be missing.` : "";
+  const does = listed(facts.tasks.map((task) => SAYS[task.kind](task)));
+  tell(find("lead"), `It reads ${listed(parts)}, and ${does}.${some}`);
+  find("card").textContent = facts.card;
+  const { model, ...hashes } = facts.origin;
+  const lines = { model, format: facts.format, ...hashes };
+  for (const [name, value] of Object.entries(lines)) {
+    find("origin").append(make("dt", {}, name), make("dd", {}, value));
+  }
+}
+
+async function offerSamples() {
+  const samples = await (await ask("v1/samples")).json();
+  const items = samples.map((sample, place) => make("li", {}, sampleButton(sample, place)));
+  find("samples").querySelector("ul").replaceChildren(...items);
+  find("samples").hidden = !items.length;
+}
+
+function sampleButton({ row, label }, place) {
+  const text = [row.text ?? []].flat()[0] ?? `Example ${place + 1}`;
+  const button = make("button", { type: "button", class: "sample" });
+  const picture = [row.image ?? []].flat().find(Boolean);
+  if (picture) {
+    const content = Uint8Array.from(atob(picture.base64), (one) => one.charCodeAt(0));
+    button.append(make("img", { src: URL.createObjectURL(new Blob([content])), alt: "" }));
+  }
+  button.append(make("span", { dir: "auto" }, text));
+  button.addEventListener("click", () => {
+    state.fields.fill(row);
+    changed();
+    state.label = label;
+    send();
+  });
+  return button;
+}
+
+/** Something was filled in: it is no example any more, and the command is another. */
+function changed() {
+  if (!state.fields) return;
+  state.label = null;
+  find("curl").textContent = curlOf(addressOf("v1/predict"), state.fields.parts, state.isKeyed);
+}
+
+async function send() {
+  const { fields, facts } = state;
+  hush();
+  const parts = fields.parts;
+  if (!parts.length) return refuse({ message: "Fill in something first.", reason: "" });
+  const form = new FormData();
+  for (const [name, value] of parts) form.append(name, value);
+  form.append("probabilities", "true");
+  form.append("neighbours", "true");
+  const texts = parts.filter(([name]) => name === "text").map(([, value]) => value);
+  const asked = { text: texts.length === 1 ? texts[0] : "", label: state.label };
+  wait(true);
+  state.asking?.abort();
+  const asking = (state.asking = new AbortController());
+  try {
+    const options = { method: "POST", body: form, signal: asking.signal };
+    const { answers, origin } = await (await ask("v1/predict", options)).json();
+    show(viewOf(answers[0], facts, asked), origin);
+  } catch (error) {
+    if (error.name === "AbortError") return undefined;
+    if (error.status === undefined) throw error;
+    refuse(error);
+  }
+  if (asking === state.asking) wait(false);
+  return undefined;
+}
+
+function show({ view, said }, origin) {
+  if (origin.weights !== state.facts.origin.weights) {
+    const note = "Another model has taken over since. Reload this page to see what it takes.";
+    view.append(make("p", { class: "notice" }, note));
+  }
+  for (const image of find("shown").querySelectorAll("img")) URL.revokeObjectURL(image.src);
+  find("shown").replaceChildren(view);
+  say(said);
+  const calm = matchMedia("(prefers-reduced-motion: reduce)").matches;
+  const top = find("answer").getBoundingClientRect().top;
+  if (top < 0 || top > 0.6 * innerHeight) {
+    find("answer").scrollIntoView({ behavior: calm ? "auto" : "smooth" });
+  }
+}
+
+/** Say what is wrong where it is wrong. */
+function refuse(error) {
+  const field = error.status === 422 ? state.fields.fieldOf(error) : null;
+  const said = error.message + (error.retry ? ` Here: ${error.retry} s.` : "");
+  if (error.status === 401) {
+    state.isKeyed = true;
+    find("key").value = "";
+    askForKey();
+  } else if (field) {
+    field.tell(said);
+    field.focus();
+  } else {
+    tell(find("form-error"), said);
+    find("form-error").focus();
+  }
+  say(said);
+}
+
+function hush() {
+  tell(find("form-error"), "");
+  state.fields.hush();
+}
+
+/** The button stays where it is, for whoever has it in focus. */
+function wait(is) {
+  find("send").setAttribute("aria-disabled", String(is));
+  find("answer").setAttribute("aria-busy", String(is));
+  find("send").textContent = is ? "Answering …" : "Answer";
+}
+
+find("ask").addEventListener("submit", (event) => {
+  event.preventDefault();
+  if (find("send").getAttribute("aria-disabled") !== "true") send();
+});
+
+find("ask").addEventListener("reset", (event) => {
+  event.preventDefault();
+  hush();
+  state.fields.clear();
+  changed();
+  say("The form is empty.");
+});
+
+find("unlock").addEventListener("submit", (event) => {
+  event.preventDefault();
+  useKey(find("key").value);
+  state.isKeyed = true;
+  if (!state.fields) return start();
+  find("unlock").hidden = true;
+  return send();
+});
+
+find("copy").addEventListener("click", async () => {
+  try {
+    await navigator.clipboard.writeText(find("curl").textContent);
+    say("Copied.");
+    find("copy").textContent = "Copied";
+  } catch {
+    // A clipboard is given to pages of this machine or of HTTPS alone.
+    getSelection().selectAllChildren(find("curl"));
+    say("Marked: copy it with Ctrl and C.");
+    find("copy").textContent = "Marked: Ctrl+C copies";
+  }
+  setTimeout(() => (find("copy").textContent = "Copy"), 3000);
+});
+
+start();
