@@ -28,7 +28,7 @@ async function start() {
   find("unlock").hidden = true;
   introduce(state.facts);
   state.fields = new Fields(state.facts, find("fields"), changed);
-  find("main").hidden = find("about").hidden = false;
+  find("room").hidden = find("about").hidden = false;
   changed();
   if (state.isKeyed) find("fields").querySelector("textarea, input, select")?.focus();
   await offerSamples();
