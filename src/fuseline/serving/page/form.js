@@ -277,7 +277,7 @@ const short = (number) => Number(number.toPrecision(4)).toLocaleString("en");
 
 function bytes(count) {
   const [unit, size] = count >= 1e6 ? ["MB", 1e6] : ["kB", 1e3];
-  return `${Number((count / size).toPrecision(3))} ${unit}`;
+  return `${Number((count / size).toPrecision(3))}\u00a0${unit}`;
 }
 
 /** The command that asks the same. Texts stand in single quotes, where a shell reads nothing. */

@@ -15,7 +15,11 @@ const SAYS = {
   retrieval: () => "makes vectors by which rows are found",
 };
 
-const state = { facts: null, fields: null, isKeyed: false, label: null, asking: null };
+// Kinds of tasks whose labels are named before the first answer, and how many of each.
+const CHOOSING = ["classification", "multilabel"];
+const MOST_LABELS = 24;
+
+const state = { facts: null, fields: null, isKeyed: false, label: null, asking: null, before: [] };
 
 async function start() {
   try {
@@ -48,9 +52,12 @@ function introduce(facts) {
   const parts = [...kinds].map((kind) =>
     kind === "cell" ? "cells of a table" : `a ${named(kind).toLowerCase()}`,
   );
-  const some = parts.length > 1 ? ` Any of them may be missing.` : "";
+  const some = parts.length > 1 ? " Leave out what you do not have." : "";
   const does = listed(facts.tasks.map((task) => SAYS[task.kind](task)));
   tell(find("lead"), `It reads ${listed(parts)}, and ${does}.${some}`);
+  const choosing = facts.tasks.filter(({ kind }) => CHOOSING.includes(kind));
+  find("shown").append(...choosing.map((task) => labelsOf(task, facts.tasks.length > 1)));
+  state.before = [...find("shown").childNodes];
   find("card").textContent = facts.card;
   const { model, ...hashes } = facts.origin;
   const lines = { model, format: facts.format, ...hashes };
@@ -59,8 +66,21 @@ function introduce(facts) {
   }
 }
 
+/** What a task may say; of many labels the first. */
+function labelsOf({ name, labels }, isOneOfMany) {
+  const rest = labels.length - MOST_LABELS;
+  const shown = labels.slice(0, MOST_LABELS).join(", ");
+  const head = isOneOfMany ? `Labels of ${name}` : "Labels";
+  return make("p", { class: "hint" }, `${head}: ${shown}${rest > 0 ? `, and ${rest} more` : ""}.`);
+}
+
 async function offerSamples() {
-  const samples = await (await ask("v1/samples")).json();
+  let samples = [];
+  try {
+    samples = await (await ask("v1/samples")).json();
+  } catch {
+    // The form can be filled in without them.
+  }
   const items = samples.map((sample, place) => make("li", {}, sampleButton(sample, place)));
   find("samples").querySelector("ul").replaceChildren(...items);
   find("samples").hidden = !items.length;
@@ -95,7 +115,10 @@ async function send() {
   const { fields, facts } = state;
   hush();
   const parts = fields.parts;
-  if (!parts.length) return refuse({ message: "Fill in something first.", reason: "" });
+  if (!parts.length) {
+    refuse({ message: "Fill in something first." });
+    return;
+  }
   const form = new FormData();
   for (const [name, value] of parts) form.append(name, value);
   form.append("probabilities", "true");
@@ -108,23 +131,22 @@ async function send() {
   try {
     const options = { method: "POST", body: form, signal: asking.signal };
     const { answers, origin } = await (await ask("v1/predict", options)).json();
-    show(viewOf(answers[0], facts, asked), origin);
+    answer(viewOf(answers[0], facts, asked), origin);
   } catch (error) {
-    if (error.name === "AbortError") return undefined;
+    if (error.name === "AbortError") return;
     if (error.status === undefined) throw error;
     refuse(error);
+  } finally {
+    if (asking === state.asking) wait(false);
   }
-  if (asking === state.asking) wait(false);
-  return undefined;
 }
 
-function show({ view, said }, origin) {
+function answer({ view, said }, origin) {
   if (origin.weights !== state.facts.origin.weights) {
     const note = "Another model has taken over since. Reload this page to see what it takes.";
     view.append(make("p", { class: "notice" }, note));
   }
-  for (const image of find("shown").querySelectorAll("img")) URL.revokeObjectURL(image.src);
-  find("shown").replaceChildren(view);
+  show([view]);
   say(said);
   const calm = matchMedia("(prefers-reduced-motion: reduce)").matches;
   const top = find("answer").getBoundingClientRect().top;
@@ -133,8 +155,15 @@ function show({ view, said }, origin) {
   }
 }
 
-/** Say what is wrong where it is wrong. */
+/** Put something in the answer's place. */
+function show(nodes) {
+  for (const image of find("shown").querySelectorAll("img")) URL.revokeObjectURL(image.src);
+  find("shown").replaceChildren(...nodes);
+}
+
+/** Say what is wrong where it is wrong, and take back what was said before. */
 function refuse(error) {
+  show(state.before);
   const field = error.status === 422 ? state.fields.fieldOf(error) : null;
   const said = error.message + (error.retry ? ` Here: ${error.retry} s.` : "");
   if (error.status === 401) {
@@ -173,6 +202,7 @@ find("ask").addEventListener("reset", (event) => {
   hush();
   state.fields.clear();
   changed();
+  show(state.before);
   say("The form is empty.");
 });
 
@@ -180,9 +210,9 @@ find("unlock").addEventListener("submit", (event) => {
   event.preventDefault();
   useKey(find("key").value);
   state.isKeyed = true;
-  if (!state.fields) return start();
   find("unlock").hidden = true;
-  return send();
+  if (state.fields) send();
+  else start();
 });
 
 find("copy").addEventListener("click", async () => {

@@ -70,6 +70,9 @@ def answered(page: Page) -> str:
 def test_an_example_is_answered_without_a_fault_of_access(visit, look):
     one = visit(**look)
     page = one.open()
+    lead = "It reads a text and a picture, and says which of 3 labels fits."
+    expect(page.locator("#lead")).to_contain_text(lead)
+    expect(page.locator("#shown")).to_contain_text("Labels: ant, bee, cat.")
     assert one.violations() == []
     page.locator("#samples button").first.click()
     said = answered(page)
@@ -143,6 +146,7 @@ def test_all_of_it_is_reached_by_keys(visit):
     expect(page.locator("#curl")).to_be_visible()
     page.get_by_role("button", name="Clear").press("Enter")
     assert page.locator("textarea").input_value() == ""
+    expect(page.locator("#shown .big")).to_have_count(0)
 
 
 def test_a_picture_is_chosen_seen_and_removed(visit, tmp_path):
@@ -234,6 +238,7 @@ def test_a_refused_row_is_told_at_its_field(visit, text, file, field, said):
     assert page.locator(f"#{field}").get_attribute("aria-invalid") == "true"
     assert field in page.locator(f"#{field}").get_attribute("aria-describedby")
     assert page.locator("#status").inner_text() == error.inner_text()
+    expect(page.locator("#shown")).to_contain_text("It appears here")
     assert one.violations() == []
     assert one.statuses == [422]
     page.locator("#samples button").first.click()
@@ -472,7 +477,9 @@ def test_a_file_that_is_too_large_is_told_where_it_is_chosen(visit, facts):
     page = another(visit, facts, limits=limits).open()
     content = {"name": "a.png", "mimeType": "image/png", "buffer": b"1" * 1001}
     page.get_by_label("Picture").set_input_files(content)
-    expect(page.locator("#field-1-error")).to_contain_text("a.png has 1 kB: more than the 1 kB")
+    expect(page.locator("#field-1-error")).to_contain_text(
+        "a.png has 1\u00a0kB: more than the 1\u00a0kB"
+    )
     assert page.get_by_label("Picture").input_value() == ""
 
 
