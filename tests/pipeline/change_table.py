@@ -104,6 +104,7 @@ PARAMS: dict[str, tuple[object, set[str]]] = {
     "export.model": ("adversarial", EXPORT),
     "export.coverage": (0.8, EXPORT),
     "export.max_attacked_rows": (8, EXPORT),
+    "export.thumbnail_pixels": (32, EXPORT),
 }
 
 # Module to the stages that import it; the stage `code` runs besides, to find that out.
@@ -175,6 +176,7 @@ MODULES: dict[str, set[str]] = {
     "src/fuseline/serving/exporting/graphs.py": EXPORT,
     "src/fuseline/serving/contract.py": EXPORT,
     "src/fuseline/serving/beams.py": EXPORT,
+    "src/fuseline/serving/shown.py": EXPORT,
     "src/fuseline/serving/search.py": NOTHING,
     "src/fuseline/serving/predictor.py": NOTHING,
     "src/fuseline/serving/server/engine.py": NOTHING,

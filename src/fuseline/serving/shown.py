@@ -12,6 +12,8 @@ import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
+from fuseline.errors import ContractError
+
 THUMBNAILS_FILE, SAMPLES_FILE = "thumbnails.parquet", "samples.parquet"
 # Pictures in it are WebP, upright and on white.
 THUMBNAILS = pa.schema(
@@ -46,7 +48,11 @@ class Shown:
 
     @classmethod
     def read(cls, folder: Path) -> Shown:
-        """Read it."""
+        """Read it.
+
+        Raises:
+            ContractError: a file of it is damaged.
+        """
         samples = _table(folder / SAMPLES_FILE, SAMPLES).to_pylist(maps_as_pydicts="strict")
         return cls(_table(folder / THUMBNAILS_FILE, THUMBNAILS), samples)
 
@@ -66,4 +72,12 @@ def write_shown(path: Path, rows: Sequence[dict[str, Any]], schema: pa.Schema) -
 
 
 def _table(path: Path, schema: pa.Schema) -> pa.Table:
-    return pq.read_table(path, schema=schema) if path.is_file() else schema.empty_table()
+    if not path.is_file():
+        return schema.empty_table()
+    try:
+        return pq.read_table(path, schema=schema)
+    except (OSError, pa.ArrowException) as error:
+        raise ContractError(
+            f"{path}: not readable as Parquet: {error}. Export the model again with `dvc repro"
+            " export`, or fetch it with `dvc pull`."
+        ) from None

@@ -6,6 +6,8 @@ import { thumbnail } from "./server.js";
 // Labels, and training rows, that are shown at once; the rest is folded.
 const FIRST_LABELS = 5;
 const FIRST_NEIGHBOURS = 4;
+// Labels of a prediction set that are named.
+const MOST_OF_SET = 6;
 
 /** @returns {{view: Node, said: string}} what is shown, and one sentence of it */
 export function viewOf(answer, facts, asked) {
@@ -74,7 +76,9 @@ function doubt(set, { threshold, target_risk: risk, coverage }) {
         " development rows wrong."
       : `An answer counts as sure from ${about(threshold)} on: of such answers to development` +
         ` rows at most ${about(risk)} were wrong.`;
-  const holds = `One of ${listed(set, "or")} is right for ${about(coverage)} of rows.`;
+  const rest = set.length - MOST_OF_SET;
+  const shown = rest > 0 ? [...set.slice(0, MOST_OF_SET), `${rest} more`] : set;
+  const holds = `One of ${listed(shown, "or")} is right for ${about(coverage)} of rows.`;
   return make("p", { class: "notice" }, bound, set.length > 1 ? ` ${holds}` : "");
 }
 

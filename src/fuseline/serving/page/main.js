@@ -1,8 +1,9 @@
 // Joins the parts of the page.
 
 import { viewOf } from "./answer.js";
+import { curlOf } from "./curl.js";
 import { find, listed, make, named, say, tell } from "./dom.js";
-import { curlOf, Fields } from "./form.js";
+import { Fields } from "./form.js";
 import { addressOf, ask, readModel, useKey } from "./server.js";
 
 const SAYS = {
@@ -18,6 +19,9 @@ const SAYS = {
 // Kinds of tasks whose labels are named before the first answer, and how many of each.
 const CHOOSING = ["classification", "multilabel"];
 const MOST_LABELS = 24;
+
+// Of an example's text, on its button.
+const MOST_CHARACTERS = 100;
 
 const state = { facts: null, fields: null, isKeyed: false, label: null, asking: null, before: [] };
 
@@ -94,7 +98,7 @@ function sampleButton({ row, label }, place) {
     const content = Uint8Array.from(atob(picture.base64), (one) => one.charCodeAt(0));
     button.append(make("img", { src: URL.createObjectURL(new Blob([content])), alt: "" }));
   }
-  button.append(make("span", { dir: "auto" }, text));
+  button.append(make("span", { dir: "auto" }, text.slice(0, MOST_CHARACTERS)));
   button.addEventListener("click", () => {
     state.fields.fill(row);
     changed();

@@ -21,6 +21,7 @@ ASSETS = {
     "main.js": "text/javascript",
     "form.js": "text/javascript",
     "answer.js": "text/javascript",
+    "curl.js": "text/javascript",
     "server.js": "text/javascript",
     "dom.js": "text/javascript",
 }

@@ -10,6 +10,7 @@ from PIL import Image
 from fuseline.config import load_section
 from fuseline.contracts import EXAMPLES, read_table
 from fuseline.data.ingest import ingest_examples
+from fuseline.errors import ContractError
 from fuseline.params.export import ExportParams
 from fuseline.serving.exporting.shown import (
     choose_samples,
@@ -85,6 +86,12 @@ def test_nothing_is_shown_where_the_params_say_so(examples, ids, params, tmp_pat
     assert not list(tmp_path.iterdir())
     shown = Shown.read(tmp_path)
     assert (list(shown.samples), shown.thumbnail(ids[0])) == ([], None)
+
+
+def test_a_damaged_file_is_told(tmp_path):
+    (tmp_path / SAMPLES_FILE).write_bytes(b"PAR1")
+    with pytest.raises(ContractError, match=r"samples.parquet: not readable .* `dvc repro export`"):
+        Shown.read(tmp_path)
 
 
 def row(label, **given):

@@ -421,6 +421,12 @@ def test_doubts_are_said(visit, facts):
     assert one.violations() == []
 
 
+def test_of_a_large_set_the_likeliest_are_named(visit, facts):
+    labels = [f"label{number}" for number in range(9)]
+    one = another(visit, facts, SURE | {"sure": False, "set": labels})
+    assert "label4, label5 or 3 more is right" in ask(one).locator("#shown").inner_text()
+
+
 def test_a_model_that_is_never_sure_says_so(visit, facts):
     certainty = facts["certainty"] | {"threshold": 1.000001}
     one = another(visit, facts, SURE | {"sure": False, "set": []}, certainty=certainty)
