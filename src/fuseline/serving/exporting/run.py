@@ -45,6 +45,7 @@ from fuseline.serving.contract import (
     ExportContract,
     Origin,
     ScopeFacts,
+    read_contract,
     write_contract,
 )
 from fuseline.serving.exporting.attacked import write_attackable
@@ -64,6 +65,8 @@ from fuseline.serving.exporting.graphs import (
     write_decoder_graph,
     write_model_graph,
 )
+from fuseline.serving.exporting.reference import reference_scores
+from fuseline.serving.scores import write_reference
 from fuseline.serving.sessions import Graph
 from fuseline.serving.writing import TextWriter
 
@@ -117,7 +120,8 @@ def export_model(
     inputs: ExportInputs, folder: Path, sections: ExportSections, work: Path
 ) -> dict[str, Any]:
     """Write `models/export`: the chosen model as Transformers has it, its graphs in float32 and in
-    8-bit integers, those of its media encoders, the contract, a bank of training vectors, the card.
+    8-bit integers, those of its media encoders, the contract, a bank of training vectors,
+    the scores of test rows, the card.
 
     Args:
         inputs: what is read.
@@ -135,7 +139,10 @@ def export_model(
     evaluations = {name: inputs.evaluations / f"{name}.json" for name in inputs.models}
     name, figure = choose(evaluations, sections.export)
     export = _Export(inputs, folder, sections, name)
-    steps = (export.write_graphs, export.fit, export.write_contract, export.measure)
+    steps = (
+        *(export.write_graphs, export.fit, export.write_contract),
+        *(export.write_reference, export.measure),
+    )
     for step in tqdm(steps, desc=f"export {name}", unit="step"):
         step(work)
     describe_export(folder, name, figure, export.metrics)
@@ -217,6 +224,7 @@ class _Export:
         bank = train.take(sample(train.example_ids, self.params.max_bank_rows))
         known = unit(vectors(self.graph, bank, self.batch_size).astype(np.float16))
         _write_bank(self.folder / BANK_FILE, bank, known, self.examples)
+        self.known = known
         distances = np.zeros(0)
         if len(dev) and len(bank):
             others = unit(vectors(self.graph, dev, self.batch_size))
@@ -267,6 +275,14 @@ class _Export:
                 ),
             ),
         )
+
+    def write_reference(self, _: Path) -> None:
+        """How the test rows are answered, which rows in use are compared with."""
+        test = self.data.select("test")
+        rows = test.take(sample(test.example_ids, self.params.max_bank_rows))
+        contract = read_contract(self.folder)
+        scores = reference_scores(self.graph, contract, self.known, rows, self.batch_size)
+        write_reference(self.folder, scores)
 
     def measure(self, work: Path) -> None:
         """Every format on the test rows.
