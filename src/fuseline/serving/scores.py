@@ -30,6 +30,8 @@ SCORES = pa.schema(
     ]
 )
 _COLUMNS = {"label": "label", "confidence": "probability", "sure": "sure"}
+# Columns of answers that are read: others may be large.
+_READ = {*_COLUMNS.values(), "out_of_scope", "in_scope"}
 Line = dict[str, Any]
 Unit = Annotated[float, Field(ge=0.0, le=1.0)]
 
@@ -73,7 +75,8 @@ def scored(
         present: (N,) bool by modality.
     """
     origin = {"weights": contract.origin.weights, "format": form}
-    columns = score_columns(contract, answers.to_pydict(), present, answers.num_rows)
+    read = [name for name in answers.column_names if name in _READ]
+    columns = score_columns(contract, answers.select(read).to_pydict(), present, answers.num_rows)
     return [
         origin | dict(zip(columns, row, strict=True)) for row in zip(*columns.values(), strict=True)
     ]

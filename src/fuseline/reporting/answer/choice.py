@@ -201,5 +201,5 @@ def _versus(own: Measured, value: float, what: str) -> _Beside:
         end = ": no gain over it is shown."
         return _Beside("look", f"{said}, within the interval of", end)
     if own.is_better_than(value):
-        return _Beside("fine", f"{said}, outside the interval of", ", which is better.")
+        return _Beside("fine", f"{said}, worse than all of the interval of", ".")
     return _Beside("look", f"{said}, better than all of the interval of", ".")

@@ -22,13 +22,14 @@ class Condition:
         label: in the chart.
         words: at the beginning of a sentence.
         part: of the page that has more.
-        figures: by model name the score on these rows as they are, and then.
+        figures: by model name the score on these rows as they are, None where every row that was
+            right fell and nothing else tells it, and then.
     """
 
     label: str
     words: str
     part: str
-    figures: Mapping[str, tuple[Measured, Measured]]
+    figures: Mapping[str, tuple[Measured | None, Measured]]
 
 
 def conditions(models: Sequence[Model], stress: Figures, judge: Model) -> list[Condition]:
@@ -59,25 +60,34 @@ def _said(models: Sequence[Model], condition: Condition) -> Said:
         for model in models
         if model.name in condition.figures
     }
-    lost = any(clean.beats(then) for clean, then in pairs.values())
+    lost = {title for title, pair in pairs.items() if _is_lost(*pair)}
     figures = "; ".join(
-        f"{f'{title} ' if len(pairs) > 1 else ''}right on {then}, as they are on {clean}"
-        + (" (the intervals overlap)" if lost and not clean.beats(then) else "")
-        for title, (clean, then) in pairs.items()
+        f"{f'{title} ' if len(pairs) > 1 else ''}{_beside(*pair)}"
+        + (" (the intervals overlap)" if lost and title not in lost else "")
+        for title, pair in pairs.items()
     )
-    measured = all(one.low is not None for pair in pairs.values() for one in pair)
+    measured = all(one and one.low is not None for pair in pairs.values() for one in pair)
     why = "the intervals overlap" if measured else "without all intervals"
     end = "." if lost else f": {why}, no loss is shown."
     return Said("look" if lost else "note", f"{condition.words}: {figures}{end}", condition.part)
 
 
+def _is_lost(clean: Measured | None, then: Measured) -> bool:
+    return clean is None or clean.beats(then)
+
+
+def _beside(clean: Measured | None, then: Measured) -> str:
+    if clean is None:
+        return f"right on {then}, every row that was right fell"
+    return f"right on {then}, as they are on {clean}"
+
+
 def _attack(models: Sequence[Model]) -> Iterator[Condition]:
-    found = {}
-    for model in models:
-        robust = Measured.of(model.metrics, ROBUST)
-        clean = _clean_under_attack(model)
-        if robust is not None and clean is not None:
-            found[model.name] = (clean, robust)
+    found = {
+        model.name: (_clean_under_attack(model), robust)
+        for model in models
+        if (robust := Measured.of(model.metrics, ROBUST))
+    }
     if found:
         epsilon = models[0].metrics["robustness"]["epsilon"]
         spaces = ", ".join(f"{space} {value:g}" for space, value in sorted(epsilon.items()))
@@ -86,13 +96,13 @@ def _attack(models: Sequence[Model]) -> Iterator[Condition]:
 
 
 def _clean_under_attack(model: Model) -> Measured | None:
-    """The share of right rows without the attack; of tasks whose figure is another, by the share
-    that stood and the share that fell."""
+    """The share of right rows without the attack: of tasks whose figure is another, by the share
+    that stood and the share that fell, which does not tell where all fell."""
     name = headline(model.metrics)
     if name == "accuracy":
         return Measured.of(model.metrics, name)
-    fallen, robust = model.metrics.get("attack_success_rate"), model.metrics.get(ROBUST)
-    if fallen is None or robust is None or fallen >= 1:
+    fallen, robust = model.metrics["attack_success_rate"], model.metrics[ROBUST]
+    if fallen >= 1:
         return None
     return Measured.of_rows("right", min(1.0, robust / (1 - fallen)), model.metrics["rows"])
 

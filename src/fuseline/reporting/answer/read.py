@@ -92,7 +92,7 @@ def _clean(model: Model, found: Sequence[Condition]) -> Measured | None:
     if own is not None and own.name == "accuracy":
         return own
     pairs = [one.figures[model.name] for one in found if model.name in one.figures]
-    return pairs[0][0] if pairs else own
+    return next((clean for clean, _ in pairs if clean is not None), own)
 
 
 def _point(model: str, condition: str, measured: Measured) -> dict[str, Any]:

@@ -103,7 +103,7 @@ class Look:
         return "\n".join(lines)
 
     def _head(self) -> Iterator[str]:
-        window = "the last " if self.asked.last else ""
+        window = "The last " if self.asked.last else ""
         yield (
             f"{window}{self.log.rows} rows of the model {shortened(self.weights[:SHORT])} beside"
             f" {self.test.rows} test rows."

@@ -97,7 +97,7 @@ def test_a_model_that_the_commonest_label_may_equal_is_none_to_rely_on(majority,
 @pytest.mark.parametrize(
     ("twin", "level", "said"),
     [
-        (0.699, "fine", "outside the interval"),
+        (0.699, "fine", "worse than all of the interval"),
         (0.7, "look", "no gain over it is shown"),
         (0.9, "look", "no gain over it is shown"),
         (0.901, "look", "better than all of the interval"),

@@ -84,6 +84,35 @@ def test_the_attack_stands_beside_what_was_right_without_it():
     assert pixels[1].startswith("An attack on the pictures themselves, 2/255 a pixel: right on 0.0")
 
 
+@pytest.mark.parametrize(
+    ("fallen", "level", "said"),
+    [
+        (1.0, "look", "right on 0.0\u202f% [0.0, 3.0], every row that was right fell."),
+        (
+            0.5,
+            "look",
+            "right on 20.0\u202f% [13.0, 29.0], as they are on 40.0\u202f% [30.9, 49.8].",
+        ),
+        (0.2, "note", "[17.5, 34.3]: the intervals overlap, no loss is shown."),
+    ],
+)
+def test_of_other_tasks_what_stood_and_fell_tells_what_was_right(fallen, level, said):
+    robust, ends_of = (0.0, ends(0.0, 0.03)) if fallen == 1 else (0.2, ends(0.13, 0.29))
+    metrics = {
+        "task": "regression",
+        "rmse": 1.0,
+        "rows": 100,
+        "robust_accuracy": robust,
+        "attack_success_rate": fallen,
+        "intervals": {"robust_accuracy": ends_of},
+        "robustness": {"epsilon": {"text_embedding": 0.5}},
+    }
+    one = Model("one", "One", metrics)
+    (found,) = harm([one], conditions([one], {"task": "regression", "rows": 100}, one))
+    assert found.level == level
+    assert found.words.endswith(said)
+
+
 def selective(risk: float, coverage: float = 0.9, threshold: float = 0.8) -> dict[str, object]:
     clean = {"coverage": coverage, "risk": risk}
     return {"selective": {"target_risk": 0.05, "threshold": threshold, "clean": clean}}

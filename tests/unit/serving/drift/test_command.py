@@ -101,7 +101,7 @@ def test_a_window_is_the_last_rows(export, tmp_path):
     assert drift(export, path).exit_code == 1
     found = drift(export, path, "--last", 300)
     assert found.exit_code == 0
-    assert "the last 300 rows" in found.output
+    assert "The last 300 rows" in found.output
 
 
 def test_several_files_are_one_log_and_packed_ones_are_unpacked(export, tmp_path):
