@@ -342,20 +342,26 @@ def predict(
     ] = "",
     encoding: Annotated[str, typer.Option(help="Of text files.")] = "utf-8",
     threads: Annotated[int, typer.Option(help="To compute on.", min=1)] = 2,
+    log: Annotated[
+        Path | None,
+        typer.Option(help="Write scores too, never contents: what `fuseline drift` reads."),
+    ] = None,
 ) -> None:
     """Answer rows with the exported model, unlabelled ones too.
 
     Rows are cleaned as `ingest` cleaned those of training; what it would refuse is not answered,
     and told with its reason. A run that was killed goes on where it stopped.
     """
-    from fuseline.serving.command import Asked, OneRow, answer_one, answer_rows
+    from fuseline.serving.command import LOG_NEEDS_OUTPUT, Asked, OneRow, answer_one, answer_rows
 
     asked = Asked(model, int8, probabilities, neighbours, threads, vectors, control or [])
     with _readable_errors("predict"), _interruptible("fuseline predict, with the same arguments"):
         if rows is None and source:
             rows = source
         if rows is not None:
-            refused = answer_rows(asked, rows, output, column or [], source, encoding)
+            refused = answer_rows(asked, rows, output, column or [], source, encoding, log)
+        elif log:
+            raise ConfigError(LOG_NEEDS_OUTPUT)
         else:
             media = _media(image, audio, video)
             refused = answer_one(asked, OneRow(text or [], media, cell or []))
@@ -466,6 +472,10 @@ def serve(
         Path | None,
         typer.Option(help="Keys that open the server, one a line; else FUSELINE_API_KEY if set."),
     ] = None,
+    score_log: Annotated[
+        Path | None,
+        typer.Option(help="Add scores here, never contents: what `fuseline drift` reads."),
+    ] = None,
 ) -> None:
     """Answer rows over HTTP with the exported model.
 
@@ -490,8 +500,43 @@ def serve(
             shadow=shadow,
             workers=workers,
             keys=read_keys(api_key_file),
+            score_log=score_log,
         )
         run_server(settings, host, port)
+
+
+@app.command()
+def drift(
+    logs: Annotated[
+        list[Path],
+        typer.Argument(
+            metavar="LOG...",
+            help="Scores that `fuseline serve --score-log` or `fuseline predict --log` wrote, the"
+            " oldest first; .gz too.",
+        ),
+    ],
+    export: Annotated[Path, typer.Option(help="Folder of the export that answered.")] = Path(
+        "models/export"
+    ),
+    last: Annotated[int | None, typer.Option(help="Only the last rows, so many.", min=1)] = None,
+    false_alarms: Annotated[
+        float,
+        typer.Option(help="How often drift may be told where nothing moved.", min=0.0001, max=0.5),
+    ] = 0.05,
+    as_json: Annotated[bool, typer.Option("--json", help="Tell it as JSON.")] = False,
+) -> None:
+    """Tell whether rows in use are still answered as the test rows were.
+
+    Compares predicted labels, confidence, the share out of scope, and the modalities that rows
+    hold. Exit status 0: no drift found; 1: drift; 2: it could not be asked so.
+    """
+    from fuseline.serving.drift.command import Asked, look
+
+    with _readable_errors("drift"):
+        found = look(Asked(logs, export, last, false_alarms))
+    print(found.as_json() if as_json else found.described())
+    if found.drifted:
+        raise typer.Exit(1)
 
 
 def _ask(question: str) -> None:

@@ -12,6 +12,7 @@ from fuseline.learning.tasks import TASKS
 from fuseline.learning.tasks.labelled import build_tasks
 from fuseline.learning.tasks.prediction import predict
 from fuseline.serving.predictor import Options, Predictor
+from fuseline.serving.scores import read_reference
 from tests.support.exports import Exported, Tables
 
 MANY = (
@@ -114,6 +115,23 @@ def test_raw_rows_are_answered_as_the_model_answers_them(answered):
     for task, found, columns in zip(tasks, made, by_task, strict=True):
         assert len(found.data) == len(rows) > 10
         CHECKS[task.kind](columns, task, found.outputs, found.data, texts)
+
+
+@pytest.mark.parametrize("name", ["many", "others"])
+def test_the_reference_holds_the_scores_of_the_raw_test_rows(exports, name):
+    """Labels and confidence of a classification, scope and presence of any task."""
+    one = exports[name]
+    predictor = Predictor(one.folder)
+    found = predictor.scored(one.raw(predictor, one.test))[1]
+    known = read_reference(one.folder)
+    is_class = predictor.contract.tasks[0].kind == "classification"
+    assert len(known) == len(found) > 10
+    for key in ("label", "in_scope", "present"):
+        assert sorted(str(row[key]) for row in known) == sorted(str(row[key]) for row in found)
+    assert all((row["label"] is not None) == is_class for row in known)
+    for key in ("confidence", "out_of_scope") if is_class else ("out_of_scope",):
+        pairs = [sorted(row[key] for row in rows) for rows in (known, found)]
+        assert pairs[0] == pytest.approx(pairs[1], abs=5e-3)
 
 
 def test_probabilities_are_those_of_the_model(exports):

@@ -104,6 +104,7 @@ PARAMS: dict[str, tuple[object, set[str]]] = {
     "export.model": ("adversarial", EXPORT),
     "export.coverage": (0.8, EXPORT),
     "export.max_attacked_rows": (8, EXPORT),
+    "export.thumbnail_pixels": (32, EXPORT),
 }
 
 # Module to the stages that import it; the stage `code` runs besides, to find that out.
@@ -171,14 +172,20 @@ MODULES: dict[str, set[str]] = {
     "src/fuseline/learning/training/adversarial_finetune.py": ADVERSARIAL,
     "src/fuseline/evaluation/twins/classification.py": EVALUATE | BASELINE | EXPORT,
     "src/fuseline/reporting/charts.py": REPORT,
+    "src/fuseline/reporting/answer/choice.py": REPORT,
     "src/fuseline/reporting/sections/stress.py": REPORT,
     "src/fuseline/serving/exporting/graphs.py": EXPORT,
     "src/fuseline/serving/contract.py": EXPORT,
     "src/fuseline/serving/beams.py": EXPORT,
+    "src/fuseline/serving/shown.py": EXPORT,
+    "src/fuseline/serving/scores.py": EXPORT,
+    "src/fuseline/serving/answers/classification.py": EXPORT,
+    "src/fuseline/serving/drift/compare.py": NOTHING,
     "src/fuseline/serving/search.py": NOTHING,
     "src/fuseline/serving/predictor.py": NOTHING,
     "src/fuseline/serving/server/engine.py": NOTHING,
     "src/fuseline/evaluation/trust/conformal.py": EXPORT,
+    "src/fuseline/evaluation/trust/corrections.py": NOTHING,
     "src/fuseline/cli.py": NOTHING,
     "src/fuseline/workbench/plots_page.py": NOTHING,
     "stages/tokenize.py": TOKENIZE,

@@ -23,6 +23,7 @@ from benchmarks import (
     foolbox_parity,
     fusion,
     kills,
+    page,
     pipeline,
     predicting,
     quality,
@@ -34,6 +35,7 @@ from benchmarks import (
 from fuseline.config import read_yaml
 from fuseline.params.evaluate import EvaluateParams
 from fuseline.params.whole import set_keys
+from tests.support.browser import needs_chromium
 from tests.support.repository import PARAMS_FILE
 from tests.support.workspace import Workspace
 
@@ -192,6 +194,14 @@ def test_second_opinion(finished: Workspace, capsys: pytest.CaptureFixture[str])
     second_opinion.main(finished.root, max_rows=4, num_restarts=2, num_steps=3)
     told = re.findall(r"^(\w+) +headline [\d.]+; of (\d) standing", capsys.readouterr().out, re.M)
     assert [name for name, _ in told] == ["finetuned", "adversarial"]
+
+
+@needs_chromium
+def test_page(finished: Workspace, capsys: pytest.CaptureFixture[str]) -> None:
+    page.main(finished.root, num_rounds=2)
+    said = capsys.readouterr().out
+    assert re.search(r"^files: 9, \d+\.\d kB$", said, re.M)
+    assert re.search(r"^2 visits: form \d+ ms, answer \d+ ms, at most \d+$", said, re.M)
 
 
 def test_serving(finished: Workspace, capsys: pytest.CaptureFixture[str]) -> None:

@@ -26,6 +26,7 @@ from fuseline.serving.cleaning import Cleaned, Refused
 from fuseline.serving.contract import read_contract
 from fuseline.serving.inputs import Preparer
 from fuseline.serving.predictor import Options, Predictor
+from fuseline.serving.scores import read_reference
 from tests.support.media import encoded
 from tests.support.workspace import Workspace
 
@@ -67,6 +68,34 @@ def test_raw_rows_get_what_evaluate_wrote_of_them(
         assert own["label"] == row["prediction"]
         shares = [own["probabilities"][name] for name in labels]
         assert shares == pytest.approx(row["probabilities"], abs=1e-4)
+
+
+def test_test_rows_in_use_have_the_scores_of_the_reference(
+    finished: Workspace, export: Path, tmp_path: Path
+) -> None:
+    out, log = tmp_path / "out.jsonl", tmp_path / "scores"
+    assert ask("--source", "synthetic", "--model", export, "-o", out, "--log", log).exit_code == 0
+    table = read_table(
+        finished.root / "data/examples", EXAMPLES, "examples", ["example_id", "split"]
+    )
+    splits = dict(
+        zip(*(table.column(name).to_pylist() for name in table.schema.names), strict=True)
+    )
+    pairs = zip(lines(out), lines(log), strict=True)
+    used = [score for answer, score in pairs if splits[answer["id"]] == "test"]
+    known = read_reference(export)
+    assert len(known) == len(used) > 0
+
+    def order(score: dict[str, Any]) -> tuple[Any, ...]:
+        return score["label"], round(score["confidence"], 3), score["present"]
+
+    for one, other in zip(sorted(known, key=order), sorted(used, key=order), strict=True):
+        assert one["label"] == other["label"] and one["present"] == other["present"]
+        assert one["confidence"] == pytest.approx(other["confidence"], abs=2e-3)
+    (tmp_path / "tests").write_text("".join(json.dumps(one) + "\n" for one in used))
+    look = ["drift", str(tmp_path / "tests"), "--export", str(export)]
+    found = CliRunner().invoke(app, look)
+    assert found.exit_code == 0, found.output
 
 
 def test_features_are_those_that_training_read(finished: Workspace, export: Path) -> None:

@@ -33,6 +33,13 @@ from fuseline.serving.exporting.graphs import (
     write_encoder_graph,
     write_model_graph,
 )
+from fuseline.serving.shown import (
+    SAMPLES,
+    SAMPLES_FILE,
+    THUMBNAILS,
+    THUMBNAILS_FILE,
+    write_shown,
+)
 from tests.support.repository import PARAMS_FILE
 from tests.support.tasks import tokenizer
 from tests.support.tiny_models import DIM, POSITIONS, classifier
@@ -40,6 +47,28 @@ from tests.support.tiny_models import DIM, POSITIONS, classifier
 LABELS = ["ant", "bee", "cat"]
 SIDE = 16
 BANK_ROWS = 6
+
+
+def picture(side: int = 24, kind: str = "PNG") -> bytes:
+    """A picture of random colours."""
+    pixels = np.random.default_rng(0).integers(0, 256, (side, side, 3), dtype=np.uint8)
+    file = io.BytesIO()
+    Image.fromarray(pixels).save(file, kind)
+    return file.getvalue()
+
+
+# Of all rows of the bank but the last.
+THUMBNAILS_OF_BANK = [
+    {"example_id": f"row{number}", "picture": picture(8, "WEBP")} for number in range(BANK_ROWS - 1)
+]
+SAMPLE = {
+    "label": "bee",
+    "texts": ["ant bee"],
+    "images": [picture()],
+    "audio": None,
+    "video": None,
+    "cells": {},
+}
 
 
 class Squares(nn.Module):
@@ -62,6 +91,8 @@ def write_export(folder: Path, seed: int = 0) -> Path:
     tokenizer().backend_tokenizer.save(str(folder / "tokenizer.json"))
     (folder / "README.md").write_text("# A small model\n")
     _write_bank(folder / BANK_FILE, int(model.config.hidden_size), seed)
+    write_shown(folder / THUMBNAILS_FILE, THUMBNAILS_OF_BANK, THUMBNAILS)
+    write_shown(folder / SAMPLES_FILE, [SAMPLE, SAMPLE | {"label": None, "images": []}], SAMPLES)
     write_contract(folder, _contract(tasks, seed))
     return folder
 
@@ -113,11 +144,3 @@ def _contract(tasks: list, seed: int) -> ExportContract:
         ingest=load_section("ingest", IngestParams, PARAMS_FILE),
         origin=Origin(model="finetuned", weights=f"{seed:064x}", examples="0", params="0"),
     )
-
-
-def picture(side: int = 24, kind: str = "PNG") -> bytes:
-    """A picture of random colours."""
-    pixels = np.random.default_rng(0).integers(0, 256, (side, side, 3), dtype=np.uint8)
-    file = io.BytesIO()
-    Image.fromarray(pixels).save(file, kind)
-    return file.getvalue()

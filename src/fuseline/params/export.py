@@ -25,6 +25,9 @@ class ExportParams(Section):
         neighbours: nearest training rows that a row's distance is taken over, and that are shown.
         max_bank_rows: training rows to keep vectors of; of more, a sample by a hash of their ids.
         max_attacked_rows: test rows on which each format is tried under attack.
+        thumbnail_pixels: longer side of the pictures of training rows that are shown beside
+            answers; 0 for none.
+        num_samples: development rows that a visitor is offered to try; 0 for none.
     """
 
     model: Literal["best", "finetuned", "adversarial"]
@@ -34,3 +37,5 @@ class ExportParams(Section):
     neighbours: Count
     max_bank_rows: Count
     max_attacked_rows: Count
+    thumbnail_pixels: Annotated[int, Field(ge=0, le=256)]
+    num_samples: Annotated[int, Field(ge=0, le=4)]

@@ -7,6 +7,7 @@ run.
 
 from __future__ import annotations
 
+from html import escape
 from typing import Any
 
 import altair as alt
@@ -27,6 +28,8 @@ PALETTE = [
 ]
 WIDTH = 290
 HEIGHT = 190
+# Of a line of the answer.
+LINE_HEIGHT = 34
 # Above so many classes a cell is too small for its count.
 MAX_COUNTED_CLASSES = 20
 
@@ -91,7 +94,12 @@ def confusion_chart(labels: list[str], matrix: list[list[int]]) -> str:
         )
     )
     layers = cells + counts if len(labels) <= MAX_COUNTED_CLASSES else cells
-    return _svg(layers.properties(width=alt.Step(side), height=alt.Step(side)))
+    right = sum(matrix[place][place] for place in range(len(labels)))
+    return _svg(
+        layers.properties(width=alt.Step(side), height=alt.Step(side)),
+        f"Heat map of {len(labels)} actual by predicted labels:"
+        f" {right} of {sum(map(sum, matrix))} rows lie on the diagonal.",
+    )
 
 
 def history_chart(rows: list[Row], title: str) -> str:
@@ -107,7 +115,8 @@ def history_chart(rows: list[Row], title: str) -> str:
         y=alt.Y("value:Q", title=title, scale=alt.Scale(zero=False)),
         color=alt.Color("series:N", title=None),
     )
-    return _svg(_sized(chart.mark_line(point={"size": 24})))
+    named = ", ".join(_in_order(rows, "series"))
+    return _svg(_sized(chart.mark_line(point={"size": 24})), f"{title} by epoch: {named}")
 
 
 def robustness_chart(rows: list[Row], headline: str) -> str:
@@ -135,7 +144,9 @@ def robustness_chart(rows: list[Row], headline: str) -> str:
     fgm = chart.mark_line(strokeDash=[4, 3], strokeWidth=1).encode(
         y=alt.Y("fgm_robust_accuracy:Q", scale=share)
     )
-    return _svg(_sized(fgm + pgd))
+    return _svg(
+        _sized(fgm + pgd), "Accuracy under attack by multiple of epsilon, which the table has too"
+    )
 
 
 def shots_chart(rows: list[Row], title: str) -> str:
@@ -162,7 +173,10 @@ def shots_chart(rows: list[Row], title: str) -> str:
         y=alt.Y("low:Q", title=title, scale=share, axis=alt.Axis(format="%")), y2="high:Q"
     )
     line = chart.mark_line(point={"size": 24}).encode(y=alt.Y("mean:Q", scale=share))
-    return _svg(_sized(bars + line))
+    named = ", ".join(methods)
+    return _svg(
+        _sized(bars + line), f"{title} by training rows per label, as in the table: {named}"
+    )
 
 
 def reliability_chart(bins: list[Row]) -> str:
@@ -189,7 +203,14 @@ def reliability_chart(bins: list[Row]) -> str:
     sized = dots.mark_circle(opacity=0.75).encode(
         size=alt.Size("count:Q", legend=None, scale=alt.Scale(range=[20, 300]))
     )
-    return _svg(_sized(perfect + dots.mark_line(strokeWidth=1) + sized))
+    named = "; ".join(
+        f"{row['condition']}: {row['count']} rows of confidence {row['confidence']:.2f} are right"
+        f" in {row['accuracy']:.2f}"
+        for row in rows
+    )
+    return _svg(
+        _sized(perfect + dots.mark_line(strokeWidth=1) + sized), f"Accuracy by confidence. {named}"
+    )
 
 
 def selective_chart(rows: list[Row]) -> str:
@@ -213,7 +234,10 @@ def selective_chart(rows: list[Row]) -> str:
             scale=alt.Scale(domain=["clean", "attack"], range=[[1, 0], [4, 3]]),
         ),
     )
-    return _svg(_sized(chart.mark_line(strokeWidth=1.5)))
+    return _svg(
+        _sized(chart.mark_line(strokeWidth=1.5)),
+        "Share of wrong answers by share of rows answered, the surest first, of every model",
+    )
 
 
 def noise_chart(rows: list[Row], title: str) -> str:
@@ -228,7 +252,45 @@ def noise_chart(rows: list[Row], title: str) -> str:
         y=alt.Y("noise:N", title=None, sort=_in_order(rows, "noise"), axis=alt.Axis(grid=True)),
         color=alt.Color("model:N", title=None, sort=_in_order(rows, "model")),
     )
-    return _svg(_sized(chart.mark_circle(size=60, opacity=0.85)))
+    return _svg(
+        _sized(chart.mark_circle(size=60, opacity=0.85)),
+        f"{title} of every model by noise on the text, as in the table",
+    )
+
+
+def answer_chart(rows: list[Row], measure: str) -> str:
+    """Every model as it is and under what breaks it, a dot each with its interval.
+
+    Args:
+        rows: `model`, `condition`, `value`, `low`, `high`, shares; conditions in the order of
+            lines.
+        measure: what they are.
+    """
+    models, conditions = _in_order(rows, "model"), _in_order(rows, "condition")
+    chart = alt.Chart(_data(rows)).encode(
+        y=alt.Y("condition:N", title=None, sort=conditions, scale=alt.Scale(type="point")),
+        # Below each other, so that the bars of one line can be told apart.
+        yOffset=alt.YOffset("model:N", sort=models, scale=alt.Scale(range=[-5, 5])),
+        color=alt.Color("model:N", title=None, sort=models),
+    )
+    share = alt.Scale(domain=[0, 1])
+    axis = alt.Axis(format="%", grid=True)
+    bars = chart.mark_rule(strokeWidth=2).encode(
+        x=alt.X("low:Q", title=measure, scale=share, axis=axis), x2="high:Q"
+    )
+    dots = chart.mark_circle(size=70, opacity=1).encode(x=alt.X("value:Q", scale=share))
+    said = "; ".join(
+        f"{row['condition']}, {row['model']}: {100 * row['value']:.0f} %"
+        f" ({100 * row['low']:.0f} to {100 * row['high']:.0f})"
+        for row in rows
+    )
+    sized = (bars + dots).properties(
+        width=WIDTH,
+        height=LINE_HEIGHT * max(len(conditions), 2),
+        # Fonts are wider elsewhere than where this is drawn.
+        padding={"left": 20, "right": 8, "top": 4, "bottom": 4},
+    )
+    return _svg(sized, f"{measure}. {said}")
 
 
 def _in_order(rows: list[Row], name: str) -> list[str]:
@@ -243,7 +305,9 @@ def _sized(chart: Any) -> Any:
     return chart.properties(width=WIDTH, height=HEIGHT)
 
 
-def _svg(chart: Any) -> str:
+def _svg(chart: Any, alternative: str) -> str:
+    """A drawing, and what it is told as to who does not see it."""
     # Altair's own configuration refuses `currentColor`, which SVG knows and the page needs.
     spec = chart.to_dict() | {"config": _CONFIG}
-    return str(vl_convert.vegalite_to_svg(spec))
+    drawn = str(vl_convert.vegalite_to_svg(spec))
+    return drawn.replace("<svg ", f'<svg role="img" aria-label="{escape(alternative)}" ', 1)

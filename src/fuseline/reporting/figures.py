@@ -15,11 +15,13 @@ class Figure:
         title: heads its column.
         meaning: in a sentence.
         is_share: between 0 and 1, shown as a percentage; others are shown as they are.
+        is_error: better the smaller it is.
     """
 
     title: str
     meaning: str
     is_share: bool = True
+    is_error: bool = False
 
 
 # How many rows figures are of: no figure of the model.
@@ -31,8 +33,8 @@ FIGURES = {
     "balanced_accuracy": Figure(
         "balanced accuracy", "mean share of each label's rows that are right."
     ),
-    "rmse": Figure("RMSE", "root of the mean squared error, in the target's unit.", False),
-    "mae": Figure("MAE", "mean absolute error, in the target's unit.", False),
+    "rmse": Figure("RMSE", "root of the mean squared error, in the target's unit.", False, True),
+    "mae": Figure("MAE", "mean absolute error, in the target's unit.", False, True),
     "r2": Figure(
         "R²", "1 for a perfect model, 0 for one that always says the mean of the test rows.", False
     ),

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -17,6 +18,9 @@ from fuseline.learning.training.remarks import remarks_on
 from fuseline.params.base import MODALITIES
 from fuseline.params.report import ReportParams
 from fuseline.pipeline.metrics_file import read_metrics
+from fuseline.reporting.answer.choice import passed_audit
+from fuseline.reporting.answer.measured import Model
+from fuseline.reporting.answer.read import read_answer
 from fuseline.reporting.charts import (
     confusion_chart,
     history_chart,
@@ -32,10 +36,10 @@ from fuseline.reporting.figures import (
     title,
 )
 from fuseline.reporting.sections.data import read_data_section
-from fuseline.reporting.sections.examples import choose_examples, read_predictions
+from fuseline.reporting.sections.examples import Example, choose_examples, read_predictions
 from fuseline.reporting.sections.leakage import read_leakage_section
 from fuseline.reporting.sections.prompt import read_prompt_section
-from fuseline.reporting.sections.stress import read_stress_section
+from fuseline.reporting.sections.stress import StressSection, read_stress_section
 from fuseline.reporting.sections.trust import read_trust_section
 
 TEMPLATE = "report.html.j2"
@@ -45,6 +49,23 @@ TITLES = {
     "pretrain": "Pre-training",
     "finetune": "Fine-tuning",
     "adversarial_finetune": "Adversarial fine-tuning",
+}
+# What the page has below the answer, in its order: each has a template in `sections` that bears the
+# name of its anchor.
+PARTS = {
+    "scores": "Scores",
+    "tasks": "Further tasks",
+    "presence": "By what a row holds",
+    "robustness": "Robustness",
+    "stress": "Inputs that go wrong",
+    "trust": "Can it be trusted?",
+    "curves": "Learning curves",
+    "confusion": "Where it errs",
+    "labels": "By label",
+    "prompt": "Few labelled rows",
+    "data": "Data",
+    "leakage": "Leakage",
+    "examples": "Example rows",
 }
 ATTRIBUTIONS = {
     "emoji": "Pictures: OpenMoji (openmoji.org), licence CC BY-SA 4.0.",
@@ -106,9 +127,6 @@ def write_report(inputs: ReportInputs, out: Path, params: ReportParams) -> None:
         ContractError: a table or metrics file is missing, or they are not of one run.
     """
     models = _read_models(inputs)
-    predictions = {
-        model.title: read_predictions(inputs.predictions / model.name) for model in models
-    }
     environment = Environment(
         loader=FileSystemLoader(Path(__file__).parent),
         autoescape=True,
@@ -118,50 +136,86 @@ def write_report(inputs: ReportInputs, out: Path, params: ReportParams) -> None:
     )
     environment.filters["percent"] = _percent
     environment.filters |= {"shown": shown, "called": title, "figures": _all_figures}
-    named = named_figures(models[0].metrics)
+    content = _content(inputs, models, params)
     page = environment.get_template(TEMPLATE).render(
-        models=models,
-        known=FIGURES,
-        named=named,
-        without_rows=labels_without_rows(models[0].metrics),
-        plain=[title(name) for name in named if not FIGURES[name].is_share],
-        others=other_figures(models[0].metrics),
-        right=RIGHT.get(models[0].metrics["task"]),
-        patterns=_patterns(models),
-        notices=read_notices(inputs.metrics),
-        data=read_data_section(
-            read_metrics(inputs.metrics / "ingest.json"), inputs.examples, inputs.quarantine
-        ),
-        leakage=read_leakage_section(
-            read_metrics(inputs.metrics / "leakage.json"),
-            inputs.leakage,
-            inputs.examples,
-            params.num_pairs,
-        ),
-        prompt=read_prompt_section(read_metrics(inputs.metrics / "prompt.json")),
-        robustness=_robustness(models),
-        stress=read_stress_section(
-            read_metrics(inputs.metrics / "stress.json"),
-            {model.name: model.title for model in models},
-        ),
-        trust=read_trust_section(
-            {model.title: model.metrics for model in models},
-            {model.title: inputs.plots / model.name for model in models},
-        ),
-        pixels=all("image_pixel" in model.metrics.get("robustness", {}) for model in models),
-        audited=all(_passed_audit(model) for model in models),
-        curves=_curves(inputs.history),
-        examples=choose_examples(
-            predictions,
-            inputs.examples,
-            params.num_examples,
-            # Only calibrated probabilities say how sure a model is.
-            are_sure="ece" in models[0].metrics,
-        ),
-        attribution=ATTRIBUTIONS.get(read_manifest(inputs.examples, "examples").get("source", "")),
+        **content, parts=_parts(content), titles=PARTS, models=models
     )
     out.parent.mkdir(parents=True, exist_ok=True)
     out.write_text(page, encoding="utf-8")
+
+
+@dataclass(frozen=True)
+class Part:
+    """A folded part of the page."""
+
+    anchor: str
+    title: str
+
+
+def _content(inputs: ReportInputs, models: list[Evaluated], params: ReportParams) -> dict[str, Any]:
+    """What the templates name, besides the models."""
+    first = models[0].metrics
+    named = named_figures(first)
+    metrics = {
+        name: read_metrics(inputs.metrics / f"{name}.json")
+        for name in ("ingest", "leakage", "prompt", "stress")
+    }
+    leakage = read_leakage_section(
+        metrics["leakage"], inputs.leakage, inputs.examples, params.num_pairs
+    )
+    return {
+        "answer": read_answer(
+            [Model(model.name, model.title, model.metrics) for model in models],
+            metrics,
+            read_notices(inputs.metrics),
+            leakage.verdicts,
+        ),
+        "known": FIGURES,
+        "named": named,
+        "without_rows": labels_without_rows(first),
+        "plain": [title(name) for name in named if not FIGURES[name].is_share],
+        "others": other_figures(first),
+        "right": RIGHT.get(first["task"]),
+        "tasks": first.get("further_tasks"),
+        "presence": _patterns(models),
+        "data": read_data_section(metrics["ingest"], inputs.examples, inputs.quarantine),
+        "leakage": leakage,
+        "prompt": read_prompt_section(metrics["prompt"]),
+        "robustness": _robustness(models),
+        "stress": _stress(metrics["stress"], models),
+        "trust": read_trust_section(
+            {model.title: model.metrics for model in models},
+            {model.title: inputs.plots / model.name for model in models},
+        ),
+        "pixels": all("image_pixel" in model.metrics.get("robustness", {}) for model in models),
+        "audited": all(passed_audit(model.metrics) for model in models),
+        "curves": _curves(inputs.history),
+        "confusion": models[0].confusion,
+        "labels": first.get("per_class") or first.get("thresholds"),
+        "examples": _examples(inputs, models, params),
+        "attribution": ATTRIBUTIONS.get(
+            read_manifest(inputs.examples, "examples").get("source", "")
+        ),
+    }
+
+
+def _stress(metrics: dict[str, Any], models: list[Evaluated]) -> StressSection | None:
+    section = read_stress_section(metrics, {model.name: model.title for model in models})
+    return None if section.is_empty else section
+
+
+def _examples(inputs: ReportInputs, models: list[Evaluated], params: ReportParams) -> list[Example]:
+    predictions = {
+        model.title: read_predictions(inputs.predictions / model.name) for model in models
+    }
+    # Only calibrated probabilities say how sure a model is.
+    are_sure = "ece" in models[0].metrics
+    return choose_examples(predictions, inputs.examples, params.num_examples, are_sure=are_sure)
+
+
+def _parts(content: Mapping[str, Any]) -> list[Part]:
+    """Those that have something to show."""
+    return [Part(anchor, name) for anchor, name in PARTS.items() if content.get(anchor, True)]
 
 
 def _read_models(inputs: ReportInputs) -> list[Evaluated]:
@@ -198,12 +252,6 @@ def _robustness(models: list[Evaluated]) -> Markup | None:
     epsilon = models[0].metrics["robustness"]["epsilon"]
     named = ", ".join(f"{space} {value:g}" for space, value in sorted(epsilon.items()))
     return Markup(robustness_chart(rows, named))
-
-
-def _passed_audit(model: Evaluated) -> bool:
-    robustness = model.metrics.get("robustness", {})
-    audits = [of.get("audit", {}) for of in (robustness, robustness.get("image_pixel", {}))]
-    return all(audit.get("passed", True) for audit in audits)
 
 
 def _curves(folder: Path) -> list[Curve]:

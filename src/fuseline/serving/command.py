@@ -35,6 +35,11 @@ NOTHING_ASKED = (
     '  fuseline predict --text "a text" --image picture.jpg'
 )
 
+LOG_NEEDS_OUTPUT = (
+    "--log: expected a table of rows and --output, by which a run that was killed goes on with"
+    " both. Add -o answers.csv."
+)
+
 NOTHING_SOUGHT = (
     "expected something to look for, found none. Name a file of rows, or give one row:\n"
     '  fuseline search index.parquet --text "a text"\n'
@@ -75,19 +80,22 @@ def answer_rows(
     columns: Sequence[str],
     source: str,
     encoding: str,
+    log: Path | None,
 ) -> bool:
     """Answer every row of an input; whether none could be answered.
 
     Raises:
         ConfigError: the input or an option is wrong.
     """
+    if log and output is None:
+        raise ConfigError(LOG_NEEDS_OUTPUT)
     predictor = asked.predictor()
     request = Request(path, source, _columns(columns), encoding)
     with opened(request, predictor.contract) as given:
         if output is None:
             counts = print_answers(predictor, given.source)
         else:
-            counts = write_answers(predictor, given, request, output)
+            counts = write_answers(predictor, given, request, output, log)
     if output is not None:
         print(f"{output}: {counts.answered} rows answered.")
         if counts.refused:

@@ -16,14 +16,16 @@ import pyarrow as pa
 from tqdm import tqdm
 
 from fuseline.contracts import hash_file, write_json
-from fuseline.contracts.durable import put
+from fuseline.contracts.durable import put, write_text
 from fuseline.data.ingest.shards import media_bytes
 from fuseline.data.sources import RawRow, Source
+from fuseline.errors import ConfigError
 from fuseline.pipeline.locks import held
 from fuseline.serving.cleaning import Cleaned, Refused
 from fuseline.serving.contract import CONTRACT_FILE, MODEL_FILES
 from fuseline.serving.predictor import Predictor
 from fuseline.serving.rows import Input, Request
+from fuseline.serving.scores import Line, as_lines
 from fuseline.serving.writers import JsonLines, writer_of
 
 # Rows that are answered at once; with their media they are in memory.
@@ -43,10 +45,12 @@ class Counts:
 
 @dataclass(frozen=True)
 class Block:
-    """Rows that follow one another: how many they are, and what became of them."""
+    """Rows that follow one another: how many they are, what became of them, and what a log of
+    scores holds of those that are answered."""
 
     rows: int
     answers: pa.Table
+    scores: list[Line]
     refused: list[Refused]
 
 
@@ -68,8 +72,9 @@ def blocks(predictor: Predictor, rows: Iterable[RawRow]) -> Iterator[Block]:
 
 def _block(predictor: Predictor, found: list[Cleaned | Refused]) -> Block:
     kept = [row for row in found if isinstance(row, Cleaned)]
-    answers = predictor.answer(kept) if kept else predictor.schema.empty_table()
-    return Block(len(found), answers, [row for row in found if isinstance(row, Refused)])
+    answers, scores = predictor.scored(kept) if kept else (predictor.schema.empty_table(), [])
+    refused = [row for row in found if isinstance(row, Refused)]
+    return Block(len(found), answers, scores, refused)
 
 
 def print_answers(predictor: Predictor, source: Source) -> Counts:
@@ -90,7 +95,13 @@ def tell_refused(block: Block) -> None:
         print(f"row {one.row}: {one.reason}: {one.detail}", file=sys.stderr)
 
 
-def write_answers(predictor: Predictor, given: Input, request: Request, output: Path) -> Counts:
+def write_answers(
+    predictor: Predictor,
+    given: Input,
+    request: Request,
+    output: Path,
+    log: Path | None = None,
+) -> Counts:
     """Write answers to every row of an input, and beside them the refused rows.
 
     Finished blocks are kept beside the output until it is whole. A run that was killed goes on
@@ -103,18 +114,22 @@ def write_answers(predictor: Predictor, given: Input, request: Request, output: 
         request: that they were opened by.
         output: `.csv`, `.jsonl` or `.parquet`, replaced as a whole. Refused rows go to a file of
             its name that ends in `.refused.jsonl`, where there are any.
+        log: for the scores of the answers, a line of JSON each; replaced as a whole.
 
     Raises:
-        ConfigError: the output's name has another ending.
+        ConfigError: the output's name has another ending, or the log would be one of its files.
         ContractError: another run writes the same output.
     """
     make = writer_of(output)
-    output.parent.mkdir(parents=True, exist_ok=True)
-    progress = Progress(output)
+    if log is not None and log.resolve() in (output.resolve(), refused_of(output).resolve()):
+        raise ConfigError(f"--log {log}: the answers would be written there too. Name another.")
+    for path in filter(None, (output, log)):
+        path.parent.mkdir(parents=True, exist_ok=True)
+    progress = Progress(output, log)
     busy = f"{output}: another run writes it. Wait for it, or name another output."
     progress.folder.mkdir(exist_ok=True)
     with held(progress.folder, busy):
-        progress.begin(_identity(predictor, request, given.state))
+        progress.begin(_identity(predictor, request, given.state, with_log=log is not None))
         bar = tqdm(
             desc="predict",
             total=given.source.num_rows,
@@ -142,8 +157,8 @@ class Progress:
         rows: how many rows they hold.
     """
 
-    def __init__(self, output: Path) -> None:
-        self.output = output
+    def __init__(self, output: Path, log: Path | None) -> None:
+        self.output, self._log = output, log
         self.folder = output.with_name(f".{output.name}.partial")
         self.rows = 0
         self._blocks = 0
@@ -163,10 +178,13 @@ class Progress:
             print(f"Going on after {self.rows} rows that are answered.", file=sys.stderr)
 
     def keep(self, block: Block) -> None:
-        """Keep a finished block: the refused rows first, so that the answers complete it."""
+        """Keep a finished block: the refused rows and the scores first, so that the answers
+        complete it."""
         name = f"{self._blocks:08d}-{block.rows}"
         refused = [json.dumps(asdict(one), ensure_ascii=False) for one in block.refused]
         write_json(self.folder / f"{name}.json", refused)
+        if self._log:
+            write_text(self.folder / f"{name}.scores", as_lines(block.scores))
         partial = self.folder / f"{name}.arrow.partial"
         with (
             pa.OSFile(str(partial), "wb") as file,
@@ -181,6 +199,8 @@ class Progress:
         """Make the output of the blocks, and leave nothing else."""
         counts = Counts()
         answers, refused = self.folder / "answers", self.folder / "refused"
+        if self._log:
+            self._join_scores(self._log)
         with make(answers, schema) as writer, refused.open("w", encoding="utf-8") as lines:
             for path in self._kept():
                 with pa.memory_map(str(path)) as file:
@@ -200,17 +220,27 @@ class Progress:
         shutil.rmtree(self.folder)
         return counts
 
+    def _join_scores(self, log: Path) -> None:
+        # Beside it: it may lie on another disk than the output.
+        partial = log.with_name(f".{log.name}.partial")
+        with partial.open("wb") as lines:
+            for path in self._kept():
+                lines.write(path.with_suffix(".scores").read_bytes())
+        put(partial, log)
+
     def _kept(self) -> list[Path]:
         return sorted(self.folder.glob("*.arrow"))
 
 
-def _identity(predictor: Predictor, request: Request, state: object) -> str:
-    """What answers hang on: the export, how it answers, and the files of the input."""
+def _identity(predictor: Predictor, request: Request, state: object, *, with_log: bool) -> str:
+    """What answers hang on: the export, how it answers, and the files of the input; and whether
+    scores are kept beside them."""
     model = MODEL_FILES[predictor.options.format]
     identity = {
         "files": [hash_file(predictor.folder / name) for name in (CONTRACT_FILE, model)],
         "options": asdict(predictor.options) | {"threads": None},
         "request": asdict(request),
         "input": state,
+        "log": with_log,
     }
     return sha256(json.dumps(identity, sort_keys=True).encode()).hexdigest()

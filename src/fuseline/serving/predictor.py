@@ -30,6 +30,7 @@ from fuseline.serving.contract import (
     read_contract,
 )
 from fuseline.serving.inputs import Prepared, Preparer
+from fuseline.serving.scores import Line, scored
 from fuseline.serving.sessions import Graph
 from fuseline.serving.writing import TaskTexts, TextWriter, check_controls
 
@@ -106,6 +107,10 @@ class Predictor:
 
     def answer(self, rows: Sequence[Cleaned]) -> pa.Table:
         """Answers to N rows, in their order."""
+        return self.scored(rows)[0]
+
+    def scored(self, rows: Sequence[Cleaned]) -> tuple[pa.Table, list[Line]]:
+        """Answers to N rows, in their order, and what a log of scores holds of each."""
         records = [row.record for row in rows]
         prepared = self._prepare(records)
         outputs, texts = self._run(prepared)
@@ -118,7 +123,8 @@ class Predictor:
         found |= self._scoped(answered)
         if self.options.vectors:
             found[VECTOR] = shortened(answered.stacked(VECTOR))
-        return pa.table([found[name] for name in self.schema.names], schema=self.schema)
+        answers = pa.table([found[name] for name in self.schema.names], schema=self.schema)
+        return answers, scored(self.contract, self.options.format, answers, prepared.present)
 
     def _model_file(self) -> Path:
         path = self.folder / MODEL_FILES[self.options.format]

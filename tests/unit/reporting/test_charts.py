@@ -5,6 +5,7 @@ from xml.etree import ElementTree
 import pytest
 
 from fuseline.reporting.charts import (
+    answer_chart,
     confusion_chart,
     history_chart,
     noise_chart,
@@ -46,7 +47,13 @@ NOISES = [
     for model in ("plain", EVIL)
     for noise in ("clean", EVIL)
 ]
+ANSWERS = [
+    {"model": model, "condition": condition, "value": 0.5, "low": 0.4, "high": 0.6}
+    for model in ("plain", EVIL)
+    for condition in ("as they are", EVIL)
+]
 CHARTS = {
+    "answer": lambda: answer_chart(ANSWERS, "right"),
     "confusion": lambda: confusion_chart(["a", EVIL], [[3, 1], [0, 0]]),
     "history": lambda: history_chart(HISTORY, "loss"),
     "robustness": lambda: robustness_chart(CURVE, "0.5 in text_embedding"),
@@ -103,3 +110,15 @@ def test_names_of_usual_length_are_not_cut():
     rows = [{"epoch": e, "series": name, "value": e} for e in (1, 2) for name in series]
     svg = history_chart(rows, "loss")
     assert all(f">{name}<" in svg for name in series)
+
+
+@pytest.mark.parametrize("draw", CHARTS.values(), ids=CHARTS)
+def test_every_drawing_says_what_it_shows(draw):
+    root = ElementTree.fromstring(draw())
+    assert root.get("role") == "img"
+    assert len(root.get("aria-label")) > 10
+
+
+def test_the_answer_is_told_with_its_figures():
+    said = ElementTree.fromstring(answer_chart(ANSWERS, "right")).get("aria-label")
+    assert said.startswith("right. as they are, plain: 50 % (40 to 60); ")

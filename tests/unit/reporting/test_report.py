@@ -3,7 +3,9 @@ from __future__ import annotations
 import base64
 import io
 import json
+import re
 from html.parser import HTMLParser
+from itertools import pairwise
 from pathlib import Path
 
 import av
@@ -23,7 +25,7 @@ from fuseline.learning.tasks.classification import Classification
 from fuseline.learning.tasks.scores import classification_metrics, scores
 from fuseline.params.leakage import LeakageParams, NearParams, RuleParams
 from fuseline.params.report import ReportParams
-from fuseline.reporting.report import ReportInputs, write_report
+from fuseline.reporting.report import PARTS, ReportInputs, write_report
 from fuseline.reporting.sections.examples import choose_examples, read_predictions
 from fuseline.reporting.sections.prompt import read_prompt_section
 from fuseline.reporting.sections.rows import read_contents, thumbnail, wave_path
@@ -436,11 +438,30 @@ def test_the_page_loads_nothing(inputs):
     seen = Reader(page_of(inputs))
     links = [v for name, v in seen.attributes if name in ("src", "href", "xlink:href", "srcset")]
     assert links, "thumbnails are there"
-    assert all(link.startswith("data:image/png;base64,") for link in links)
+    assert all(link.startswith(("data:image/png;base64,", "#")) for link in links)
     page = page_of(inputs)
     assert "url(" not in page
     assert "@import" not in page
     assert "default-src 'none'" in page
+
+
+def test_every_part_is_folded_listed_and_opened_by_its_link(inputs):
+    """A link to what lies inside a folded part opens it; one to the part itself would not."""
+    page = page_of(inputs)
+    anchors = re.findall(r'<li><a href="#(\w+)">', page)
+    assert anchors == [name for name in PARTS if name != "tasks"]
+    parts = page.split('<details class="part">')[1:]
+    assert [re.search(r'<div class="body" id="(\w+)">', part).group(1) for part in parts] == anchors
+    assert set(re.findall(r'href="#(\w+)"', page)) <= set(anchors)
+    assert "::details-content { content-visibility: visible" in page, "open when printed"
+
+
+def test_headings_go_down_one_level_at_a_time_and_every_drawing_is_told(inputs):
+    page = page_of(inputs)
+    levels = [int(level) for level in re.findall(r"<h(\d)", page)]
+    assert levels[0] == 1 and levels.count(1) == 1
+    assert all(after <= before + 1 for before, after in pairwise(levels))
+    assert all("aria-label=" in drawing for drawing in re.findall(r"<svg [^>]*>", page))
 
 
 def test_the_same_inputs_give_the_same_bytes(inputs):
@@ -620,7 +641,7 @@ def test_of_equal_curves_one_is_drawn(inputs):
     rows += [f"{e},dev,{name},{e / 3}" for e in (1, 2) for name in ("accuracy", "right")]
     rows += [f"{e},dev,macro_f1,{e / 4}" for e in (1, 2)]
     (inputs.history / "finetune.csv").write_text("\n".join(rows) + "\n")
-    curves = page_of(inputs).split("Learning curves")[1].split("Where it errs")[0]
+    curves = page_of(inputs).split('id="curves"')[1].split("</details>")[0]
     assert ">dev accuracy<" in curves
     assert ">dev macro f1<" in curves
     assert ">dev right<" not in curves
@@ -648,7 +669,7 @@ def test_quarantine_is_counted_by_reason(inputs):
 
 
 def test_what_to_look_at_first_stands_above_the_figures_and_only_if_there_is_something(inputs):
-    assert "What to look at first" not in page_of(inputs)
+    assert "are of one colour" not in page_of(inputs)
     cut = {"texts": 30, "truncated_rows": 30, "truncated_share": 1.0, "unknown_share": 0.0}
     lengths = {"max_length_tokens": 64, "length_p95_tokens": 90, "encoder_positions": 512}
     (inputs.metrics / "tokenize.json").write_text(json.dumps(cut | lengths))
@@ -656,8 +677,8 @@ def test_what_to_look_at_first_stands_above_the_figures_and_only_if_there_is_som
     (inputs.metrics / "ingest.json").write_text(json.dumps(ingest))
     page = page_of(inputs)
     head, figures = page.split("on the test split", 1)
-    assert "What to look at first" in head
-    assert "What to look at first" not in figures
+    assert "What to look at" in head
+    assert "are of one colour" not in figures
     assert "9 of 28 pictures are of one colour" in head
     assert "30 of 30 texts (100%) are longer than 64 tokens" in head
     assert "Raise tokenize.max_length_tokens to 96, which 19 of 20 texts fit." in head

@@ -8,13 +8,15 @@ from __future__ import annotations
 from abc import ABC, abstractmethod
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import pyarrow as pa
 
-from fuseline.data.ingest.candidate import Record
 from fuseline.serving.contract import Certainty, ExportedTask
+
+if TYPE_CHECKING:
+    from fuseline.data.ingest.candidate import Record
 
 # Decimals of a probability: what one batch rounds otherwise than another lies beyond them.
 DIGITS = 6

@@ -45,6 +45,7 @@ from fuseline.serving.contract import (
     ExportContract,
     Origin,
     ScopeFacts,
+    read_contract,
     write_contract,
 )
 from fuseline.serving.exporting.attacked import write_attackable
@@ -64,6 +65,9 @@ from fuseline.serving.exporting.graphs import (
     write_decoder_graph,
     write_model_graph,
 )
+from fuseline.serving.exporting.reference import reference_scores
+from fuseline.serving.exporting.shown import write_samples, write_thumbnails
+from fuseline.serving.scores import write_reference
 from fuseline.serving.sessions import Graph
 from fuseline.serving.writing import TextWriter
 
@@ -117,7 +121,8 @@ def export_model(
     inputs: ExportInputs, folder: Path, sections: ExportSections, work: Path
 ) -> dict[str, Any]:
     """Write `models/export`: the chosen model as Transformers has it, its graphs in float32 and in
-    8-bit integers, those of its media encoders, the contract, a bank of training vectors, the card.
+    8-bit integers, those of its media encoders, the contract, a bank of training vectors,
+    the scores of test rows, the card.
 
     Args:
         inputs: what is read.
@@ -135,7 +140,10 @@ def export_model(
     evaluations = {name: inputs.evaluations / f"{name}.json" for name in inputs.models}
     name, figure = choose(evaluations, sections.export)
     export = _Export(inputs, folder, sections, name)
-    steps = (export.write_graphs, export.fit, export.write_contract, export.measure)
+    steps = (
+        *(export.write_graphs, export.fit, export.show, export.write_contract),
+        *(export.write_reference, export.measure),
+    )
     for step in tqdm(steps, desc=f"export {name}", unit="step"):
         step(work)
     describe_export(folder, name, figure, export.metrics)
@@ -217,11 +225,24 @@ class _Export:
         bank = train.take(sample(train.example_ids, self.params.max_bank_rows))
         known = unit(vectors(self.graph, bank, self.batch_size).astype(np.float16))
         _write_bank(self.folder / BANK_FILE, bank, known, self.examples)
+        self.bank_ids = bank.example_ids
+        self.known = known
         distances = np.zeros(0)
         if len(dev) and len(bank):
             others = unit(vectors(self.graph, dev, self.batch_size))
             distances = nearest(others, known, self.params.neighbours)[1][:, -1]
         self.scope = Scope.fitted(distances, self.params.neighbours, self.params.false_refusals)
+
+    def show(self, _: Path) -> None:
+        """What is shown of the data: thumbnails of the bank's rows, and samples to try."""
+        write_thumbnails(self.folder, self.inputs.examples, self.bank_ids, self.params)
+        write_samples(
+            self.folder,
+            self.inputs.examples,
+            self.data.select("dev").example_ids,
+            self.model.config.modalities,
+            self.params,
+        )
 
     def _fit_certainty(self) -> None:
         if self.tasks[0].kind != "classification":
@@ -267,6 +288,14 @@ class _Export:
                 ),
             ),
         )
+
+    def write_reference(self, _: Path) -> None:
+        """How the test rows are answered, which rows in use are compared with."""
+        test = self.data.select("test")
+        rows = test.take(sample(test.example_ids, self.params.max_bank_rows))
+        contract = read_contract(self.folder)
+        scores = reference_scores(self.graph, contract, self.known, rows, self.batch_size)
+        write_reference(self.folder, scores)
 
     def measure(self, work: Path) -> None:
         """Every format on the test rows.

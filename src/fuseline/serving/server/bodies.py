@@ -213,8 +213,9 @@ def _texts(form: FormData, name: str) -> list[str]:
     ]
 
 
-def _files(form: FormData, name: str) -> list[Media]:
-    found = []
+def _files(form: FormData, name: str) -> list[Media | None]:
+    """Files of a field; None in the place of one that was not chosen, as browsers send it."""
+    found: list[Media | None] = []
     for value in form.getlist(name):
         if not isinstance(value, UploadFile):
             raise Rejected(
@@ -222,7 +223,9 @@ def _files(form: FormData, name: str) -> list[Media]:
             )
         if value.filename and is_broken(value.filename):
             raise Rejected(422, f"form: {name}: the file's name is not UTF-8. Rename it.")
-        found.append(Media(value.file.read(), value.filename or None))
+        content = value.file.read()
+        chosen = content or value.filename
+        found.append(Media(content, value.filename or None) if chosen else None)
     return found
 
 

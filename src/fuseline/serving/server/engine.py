@@ -20,8 +20,10 @@ from fuseline.serving.server.limits import Limits
 from fuseline.serving.server.logs import tell
 from fuseline.serving.server.metrics import Metrics
 from fuseline.serving.server.rejected import Rejected
+from fuseline.serving.server.score_log import ScoreLog
 from fuseline.serving.server.settings import Settings
 from fuseline.serving.server.shadow import Pair, Shadow
+from fuseline.serving.shown import Shown
 from fuseline.serving.signatures import Signature, signature
 from fuseline.serving.writers import as_objects
 
@@ -45,7 +47,9 @@ class Engine:
         self.predictor, self.contract = predictor, predictor.contract
         self.limits = Limits.of(self.contract, settings)
         self.card = (settings.model / CARD_FILE).read_text(encoding="utf-8")
+        self.shown = Shown.read(settings.model)
         self._metrics, self._shadow = metrics, shadow
+        self._log = settings.score_log and ScoreLog(settings.score_log)
         contracts = (self.contract, *([shadow.predictor.contract] if shadow else []))
         self.decoders = Decoders(
             contracts, self.limits, settings.decoders, settings.decode_seconds, metrics
@@ -124,7 +128,10 @@ class Engine:
                 self._shadow.offer(Pair(request, answer, other))
 
     def _answer(self, rows: Sequence[Cleaned]) -> list[Answer]:
-        found = as_objects(self.predictor.answer(rows))
+        answers, scores = self.predictor.scored(rows)
+        if self._log:
+            self._log.add(scores)
+        found = as_objects(answers)
         changes = [row.record["sanitised"] for row in rows]
         return [one | {"sanitised": made} for one, made in zip(found, changes, strict=True)]
 

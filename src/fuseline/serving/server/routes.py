@@ -11,6 +11,7 @@ from fuseline.serving.server.asking import ask
 from fuseline.serving.server.bodies import Kind
 from fuseline.serving.server.documents import body_of
 from fuseline.serving.server.engine import Served
+from fuseline.serving.server.fields import fields_of
 from fuseline.serving.server.metrics import Metrics
 from fuseline.serving.server.schemas import (
     Failure,
@@ -65,6 +66,7 @@ async def model(request: Request) -> ModelFacts:
         format="int8" if served.settings.int8 else "onnx",
         modalities=contract.modalities,
         cells=contract.cells,
+        fields=fields_of(contract),
         tasks=[
             TaskFacts(name=one.name, kind=one.kind, labels=one.facts.get("labels", []))
             for one in contract.tasks

@@ -33,6 +33,7 @@ def serve(settings: Settings, host: str, port: int) -> None:
         from uvicorn.supervisors import Multiprocess
 
         from fuseline.serving.server.connections import Connection
+        from fuseline.serving.server.score_log import ScoreLog
     except ImportError as error:
         raise ConfigError(
             f"{error.name}: not installed, and `fuseline serve` needs it. Install it with"
@@ -45,6 +46,8 @@ def serve(settings: Settings, host: str, port: int) -> None:
             raise ConfigError(
                 f"{file}: not found. Fetch it with `dvc pull`, or `dvc repro export`."
             )
+    if settings.score_log:
+        ScoreLog(settings.score_log).check()
     config = uvicorn.Config(
         partial(_app, settings),
         factory=True,

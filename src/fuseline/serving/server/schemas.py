@@ -129,6 +129,29 @@ class TaskFacts(BaseModel):
     labels: list[str]
 
 
+class FieldFacts(BaseModel):
+    """One thing that a row may hold; texts and pictures of one kind by their places."""
+
+    kind: Literal["text", "image", "audio", "video", "cell"]
+    name: Annotated[str | None, Field(description="Of its column, if it has one.")] = None
+    values: Annotated[
+        Literal["number", "date", "time", "category"] | None, Field(description="Of a cell.")
+    ] = None
+    choices: Annotated[list[str] | None, Field(description="Of a category, commonest first.")] = (
+        None
+    )
+    range: Annotated[
+        tuple[float, float] | None, Field(description="Least and largest number of training.")
+    ] = None
+
+
+class Sample(BaseModel):
+    """A row to try, and the label that it has in the data."""
+
+    label: str | None
+    row: Row
+
+
 class ModelFacts(BaseModel):
     """The model that answers."""
 
@@ -136,6 +159,7 @@ class ModelFacts(BaseModel):
     format: Literal["onnx", "int8"]
     modalities: list[str]
     cells: list[str]
+    fields: Annotated[list[FieldFacts], Field(description="Of a row.")]
     tasks: list[TaskFacts]
     columns: Annotated[list[str], Field(description="Of an answer that asks for everything.")]
     certainty: dict[str, float] | None

@@ -37,6 +37,7 @@ class Settings:
         shadow: folder of another export, which answers the same rows unseen.
         workers: processes that share an address.
         keys: SHA-256 of the keys that open it; none where it is open to all.
+        score_log: file that scores are added to; none where they are not kept.
     """
 
     model: Path
@@ -54,6 +55,7 @@ class Settings:
     keys: frozenset[bytes]
     body_seconds: float = 30.0
     decode_seconds: float = 30.0
+    score_log: Path | None = None
 
     @property
     def options(self) -> Options:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from numbers import Real
 from typing import Any
@@ -112,17 +112,6 @@ def unpaired_p_value(first: tuple[int, int], other: tuple[int, int]) -> float:
 
     table = [[count, total - count] for count, total in (first, other)]
     return float(fisher_exact(table).pvalue)
-
-
-def holm(p_values: Sequence[float]) -> list[float]:
-    """P values corrected for their number (Holm 1979, Scandinavian Journal of Statistics 6): the
-    chance of any false "real" among them stays below the level."""
-    adjusted = [0.0] * len(p_values)
-    largest = 0.0
-    for rank, index in enumerate(np.argsort(p_values, kind="stable")):
-        largest = max(largest, min(1.0, p_values[index] * (len(p_values) - rank)))
-        adjusted[index] = largest
-    return adjusted
 
 
 def _difference_right(first: np.ndarray, other: np.ndarray) -> Difference:

@@ -8,6 +8,7 @@ from typing import Any
 
 import numpy as np
 
+from fuseline.evaluation.trust.corrections import holm
 from fuseline.reporting.figures import named_figures, title
 from fuseline.workbench.comparing.evaluated import Evaluated
 from fuseline.workbench.comparing.predictions import Cache, Predictions
@@ -16,7 +17,6 @@ from fuseline.workbench.comparing.significance import (
     Pair,
     counts_of,
     encode,
-    holm,
     unpaired_p_value,
 )
 

@@ -1,4 +1,4 @@
-"""A small export, and a server of it within the process."""
+"""A server of a small export within the process."""
 
 from __future__ import annotations
 
@@ -18,7 +18,6 @@ import pytest
 from fuseline.serving.server.app import create_app
 from fuseline.serving.server.guard import Guard
 from fuseline.serving.server.settings import Settings
-from tests.support.untrained_export import write_export
 
 
 class Running:
@@ -75,11 +74,6 @@ class Running:
 
     def _give_up(self) -> None:
         self.failures += 1
-
-
-@pytest.fixture(scope="session")
-def export(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    return write_export(tmp_path_factory.mktemp("server") / "export")
 
 
 @pytest.fixture(scope="session")

@@ -63,6 +63,15 @@ def form(*parts):
     return "".join(f"--x\r\n{PART.format(*part)}" for part in parts) + "--x--\r\n"
 
 
+def test_a_file_that_was_not_chosen_is_none(server):
+    """As browsers send it: a part without a name and without content."""
+    content = form(("text", "ant"), ('image"; filename="', ""))
+    response = sent(server, content, BOUNDARY)
+    assert response.status_code == 200, response.text
+    assert response.json()["answers"][0]["image_label"] is None
+    check(sent(server, form(('image"; filename="a.png', "")), BOUNDARY), 422)
+
+
 @pytest.mark.parametrize(
     ("status", "content", "kind", "said"),
     [

@@ -98,7 +98,7 @@ def test_an_error_is_logged_by_its_kind_and_place_alone(server, caplog, monkeypa
     def fail(*_):
         raise RuntimeError("confidential")
 
-    monkeypatch.setattr(server.state.served.engine.predictor, "answer", fail)
+    monkeypatch.setattr(server.state.served.engine.predictor, "scored", fail)
     response = server.predict({"text": "ant"})
     assert response.status_code == 500
     assert "log" in response.json()["error"]

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from fuseline.workbench.comparing.predictions import Predictions
-from fuseline.workbench.comparing.significance import Pair, encode, holm
+from fuseline.workbench.comparing.significance import Pair, encode
 
 ROWS = 200
 
@@ -26,13 +26,6 @@ def pair(task: str, labels: np.ndarray, first: np.ndarray, other: np.ndarray) ->
     )
     assert found is not None
     return found
-
-
-def test_holm_by_hand() -> None:
-    assert holm([0.01, 0.04, 0.03]) == pytest.approx([0.03, 0.06, 0.06])
-    assert holm([0.5, 0.9]) == pytest.approx([1.0, 1.0])
-    assert holm([0.02]) == [0.02]
-    assert holm([]) == []
 
 
 def test_a_planted_gain_of_macro_f1_is_found() -> None:

@@ -1,0 +1,1 @@
+"""Whether rows in use are still answered as the test rows were: `fuseline drift`."""
