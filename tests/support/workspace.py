@@ -117,14 +117,11 @@ class Workspace:
 
     @property
     def environment(self) -> dict[str, str]:
-        """The environment's Python first on PATH; DVC and git see no settings but their own.
-
-        Modules are compiled once for all copies of a workspace, whatever the caller's processes do.
-        """
+        """The environment's Python first on PATH; DVC and git see no settings but their own."""
         inherited = {
             key: value
             for key, value in os.environ.items()
-            if not key.startswith(("DVC_", "GIT_", "PYTEST_", "PYTHONDONTWRITEBYTECODE"))
+            if not key.startswith(("DVC_", "GIT_", "PYTEST_"))
         }
         private = self.root.parent / f"{self.root.name}-dvc"
         paths = [str(OBSERVER), *filter(None, [inherited.get("PYTHONPATH")])]
