@@ -24,7 +24,7 @@ KIBI_TO_MIB = 1 / 1024
 
 @dataclass(frozen=True)
 class Piece:
-    """A piece of work: seconds of the clock, and how much was done in them (tokens, rows, …)."""
+    """A piece of work: seconds of the processor, and how much was done in them, as of tokens."""
 
     seconds: float
     amount: float

@@ -71,9 +71,9 @@ class Clock(TrainerCallback):
     def on_step_end(self, args: Any, state: Any, control: Any, **kwargs: Any) -> None:
         del args, kwargs
         if state.global_step == 1:
-            self.tokens, self.started = 0, time.perf_counter()
+            self.tokens, self.started = 0, time.process_time()
         elif state.global_step == 1 + self.num_steps:
-            self.seconds = time.perf_counter() - self.started
+            self.seconds = time.process_time() - self.started
             control.should_training_stop = True
             self.hook.remove()
 
