@@ -16,6 +16,8 @@ BENCHMARKS = {
     "growth": "what one per cent more rows costs",
     "slopes": "what stages take by amount of work, for `fuseline estimate`",
     "steps": "what a training step costs, clean and under attack, by precision and threads",
+    "scaling": "what a training step costs by length of texts and number of modalities",
+    "trainer": "our steps and features beside Transformers' Trainer, loops and scikit-learn",
     "checkpoints": "what checkpoints cost a training of the default size",
     "kills": "100 kills at random moments of the training stages, and what they cost",
     "predicting": "answers of an exported model: latency, rows a second, memory",

@@ -111,14 +111,8 @@ def prepare(
     folder: Path, num_rows: int | None = None, changes: Mapping[str, Any] = AS_SHIPPED
 ) -> dict[str, Any]:
     """Write the rows, test rows first; run `ingest`, `tokenize` and `pretrain`; return counts."""
-    write_rows(_data(), folder / "raw", num_rows)
-    params = sections({"ingest.manifest.path": str(folder / "raw"), **changes})
-    figures = ingest_examples(
-        params["ingest"], folder / "examples", folder / "quarantine", raw=folder / "raw"
-    )
-    tokenize_examples(
-        folder / "examples", folder / "tokens", folder / "tokenizer", params["tokenize"]
-    )
+    figures = write_tables(folder, num_rows, changes)
+    params = sections(changes)
     pretrain(
         folder / "tokens",
         folder / "tokenizer",
@@ -133,6 +127,19 @@ def prepare(
         "quarantined": {name: n for name, n in figures["quarantined"].items() if n},
         "copies": figures["duplicates"]["rows"],
     }
+
+
+def write_tables(folder: Path, num_rows: int | None, changes: Mapping[str, Any]) -> dict[str, Any]:
+    """Write the rows, run `ingest` and `tokenize`; the figures of the first."""
+    write_rows(_data(), folder / "raw", num_rows)
+    params = sections({"ingest.manifest.path": str(folder / "raw"), **changes})
+    figures = ingest_examples(
+        params["ingest"], folder / "examples", folder / "quarantine", raw=folder / "raw"
+    )
+    tokenize_examples(
+        folder / "examples", folder / "tokens", folder / "tokenizer", params["tokenize"]
+    )
+    return figures
 
 
 def run_arm(folder: Path, seed: int, changes: dict[str, Any]) -> dict[str, Any]:

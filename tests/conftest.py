@@ -3,10 +3,14 @@
 import gc
 import os
 import signal
+import sys
 
 # Read when the libraries load. The test processes share the cores: more threads than cores would
 # wait for each other, and the last bits of a result would depend on the machine.
 os.environ["OMP_NUM_THREADS"] = "1"
+
+# As not set: each of the hundreds of processes that tests start would compile the package anew.
+os.environ["PYTHONDONTWRITEBYTECODE"] = ""
 
 # A shell's job in the background ignores SIGINT, and so would all that tests start and interrupt.
 if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
@@ -14,6 +18,8 @@ if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
 
 import pytest
 import torch
+
+sys.dont_write_bytecode = False
 
 
 def pytest_collection_finish() -> None:

@@ -25,9 +25,11 @@ from benchmarks import (
     growth,
     images,
     million,
+    scaling,
     slopes,
     steps,
     tables,
+    trainer,
 )
 from benchmarks.__main__ import BENCHMARKS
 from fuseline.params.whole import set_keys
@@ -118,6 +120,16 @@ def test_steps(small_params: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert re.search(r"^pgd +1 +\d+ +\d+ +\d+$", said, re.M)
 
 
+def test_scaling(small_params: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    features = {"image": {"positions": 2, "dim": 8}}
+    scaling.main(1, (8,), features, text=TINY_BERT, params=small_params)
+    said = capsys.readouterr().out
+    number = r"[\d.]+"
+    for title in ("texts of 8 tokens", "texts of 16 tokens, image"):
+        line = rf"^\| {title} \| {number} \| {number} \| {number} \| \d+% \|$"
+        assert re.search(line, said, re.M)
+
+
 def test_checkpoints(small_params: Path, capsys: pytest.CaptureFixture[str]) -> None:
     with patch.dict(os.environ):
         checkpoints.main(num_epochs=2, num_rows=256, text=TINY_BERT, params=small_params)
@@ -181,6 +193,38 @@ def test_banking77(capsys: pytest.CaptureFixture[str]) -> None:
     assert 2 * NUM_ROWS - 20 < sum(prepared["splits"].values()) <= 2 * NUM_ROWS
     assert [run["arm"] for run in runs] == list(banking77.ARMS)
     assert all(run["test_rows"] == prepared["splits"]["test"] for run in runs)
+
+
+@needs_data
+def test_trainer(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    few = trainer.Sizes(
+        num_rows=NUM_ROWS,
+        batch_rows=8,
+        classified_rows=8,
+        num_steps=1,
+        num_texts=4,
+        num_pictures=1,
+        twin_rows=308,
+        num_rounds=1,
+    )
+    with patch.dict(os.environ):
+        trainer.main(few, {**trainer.TEXTS_ONLY, **SMALL_TEXT}, tmp_path)
+    cells = [line.split(" | ") for line in capsys.readouterr().out.splitlines()[2:]]
+    found = json.loads((tmp_path / "performance.json").read_text())
+    works = {title: [*work["ways"]] for title, work in found.items()}
+    assert len(works) == 6
+    assert all(ways[-1] == "ours" for ways in works.values())
+    assert works["masked language modelling"] == [*trainer.WAYS]
+    for title, work in found.items():
+        named = [row for row in cells if row[0] == f"| {title}"]
+        assert [row[1] for row in named][: len(works[title])] == works[title]
+        for way in work["ways"].values():
+            assert way["rate"] > 0
+            assert way["memory_mib"] > 0
+            ratio = way["ours_over_it"]
+            assert 0 < ratio["least"] <= ratio["median"] <= ratio["most"]
+        assert work["ways"]["ours"]["ours_over_it"]["median"] == 1
+    assert (tmp_path / "performance.svg").read_text().startswith("<svg")
 
 
 @needs_data

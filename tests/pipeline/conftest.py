@@ -9,7 +9,7 @@ import pytest
 from filelock import FileLock
 
 from tests.support.declared_stages import DeclaredStage, declared_stages
-from tests.support.workspace import OBSERVER, Workspace
+from tests.support.workspace import Workspace
 
 
 @pytest.fixture(scope="session")
@@ -27,9 +27,7 @@ def finished(tmp_path_factory: pytest.TempPathFactory, worker_id: str) -> Worksp
             shutil.rmtree(home / "finished", ignore_errors=True)
             workspace = Workspace.create(home / "finished")
             workspace.observations.mkdir()
-            workspace.repro(
-                PYTHONPATH=str(OBSERVER), STAGE_OBSERVATIONS=str(workspace.observations)
-            )
+            workspace.repro(STAGE_OBSERVATIONS=str(workspace.observations))
             complete.touch()
     return Workspace(home / "finished")
 

@@ -9,14 +9,16 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import Callable
-from contextlib import chdir
+from collections.abc import Callable, Iterator
+from contextlib import chdir, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 from unittest.mock import patch
 
+from dvc.dependency import param
 from dvc.repo import Repo
+from fsspec.implementations.memory import MemoryFileSystem
 from ruamel.yaml import YAML
 from ruamel.yaml.comments import CommentedSeq
 
@@ -122,9 +124,11 @@ class Workspace:
             if not key.startswith(("DVC_", "GIT_", "PYTEST_"))
         }
         private = self.root.parent / f"{self.root.name}-dvc"
+        paths = [str(OBSERVER), *filter(None, [inherited.get("PYTHONPATH")])]
         return inherited | {
             **GIT_IDENTITY,
             "PATH": f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}",
+            "PYTHONPATH": os.pathsep.join(paths),
             "OMP_NUM_THREADS": "1",
             "DVC_SITE_CACHE_DIR": str(private / "site"),
             "DVC_GLOBAL_CONFIG_DIR": str(private / "global"),
@@ -173,14 +177,16 @@ class Workspace:
     def would_run(self) -> set[str]:
         """The stages that `dvc repro` would run now, of first order.
 
-        DVC is asked in this process: starting it takes longer than its answer.
+        DVC is asked in this process: starting it takes longer than its answer. What stages once
+        wrote from the same inputs has no part in that, and takes it a while to find.
         """
         with (
             patch.dict(os.environ, self.environment, clear=True),
             chdir(self.root),
+            _brief_dvc(),
             Repo() as repo,
         ):
-            return {stage.name for stage in repo.reproduce(dry=True)}
+            return {stage.name for stage in repo.reproduce(dry=True, run_cache=False)}
 
     def hash_code(self) -> None:
         """Do what the stage `code` does, in this process."""
@@ -194,6 +200,25 @@ class Workspace:
     def hashes(self, paths: list[str]) -> dict[str, str]:
         """Hash of each file or folder."""
         return {path: hash_path(self.root / path) for path in paths}
+
+
+@contextmanager
+def _brief_dvc() -> Iterator[None]:
+    """Let DVC read a file of params once, not once a stage; and forget within a process, as at its
+    end, the trees that it has hashed, through all of which it looks for each of the next."""
+    read, known = param.load_path, dict[tuple[str, bytes], Any]()
+
+    def load(path: str, *args: Any, **kwargs: Any) -> Any:
+        key = path, Path(path).read_bytes()
+        if key not in known:
+            known[key] = read(path, *args, **kwargs)
+        return known[key]
+
+    with patch.object(param, "load_path", load):
+        try:
+            yield
+        finally:
+            MemoryFileSystem.store.clear()
 
 
 def _in_one_line(value: Any) -> Any:

@@ -1,13 +1,17 @@
-"""Python imports this at start: in a stage it records what the stage opens and loads.
-
-Put this folder on PYTHONPATH and name a folder for the records in STAGE_OBSERVATIONS.
+"""Python imports this at start in every process of a workspace. Where STAGE_OBSERVATIONS names a
+folder, a stage records there what it opens and loads.
 """
 
 import atexit
+import gc
 import json
 import os
 import sys
 from pathlib import Path
+
+# Nearly all that so short a process makes are its imports, which stay: to go through them for
+# garbage takes a sixth of its time.
+gc.disable()
 
 records = os.environ.get("STAGE_OBSERVATIONS")
 stage = next((name for name in sys.orig_argv if name.startswith("stages.")), None)

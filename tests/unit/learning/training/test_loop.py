@@ -3,6 +3,7 @@
 import json
 import resource
 import shutil
+from functools import cache
 
 import numpy as np
 import pytest
@@ -182,10 +183,15 @@ def contrasting(work, objective, seed=0):
     return weights(model), history
 
 
+@pytest.fixture(scope="module")
+def contrasted(tmp_path_factory):
+    """With a queue of 20 rows: at the end of an epoch its oldest are in the middle of the ring."""
+    return contrasting(tmp_path_factory.mktemp("whole"), Dying(20))
+
+
 @pytest.mark.parametrize("after_calls", [3, 7, 13, 23])
-def test_a_killed_run_goes_on_with_its_queue(tmp_path, after_calls):
-    """Of 20 rows: at the end of an epoch its oldest are in the middle of the ring."""
-    expected, expected_history = contrasting(tmp_path / "whole", Dying(20))
+def test_a_killed_run_goes_on_with_its_queue(tmp_path, contrasted, after_calls):
+    expected, expected_history = contrasted
     with pytest.raises(Killed):
         contrasting(tmp_path / "killed", Dying(20, after_calls))
     started = latest_checkpoint(tmp_path / "killed") is not None
@@ -211,35 +217,47 @@ class DyingMethod:
         return self.inner(model, batch)
 
 
+@pytest.fixture(scope="module")
+def attacked(tmp_path_factory):
+    """By method, weights and history of a run that nobody kills."""
+
+    @cache
+    def by(method):
+        model = classifier()
+        history = run(tmp_path_factory.mktemp(method), model, objective=DyingMethod(method))
+        return weights(model), history
+
+    return by
+
+
 @pytest.mark.parametrize("method", ["free", "smart", "pgd", "freelb"])
 @pytest.mark.parametrize("after_calls", [7, 23])
-def test_a_killed_run_goes_on_under_attack(tmp_path, method, after_calls):
+def test_a_killed_run_goes_on_under_attack(tmp_path, attacked, method, after_calls):
     """Deltas by row and the average of weights are part of a checkpoint."""
-    whole = classifier()
-    history = run(tmp_path / "whole", whole, objective=DyingMethod(method))
+    expected, history = attacked(method)
     with pytest.raises(Killed):
         run(tmp_path / "killed", classifier(), objective=DyingMethod(method, after_calls))
     model = classifier(seed=9)
     assert run(tmp_path / "killed", model, objective=DyingMethod(method)) == history
-    assert same(weights(whole), weights(model))
+    assert same(expected, weights(model))
 
 
 @pytest.mark.parametrize("method", ["free", "smart"])
 def test_without_what_a_method_remembers_a_resumed_run_would_end_elsewhere(
-    tmp_path, monkeypatch, method
+    tmp_path, attacked, method
 ):
-    whole, model = classifier(), classifier(seed=9)
-    run(tmp_path / "whole", whole, objective=DyingMethod(method))
+    expected, _ = attacked(method)
+    model = classifier(seed=9)
     with pytest.raises(Killed):
         run(tmp_path / "killed", classifier(), objective=DyingMethod(method, 7))
     forgetful = DyingMethod(method)
     forgetful.load_state_dict = lambda _: None
     run(tmp_path / "killed", model, objective=forgetful)
-    assert not same(weights(whole), weights(model))
+    assert not same(expected, weights(model))
 
 
-def test_without_its_queue_a_resumed_run_would_end_elsewhere(tmp_path, monkeypatch):
-    expected, _ = contrasting(tmp_path / "whole", Dying(20))
+def test_without_its_queue_a_resumed_run_would_end_elsewhere(tmp_path, contrasted, monkeypatch):
+    expected, _ = contrasted
     with pytest.raises(Killed):
         contrasting(tmp_path / "killed", Dying(20, 7))
     monkeypatch.setattr(Dying, "load_state_dict", lambda *_: None)
@@ -335,21 +353,27 @@ def test_patience_ends_a_run(tmp_path):
     assert again == history
 
 
+IMPATIENT = {
+    "num_epochs": 8,
+    "early_stopping_patience": 3,
+    "learning_rate": 1e-12,
+    "encoder_learning_rate": 1e-12,
+}
+
+
+@pytest.fixture(scope="module")
+def impatient(tmp_path_factory):
+    return run(tmp_path_factory.mktemp("whole"), classifier(), **IMPATIENT)
+
+
 @pytest.mark.parametrize("after_calls", [6, 12, 13])
-def test_patience_survives_a_kill(tmp_path, after_calls):
+def test_patience_survives_a_kill(tmp_path, impatient, after_calls):
     """The count of epochs without a better one goes on where it was."""
-    changes = {
-        "num_epochs": 8,
-        "early_stopping_patience": 3,
-        "learning_rate": 1e-12,
-        "encoder_learning_rate": 1e-12,
-    }
-    whole = run(tmp_path / "whole", classifier(), **changes)
     with pytest.raises(Killed):
-        run(tmp_path / "killed", classifier(), objective=dying(after_calls), **changes)
-    resumed = run(tmp_path / "killed", classifier(seed=9), **changes)
-    assert len(whole) == 4
-    assert resumed == whole
+        run(tmp_path, classifier(), objective=dying(after_calls), **IMPATIENT)
+    resumed = run(tmp_path, classifier(seed=9), **IMPATIENT)
+    assert len(impatient) == 4
+    assert resumed == impatient
 
 
 STEPS_PER_EPOCH = 6
@@ -393,27 +417,41 @@ def test_from_a_fall_training_goes_back_to_the_best_epoch_at_half_the_rates(tmp_
     assert [figures["epoch"] for figures in history if WENT_BACK in figures] == [3]
 
 
+@pytest.fixture(scope="module")
+def rising(tmp_path_factory):
+    """Steps of a run whose scores never fall."""
+    return scripted(tmp_path_factory.mktemp("rising"), [0.1, 0.2, 0.3, 0.4])[2]
+
+
 @pytest.mark.parametrize(
     "scores", [[0.5, 0.6, 0.51, 0.5], [0.5, 0.4, 0.4, 0.6], [0.1, 0.2, 0.3, 0.0]]
 )
-def test_a_lesser_fall_or_one_in_the_last_epoch_changes_nothing(tmp_path, scores):
-    _, history, steps = scripted(tmp_path / "falling", scores)
-    _, _, rising = scripted(tmp_path / "rising", [0.1, 0.2, 0.3, 0.4])
+def test_a_lesser_fall_or_one_in_the_last_epoch_changes_nothing(tmp_path, rising, scores):
+    _, history, steps = scripted(tmp_path, scores)
     assert steps[-1][0] == rising[-1][0]
     assert same(steps[-1][1], rising[-1][1])
     assert not any(WENT_BACK in figures for figures in history)
 
 
+FALLING = [0.5, 0.6, 0.4, 0.2, 0.7]
+
+
+@pytest.fixture(scope="module")
+def falling(tmp_path_factory):
+    """Weights and history of a run that goes back twice."""
+    model, history, _ = scripted(tmp_path_factory.mktemp("whole"), FALLING, num_epochs=5)
+    return weights(model), history
+
+
 @pytest.mark.parametrize("after_calls", [13, 19, 21, 25])
-def test_a_killed_run_goes_back_as_one_that_was_not(tmp_path, after_calls):
-    scores, changes = [0.5, 0.6, 0.4, 0.2, 0.7], {"num_epochs": 5}
-    whole, history, _ = scripted(tmp_path / "whole", scores, **changes)
+def test_a_killed_run_goes_back_as_one_that_was_not(tmp_path, falling, after_calls):
+    expected, history = falling
     assert [figures["epoch"] for figures in history if WENT_BACK in figures] == [3, 4]
     with pytest.raises(Killed):
-        scripted(tmp_path / "killed", scores, after_calls, **changes)
-    resumed, again, _ = scripted(tmp_path / "killed", scores, **changes)
+        scripted(tmp_path, FALLING, after_calls, num_epochs=5)
+    resumed, again, _ = scripted(tmp_path, FALLING, num_epochs=5)
     assert again == history
-    assert same(weights(whole), weights(resumed))
+    assert same(expected, weights(resumed))
 
 
 def test_losses_and_runs_without_a_limit_never_go_back():

@@ -22,7 +22,7 @@ from fuseline.serving.exporting.graphs import (
 from fuseline.serving.sessions import Graph
 from fuseline.serving.writing import Steps
 from tests.support.models_with_image_layers import SIDE, topped_classifier
-from tests.support.tiny_models import EVERY, classifier
+from tests.support.tiny_models import EVERY, classifier, config
 
 HEADS = [
     ("classification", {"kind": "pooled", "size": 3}, {"labels": ["ant", "bee", "cat"]}),
@@ -34,6 +34,12 @@ TASKS = [
     {"name": kind, "kind": kind, "target": kind, "weight": 1.0, "head": head, "facts": facts}
     for kind, head, facts in HEADS
 ]
+
+
+def shallow(*kind, **changes):
+    """A model of one text layer: several show with the whole one, and each takes long to write."""
+    text = config().text_config | {"num_hidden_layers": 1}
+    return classifier(*kind, text_config=text, **changes)
 
 
 def given(model, rows, tokens, kept, seed=0):
@@ -97,12 +103,12 @@ def test_a_graph_of_every_head_and_modality_answers_as_its_model(whole):
 
 @pytest.mark.parametrize("fusion", sorted(set(FUSIONS) - {"attention"}))
 def test_so_does_that_of_every_fusion(fusion, tmp_path):
-    model = classifier(fusion)
+    model = shallow(fusion)
     check(model, *written(model, tmp_path))
 
 
 def test_so_does_that_of_several_pictures_a_row(tmp_path):
-    model = classifier(features={"image": {"positions": 8, "dim": 12, "places": 2}})
+    model = shallow(features={"image": {"positions": 8, "dim": 12, "places": 2}})
     tasks, graph = written(model, tmp_path)
     inputs = given(model, 3, 7, ("text", "image"))
     # The second row lacks its first picture, the third its second.
@@ -139,7 +145,7 @@ def test_what_all_rows_lack_takes_one_position(whole):
 def test_two_exports_are_the_same_bytes_and_name_no_place(tmp_path):
     for name in ("one", "two"):
         (tmp_path / name).mkdir()
-        model = classifier("concat", tasks=[writes("text")])
+        model = shallow("concat", tasks=[writes("text")])
         written(model, tmp_path / name)
         quantise(tmp_path / name / "model.onnx", tmp_path / name / "model.int8.onnx")
         write_decoder_graph(model.heads[0], tmp_path / name / "decoder.onnx")
@@ -205,7 +211,7 @@ def test_the_contract_tells_how_each_text_is_written():
 
 @pytest.mark.parametrize("controls", [{}, {"style": ["a", "b"]}])
 def test_a_decoders_graph_gives_the_next_token(controls, tmp_path):
-    model = classifier(tasks=[writes("one", **controls)])
+    model = shallow(tasks=[writes("one", **controls)])
     head, facts = model.heads[0], exported_tasks(model.config)[0].decoder
     # Of a fresh decoder all logits are much the same.
     for part in head.decoder.modules():
