@@ -39,6 +39,7 @@ SHAPED = {
     "prompt.num_seeds": 1,
     "evaluate.robustness.attack.num_steps": 5,
     "evaluate.robustness.num_restarts": 1,
+    "evaluate.robustness.curve_restarts": 1,
     "evaluate.robustness.scales": [1.0, 8.0],
     "evaluate.robustness.audit.max_rows": 4,
     "evaluate.robustness.audit.black_box_queries": 20,

@@ -51,6 +51,7 @@ SAMPLED_EVERY_SECONDS, LOOKED_AT_SECONDS = 0.2, 90.0
 FEW_STEPS = {
     "evaluate.robustness.attack.num_steps": 1,
     "evaluate.robustness.num_restarts": 1,
+    "evaluate.robustness.curve_restarts": 1,
     "evaluate.robustness.scales": [1.0, 8.0],
     "evaluate.robustness.audit.black_box_queries": 10,
 }

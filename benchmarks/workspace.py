@@ -22,6 +22,7 @@ BIN = Path(sys.executable).parent
 FEW_ATTACKS = {
     "evaluate.robustness.attack.num_steps": 1,
     "evaluate.robustness.num_restarts": 1,
+    "evaluate.robustness.curve_restarts": 1,
     "evaluate.robustness.scales": [1.0, 8.0],
     "evaluate.robustness.audit.max_rows": 1,
     "evaluate.robustness.audit.black_box_queries": 1,

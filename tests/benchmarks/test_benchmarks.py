@@ -233,6 +233,7 @@ def test_banking77_robust(capsys: pytest.CaptureFixture[str]) -> None:
         "base.num_threads": 1,
         "adversarial_finetune.training.num_epochs": 1,
         "evaluate.robustness.num_restarts": 1,
+        "evaluate.robustness.curve_restarts": 1,
         "evaluate.robustness.attack.num_steps": 2,
         "evaluate.robustness.audit.max_rows": 2,
         "evaluate.robustness.audit.black_box_queries": 2,

@@ -75,6 +75,7 @@ SMALL_PARAMS = {
     "evaluate.generation.num_beams": 2,
     "evaluate.robustness.attack.num_steps": 2,
     "evaluate.robustness.num_restarts": 1,
+    "evaluate.robustness.curve_restarts": 1,
     "evaluate.robustness.scales": [1.0, 16.0],
     "evaluate.trust.num_resamples": 40,
     "evaluate.trust.min_slice_rows": 5,

@@ -36,10 +36,16 @@ class PixelRobustnessParams(Section):
 
 
 class RobustnessParams(Section):
-    """The attack at scale 1 is the headline; `scales` multiply its epsilon for the curve."""
+    """The attack at scale 1 is the headline; `scales` multiply its epsilon for the curve.
+
+    Attributes:
+        num_restarts: at the headline.
+        curve_restarts: at each other scale, whose figures only show how the curve runs.
+    """
 
     attack: AttackParams
     num_restarts: Count
+    curve_restarts: Count
     scales: Annotated[list[Positive], Field(min_length=2)]
     audit: AuditParams
     image_pixel: PixelRobustnessParams

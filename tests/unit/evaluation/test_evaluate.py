@@ -119,7 +119,13 @@ def settings(content: dict, **changes: object) -> tuple[EvaluateParams, BasePara
     attack = params.robustness.attack.model_copy(update={"num_steps": 2})
     audit = params.robustness.audit.model_copy(update={"max_rows": 4, "black_box_queries": 3})
     pixels = params.robustness.image_pixel.model_copy(update={"max_rows": 5})
-    cut = {"attack": attack, "num_restarts": 1, "audit": audit, "image_pixel": pixels}
+    cut = {
+        "attack": attack,
+        "num_restarts": 1,
+        "curve_restarts": 1,
+        "audit": audit,
+        "image_pixel": pixels,
+    }
     robustness = params.robustness.model_copy(update=cut)
     trust = params.trust.model_copy(update={"num_resamples": 40, "min_slice_rows": 2})
     base = parse_section(content, "base", BaseParams)

@@ -36,7 +36,8 @@ class Siege:
 
     The model is attacked in evaluation mode, on its logits. FGM goes first, at every scale and
     on every row that is right without an attack; then the attack of `params` with restarts, at
-    the headline scale, upwards, and downwards (see `Standing.worth_attacking`). A row falls when
+    the headline scale, upwards, and downwards (see `Standing.worth_attacking`), with fewer of them
+    off the headline. A row falls when
     any of them finds a delta, so the result is never weaker than FGM. Gradients are computed in
     `precision`; a row counts as fallen only after a plain float32 pass over its delta.
 
@@ -204,8 +205,9 @@ class _Piece:
         """The full attack at one scale, restart after restart, on what still stands."""
         rows = self.standing.worth_attacking(index, self.headline)
         self.standing.attacked[index, rows] = True
-        losses = self.siege.goal.losses
-        for restart in range(self.params.num_restarts):
+        losses, params = self.siege.goal.losses, self.params
+        at_headline = index == self.headline
+        for restart in range(params.num_restarts if at_headline else params.curve_restarts):
             still = rows[self.standing.at(index)[rows]]
             for part in length_batches(self.data, still, self.siege.batch_size):
                 self._attack(part, losses[restart % len(losses)], index)

@@ -218,7 +218,8 @@ class Work:
     def _evaluate(self, _model: str) -> Amounts:
         params, test = self.asked.evaluate.robustness, self.facts.splits["test"]
         row, picture = self.shape.row_gmac(), self.shape.picture_gmac("image")
-        runs = len(params.scales) * params.num_restarts * params.attack.num_steps
+        restarts = params.num_restarts + (len(params.scales) - 1) * params.curve_restarts
+        runs = restarts * params.attack.num_steps
         pictures = min(self._tested("image"), params.image_pixel.max_rows)
         steps = pictures * params.image_pixel.attack.num_steps
         audited = min(params.audit.max_rows, test) * self._audit(params.attack)

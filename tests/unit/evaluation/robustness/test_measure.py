@@ -92,6 +92,7 @@ def settings(audit: dict | None = None, **attack: object) -> RobustnessParams:
             **attack,
         },
         "num_restarts": 2,
+        "curve_restarts": 2,
         "scales": SCALES,
         "audit": AUDIT | (audit or {}),
         "image_pixel": PIXELS,
@@ -121,6 +122,19 @@ def watched(
         "parts": Parts(None),
     }
     return Siege(model, goal, data, correct, params, **(fixed | options)).figures(), attacked
+
+
+def test_scales_beside_the_headline_get_restarts_of_their_own(make_data):
+    data = make_data(60, 2)
+    full, few = (
+        attack(Rounded(), data, settings().model_copy(update={"curve_restarts": restarts}))
+        for restarts in (2, 1)
+    )
+    assert few["robust_accuracy"] == full["robust_accuracy"]
+    for figure in ("mean_delta_norm", "max_delta_norm"):
+        assert few["robustness"][figure] == full["robustness"][figure]
+    backward = (full["robustness"]["backward_passes"], few["robustness"]["backward_passes"])
+    assert backward[0] > backward[1]
 
 
 @pytest.mark.parametrize("norm", ["l2", "linf"])

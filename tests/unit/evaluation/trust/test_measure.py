@@ -33,6 +33,7 @@ PARAMS = EvaluateParams.model_validate(
                 "num_steps": 1, "step_size": 0.5, "random_start": False,
             },
             "num_restarts": 1,
+            "curve_restarts": 1,
             "scales": [1.0, 2.0],
             "audit": AUDIT,
             "image_pixel": PIXELS,

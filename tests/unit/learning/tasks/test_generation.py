@@ -73,6 +73,7 @@ def how(**changes: object) -> EvaluateParams:
             "robustness": {
                 "attack": attack,
                 "num_restarts": 1,
+                "curve_restarts": 1,
                 "scales": [1.0, 2.0],
                 "audit": AUDIT,
                 "image_pixel": PIXELS,

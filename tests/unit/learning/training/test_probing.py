@@ -71,7 +71,8 @@ def test_few_rows_pull_the_shares_to_a_half():
         blend_probes(model, tasks, data.take(np.arange(count)))
         shares.append(float(model.heads[0].probe.probe_share))
     assert shares == sorted(shares)
-    assert shares[0] < 1.0 < 1.5 < shares[-1]
+    assert shares[0] < 1.0
+    assert shares[-1] > 1.5
 
 
 def test_no_development_rows_leave_no_share():

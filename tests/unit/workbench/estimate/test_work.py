@@ -55,7 +55,9 @@ def test_twice_the_epochs_are_twice_the_training(stage: str) -> None:
         ("extract_features@image", "picture_gmac", "extract_features.image.image_size", 4, 64, 128),
         # Of two noises, beside the clean text.
         ("stress", "text_gmac", "stress.text.strengths", 5 / 3, [0.1], [0.1, 0.2]),
-        ("evaluate@finetuned", "siege_gmac", "evaluate.robustness.num_restarts", 2.0, 1, 2),
+        # Beside twice five scales off the headline; and those beside five restarts at it.
+        ("evaluate@finetuned", "siege_gmac", "evaluate.robustness.num_restarts", 12 / 11, 1, 2),
+        ("evaluate@finetuned", "siege_gmac", "evaluate.robustness.curve_restarts", 1.5, 1, 2),
     ],
 )
 def test_what_hangs_on_a_param_follows_it(
