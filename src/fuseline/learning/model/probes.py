@@ -18,7 +18,7 @@ class BlendedProbe(nn.Module):
     network while that is trained it would explain the training rows, and nothing would be left to
     learn; so it is fitted before, has no share while the network learns (`reset`), and gets one by
     the development rows (after stacking: Wolpert 1992, Neural Networks 5; Ting & Witten 1999, arXiv
-    1105.5466). Attacks and adversarial training then see both.
+    1105.5466). Attacks then see both; adversarial training leaves the probe out.
 
     Args:
         dims: D by modality; an absent modality is at the mean.
