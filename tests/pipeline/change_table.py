@@ -79,7 +79,7 @@ PARAMS: dict[str, tuple[object, set[str]]] = {
     "finetune.freezing.lora.rank": (4, FINETUNE),
     "finetune.training.learning_rate": (1.0e-4, FINETUNE),
     "finetune.training.max_fall": (0.1, FINETUNE),
-    "finetune.linear_probe": (False, FINETUNE),
+    "finetune.linear_probe_max_rows": (0, FINETUNE),
     "adversarial_finetune.attack.epsilon.text_embedding": (0.25, ADVERSARIAL),
     "adversarial_finetune.clean_weight": (0.5, ADVERSARIAL),
     "adversarial_finetune.method": ("trades", ADVERSARIAL),

@@ -148,6 +148,7 @@ class FinetuneParams(Section):
     Attributes:
         class_weights: what makes a classification learn its rare labels; a mapping weighs rows by
             their label.
+        linear_probe_max_rows: of the training split; with more, the model gets no probe.
     """
 
     tasks: Annotated[list[TaskParams], Field(min_length=1)]
@@ -158,7 +159,7 @@ class FinetuneParams(Section):
     label_smoothing: Annotated[float, Field(ge=0.0, lt=1.0)]
     classifier_dropout: Share
     unimodal_weight: NonNegative
-    linear_probe: bool
+    linear_probe_max_rows: Annotated[int, Field(ge=0)]
     training: FinetuneTrainingParams
 
     @field_validator("tasks")

@@ -68,7 +68,8 @@ def finetune(
             **_class_names(data.label_names),
         )
     model.start_decoders()
-    if params.linear_probe:
+    is_probed = (data.splits == "train").sum() <= params.linear_probe_max_rows
+    if is_probed:
         fit_probes(model, tasks, data.select("train"), base.seed)
     weights = [entry["weight"] for entry in entries]
     selection = selection_of(tasks[0], params.training.max_fall)
@@ -93,10 +94,10 @@ def finetune(
                 work=work,
                 draws=draws_of(tasks, data.select("train")),
             )
-    blended = blend_probes(model, tasks, data.select("dev")) if params.linear_probe else {}
+    share = blend_probes(model, tasks, data.select("dev")) if is_probed else 0.0
     model.save_pretrained(model_folder)
     processor.save_pretrained(model_folder)
-    metrics = training_metrics("finetune", history, selection) | counts | blended
+    metrics = training_metrics("finetune", history, selection) | counts | {"probe_share": share}
     write_model_card(model_folder, model.config, examples, metrics, params)
     return metrics, history
 

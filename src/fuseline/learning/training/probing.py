@@ -5,7 +5,7 @@ Shapes: N rows, D columns, K outputs of a task.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from functools import partial
 from typing import Any
@@ -23,21 +23,16 @@ from fuseline.learning.model.output import FuselineOutput
 from fuseline.learning.model.passes import length_batches
 from fuseline.learning.model.probes import BlendedProbe
 from fuseline.learning.tasks import Task
-from fuseline.learning.tasks.linear import STRENGTHS, Linear, logistic, one_for_each, ridge
+from fuseline.learning.tasks.linear import STRENGTHS, Fit, logistic, one_for_each, ridge
 
 BATCH = 256
 FOLDS = 3
-# Of more rows the network learns more than a line through some of them could add.
-MAX_ROWS = 8000
 # Of a fit: what follows rounds it away.
 TOLERANCE = 1e-3
 # How strongly, in losses of development rows, the shares are drawn to each other and to a half.
 PULL_TOGETHER, PULL_TO_HALF = 1.0, 0.1
 # A place in the range as log-odds, its ends not being infinite.
 EDGE = 0.05
-
-# Takes inputs (N, D), labels (N, ...) and the inverse strength of the penalty.
-Fit = Callable[[np.ndarray, np.ndarray, float], Linear]
 
 
 def fit_probes(model: Any, tasks: Sequence[Task], data: MultimodalData, seed: int) -> None:
@@ -47,13 +42,11 @@ def fit_probes(model: Any, tasks: Sequence[Task], data: MultimodalData, seed: in
         model: a task model that is not trained yet.
         tasks: its tasks.
         data: training rows.
-        seed: of the rows that are drawn where there are very many, and of the folds.
+        seed: of the folds.
     """
     heads = [(t, h) for t, h in zip(tasks, model.heads, strict=True) if isinstance(h, PooledHead)]
     if not heads:
         return
-    rows = np.random.default_rng(seed).permutation(len(data))[:MAX_ROWS]
-    data = data.take(np.sort(rows))
     seen = _seen(model, data)
     for task, head in heads:
         own = task.has_label(data.labels_of(task.key))
@@ -61,7 +54,7 @@ def fit_probes(model: Any, tasks: Sequence[Task], data: MultimodalData, seed: in
             _fit(probe, task, data, seen, own if name == ALL else own & seen.present[name], seed)
 
 
-def blend_probes(model: Any, tasks: Sequence[Task], data: MultimodalData) -> dict[str, float]:
+def blend_probes(model: Any, tasks: Sequence[Task], data: MultimodalData) -> float:
     """Give what was trained and the probes their shares, by the loss of development rows.
 
     Both shares are positive, and their logarithms are drawn to each other and to that of a half, by
@@ -73,7 +66,7 @@ def blend_probes(model: Any, tasks: Sequence[Task], data: MultimodalData) -> dic
         data: development rows.
 
     Returns:
-        `probe_share` of the first task, of the sum of both; nothing where it has no probe.
+        The probe's share of the sum of both, for the first task; 0 where that has none.
     """
     heads = [(t, h) for t, h in zip(tasks, model.heads, strict=True) if isinstance(h, PooledHead)]
     for task, head in heads:
@@ -81,9 +74,9 @@ def blend_probes(model: Any, tasks: Sequence[Task], data: MultimodalData) -> dic
         if len(own):
             _blend(model, task, head, own)
     if not isinstance(model.heads[0], PooledHead):
-        return {}
+        return 0.0
     probe = model.heads[0].probe
-    return {"probe_share": float(probe.probe_share / (probe.probe_share + probe.trained_share))}
+    return float(probe.probe_share / (probe.probe_share + probe.trained_share))
 
 
 def remove_probes(model: nn.Module) -> None:

@@ -11,7 +11,7 @@ from fuseline.learning.tasks.labelled import build_tasks
 from fuseline.learning.training import finetune
 from fuseline.params.base import BaseParams
 from tests.support.tasks import cells, entry, params
-from tests.support.tiny_models import freezing, pretrainer, training
+from tests.support.tiny_models import classification, freezing, pretrainer, rows, training
 
 BASE = BaseParams(seed=3, modalities=["text", "image"], num_threads=1, precision="fp32")
 TRANSFORMERS = logging.getLogger("transformers.modeling_utils")
@@ -65,3 +65,25 @@ def test_other_damage_is_still_told(said):
     assert [message.removeprefix(tied) for message in said] == [
         " fuseline.a to fuseline.b", "another", " heads.0.decoder.a to heads.0.decoder.b"
     ]  # fmt: skip
+
+
+@pytest.mark.parametrize("max_rows", [0, 1000])
+def test_up_to_so_many_rows_there_is_a_probe(tmp_path, monkeypatch, max_rows):
+    processor = Mock()
+    processor.from_pretrained.return_value = processor
+    for name, value in {
+        "FuselineProcessor": processor,
+        "learn_tasks": Mock(return_value=[classification()]),
+        "load_rows": Mock(return_value=(rows(48), None)),
+        "with_labels": lambda data, *_: data,
+        "write_model_card": Mock(),
+        "make_deterministic": Mock(),
+    }.items():
+        monkeypatch.setattr(finetune, name, value)
+    pretrainer().save_pretrained(tmp_path / "pretrained")
+    asked = params().model_copy(
+        update={"training": training(num_epochs=1), "linear_probe_max_rows": max_rows}
+    )
+    folders = tmp_path / "pretrained", tmp_path, tmp_path, tmp_path, tmp_path / "finetuned"
+    metrics, _ = finetune.finetune(*folders, params=asked, base=BASE, work=tmp_path / "work")
+    assert (metrics["probe_share"] > 0) == (max_rows > 0)

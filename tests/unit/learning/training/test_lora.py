@@ -225,7 +225,7 @@ def test_both_stages_adapt_and_leave_a_plain_model(tmp_path, stages):
                 refusals={},
             ),
             class_weights="none", freezing=LORA, modality_dropout=0.0, label_smoothing=0.0,
-            classifier_dropout=0.0, unimodal_weight=0.5, linear_probe=True,
+            classifier_dropout=0.0, unimodal_weight=0.5, linear_probe_max_rows=100,
             training=training(num_epochs=2),
         ),
         base=BASE, work=tmp_path / "work",
@@ -252,6 +252,10 @@ def test_both_stages_adapt_and_leave_a_plain_model(tmp_path, stages):
     ]
     plain = set(classifier().state_dict())
     assert metrics["encoder_trainable_parameters"] == 256
+    # Of 48 rows there is a probe, which attacks would find first.
+    assert metrics["probe_share"] > 0.0
+    assert models[1].heads[0].probe.probe_share > 0.0
+    assert models[2].heads[0].probe.probe_share == 0.0
     for earlier, later in pairwise(models):
         assert set(later.state_dict()) == plain
         assert moved(earlier, later) == {f"{target}.weight" for target in TARGETS}

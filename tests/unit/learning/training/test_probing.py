@@ -50,7 +50,7 @@ def test_an_untrained_model_with_a_share_knows_what_its_features_tell():
     model, data = classifier(), told_by_pictures()
     pictures = data.take(np.flatnonzero(data.feature_mask["image"]))
     assert accuracy(model, pictures) < 0.6
-    share = blend_probes(model, fitted(model, data), told_by_pictures(30))["probe_share"]
+    share = blend_probes(model, fitted(model, data), told_by_pictures(30))
     assert share > 0.5
     assert accuracy(model, pictures) > 0.9
 
@@ -77,7 +77,7 @@ def test_few_rows_pull_the_shares_to_a_half():
 
 def test_no_development_rows_leave_no_share():
     model, data = classifier(), told_by_pictures()
-    assert blend_probes(model, fitted(model, data), data.take(np.arange(0))) == {"probe_share": 0.0}
+    assert blend_probes(model, fitted(model, data), data.take(np.arange(0))) == 0.0
 
 
 def test_it_is_the_same_again_and_leaves_random_numbers_alone():
