@@ -151,3 +151,17 @@ def test_removed_probes_leave_what_was_trained():
     assert not torch.allclose(model(**batch).logits, before)
     remove_probes(model)
     assert torch.equal(model(**batch).logits, before)
+
+
+def test_columns_that_hardly_vary_have_no_weight():
+    """They would be rounding errors, enlarged."""
+    model, data = classifier(), told_by_pictures()
+    features = data.features["image"].astype(np.float32)
+    features[..., 5] = 1.0
+    features[::2, :, 5] += 0.001
+    features[..., 6] = 1.0
+    fitted(model, replace(data, features={"image": features.astype(np.float16)}))
+    weight = model.heads[0].probe.weight_image
+    assert not weight[:, 5:7].any()
+    assert weight[:, :3].all()
+    assert weight.isfinite().all()
