@@ -287,12 +287,8 @@ def twin(folder: Path, changes: Mapping[str, Any], num_rows: int, *, ours: bool)
 
     from benchmarks.trainings import Read
     from fuseline.data.modalities.text.encoder import embed_texts
-    from fuseline.evaluation.twins.classification import (
-        MAX_ITERATIONS,
-        STRENGTHS,
-        Block,
-        predict_twin,
-    )
+    from fuseline.evaluation.twins.classification import Block, predict_twin
+    from fuseline.learning.tasks.linear import MAX_ITERATIONS, STRENGTHS
     from fuseline.pipeline.precision import make_deterministic
 
     make_deterministic(0, 1)

@@ -7,19 +7,24 @@ from __future__ import annotations
 
 import importlib
 import inspect
+import io
 import json
 import os
 import re
+from collections import Counter
 from pathlib import Path
 from unittest.mock import patch
 
+import numpy as np
 import pytest
+from PIL import Image
 from ruamel.yaml import YAML
 
 from benchmarks import (
     banking77,
     banking77_robust,
     checkpoints,
+    cuts,
     datasets,
     fuzz,
     growth,
@@ -32,6 +37,7 @@ from benchmarks import (
     trainer,
 )
 from benchmarks.__main__ import BENCHMARKS
+from fuseline.data.sources.base import Media, RawRow
 from fuseline.params.whole import set_keys
 from tests.support.repository import PARAMS_FILE, REPOSITORY
 from tests.support.workspace import SMALL_PARAMS
@@ -269,3 +275,41 @@ def test_commands_on_the_pages_name_what_there_is(page: Path) -> None:
         assert all(f'"{option}"' in code for option in re.findall(r"--[\w-]+", rest)), name + rest
     for path in re.findall(r"benchmarks/\w+\.py", text):
         assert (REPOSITORY / path).is_file(), path
+
+
+def test_cuts(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
+    rows = [emoji(number, "cat" if number % 4 else "dog") for number in range(80)]
+    monkeypatch.setattr(cuts, "_emoji", lambda _: rows)
+    monkeypatch.setitem(cuts.CUTS, "tiny", cuts.Cut(40))
+    kept = ("tokenize.", "extract_features.image.", "pretrain.", "finetune.")
+    cuts.main(["tiny"], [0], {k: v for k, v in SMALL_PARAMS.items() if k.startswith(kept)})
+    lines = capsys.readouterr().out.splitlines()
+    (found,) = [json.loads(line) for line in lines if line.startswith("{")]
+    assert (found["cut"], found["salt"]) == ("tiny", 0)
+    _, own, _, twin, difference = found["figures"]
+    assert difference == pytest.approx(own - twin)
+    assert lines[-1].startswith("| tiny | ")
+
+
+def test_a_cut_gives_each_class_its_share() -> None:
+    rows = [emoji(number, "cat" if number % 4 else "dog") for number in range(80)]
+    even = Counter(row.label for row in cuts.chosen(rows, cuts.Cut(30)))
+    assert even == {"cat": 15, "dog": 15}
+    uneven = Counter(row.label for row in cuts.chosen(rows, cuts.Cut(42, ratio=6.0)))
+    assert uneven == {"cat": 36, "dog": 6}
+
+
+def emoji(number: int, label: str) -> RawRow:
+    pixels = np.random.default_rng(number).integers(0, 255, (16, 16, 3), dtype=np.uint8)
+    file = io.BytesIO()
+    Image.fromarray(pixels).save(file, "PNG")
+    words = " ".join("abcdefghij"[int(digit)] * 3 for digit in f"{number:04d}")
+    return RawRow(
+        source_row=number,
+        example_id=f"e{number}",
+        text=f"{label} {words}",
+        label=label,
+        group=f"e{number}",
+        image=Media(file.getvalue(), None),
+        raw={},
+    )

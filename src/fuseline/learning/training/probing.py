@@ -34,6 +34,9 @@ FLAT = 0.01
 TOLERANCE = 1e-3
 # How strongly, in losses of development rows, the shares are drawn to each other and to a half.
 PULL_TOGETHER, PULL_TO_HALF = 1.0, 0.1
+# Of a share. Development rows that are all told apart would make it as large as it may be, and the
+# logits with it; how sure a model is, a temperature says.
+LEAST, MOST = 0.05, 2.0
 # A place in the range as log-odds, its ends not being infinite.
 EDGE = 0.05
 
@@ -241,6 +244,7 @@ def _set_shares(
         fit = _loss(task, shares[0] * trained + shares[1] * linear, labels)
         return fit + PULL_TOGETHER * apart + PULL_TO_HALF * to_half
 
-    found = minimize(loss, np.log([0.5, 0.5]), method="Nelder-Mead").x
+    bounds = [(np.log(LEAST), np.log(MOST))] * 2
+    found = minimize(loss, np.log([0.5, 0.5]), method="Nelder-Mead", bounds=bounds).x
     probe.trained_share.fill_(float(np.exp(found[0])))
     probe.probe_share.fill_(float(np.exp(found[1])))
