@@ -97,6 +97,6 @@ def masked_mean(states: Tensor, mask: Tensor) -> Tensor:
 
 def masked_deviation(states: Tensor, mask: Tensor, mean: Tensor) -> Tensor:
     """(B, D) standard deviation over the positions that count, as `masked_mean`."""
-    # The root's slope has no bound at zero. What is added must not be so small that the optimisers of
+    # The root's slope has no bound at zero. What is added must not be so small that optimisers of
     # exported graphs take it for nothing, as they do 1e-8.
     return (masked_mean((states - mean.unsqueeze(1)) ** 2, mask) + 1e-6).sqrt()
