@@ -286,8 +286,8 @@ def test_cuts(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str
     lines = capsys.readouterr().out.splitlines()
     (found,) = [json.loads(line) for line in lines if line.startswith("{")]
     assert (found["cut"], found["salt"]) == ("tiny", 0)
-    _, own, _, twin, difference = found["figures"]
-    assert difference == pytest.approx(own - twin)
+    model, _alone, twin, difference = found["figures"]
+    assert difference == pytest.approx(model - twin)
     assert lines[-1].startswith("| tiny | ")
 
 

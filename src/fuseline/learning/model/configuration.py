@@ -27,6 +27,7 @@ class FuselineConfig(PretrainedConfig):
         freezing: which parameters fine-tuning trained, as the section's params say it.
         training_attack: what the model was trained against, as the section's params say it; empty
             for one that was not.
+        probed: whether heads over the pooled vector blend linear probes in.
         special_tokens: ids of `pad`, `cls`, `sep` and `mask`.
     """
 
@@ -45,6 +46,7 @@ class FuselineConfig(PretrainedConfig):
         tasks: list[dict[str, Any]] | None = None,
         freezing: dict[str, Any] | None = None,
         training_attack: dict[str, Any] | None = None,
+        probed: bool = False,
         **kwargs: Any,
     ) -> None:
         self.text_config = text_config or {}
@@ -57,6 +59,7 @@ class FuselineConfig(PretrainedConfig):
         self.tasks = tasks or []
         self.freezing = freezing or {}
         self.training_attack = training_attack or {}
+        self.probed = probed
         self.special_tokens = special_tokens or {}
         super().__init__(**kwargs)
 

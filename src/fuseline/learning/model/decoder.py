@@ -42,9 +42,8 @@ class DecoderHead(nn.Module):
         ConfigError: heads that do not share the width evenly.
     """
 
-    def __init__(self, config: FuselineConfig, facts: dict[str, Any], dims: dict[str, int]) -> None:
+    def __init__(self, config: FuselineConfig, facts: dict[str, Any]) -> None:
         super().__init__()
-        del dims
         self.key: str = facts["key"]
         self.max_length: int = facts["max_length_tokens"]
         self.norm = nn.LayerNorm(config.hidden_size)

@@ -9,12 +9,10 @@ import torch
 from torch import Tensor, nn
 
 from fuseline.learning.model.configuration import FuselineConfig
-from fuseline.learning.model.output import FuselineOutput
-from fuseline.learning.model.probes import BlendedProbe
 
 
 class UnimodalExperts(nn.Module):
-    """A linear layer over each modality's mean before fusion, blended with a probe of it.
+    """A linear layer over each modality's mean before fusion.
 
     They have a loss of their own (`Supervised`), without which a modality is trained only until
     another explains the training rows (Wang et al. 2020, arXiv 1905.12681). A model of a single
@@ -23,31 +21,20 @@ class UnimodalExperts(nn.Module):
     Args:
         config: of the whole model.
         size: K.
-        dims: widths of the vectors that probes are of, by modality.
     """
 
-    def __init__(self, config: FuselineConfig, size: int, dims: dict[str, int]) -> None:
+    def __init__(self, config: FuselineConfig, size: int) -> None:
         super().__init__()
         names = config.modalities if len(config.modalities) > 1 else []
         width = config.hidden_size
         self.norms = nn.ModuleDict({name: nn.LayerNorm(width) for name in names})
         self.dropout = nn.Dropout(config.classifier_dropout)
         self.layers = nn.ModuleDict({name: nn.Linear(width, size) for name in names})
-        self.probes = nn.ModuleDict(
-            {name: BlendedProbe({name: dims[name]}, size) for name in names}
-        )
 
-    def forward(self, output: FuselineOutput) -> dict[str, Tensor]:
-        """Logits (B, K), float32, by modality."""
+    def forward(self, unimodal: dict[str, Tensor]) -> dict[str, Tensor]:
+        """Logits (B, K), float32, by modality, of means (B, W)."""
         return {
-            name: self.probes[name](logits, output.vectors, output.present)
-            for name, logits in self.trained(output).items()
-        }
-
-    def trained(self, output: FuselineOutput) -> dict[str, Tensor]:
-        """Those of the trained layers alone."""
-        return {
-            name: layer(self.dropout(self.norms[name](output.unimodal[name]))).float()
+            name: layer(self.dropout(self.norms[name](unimodal[name]))).float()
             for name, layer in self.layers.items()
         }
 

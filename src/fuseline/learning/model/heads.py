@@ -19,50 +19,57 @@ from fuseline.learning.model.output import FuselineOutput, HeadOutput
 from fuseline.learning.model.probes import BlendedProbe
 from fuseline.registry import lookup
 
-# The probe of all modalities at once, among those of one.
+# What is said of all modalities at once, beside each alone.
 ALL = "all"
 
 
 class PooledHead(nn.Module):
-    """A linear layer over the pooled vector, blended with a probe of what the encoders give; the
-    same of each modality for rows that have no other: (B, K)."""
+    """A linear layer over the pooled vector, and one over each modality for rows that have no
+    other: (B, K). Each may have a linear probe that it is blended with, by its name in `probes`."""
 
-    def __init__(self, config: FuselineConfig, facts: dict[str, Any], dims: dict[str, int]) -> None:
+    def __init__(self, config: FuselineConfig, facts: dict[str, Any]) -> None:
         super().__init__()
         self.norm = nn.LayerNorm(config.hidden_size)
         self.dropout = nn.Dropout(config.classifier_dropout)
         self.classifier = nn.Linear(config.hidden_size, facts["size"])
-        self.probe = BlendedProbe(dims, facts["size"])
-        self.experts = UnimodalExperts(config, facts["size"], dims)
+        self.experts = UnimodalExperts(config, facts["size"])
+        self.probes = nn.ModuleDict()
+
+    def add_probes(self, dims: dict[str, int]) -> None:
+        """Let there be a probe of all modalities, and one of each that has an expert.
+
+        Args:
+            dims: widths of the vectors by modality.
+        """
+        size, alone = self.classifier.out_features, self.experts.layers
+        self.probes[ALL] = BlendedProbe(dims, size)
+        for name in alone:
+            self.probes[name] = BlendedProbe({name: dims[name]}, size)
+
+    @property
+    def probes_by_name(self) -> dict[str, BlendedProbe]:
+        """The probes, `ALL` first, or none."""
+        return {name: cast(BlendedProbe, probe) for name, probe in self.probes.items()}
 
     def forward(self, output: FuselineOutput, batch: Batch) -> HeadOutput:
         del batch
-        fused = self.probe(self.fused(output), output.vectors, output.present)
-        alone = self.experts(output)
-        return HeadOutput(where_single(output.present, alone, fused), alone)
-
-    @property
-    def probes(self) -> dict[str, BlendedProbe]:
-        """That of all modalities under `ALL`, those of one by its name."""
-        alone = {name: cast(BlendedProbe, one) for name, one in self.experts.probes.items()}
-        return {ALL: self.probe, **alone}
+        logits = self.trained(output)
+        for name, probe in self.probes_by_name.items():
+            logits[name] = probe(logits[name], output.vectors, output.present)
+        fused = logits.pop(ALL)
+        return HeadOutput(where_single(output.present, logits, fused), logits)
 
     def trained(self, output: FuselineOutput) -> dict[str, Tensor]:
-        """What each probe is blended with, (B, K) float32, by the probes' names."""
-        return {ALL: self.fused(output), **self.experts.trained(output)}
-
-    def fused(self, output: FuselineOutput) -> Tensor:
-        """What is trained over the pooled vector, (B, K) float32."""
-        logits: Tensor = self.classifier(self.dropout(self.norm(output.pooled)))
-        return logits.float()
+        """What the trained layers say, (B, K) float32, of all modalities and of each alone."""
+        fused = self.classifier(self.dropout(self.norm(output.pooled))).float()
+        return {ALL: fused, **self.experts(output.unimodal)}
 
 
 class TokenHead(nn.Module):
     """A linear layer over each token's fused state: (B, T, K)."""
 
-    def __init__(self, config: FuselineConfig, facts: dict[str, Any], dims: dict[str, int]) -> None:
+    def __init__(self, config: FuselineConfig, facts: dict[str, Any]) -> None:
         super().__init__()
-        del dims
         self.norm = nn.LayerNorm(config.hidden_size)
         self.dropout = nn.Dropout(config.classifier_dropout)
         self.classifier = nn.Linear(config.hidden_size, facts["size"])
@@ -80,9 +87,8 @@ class ContrastiveHead(nn.Module):
     Its parameters bear the names of pre-training's own, which it starts from.
     """
 
-    def __init__(self, config: FuselineConfig, facts: dict[str, Any], dims: dict[str, int]) -> None:
+    def __init__(self, config: FuselineConfig, facts: dict[str, Any]) -> None:
         super().__init__()
-        del dims
         self.contrastive_heads = nn.ModuleDict(
             {
                 name: nn.Linear(config.hidden_size, config.contrastive_size, bias=False)
@@ -110,6 +116,10 @@ HEADS: dict[str, type[nn.Module]] = {
 
 
 def build_head(config: FuselineConfig, task: dict[str, Any], dims: dict[str, int]) -> nn.Module:
-    """The head of one entry of `config.tasks`, over vectors of the given widths by modality."""
+    """The head of one entry of `config.tasks`, with probes of vectors of the widths `dims` by
+    modality, if there are any."""
     kind = lookup(HEADS, task["head"]["kind"], where="config.tasks.head.kind")
-    return kind(config, task["head"], dims)
+    head = kind(config, task["head"])
+    if dims and isinstance(head, PooledHead):
+        head.add_probes(dims)
+    return head

@@ -27,14 +27,20 @@ from fuseline.learning.model.feature_encoders import ENCODERS, FeatureEncoder, T
 from fuseline.learning.model.fusion import FUSIONS, Sequence
 from fuseline.learning.model.heads import build_head
 from fuseline.learning.model.output import FuselineOutput, TaskOutput
-from fuseline.learning.model.probes import BlendedProbe, masked_deviation, masked_mean
+from fuseline.learning.model.probes import BlendedProbe
 from fuseline.registry import lookup
+
+# Of its vectors the deviation counts too: positions of a sound are spans of time, and a mean alone
+# hears no course.
+DEVIATING = "audio"
 
 
 class FuselinePreTrainedModel(PreTrainedModel):
     config_class = FuselineConfig
     base_model_prefix = "fuseline"
     _supports_sdpa = True
+    # A model may be loaded without the probes that it was saved with.
+    _keys_to_ignore_on_load_unexpected = (r"heads\.\d+\.probes\.",)
 
     def _init_weights(self, module: nn.Module) -> None:
         if isinstance(module, nn.Linear):
@@ -59,20 +65,13 @@ class ModalityEmbedding(nn.Module):
             marked them already.
         encoder: trained over what comes in, giving `positions` states of `dim`; None to take it
             as it is.
-        hears: what comes in are spans of a sound.
     """
 
     def __init__(
-        self,
-        dim: int,
-        width: int,
-        positions: int,
-        encoder: FeatureEncoder | None = None,
-        hears: bool = False,
+        self, dim: int, width: int, positions: int, encoder: FeatureEncoder | None = None
     ) -> None:
         super().__init__()
         self.encoder = encoder
-        self.hears = hears
         self.norm = nn.LayerNorm(dim)
         self.project = nn.Linear(dim, width)
         self.modality = nn.Parameter(torch.zeros(width))
@@ -80,22 +79,17 @@ class ModalityEmbedding(nn.Module):
         self.masked = nn.Parameter(torch.zeros(width))
         self.position = nn.Parameter(torch.zeros(positions, width)) if positions else None
 
-    def forward(
-        self, values: Tensor, mask: Tensor, present: Tensor, masked: Tensor | None = None
-    ) -> tuple[Sequence, Tensor]:
-        """`values` (B, L, D), `mask` (B, L), `present` (B,), `masked` (B, L) positions to hide; of
-        an encoder that gives another number of states, as many as these. Also the mean (B, D) of
-        what a pre-trained encoder gives."""
-        seen, here = values, mask
-        if self.encoder is not None:
-            values = self.encoder(values, masked)
-            mask = _ones(values[..., 0])
-        if isinstance(self.encoder, TopEncoder):
-            seen, here = values, mask
-        vector = masked_mean(seen, here)
-        if self.hears:
-            vector = torch.cat([vector, masked_deviation(seen, here, vector)], dim=1)
-        states = self.project(self.norm(values))
+    def encode(self, given: Sequence, masked: Tensor | None = None) -> Sequence:
+        """What the encoder makes of what comes in (B, L, D), hiding the states that `masked`
+        (B, Q) says; without an encoder, that itself."""
+        if self.encoder is None:
+            return given
+        return Sequence.whole(self.encoder(given.states, masked))
+
+    def forward(self, encoded: Sequence, present: Tensor, masked: Tensor | None = None) -> Sequence:
+        """`encoded` as `encode` gives it, `present` (B,), `masked` (B, L) states to hide."""
+        mask = encoded.mask
+        states = self.project(self.norm(encoded.states))
         if masked is not None:
             states = torch.where(masked.unsqueeze(-1), self.masked.to(states.dtype), states)
         if self.position is not None:
@@ -104,10 +98,10 @@ class ModalityEmbedding(nn.Module):
         states = states + self.modality
         first = torch.zeros_like(mask)
         first[:, 0] = True
-        row = present.unsqueeze(-1)
-        states = torch.where(row.unsqueeze(-1), states, self.absent.to(states.dtype))
+        here = present.unsqueeze(-1)
+        states = torch.where(here.unsqueeze(-1), states, self.absent.to(states.dtype))
         # As algebra: ONNX Runtime chooses between no truth values.
-        return Sequence(states, (row & mask) | (~row & first)), vector
+        return Sequence(states, (here & mask) | (~here & first))
 
     def nothing(self, like: Tensor) -> Sequence:
         """What rows without the modality are, at its shortest: the learned token alone, as many
@@ -142,23 +136,10 @@ class FuselineModel(FuselinePreTrainedModel):
         shape = config.features[name]
         if name == "image" and top is not None:
             return ModalityEmbedding(top.dim, width, top.grid**2, TopEncoder(top, shape["dim"]))
-        hears = name == "audio"
         if not shape.get("encoder"):
-            return ModalityEmbedding(shape["dim"], width, shape["positions"], hears=hears)
+            return ModalityEmbedding(shape["dim"], width, shape["positions"])
         kind = lookup(ENCODERS, shape["encoder"], where=f"config.features.{name}.encoder")
-        encoder = kind(shape["dim"], width)
-        return ModalityEmbedding(width, width, shape["positions"], encoder, hears)
-
-    @property
-    def vector_dims(self) -> dict[str, int]:
-        """Width of `FuselineOutput.vectors` by modality."""
-        dims = {}
-        for name, module in self.embeddings.items():
-            embedding = cast(ModalityEmbedding, module)
-            own = embedding.encoder is None or isinstance(embedding.encoder, TopEncoder)
-            dim = embedding.norm.normalized_shape[0] if own else self.config.features[name]["dim"]
-            dims[name] = 2 * dim if embedding.hears else dim
-        return dims
+        return ModalityEmbedding(width, width, shape["positions"], kind(shape["dim"], width))
 
     def get_input_embeddings(self) -> nn.Embedding:
         """The word embeddings.
@@ -210,32 +191,68 @@ class FuselineModel(FuselinePreTrainedModel):
         """
         if pixel_values is not None:
             features["image_features"] = self.encode_image(pixel_values)
-        sequences, vectors, present = {}, {}, {}
+        given, present = {}, {}
         if self.text_encoder is not None:
-            (sequences["text"], vectors["text"]), present["text"] = self._embed_text(
+            given["text"], present["text"] = self._read_text(
                 input_ids, attention_mask, inputs_embeds, token_type_ids, text_mask
             )
-        rows = _num_rows([text_mask, *(s.states for s in sequences.values()), *features.values()])
+        rows = _num_rows([text_mask, *(one.states for one in given.values()), *features.values()])
         for name in self.config.features:
-            hidden = (masked_positions or {}).get(name)
-            (sequences[name], vectors[name]), present[name] = self._embed_features(
-                name, features, hidden, rows
-            )
+            given[name], present[name] = self._read_features(name, features, rows)
+        hidden = masked_positions or {}
+        encoded = {
+            name: self._embedding_of(name).encode(one, hidden.get(name))
+            for name, one in given.items()
+        }
+        sequences: dict[str, Sequence] = {
+            name: self.embeddings[name](one, present[name], hidden.get(name))
+            for name, one in encoded.items()
+        }
         fused = self.fusion(sequences)
         unimodal = {name: sequence.mean() for name, sequence in sequences.items()}
         masks = {name: sequence.mask for name, sequence in sequences.items()}
         alone = self._fuse_each_alone(sequences) if each_alone else {}
         # Heads of pre-training lie outside the autocast that the trainer wraps this call in, and
         # some kinds of fusion end in a product, which autocast leaves in bfloat16.
+        vectors = self._vectors(given, encoded) if self.config.probed else {}
         return FuselineOutput(
-            fused.pooled.float(), fused.states, masks, unimodal, vectors, present, alone
+            fused.pooled.float(), fused.states, masks, unimodal, present, alone, vectors
         )
+
+    def _vectors(
+        self, given: dict[str, Sequence], encoded: dict[str, Sequence]
+    ) -> dict[str, Tensor]:
+        """What linear probes are of, (B, D) float32 by modality."""
+        vectors = {}
+        for name, one in given.items():
+            seen = encoded[name] if self._is_pretrained(name) else one
+            mean = seen.mean()
+            deviation = [seen.deviation()] if name == DEVIATING else []
+            vectors[name] = torch.cat([mean, *deviation], dim=1).float()
+        return vectors
+
+    @property
+    def vector_dims(self) -> dict[str, int]:
+        """Width D of `FuselineOutput.vectors` by modality."""
+        dims = {}
+        for name in self.embeddings:
+            encoded: int = self._embedding_of(name).norm.normalized_shape[0]
+            dim = encoded if self._is_pretrained(name) else self.config.features[name]["dim"]
+            dims[name] = 2 * dim if name == DEVIATING else dim
+        return dims
+
+    def _is_pretrained(self, name: str) -> bool:
+        """Whether what its embedding projects comes from a pre-trained network."""
+        encoder = self._embedding_of(name).encoder
+        return encoder is None or isinstance(encoder, TopEncoder)
+
+    def _embedding_of(self, name: str) -> ModalityEmbedding:
+        return cast(ModalityEmbedding, self.embeddings[name])
 
     def _fuse_each_alone(self, sequences: dict[str, Sequence]) -> dict[str, Tensor]:
         """Fused vectors (B, W) of each modality without the others."""
         nothing = {
-            name: cast(ModalityEmbedding, self.embeddings[name]).nothing(one.states)
-            for name, one in sequences.items()
+            name: self._embedding_of(name).nothing(one.states) for name, one in sequences.items()
         }
         return {
             name: self.fusion(nothing | {name: one}).pooled.float()
@@ -245,7 +262,7 @@ class FuselineModel(FuselinePreTrainedModel):
     def cells(self, name: str, values: Tensor) -> Tensor:
         """(B, Q, D) features of a modality by the states that the model makes of them: `values`
         (B, P, D) themselves, or averaged where the model's own encoder has fewer."""
-        encoder = cast(ModalityEmbedding, self.embeddings[name]).encoder
+        encoder = self._embedding_of(name).encoder
         return values if encoder is None else encoder.cells(values)
 
     def encode_image(self, pixel_values: Tensor) -> Tensor:
@@ -281,14 +298,14 @@ class FuselineModel(FuselinePreTrainedModel):
         places: int = self.config.features[name].get("places", 1)
         return places
 
-    def _embed_text(
+    def _read_text(
         self,
         input_ids: Tensor | None,
         attention_mask: Tensor | None,
         inputs_embeds: Tensor | None,
         token_type_ids: Tensor | None,
         text_mask: Tensor | None,
-    ) -> tuple[tuple[Sequence, Tensor], Tensor]:
+    ) -> tuple[Sequence, Tensor]:
         tokens = input_ids if inputs_embeds is None else inputs_embeds
         if tokens is None:
             raise ValueError("input_ids or inputs_embeds is required; absent text is [CLS] [SEP].")
@@ -303,14 +320,11 @@ class FuselineModel(FuselinePreTrainedModel):
         )
         states: Tensor = output.last_hidden_state
         present = _ones(states[:, 0, 0]) if text_mask is None else text_mask
-        embedded: tuple[Sequence, Tensor] = self.embeddings["text"](
-            states, attention_mask.bool(), present
-        )
-        return embedded, present
+        return Sequence(states, attention_mask.bool()), present
 
-    def _embed_features(
-        self, name: str, features: dict[str, Tensor], hidden: Tensor | None, rows: int
-    ) -> tuple[tuple[Sequence, Tensor], Tensor]:
+    def _read_features(
+        self, name: str, features: dict[str, Tensor], rows: int
+    ) -> tuple[Sequence, Tensor]:
         values = features.get(f"{name}_features")
         if values is None:
             shape = self.config.features[name]
@@ -322,8 +336,7 @@ class FuselineModel(FuselinePreTrainedModel):
         if self._places(name) > 1:
             here = ~values[..., 0].isnan()
             values = values.masked_fill(~here.unsqueeze(-1), 0.0)
-        embedded: tuple[Sequence, Tensor] = self.embeddings[name](values, here, present, hidden)
-        return embedded, present
+        return Sequence(values, here), present
 
 
 def _num_rows(tensors: list[Tensor | None]) -> int:
@@ -431,9 +444,8 @@ class FuselineForTasks(FuselinePreTrainedModel):
         super().__init__(config)
         self.fuseline = FuselineModel(config)
         # By position: a module may not bear every name that a column may.
-        self.heads = nn.ModuleList(
-            build_head(config, task, self.fuseline.vector_dims) for task in config.tasks
-        )
+        dims = self.fuseline.vector_dims if config.probed else {}
+        self.heads = nn.ModuleList(build_head(config, task, dims) for task in config.tasks)
         self.post_init()
         # Transformers looks for shared weights in direct children alone, and a decoder lies deeper.
         self.all_tied_weights_keys = self.get_expanded_tied_weights_keys(all_submodels=True)

@@ -20,20 +20,21 @@ class FuselineOutput:
         masks: by modality, (B, T) or (B, P) bool, False where there is nothing; an absent modality
             keeps its first position.
         unimodal: (B, W) mean of each modality before fusion.
-        vectors: (B, D) by modality, the mean of what its encoder gives, before it is projected; of
-            sounds with the deviation behind it.
         present: (B,) bool by modality, False where the row lacks it.
         alone: (B, W) fused vector by modality, of the rows as if they had no other; empty where
             it was not asked for.
+        vectors: (B, D) float32 by modality, the mean of what its pre-trained encoder gives, or of
+            the features where there is none; of sounds with the deviation behind it; empty in a
+            model without probes.
     """
 
     pooled: Tensor
     states: dict[str, Tensor]
     masks: dict[str, Tensor]
     unimodal: dict[str, Tensor]
-    vectors: dict[str, Tensor]
     present: dict[str, Tensor]
     alone: dict[str, Tensor] = field(default_factory=dict)
+    vectors: dict[str, Tensor] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)

@@ -82,21 +82,3 @@ class BlendedProbe(nn.Module):
         for name in self.names:
             self.get_buffer(f"mean_{name}").copy_(torch.from_numpy(means[name]))
             self.get_buffer(f"weight_{name}").copy_(torch.from_numpy(weights[name]))
-
-
-def masked_mean(states: Tensor, mask: Tensor) -> Tensor:
-    """(B, D) mean over the positions that count.
-
-    Args:
-        states: (B, L, D).
-        mask: (B, L) bool.
-    """
-    weights = mask.unsqueeze(-1).to(states.dtype)
-    return (states * weights).sum(1) / weights.sum(1).clamp_min(1.0)
-
-
-def masked_deviation(states: Tensor, mask: Tensor, mean: Tensor) -> Tensor:
-    """(B, D) standard deviation over the positions that count, as `masked_mean`."""
-    # The root's slope has no bound at zero. What is added must not be so small that optimisers of
-    # exported graphs take it for nothing, as they do 1e-8.
-    return (masked_mean((states - mean.unsqueeze(1)) ** 2, mask) + 1e-6).sqrt()

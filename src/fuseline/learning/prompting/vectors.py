@@ -16,6 +16,7 @@ from torch.nn import functional
 
 from fuseline.data.dataset import MultimodalData
 from fuseline.data.padding import WIDEST_STEP
+from fuseline.learning.model import fusion
 from fuseline.learning.model.passes import length_batches
 from fuseline.params.prompt import ClassPromptParams
 from fuseline.pipeline.precision import Precision, autocast
@@ -141,7 +142,8 @@ def text_vectors(model: Any, attention_mask: Tensor, **words: Tensor) -> tuple[T
     backbone = model.fuseline
     states = backbone.text_encoder(attention_mask=attention_mask, **words).last_hidden_state
     present = torch.ones(len(states), dtype=torch.bool)
-    mean = backbone.embeddings["text"](states, attention_mask.bool(), present)[0].mean().float()
+    given = fusion.Sequence(states, attention_mask.bool())
+    mean = backbone.embeddings["text"](given, present).mean().float()
     shared = model.contrastive_heads["text"](mean).float()
     return functional.normalize(mean, dim=-1), functional.normalize(shared, dim=-1)
 

@@ -34,7 +34,6 @@ from fuseline.learning.training.freezing import apply_freezing
 from fuseline.learning.training.history import History
 from fuseline.learning.training.loop import Selection, train
 from fuseline.learning.training.lora import adapters
-from fuseline.learning.training.probing import remove_probes
 from fuseline.learning.training.words import occurring_words
 from fuseline.params.adversarial_finetune import AdversarialFinetuneParams
 from fuseline.params.attack import PIXEL_SPACE
@@ -75,8 +74,7 @@ def adversarial_finetune(
     """
     make_deterministic(base.seed, base.num_threads)
     processor = FuselineProcessor.from_pretrained(finetuned)
-    model = FuselineForTasks.from_pretrained(finetuned)
-    remove_probes(model)
+    model = FuselineForTasks.from_pretrained(finetuned, probed=False)
     rows, cells = load_rows(tokens, features, examples, processor, base)
     entries = model.config.tasks
     data, tasks = with_labels(rows, cells, entries), build_tasks(entries)

@@ -64,13 +64,12 @@ def finetune(
             tasks=entries,
             classifier_dropout=params.classifier_dropout,
             freezing=params.freezing.model_dump(),
+            probed=bool((data.splits == "train").sum() <= params.linear_probe_max_rows),
             key_mapping=_pretrained_heads(entries),
             **_class_names(data.label_names),
         )
     model.start_decoders()
-    is_probed = (data.splits == "train").sum() <= params.linear_probe_max_rows
-    if is_probed:
-        fit_probes(model, tasks, data.select("train"), base.seed)
+    fit_probes(model, tasks, data.select("train"), base.seed)
     weights = [entry["weight"] for entry in entries]
     selection = selection_of(tasks[0], params.training.max_fall)
     with adapters(model, params.freezing, base.seed):
@@ -94,7 +93,7 @@ def finetune(
                 work=work,
                 draws=draws_of(tasks, data.select("train")),
             )
-    share = blend_probes(model, tasks, data.select("dev")) if is_probed else 0.0
+    share = blend_probes(model, tasks, data.select("dev"))
     model.save_pretrained(model_folder)
     processor.save_pretrained(model_folder)
     metrics = training_metrics("finetune", history, selection) | counts | {"probe_share": share}

@@ -14,7 +14,7 @@ import numpy as np
 import torch
 from scipy.optimize import minimize
 from sklearn.model_selection import StratifiedGroupKFold
-from torch import Tensor, nn
+from torch import Tensor
 
 from fuseline.data.dataset import MultimodalData
 from fuseline.learning.model.heads import ALL, PooledHead
@@ -42,7 +42,8 @@ EDGE = 0.05
 
 
 def fit_probes(model: Any, tasks: Sequence[Task], data: MultimodalData, seed: int) -> None:
-    """Fit the probes of a model's heads to the vectors that it gives now; they have no share yet.
+    """Fit the probes of a model's heads, if it has any, to the vectors that it gives now; they have
+    no share yet.
 
     Args:
         model: a task model that is not trained yet.
@@ -50,14 +51,15 @@ def fit_probes(model: Any, tasks: Sequence[Task], data: MultimodalData, seed: in
         data: training rows.
         seed: of the folds.
     """
-    heads = [(t, h) for t, h in zip(tasks, model.heads, strict=True) if isinstance(h, PooledHead)]
+    heads = _probed(model, tasks)
     if not heads:
         return
     seen = _seen(model, data)
     for task, head in heads:
         own = task.has_label(data.labels_of(task.key))
-        for name, probe in head.probes.items():
-            _fit(probe, task, data, seen, own if name == ALL else own & seen.present[name], seed)
+        for name, probe in head.probes_by_name.items():
+            rows = own if name == ALL else own & seen.present[name]
+            _fit(probe, task, data, seen, rows, seed)
 
 
 def blend_probes(model: Any, tasks: Sequence[Task], data: MultimodalData) -> float:
@@ -72,24 +74,23 @@ def blend_probes(model: Any, tasks: Sequence[Task], data: MultimodalData) -> flo
         data: development rows.
 
     Returns:
-        The probe's share of the sum of both, for the first task; 0 where that has none.
+        The probe's share of the sum of both, for the first head that has one; 0 without.
     """
-    heads = [(t, h) for t, h in zip(tasks, model.heads, strict=True) if isinstance(h, PooledHead)]
+    heads = _probed(model, tasks)
     for task, head in heads:
         own = data.take(task.own_rows(data))
         if len(own):
             _blend(model, task, head, own)
-    if not isinstance(model.heads[0], PooledHead):
+    if not heads:
         return 0.0
-    probe = model.heads[0].probe
+    probe = heads[0][1].probes_by_name[ALL]
     return float(probe.probe_share / (probe.probe_share + probe.trained_share))
 
 
-def remove_probes(model: nn.Module) -> None:
-    """Leave what was trained as all that the heads say."""
-    for module in model.modules():
-        if isinstance(module, BlendedProbe):
-            module.reset()
+def _probed(model: Any, tasks: Sequence[Task]) -> list[tuple[Task, PooledHead]]:
+    """The heads that have probes, each with its task."""
+    pairs = zip(tasks, model.heads, strict=True)
+    return [(t, head) for t, head in pairs if isinstance(head, PooledHead) and head.probes]
 
 
 @dataclass(frozen=True)
@@ -209,7 +210,7 @@ def _blend(model: Any, task: Task, head: PooledHead, data: MultimodalData) -> No
     for rows, given in _outputs(model, data):
         places.append(rows)
         found.append(_pairs(head, given))
-    for name, probe in head.probes.items():
+    for name, probe in head.probes_by_name.items():
         trained, linear, concerned = (
             _in_order(places, [part[name][which] for part in found]) for which in range(3)
         )
@@ -226,7 +227,7 @@ def _pairs(head: PooledHead, given: FuselineOutput) -> dict[str, tuple[Tensor, T
     trained = head.trained(given)
     return {
         name: (trained[name], probe.linear(given.vectors, given.present), concerned[name])
-        for name, probe in head.probes.items()
+        for name, probe in head.probes_by_name.items()
     }
 
 

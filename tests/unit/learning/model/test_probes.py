@@ -4,7 +4,10 @@ import numpy as np
 import pytest
 import torch
 
-from fuseline.learning.model.probes import BlendedProbe, masked_deviation, masked_mean
+from fuseline.learning.model import FuselineForTasks
+from fuseline.learning.model.fusion import Sequence
+from fuseline.learning.model.modeling import model_inputs
+from fuseline.learning.model.probes import BlendedProbe
 from tests.support.tiny_models import EVERY, classifier, rows
 
 MEANS = {"text": np.array([1.0, 2.0]), "image": np.array([-1.0])}
@@ -52,28 +55,22 @@ def test_reset_leaves_what_is_trained_alone():
     assert not made.linear(VECTORS, BOTH).any()
 
 
-def test_the_mean_and_deviation_are_of_the_positions_that_count():
+def test_the_deviation_is_of_the_positions_that_count():
     states = torch.tensor([[[1.0], [3.0], [100.0]]])
-    mask = torch.tensor([[True, True, False]])
-    mean = masked_mean(states, mask)
-    assert mean.tolist() == [[2.0]]
-    assert masked_deviation(states, mask, mean).item() == pytest.approx(1.0, abs=1e-5)
-    assert masked_mean(states, torch.zeros(1, 3, dtype=torch.bool)).tolist() == [[0.0]]
+    found = Sequence(states, torch.tensor([[True, True, False]])).deviation()
+    assert found.item() == pytest.approx(1.0, abs=1e-5)
 
 
 def test_still_sounds_have_a_slope():
     states = torch.zeros(1, 3, 1, requires_grad=True)
-    mask = torch.ones(1, 3, dtype=torch.bool)
-    masked_deviation(states, mask, masked_mean(states, mask)).sum().backward()
+    Sequence.whole(states).deviation().sum().backward()
     assert states.grad is not None
     assert states.grad.isfinite().all()
 
 
 def test_vectors_are_of_frozen_features_and_of_the_text_encoder():
-    model, batch = classifier(modalities=EVERY), rows(modalities=EVERY).batch(range(6))
-    output = model.fuseline(
-        **{k: v for k, v in batch.items() if k.endswith(("_ids", "_mask", "_features"))}
-    )
+    model, batch = classifier(modalities=EVERY, probed=True), rows(modalities=EVERY).batch(range(6))
+    output = model.fuseline(**model_inputs(batch))
     assert {n: v.shape[1] for n, v in output.vectors.items()} == model.fuseline.vector_dims
     image, audio = batch["image_features"], batch["audio_features"]
     assert torch.allclose(output.vectors["image"], image.mean(1), atol=1e-6)
@@ -82,11 +79,30 @@ def test_vectors_are_of_frozen_features_and_of_the_text_encoder():
     assert torch.allclose(output.vectors["audio"][:, 8:], deviation, atol=1e-3)
 
 
-def test_a_new_model_has_probes_that_say_nothing(tmp_path):
-    model = classifier()
+def test_new_probes_say_nothing_in_a_loaded_model_too(tmp_path):
+    classifier().save_pretrained(tmp_path)
+    for model in (classifier(probed=True), FuselineForTasks.from_pretrained(tmp_path, probed=True)):
+        assert list(model.heads[0].probes) == ["all", "text", "image"]
+        for one in model.heads[0].probes_by_name.values():
+            assert (one.trained_share, one.probe_share) == (1.0, 0.0)
+            assert not one.bias.any()
+            assert not any(one.get_buffer(f"weight_{name}").any() for name in one.names)
+
+
+def test_a_model_may_be_loaded_without_its_probes(tmp_path):
+    model, batch = classifier(probed=True), rows().batch(range(6))
+    before = model(**batch).logits
+    for one in model.heads[0].probes_by_name.values():
+        one.bias.fill_(1.0)
+        one.probe_share.fill_(2.0)
     model.save_pretrained(tmp_path)
-    again = type(model).from_pretrained(tmp_path)
-    for one in (model.heads[0].probe, again.heads[0].probe):
-        assert not one.bias.any()
-        assert not any(one.get_buffer(f"weight_{name}").any() for name in one.names)
-        assert (one.trained_share, one.probe_share) == (1.0, 0.0)
+    kept = FuselineForTasks.from_pretrained(tmp_path)
+    without = FuselineForTasks.from_pretrained(tmp_path, probed=False)
+    assert torch.allclose(kept(**batch).logits, before + 2.0)
+    assert torch.equal(without(**batch).logits, before)
+    assert not without.heads[0].probes
+    assert without.fuseline(**model_inputs(batch)).vectors == {}
+
+
+def test_a_model_of_one_modality_has_one_probe():
+    assert list(classifier(modalities=["audio"], probed=True).heads[0].probes) == ["all"]

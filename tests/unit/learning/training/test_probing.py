@@ -9,10 +9,14 @@ import torch
 from fuseline.learning.tasks import TASKS
 from fuseline.learning.tasks.labelled import build_tasks
 from fuseline.learning.training.freezing import apply_freezing
-from fuseline.learning.training.probing import blend_probes, fit_probes, remove_probes
+from fuseline.learning.training.probing import blend_probes, fit_probes
 from tests.support.tiny_models import EVERY, classification, classifier, freezing, rows
 
 FACTS = {"mean": 5.0, "deviation": 2.0, "low": 0.0, "high": 1.0, "labels": ["a", "b"]}
+
+
+def probed(**changes):
+    return classifier(probed=True, **changes)
 
 
 def told_by_pictures(count: int = 60, **changes):
@@ -39,15 +43,15 @@ def accuracy(model, data) -> float:
 
 
 def test_a_fit_changes_nothing_before_there_is_a_share():
-    model, data = classifier(), told_by_pictures()
+    model, data = probed(), told_by_pictures()
     before = model(**data.batch(np.arange(12))).logits
     fitted(model, data)
     assert torch.equal(model(**data.batch(np.arange(12))).logits, before)
-    assert model.heads[0].probe.bias.any()
+    assert model.heads[0].probes["all"].bias.any()
 
 
 def test_an_untrained_model_with_a_share_knows_what_its_features_tell():
-    model, data = classifier(), told_by_pictures()
+    model, data = probed(), told_by_pictures()
     pictures = data.take(np.flatnonzero(data.feature_mask["image"]))
     assert accuracy(model, pictures) < 0.6
     share = blend_probes(model, fitted(model, data), told_by_pictures(30))
@@ -56,7 +60,7 @@ def test_an_untrained_model_with_a_share_knows_what_its_features_tell():
 
 
 def test_each_modality_alone_gets_its_own():
-    model, data = classifier(), told_by_pictures()
+    model, data = probed(), told_by_pictures()
     blend_probes(model, fitted(model, data), data)
     batch = data.batch(np.flatnonzero(data.feature_mask["image"]))
     batch["text_mask"] = torch.zeros_like(batch["text_mask"])
@@ -65,28 +69,28 @@ def test_each_modality_alone_gets_its_own():
 
 
 def test_few_rows_pull_the_shares_to_a_half():
-    model, data = classifier(), told_by_pictures()
+    model, data = probed(), told_by_pictures()
     tasks, shares = fitted(model, data), []
     for count in (1, 4, 20, 60):
         blend_probes(model, tasks, data.take(np.arange(count)))
-        shares.append(float(model.heads[0].probe.probe_share))
+        shares.append(float(model.heads[0].probes["all"].probe_share))
     assert shares == sorted(shares)
     assert shares[0] < 1.0
     assert shares[-1] > 1.5
 
 
 def test_no_development_rows_leave_no_share():
-    model, data = classifier(), told_by_pictures()
+    model, data = probed(), told_by_pictures()
     assert blend_probes(model, fitted(model, data), data.take(np.arange(0))) == 0.0
 
 
 def test_it_is_the_same_again_and_leaves_random_numbers_alone():
     found = []
     for _ in range(2):
-        model, data = classifier(), told_by_pictures()
+        model, data = probed(), told_by_pictures()
         torch.manual_seed(8)
         blend_probes(model, fitted(model, data), data)
-        found.append((model.heads[0].probe.state_dict(), torch.rand(1)))
+        found.append((model.heads[0].probes["all"].state_dict(), torch.rand(1)))
     torch.manual_seed(8)
     assert torch.equal(found[0][1], torch.rand(1))
     for name, value in found[0][0].items():
@@ -94,19 +98,21 @@ def test_it_is_the_same_again_and_leaves_random_numbers_alone():
 
 
 def test_rows_without_a_label_play_no_part():
-    model, other, data = classifier(), classifier(), told_by_pictures()
+    model, other, data = probed(), probed(), told_by_pictures()
     known = np.arange(60) < 45
     fitted(model, replace(data, labels=np.where(known, data.labels, -100)))
     fitted(other, data.take(np.flatnonzero(known)))
     assert torch.allclose(
-        model.heads[0].probe.weight_image, other.heads[0].probe.weight_image, atol=1e-5
+        model.heads[0].probes["all"].weight_image,
+        other.heads[0].probes["all"].weight_image,
+        atol=1e-5,
     )
 
 
 def test_one_class_is_nothing_to_fit():
-    model, data = classifier(), told_by_pictures()
+    model, data = probed(), told_by_pictures()
     fitted(model, replace(data, labels=np.zeros(60, dtype=np.int64)))
-    assert not model.heads[0].probe.bias.any()
+    assert not model.heads[0].probes["all"].bias.any()
 
 
 @pytest.mark.parametrize("kind", ["regression", "ranking", "multilabel"])
@@ -120,7 +126,7 @@ def test_other_pooled_tasks_have_probes_too(kind):
     }[kind]
     task = TASKS[kind]("it", FACTS)
     entry = classification() | {"kind": kind, "facts": FACTS, "head": task.head}
-    model = classifier(tasks=[entry])
+    model = probed(tasks=[entry])
     data = replace(data, labels=labels)
     blend_probes(model, fitted(model, data, [task]), data)
     pictures = np.flatnonzero(data.feature_mask["image"] & data.text_mask)
@@ -130,38 +136,35 @@ def test_other_pooled_tasks_have_probes_too(kind):
 
 
 def test_five_modalities():
-    model, data = classifier(modalities=EVERY), rows(60, modalities=EVERY)
+    model, data = probed(modalities=EVERY), rows(60, modalities=EVERY)
     data = replace(data, groups=np.arange(60))
     blend_probes(model, fitted(model, data), data)
     assert model(**data.batch(np.arange(12))).logits.isfinite().all()
 
 
 def test_no_part_of_a_probe_is_trained():
-    model = classifier()
+    model = probed()
     apply_freezing(model, freezing("none"))
-    assert not [name for name, _ in model.named_parameters() if ".probe" in name]
-    assert [name for name, _ in model.named_buffers() if ".probe" in name]
+    assert not [name for name, _ in model.named_parameters() if ".probes." in name]
+    assert [name for name, _ in model.named_buffers() if ".probes." in name]
 
 
-def test_removed_probes_leave_what_was_trained():
+def test_a_model_without_probes_is_left_as_it_is():
     model, data = classifier(), told_by_pictures()
-    batch = data.batch(np.arange(12))
-    before = model(**batch).logits
-    blend_probes(model, fitted(model, data), data)
-    assert not torch.allclose(model(**batch).logits, before)
-    remove_probes(model)
-    assert torch.equal(model(**batch).logits, before)
+    before = model.state_dict()
+    assert blend_probes(model, fitted(model, data), data) == 0.0
+    assert all(torch.equal(value, before[name]) for name, value in model.state_dict().items())
 
 
 def test_columns_that_hardly_vary_have_no_weight():
     """They would be rounding errors, enlarged."""
-    model, data = classifier(), told_by_pictures()
+    model, data = probed(), told_by_pictures()
     features = data.features["image"].astype(np.float32)
     features[..., 5] = 1.0
     features[::2, :, 5] += 0.001
     features[..., 6] = 1.0
     fitted(model, replace(data, features={"image": features.astype(np.float16)}))
-    weight = model.heads[0].probe.weight_image
+    weight = model.heads[0].probes["all"].weight_image
     assert not weight[:, 5:7].any()
     assert weight[:, :3].all()
     assert weight.isfinite().all()

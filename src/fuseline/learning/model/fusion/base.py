@@ -38,6 +38,13 @@ class Sequence:
         weights = self.mask.unsqueeze(-1).to(self.states.dtype)
         return (self.states * weights).sum(1) / weights.sum(1).clamp_min(1.0)
 
+    def deviation(self) -> Tensor:
+        """Standard deviation over real positions, (B, W)."""
+        apart = Sequence((self.states - self.mean().unsqueeze(1)) ** 2, self.mask)
+        # The root's slope has no bound at zero. What is added must not be so small that optimisers
+        # of exported graphs take it for nothing, as they do 1e-8.
+        return (apart.mean() + 1e-6).sqrt()
+
 
 @dataclass(frozen=True)
 class Fused:
