@@ -9,7 +9,7 @@ import numpy as np
 from scipy.stats import binomtest
 
 from fuseline.evaluation.stress.base import Context
-from fuseline.evaluation.trust.intervals import Interval, share_interval
+from fuseline.evaluation.trust.shares import Interval, share_interval
 
 
 def paired_suite(context: Context) -> dict[str, Any]:

@@ -6,18 +6,16 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 
 import numpy as np
-from scipy.stats import binomtest
 
 from fuseline.data.dataset import MultimodalData
 from fuseline.evaluation.trust.calibration import bins_of
+from fuseline.evaluation.trust.shares import Interval, share_interval
 from fuseline.learning.tasks.base import Task
 from fuseline.learning.tasks.scores import mean_f1
 
 # Figures of some rows, given by their numbers; a row may come several times.
 Score = Callable[[np.ndarray], dict[str, float]]
-Interval = dict[str, float]
 
-LEVEL = 0.95
 PERCENTILES = (2.5, 97.5)
 # Of scores that take a task a part of a second: draws at most and at least, and rows in all.
 MAX_COSTLY_RESAMPLES = 200
@@ -73,18 +71,6 @@ def bootstrap(score: Score, num_rows: int, *, num_resamples: int, seed: int) -> 
         name: _interval(np.array([draw[name] for draw in draws]), value, num_rows)
         for name, value in found.items()
     }
-
-
-def share_interval(count: int, total: int) -> Interval:
-    """95 % interval of `count` rows of `total` (Wilson 1927, Journal of the American Statistical
-    Association 22): it has a width where none or all of them count too. Of no rows it is all of
-    0 to 1."""
-    if not total:
-        return {"low": 0.0, "high": 1.0}
-    found = binomtest(count, total).proportion_ci(LEVEL, method="wilson")
-    # Rounding must not shut out the share itself.
-    share = count / total
-    return {"low": min(float(found.low), share), "high": max(float(found.high), share)}
 
 
 def costly_resamples(num_resamples: int, num_rows: int) -> int:

@@ -14,7 +14,6 @@ from fuseline.evaluation.trust.intervals import (
     costly_resamples,
     ece_score,
     macro_f1_score,
-    share_interval,
     task_scores,
 )
 from fuseline.evaluation.trust.selective import (
@@ -22,6 +21,7 @@ from fuseline.evaluation.trust.selective import (
     choose_threshold,
     risk_coverage,
 )
+from fuseline.evaluation.trust.shares import share_interval
 from fuseline.evaluation.trust.slices import Values, measure_slices
 from fuseline.evaluation.trust.temperature import UNCHANGED, calibration, fit_temperature
 from fuseline.evaluation.trust.thresholds import label_thresholds

@@ -6,8 +6,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Literal
 
-from scipy.stats import binomtest
-
+from fuseline.evaluation.trust.shares import share_interval
 from fuseline.reporting.figures import FIGURES, named_figures, shown, title
 
 Level = Literal["look", "note", "fine"]
@@ -59,9 +58,9 @@ class Measured:
         """A share of rows with its interval (Wilson 1927); none of no rows."""
         if not rows:
             return cls(name, share)
-        ends = binomtest(round(share * rows), rows).proportion_ci(method="wilson")
-        # Rounding must not shut out the share itself.
-        return cls(name, share, min(float(ends.low), share), max(float(ends.high), share))
+        ends = share_interval(round(share * rows), rows)
+        # A stored share is rounded, which must not shut it out.
+        return cls(name, share, min(ends["low"], share), max(ends["high"], share))
 
     def beats(self, other: Measured) -> bool:
         """Whether its interval lies wholly on the better side of the other's; ends that meet do

@@ -13,9 +13,10 @@ from dataclasses import dataclass, replace
 from statistics import NormalDist
 
 import numpy as np
-from scipy.stats import binomtest, chi2_contingency, fisher_exact, ks_2samp, kstwo
+from scipy.stats import chi2_contingency, fisher_exact, ks_2samp, kstwo
 
 from fuseline.evaluation.trust.corrections import holm
+from fuseline.evaluation.trust.shares import share_interval
 from fuseline.serving.drift.tally import Tally
 
 # Of fewer rows on either side nothing is said.
@@ -42,10 +43,8 @@ class Share:
     @property
     def interval(self) -> tuple[float, float]:
         """Its ends; all of 0 to 1 of no rows."""
-        if not self.rows:
-            return 0.0, 1.0
-        found = binomtest(self.count, self.rows).proportion_ci(method="wilson")
-        return float(found.low), float(found.high)
+        found = share_interval(self.count, self.rows)
+        return found["low"], found["high"]
 
 
 @dataclass(frozen=True)

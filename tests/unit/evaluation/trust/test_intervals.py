@@ -10,9 +10,9 @@ from fuseline.evaluation.trust.intervals import (
     bootstrap,
     ece_score,
     macro_f1_score,
-    share_interval,
     task_scores,
 )
+from fuseline.evaluation.trust.shares import share_interval
 from fuseline.learning.probabilities import softmax
 from fuseline.learning.tasks.ranking import Ranking
 from fuseline.learning.tasks.regression import Regression
