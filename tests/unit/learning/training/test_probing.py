@@ -9,7 +9,7 @@ import torch
 from fuseline.learning.tasks import TASKS
 from fuseline.learning.tasks.labelled import build_tasks
 from fuseline.learning.training.freezing import apply_freezing
-from fuseline.learning.training.probing import blend_probes, fit_probes
+from fuseline.learning.training.probing import LEAST, MOST, blend_probes, fit_probes
 from tests.support.tiny_models import EVERY, classification, classifier, freezing, rows
 
 FACTS = {"mean": 5.0, "deviation": 2.0, "low": 0.0, "high": 1.0, "labels": ["a", "b"]}
@@ -168,3 +168,38 @@ def test_columns_that_hardly_vary_have_no_weight():
     assert not weight[:, 5:7].any()
     assert weight[:, :3].all()
     assert weight.isfinite().all()
+
+
+def test_rare_classes_weigh_as_much_as_common_ones():
+    """Of rows that tell nothing, each class is as likely as another."""
+    model, data = probed(), told_by_pictures()
+    features = {"image": np.zeros_like(data.features["image"])}
+    rare = replace(data, features=features, labels=np.array([0] * 48 + [1] * 6 + [2] * 6))
+    fitted(model, rare)
+    bias = model.heads[0].probes["image"].bias
+    assert (bias - bias.mean()).abs().max() < 0.2
+
+
+def test_shares_stay_in_their_bounds_where_all_rows_are_told_apart():
+    model, data = probed(), told_by_pictures()
+    blend_probes(model, fitted(model, data), data)
+    for probe in model.heads[0].probes_by_name.values():
+        for share in (probe.trained_share, probe.probe_share):
+            assert LEAST <= float(share) <= MOST * 1.0001
+
+
+def test_rows_of_one_modality_say_nothing_of_the_blend_of_all():
+    """Their experts answer them."""
+    model, other, data = probed(), probed(), told_by_pictures()
+    tasks = fitted(model, data), fitted(other, data)
+    several = data.text_mask & data.feature_mask["image"]
+    assert not several.all()
+    blend_probes(model, tasks[0], data)
+    blend_probes(other, tasks[1], data.take(np.flatnonzero(several)))
+    one, another = (m.heads[0].probes["all"] for m in (model, other))
+    assert torch.allclose(one.probe_share, another.probe_share, rtol=1e-3)
+    assert not torch.allclose(
+        model.heads[0].probes["image"].probe_share,
+        other.heads[0].probes["image"].probe_share,
+        rtol=1e-3,
+    )
