@@ -26,10 +26,10 @@ FALLS_TO_CHANCE = "falls_to_chance"
 
 @dataclass
 class Probe:
-    """Attacks that run from their start to their last step, each by itself.
+    """Attacks that run each by itself.
 
-    The curve of `measure_robustness` never rises and never lies above FGM by the way its rows are
-    counted; these runs have nothing of one another, so that they can.
+    The curve of a `Siege` never rises and never lies above FGM by the way its rows are counted;
+    these runs have nothing of one another, so that they can.
     """
 
     model: Model
@@ -48,8 +48,8 @@ class Probe:
         stands = np.zeros(len(self.data), dtype=bool)
         for part in length_batches(self.data, rows, self.batch_size):
             target = self._target(attack, part)
-            deltas = target.climb(attack, self.goal.losses[0], scale, generator)
-            stands[part] = ~target.fallen(deltas).numpy()
+            _, fallen = target.besiege(attack, self.goal.losses[0], scale, generator)
+            stands[part] = ~fallen.numpy()
         return np.asarray(stands[rows])
 
     def fast_gradient(self, params: AttackParams, rows: np.ndarray) -> tuple[np.ndarray, float]:

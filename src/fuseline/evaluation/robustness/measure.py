@@ -24,8 +24,6 @@ from fuseline.params.evaluate import HEADLINE, RobustnessParams
 from fuseline.pipeline.parts import Parts
 from fuseline.pipeline.precision import Precision
 
-# After so many steps the rows that fell leave the batch.
-STEPS_BETWEEN_CHECKS = 5
 # Rows that are attacked together, from FGM to the last scale, and kept as one part.
 ROWS_A_PIECE = 32
 
@@ -192,13 +190,14 @@ class _Piece:
         for part in length_batches(self.data, rows, self.siege.batch_size):
             target = self._target(part)
             deltas = target.climb(attack, self.siege.goal.own, 1.0, self.generator)
-            self._record(target, deltas, torch.ones(len(part), dtype=torch.bool))
+            self._record(target, deltas)
             movable = target.movable()
             self.movable[part] = movable.numpy()
             self.spent.zero_gradients += int((target.unmoved(deltas) & movable).sum())
             for index, scale in enumerate(self.params.scales):
                 scaled = {space: scale * d for space, d in deltas.items()}
-                fallen = target.fallen(scaled, self._note(part, scale))
+                note = self._note(part, scale)
+                fallen = target.fallen(scaled, note and partial(note, torch.arange(len(part))))
                 self.standing.break_rows(index, part[fallen.numpy()], by_fgm=True)
 
     def restarts(self, index: int) -> None:
@@ -213,22 +212,13 @@ class _Piece:
                 self._attack(part, losses[restart % len(losses)], index)
 
     def _attack(self, rows: np.ndarray, loss: Loss, index: int) -> None:
-        """One restart on one batch; rows that fall leave it between rounds of steps."""
-        attack = build_attack(self.params.attack)
-        target = self._target(rows)
+        """One restart on one batch."""
+        attack, target = build_attack(self.params.attack), self._target(rows)
         scale = self.params.scales[index]
-        search = target.begin(attack, scale, self.generator)
-        while search.num_done < attack.num_steps:
-            target.advance(attack, search, loss, STEPS_BETWEEN_CHECKS)
-            fallen = target.fallen(search.found, self._note(rows, scale))
-            if index == self.headline:
-                last = search.num_done == attack.num_steps
-                self._record(target, search.found, torch.ones_like(fallen) if last else fallen)
-            self.standing.break_rows(index, rows[fallen.numpy()])
-            if fallen.all():
-                return
-            rows = rows[~fallen.numpy()]
-            search, target = search.take(~fallen), target.take(~fallen)
+        ended, fallen = target.besiege(attack, loss, scale, self.generator, self._note(rows, scale))
+        if index == self.headline:
+            self._record(target, ended)
+        self.standing.break_rows(index, rows[fallen.numpy()])
 
     def _target(self, rows: np.ndarray) -> Target:
         siege, batch = self.siege, self.data.batch(rows)
@@ -237,14 +227,18 @@ class _Piece:
 
     def _note(self, rows: np.ndarray, scale: float) -> Note | None:
         """What a row came to within the headline ball."""
-        return partial(self.attacked.note, rows) if scale <= HEADLINE else None
 
-    def _record(self, target: Target, deltas: Deltas, done: Tensor) -> None:
-        """Keep the norms of the deltas on which the attack of the `done` rows ended."""
+        def note(places: Tensor, logits: Tensor, fallen: Tensor) -> None:
+            self.attacked.note(rows[places.numpy()], logits, fallen)
+
+        return note if scale <= HEADLINE else None
+
+    def _record(self, target: Target, deltas: Deltas) -> None:
+        """Keep the norms of the deltas on which an attack ended."""
         attack = build_attack(self.params.attack)
         for space, delta in deltas.items():
             lengths, moves = attack.lengths(delta, target.masks[space])
-            self.spent.delta_norms.setdefault(space, []).append(lengths[moves & done[:, None]])
+            self.spent.delta_norms.setdefault(space, []).append(lengths[moves])
 
 
 def _lengths(spent: Spent, spaces: list[str]) -> dict[str, dict[str, float]]:

@@ -32,8 +32,9 @@ class PixelSiege:
     """An attack on the pixels of a sample of rows that have a picture, batch by batch; the rest of
     a row stays clean.
 
-    One run of the attack, checked at its end in a plain float32 pass. Right and wrong are those
-    of the features that the model's own encoder gives, which may round other than stored ones.
+    One run of the attack, which a row leaves once it has fallen in a plain float32 pass. Right and
+    wrong are those of the features that the model's own encoder gives, which may round other than
+    stored ones.
 
     Attributes:
         model: fine-tuned, with a frozen image encoder.
@@ -130,8 +131,8 @@ class PixelSiege:
         generator = torch.Generator().manual_seed(int(drawn))
         target = Target(self.model, batch, self.goal, [PIXEL_SPACE], self.precision, spent)
         right = ~target.fallen(target.start)
-        deltas = target.climb(attack, self.goal.losses[0], 1.0, generator)
-        standing = right & ~target.fallen(deltas)
+        deltas, fallen = target.besiege(attack, self.goal.losses[0], 1.0, generator)
+        standing = right & ~fallen
         lengths, shifts = torch.zeros(0), torch.zeros(0)
         for space, delta in deltas.items():
             found, moves = attack.lengths(delta, target.masks[space])

@@ -21,7 +21,11 @@ from fuseline.pipeline.precision import Precision, autocast, plain_attention
 
 Loss = Callable[[Tensor, Batch], Tensor]
 # Told the logits (B, ...) of a check, and which rows (B,) fell.
-Note = Callable[[Tensor, Tensor], None]
+Told = Callable[[Tensor, Tensor], None]
+# The same, with the places (B,) of its rows in the batch before them.
+Note = Callable[[Tensor, Tensor, Tensor], None]
+# An attack is checked so often, but not before so many steps.
+ROUNDS, STEPS_OF_A_ROUND = 4, 5
 # Key of the wrong classes (B, K) that a row comes nearest to, the nearest first.
 TARGETS = "target_classes"
 NUM_TARGETS = 3
@@ -175,7 +179,43 @@ class Target:
         self.advance(attack, search, loss, attack.num_steps)
         return search.found
 
-    def fallen(self, deltas: Deltas, note: Note | None = None) -> Tensor:
+    def besiege(
+        self,
+        attack: Attack,
+        loss: Loss,
+        scale: float,
+        generator: torch.Generator,
+        note: Note | None = None,
+    ) -> tuple[Deltas, Tensor]:
+        """Run an attack whose rows leave it once they have fallen, round after round of its steps.
+
+        Args:
+            attack: as all it needs.
+            loss: that it climbs.
+            scale: factor on every epsilon.
+            generator: of what it draws.
+            note: is told of each check.
+
+        Returns:
+            By space the deltas on which the attack of each row ended, and which rows (B,) fell.
+        """
+        ended = {space: torch.zeros_like(zero) for space, zero in self.start.items()}
+        fell = torch.zeros(self._rows, dtype=torch.bool)
+        target, places = self, torch.arange(self._rows)
+        search = self.begin(attack, scale, generator)
+        steps = max(STEPS_OF_A_ROUND, -(-attack.num_steps // ROUNDS))
+        while search.num_done < attack.num_steps and not fell.all():
+            target.advance(attack, search, loss, steps)
+            for space, found in search.found.items():
+                ended[space][places] = found
+            fallen = target.fallen(search.found, note and partial(note, places))
+            fell[places] = fallen
+            if fallen.any() and not fallen.all():
+                keep = ~fallen
+                places, target, search = places[keep], target.take(keep), search.take(keep)
+        return ended, fell
+
+    def fallen(self, deltas: Deltas, note: Told | None = None) -> Tensor:
         """(B,) bool: wrong in a plain float32 pass over the perturbed batch; `note` is told."""
         self._spent.forward += self._rows
         with torch.no_grad():
