@@ -18,7 +18,7 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from concurrent.futures import ProcessPoolExecutor
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -86,7 +86,7 @@ def main(
             for clients in concurrency:
                 load = asked(port, server.path, expected, clients, seconds)
                 rates[server.name] = load.rate
-                print(f"{server.name:<20}{_described(clients, load)}{_memory(process):>7.0f} MiB")
+                print(f"{server.name:<20}{_described(clients, load)}{resident(process):>7.0f} MiB")
     batched, alone = rates["batches of 32"], rates["one by one"]
     print(f"batching: {batched / alone:.2f} x, {concurrency[-1]} clients")
 
@@ -179,23 +179,33 @@ def asked(
 def _load(
     port: int, path: str, expected: dict[str, tuple[str, float]], clients: int, seconds: float
 ) -> Load:
-    return asyncio.run(_loaded(port, path, expected, clients, seconds))
+    until = time.perf_counter() + seconds
+    return asyncio.run(loaded(port, path, expected, clients, lambda: time.perf_counter() < until))
 
 
-async def _loaded(
-    port: int, path: str, expected: dict[str, tuple[str, float]], clients: int, seconds: float
+async def loaded(
+    port: int,
+    path: str,
+    expected: dict[str, tuple[str, float]],
+    clients: int,
+    goes_on: Callable[[], bool],
 ) -> Load:
+    """Ask as long as it goes on, each client one text after the other.
+
+    Raises:
+        OSError, EOFError: a connection ended without an answer.
+    """
     statuses: dict[int, int] = {}
     latencies: list[float] = []
     wrong = 0
     texts = [*expected]
-    until = time.perf_counter() + seconds
 
     async def client(number: int) -> None:
         nonlocal wrong
         draw = random.Random(number)
         reader, writer = await asyncio.open_connection("127.0.0.1", port)
-        while (start := time.perf_counter()) < until:
+        while goes_on():
+            start = time.perf_counter()
             text = draw.choice(texts)
             status, body, stays = await _ask(reader, writer, path, text)
             statuses[status] = statuses.get(status, 0) + 1
@@ -259,7 +269,7 @@ def _percentiles(seconds: list[float]) -> tuple[float, float]:
     return cuts[49], cuts[98]
 
 
-def _memory(process: psutil.Process) -> float:
+def resident(process: psutil.Process) -> float:
     """MiB of a server and what it started."""
     found = [process, *process.children(recursive=True)]
     return sum(one.memory_info().rss for one in found) / 2**20

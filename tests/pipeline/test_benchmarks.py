@@ -22,11 +22,13 @@ from benchmarks import (
     class_weights,
     foolbox_parity,
     fusion,
+    hostile,
     kills,
     page,
     pipeline,
     predicting,
     quality,
+    reloads,
     second_opinion,
     serving,
     tampering,
@@ -212,3 +214,17 @@ def test_serving(finished: Workspace, capsys: pytest.CaptureFixture[str]) -> Non
         (name, clients) for name in ("batches of 32", "one by one") for clients in ("1", "4")
     ]
     assert re.search(r"^batching: \d+\.\d\d x, 4 clients$", said, re.M)
+
+
+def test_reloads(finished: Workspace, capsys: pytest.CaptureFixture[str]) -> None:
+    reloads.main(finished.root, num_reloads=2, clients=2)
+    said = capsys.readouterr().out
+    assert re.search(r"^2 reloads, memory, MiB: \d+ \d+ \d+$", said, re.M)
+    assert re.search(r"^[1-9]\d* answers, 0 wrong, other than 200: none$", said, re.M)
+
+
+def test_hostile(finished: Workspace, capsys: pytest.CaptureFixture[str]) -> None:
+    hostile.main(finished.root, num_requests=3 * len(hostile.KINDS))
+    said = capsys.readouterr().out
+    assert re.findall(r"^(.+?) +3  ", said, re.M) == [*hostile.KINDS]
+    assert said.endswith("a plain row is answered as before: yes\n")

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import logging
 import shutil
+import weakref
 
 import pytest
 
@@ -52,6 +53,15 @@ def test_a_new_export_is_taken_up_and_no_request_lost(run, served, export, tmp_p
         assert weights == {f"{0:064x}", "new"}
         assert counted(server, 'fuseline_reloads_total{outcome="taken"} 1.0')
         server.wait(lambda: old.decoders._closed)
+
+
+def test_of_an_export_that_was_replaced_nothing_is_kept(run, served, export, tmp_path):
+    new = changed(export, tmp_path / "new", NEW, "new")
+    with run(model=served, reload_seconds=0.1) as server:
+        old = weakref.ref(server.state.served.engine.predictor)
+        put(new, served)
+        server.wait(lambda: counted(server, 'fuseline_reloads_total{outcome="taken"} 1.0'))
+        server.wait(lambda: old() is None)
 
 
 @pytest.mark.parametrize("damage", ["graph", "contract", "labels"])
