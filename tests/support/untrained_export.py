@@ -138,7 +138,11 @@ def _contract(tasks: list, seed: int) -> ExportContract:
         features={"image": image},
         tasks=tasks,
         certainty=Certainty(
-            temperature=1.0, threshold=0.5, target_risk=0.05, coverage=0.9, quantile=0.7
+            temperature=1.0,
+            threshold=0.5,
+            target_risk=0.05,
+            coverage=0.9,
+            quantiles=[0.7] * len(LABELS),
         ),
         scope=ScopeFacts(neighbours=2, quantiles=[0.1, 0.5, 0.9], false_refusals=0.05),
         ingest=load_section("ingest", IngestParams, PARAMS_FILE),

@@ -14,7 +14,7 @@ from fuseline.errors import ConfigError
 from fuseline.params.ingest import IngestParams
 
 CONTRACT_FILE = "contract.json"
-CONTRACT_VERSION = 1
+CONTRACT_VERSION = 2
 MODEL_FILES = {"onnx": "model.onnx", "int8": "model.int8.onnx"}
 BANK_FILE = "bank.parquet"
 # Name of the fused vector among the outputs of the model's graph.
@@ -118,14 +118,15 @@ class Certainty(Section):
         temperature: divides its logits.
         threshold: least probability of an answer that counts as sure.
         target_risk: share of wrong answers that the threshold was chosen for.
-        coverage, quantile: of the prediction sets.
+        coverage: of the prediction sets.
+        quantiles: of the classes, by `conformal_quantiles`.
     """
 
     temperature: float
     threshold: float
     target_risk: float
     coverage: float
-    quantile: float
+    quantiles: list[float]
 
 
 class ScopeFacts(Section):

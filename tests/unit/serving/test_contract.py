@@ -11,7 +11,7 @@ def test_a_folder_without_an_export_says_how_to_make_one(tmp_path):
         read_contract(tmp_path)
 
 
-@pytest.mark.parametrize("content", ["{", "[]", '{"version": 99}', '{"version": 1}'])
+@pytest.mark.parametrize("content", ["{", "[]", '{"version": 99}', '{"version": 2}'])
 def test_a_contract_that_cannot_be_read_is_an_error(tmp_path, content):
     (tmp_path / CONTRACT_FILE).write_text(content)
     with pytest.raises(ConfigError, match=CONTRACT_FILE):
@@ -19,6 +19,6 @@ def test_a_contract_that_cannot_be_read_is_an_error(tmp_path, content):
 
 
 def test_what_is_wrong_is_named(tmp_path):
-    (tmp_path / CONTRACT_FILE).write_text(json.dumps({"version": 1, "modalities": "text"}))
+    (tmp_path / CONTRACT_FILE).write_text(json.dumps({"version": 2, "modalities": "text"}))
     with pytest.raises(ConfigError, match=r"modalities: Input should be a valid list"):
         read_contract(tmp_path)

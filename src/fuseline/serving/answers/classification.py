@@ -35,7 +35,7 @@ class ClassAnswer(Answer):
         if self.certainty:
             likeliest = probabilities.max(-1, initial=0.0)
             found["sure"] = [bool(one) for one in likeliest >= self.certainty.threshold]
-            sets = prediction_sets(probabilities, self.certainty.quantile)
+            sets = prediction_sets(probabilities, self.certainty.quantiles)
             pairs = zip(sets, probabilities, strict=True)
             found["set"] = [self._by_probability(*pair) for pair in pairs]
         for name, output in self.task.by_modality.items():

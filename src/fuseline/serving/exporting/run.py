@@ -21,7 +21,7 @@ from fuseline.data.dataset import MultimodalData
 from fuseline.errors import ConfigError, ContractError
 from fuseline.evaluation.pieces import labelled_rows
 from fuseline.evaluation.sampling import sample
-from fuseline.evaluation.trust.conformal import conformal_quantile, prediction_sets, set_figures
+from fuseline.evaluation.trust.conformal import conformal_quantiles, prediction_sets, set_figures
 from fuseline.evaluation.trust.scope import Scope, nearest, unit
 from fuseline.evaluation.trust.selective import choose_threshold
 from fuseline.evaluation.trust.temperature import fit_temperature
@@ -259,7 +259,7 @@ class _Export:
             threshold=choose_threshold(probabilities.max(-1), found.right, risk),
             target_risk=risk,
             coverage=self.params.coverage,
-            quantile=conformal_quantile(probabilities, found.data.labels, self.params.coverage),
+            quantiles=conformal_quantiles(probabilities, found.data.labels, self.params.coverage),
         )
 
     def write_contract(self, _: Path) -> None:
@@ -383,7 +383,7 @@ class _Export:
         assert self.certainty is not None  # the caller has looked
         found = judge.expected
         scaled = found.outputs / self.certainty.temperature
-        sets = prediction_sets(self.tasks[0].probabilities(scaled), self.certainty.quantile)
+        sets = prediction_sets(self.tasks[0].probabilities(scaled), self.certainty.quantiles)
         self.metrics["prediction_sets"] = set_figures(sets, found.data.labels) | {
             "asked": self.certainty.coverage
         }

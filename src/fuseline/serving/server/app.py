@@ -10,15 +10,16 @@ from contextlib import asynccontextmanager
 from functools import partial
 from http import HTTPStatus
 
-from fastapi import FastAPI, Request
+from fastapi import FastAPI, Request, Response
 from fastapi.exceptions import RequestValidationError
 from fastapi.responses import JSONResponse
 from starlette.exceptions import HTTPException
+from starlette.requests import ClientDisconnect
 
 from fuseline.serving.server import documents, page, protocol, routes
 from fuseline.serving.server.draining import Draining, Gate
 from fuseline.serving.server.engine import Served
-from fuseline.serving.server.guard import Guard, failure_headers
+from fuseline.serving.server.guard import GONE, Guard, failure_headers
 from fuseline.serving.server.limits import Admission
 from fuseline.serving.server.logs import tell
 from fuseline.serving.server.metrics import Metrics
@@ -61,6 +62,7 @@ def create_app(settings: Settings, give_up: Callable[[], object] | None = None) 
     app.add_exception_handler(Rejected, _rejected)
     app.add_exception_handler(HTTPException, _no_route)
     app.add_exception_handler(RequestValidationError, _wrong_address)
+    app.add_exception_handler(ClientDisconnect, _gone)
     app.add_exception_handler(Exception, _failed)
     app.openapi = partial(documents.describe, app, with_key=bool(settings.keys))  # type: ignore[method-assign]
     return Guard(app, gate, settings.keys, metrics)
@@ -96,6 +98,11 @@ async def _no_route(_: Request, error: Exception) -> JSONResponse:
 async def _wrong_address(_: Request, error: Exception) -> JSONResponse:
     assert isinstance(error, RequestValidationError)
     return _failure(Rejected(422, "The address holds a wrong value. See /openapi.json."))
+
+
+async def _gone(_: Request, error: Exception) -> Response:
+    del error  # a failure of the sender, which nobody should be woken for
+    return Response(status_code=GONE)
 
 
 async def _failed(_: Request, error: Exception) -> JSONResponse:

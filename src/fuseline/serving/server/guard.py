@@ -12,7 +12,6 @@ import uuid
 from dataclasses import dataclass
 from hashlib import sha256
 
-from starlette.requests import ClientDisconnect
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from fuseline.serving.server.draining import Gate
@@ -26,7 +25,8 @@ HEALTH = ("/health/", "/v2/health/")
 OPEN = ("/docs", "/openapi.json", "/page/")
 PAGE = "/"
 SEND_SECONDS = 30.0
-GONE = 499  # nobody was there to read the answer
+# Nobody was there to read the answer.
+GONE = 499
 _NAME = re.compile(r"[\w.-]{1,64}", re.ASCII)
 _HEADERS = {
     "content-security-policy": "default-src 'none'; frame-ancestors 'none'",
@@ -78,7 +78,7 @@ class Guard:
             await self.app(scope, receive, sending)
         except Rejected as rejected:
             await _answer(sending, rejected)
-        except (ClientDisconnect, TimeoutError):
+        except TimeoutError:  # its client does not read
             visit.status = visit.status or GONE
         except Exception:  # noqa: BLE001 - one request's error is no other's
             tell("request_failed", logging.ERROR, trace=True, request=visit.id)

@@ -60,7 +60,6 @@ async def model(request: Request) -> ModelFacts:
     """The model that answers: what it takes, what it says, what it was made of, its card."""
     served: Served = request.app.state.served
     engine, contract = served.engine, served.engine.contract
-    certainty = contract.certainty
     return ModelFacts(
         name=contract.origin.model,
         format="int8" if served.settings.int8 else "onnx",
@@ -72,7 +71,7 @@ async def model(request: Request) -> ModelFacts:
             for one in contract.tasks
         ],
         columns=[*engine.predictor.schema.names, "sanitised"],
-        certainty=certainty.model_dump() if certainty else None,
+        certainty=contract.certainty,
         origin=OriginFacts(**contract.origin.model_dump()),
         max_rows=engine.limits.rows,
         max_body_bytes=engine.limits.body_bytes,

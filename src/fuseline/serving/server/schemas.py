@@ -7,6 +7,7 @@ from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field
 
+from fuseline.serving.contract import Certainty
 from fuseline.serving.server.rejected import Rejected
 
 Scalar = str | int | float | bool | None
@@ -162,7 +163,7 @@ class ModelFacts(BaseModel):
     fields: Annotated[list[FieldFacts], Field(description="Of a row.")]
     tasks: list[TaskFacts]
     columns: Annotated[list[str], Field(description="Of an answer that asks for everything.")]
-    certainty: dict[str, float] | None
+    certainty: Certainty | None
     origin: OriginFacts
     max_rows: int
     max_body_bytes: int

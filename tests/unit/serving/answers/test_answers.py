@@ -7,7 +7,9 @@ from fuseline.serving.answers.base import Answered
 from fuseline.serving.contract import Certainty, ExportedTask
 
 LABELS = ["ant", "bee", "cat"]
-SURE = Certainty(temperature=2.0, threshold=0.6, target_risk=0.05, coverage=0.9, quantile=0.7)
+SURE = Certainty(
+    temperature=2.0, threshold=0.6, target_risk=0.05, coverage=0.9, quantiles=[0.7] * 3
+)
 
 
 def task(kind, facts=None, by_modality=None):

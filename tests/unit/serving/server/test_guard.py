@@ -94,6 +94,27 @@ def test_the_log_has_every_request_and_nothing_that_was_in_it(server, caplog):
     assert "confidential" not in json.dumps(lines)
 
 
+def test_a_sender_that_goes_away_is_no_failure_of_the_server(run):
+    parts = [
+        {"type": "http.request", "body": b'{"rows": ', "more_body": True},
+        {"type": "http.disconnect"},
+    ]
+    headers = [(b"content-type", b"application/json"), (b"content-length", b"1000")]
+    scope = {"type": "http", "method": "POST", "path": "/v1/predict", "query_string": b""}
+
+    async def receive():
+        return parts.pop(0)
+
+    async def send(_):
+        pass
+
+    with run() as server:
+        server.within(server.guard(scope | {"headers": headers}, receive, send))
+        told = server.ask("GET", "/metrics").text
+        assert 'requests_total{route="/v1/predict",status="499"} 1.0' in told
+        assert 'status="500"' not in told
+
+
 def test_an_error_is_logged_by_its_kind_and_place_alone(server, caplog, monkeypatch):
     def fail(*_):
         raise RuntimeError("confidential")
