@@ -432,6 +432,65 @@ def _media(
     }
 
 
+Service = Annotated[Path, typer.Option(help="How the service answers.")]
+
+
+@app.command()
+def chat(
+    service: Service = Path("service/service.yaml"),
+    evaluate: Annotated[
+        Path | None,
+        typer.Option(metavar="DIALOGUES", help="Play these dialogues (.jsonl) and measure them."),
+    ] = None,
+    model: Annotated[Path, typer.Option(help="Folder of the export.")] = Path("models/export"),
+    int8: Annotated[bool, typer.Option("--int8", help="Answer with 8-bit integers.")] = False,
+    threads: Annotated[int, typer.Option(help="To compute on.", min=1)] = 2,
+) -> None:
+    """Answer customers' messages, a line each, from a knowledge file and templates.
+
+    Asks back where two intents are close, and hands over to a person. Exit status of an
+    evaluation: 0 where every turn went rightly, else 1. docs/customer-service.md tells more.
+    """
+    from fuseline.serving.chat import command
+
+    asked = command.Asked(service, model, int8, threads)
+    with _readable_errors("chat"), _interruptible("fuseline chat, with the same arguments"):
+        if evaluate is None:
+            command.converse(asked)
+        elif command.evaluate(asked, evaluate):
+            raise typer.Exit(1)
+
+
+intents = typer.Typer(help="Intents of a service, beside those that its model learnt.")
+app.add_typer(intents, name="intents")
+
+
+@intents.command()
+def add(
+    name: Annotated[str, typer.Argument(help="Of the intent; one of the same name is replaced.")],
+    sentences: Annotated[
+        Path, typer.Argument(help="Text file: five sentences or more, one a line.")
+    ],
+    service: Service = Path("service/service.yaml"),
+    model: Annotated[Path, typer.Option(help="Folder of the export.")] = Path("models/export"),
+) -> None:
+    """Add an intent from a few sentences, without training."""
+    from fuseline.serving.chat import command
+
+    with _readable_errors("intents add"):
+        print(command.add_intent(command.Asked(service, model, False, 1), name, sentences))
+
+
+@intents.command()
+def show(service: Service = Path("service/service.yaml")) -> None:
+    """List the intents that were added."""
+    from fuseline.serving.chat import command
+
+    with _readable_errors("intents show"):
+        for line in command.added_intents(service):
+            print(line)
+
+
 @app.command()
 def serve(
     model: Annotated[Path, typer.Option(help="Folder of the export.")] = Path("models/export"),
