@@ -531,6 +531,10 @@ def serve(
         Path | None,
         typer.Option(help="Add scores here, never contents: what `fuseline drift` reads."),
     ] = None,
+    service: Annotated[
+        Path | None,
+        typer.Option(help="Hold conversations too, at /v1/chat, as this service.yaml says."),
+    ] = None,
 ) -> None:
     """Answer rows over HTTP with the exported model.
 
@@ -556,6 +560,7 @@ def serve(
             workers=workers,
             keys=read_keys(api_key_file),
             score_log=score_log,
+            service=service,
         )
         run_server(settings, host, port)
 

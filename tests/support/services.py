@@ -28,6 +28,8 @@ PARAMS: dict[str, Any] = {
         "answer_characters": 200,
         "knowledge_entries": 100,
         "history_turns": 4,
+        "sessions": 3,
+        "session_minutes": 10.0,
     },
     "retrieval": {
         "rank_constant": 10,

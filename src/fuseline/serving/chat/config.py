@@ -31,12 +31,16 @@ class LimitParams(Section):
         answer_characters: of what is quoted of the knowledge in one answer.
         knowledge_entries: of the knowledge file.
         history_turns: of a session that are kept; earlier ones are forgotten.
+        sessions: that a server remembers at a time.
+        session_minutes: without a message until one is forgotten.
     """
 
     message_characters: Count
     answer_characters: Count
     knowledge_entries: Count
     history_turns: Count
+    sessions: Count
+    session_minutes: Annotated[float, Field(gt=0.0)]
 
 
 class RankingWeights(Section):

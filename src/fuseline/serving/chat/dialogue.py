@@ -34,7 +34,7 @@ class Dialogue:
     def __init__(
         self, service: Service, retriever: Retriever, added: NewIntents, screen: ChatScreen
     ) -> None:
-        self.params, self.retriever = service.params, retriever
+        self.service, self.params, self.retriever = service, service.params, retriever
         self.added, self.screen = added, screen
         self._slots = Slots(self.params.slots)
         self._wishes = PhraseList(self.params.hand_over.wishes)
