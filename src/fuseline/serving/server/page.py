@@ -26,7 +26,6 @@ ASSETS = {
     "chat.html": "text/html",
     "chat.css": "text/css",
     "chat.js": "text/javascript",
-    "unlock.js": "text/javascript",
     "dom.js": "text/javascript",
 }
 # Previews and small pictures are blobs of the page's own. Scripts can make no elements of texts.
