@@ -30,6 +30,7 @@ from benchmarks import (
     growth,
     images,
     million,
+    retrieval,
     scaling,
     slopes,
     steps,
@@ -199,6 +200,16 @@ def test_banking77(capsys: pytest.CaptureFixture[str]) -> None:
     assert 2 * NUM_ROWS - 20 < sum(prepared["splits"].values()) <= 2 * NUM_ROWS
     assert [run["arm"] for run in runs] == list(banking77.ARMS)
     assert all(run["test_rows"] == prepared["splits"]["test"] for run in runs)
+
+
+@needs_data
+def test_retrieval(capsys: pytest.CaptureFixture[str]) -> None:
+    retrieval.main(12)
+    *maps, shares = capsys.readouterr().out.splitlines()
+    assert len(maps) == 3 + len(retrieval.WEIGHTS) * len(retrieval.CONSTANTS)
+    assert all(0.3 < float(line.rpartition(" ")[2]) <= 1 for line in maps)
+    found = json.loads(shares)
+    assert found["answered rightly"]["share"] <= found["answered"]["share"]
 
 
 @needs_data
