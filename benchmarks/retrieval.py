@@ -76,10 +76,7 @@ def main(num_questions: int | None = None) -> None:
 
 def read(num_questions: int | None) -> tuple[list[Entry], np.ndarray, Queries]:
     """Every answer as an entry, the number of its question, and the queries."""
-    data = os.environ.get("FUSELINE_TEST_DATA")
-    if not data:
-        sys.exit("retrieval: set FUSELINE_TEST_DATA to the folder that holds stackfaq/.")
-    lines = (Path(data) / "stackfaq" / "faq.jsonl").read_text(encoding="utf-8").splitlines()
+    lines = (data_folder("stackfaq") / "faq.jsonl").read_text(encoding="utf-8").splitlines()
     rows = [json.loads(line) for line in lines][:num_questions]
     entries = [
         Entry(number, row["question"], answer, None, str(number))
@@ -89,6 +86,14 @@ def read(num_questions: int | None) -> tuple[list[Entry], np.ndarray, Queries]:
     texts = [text for row in rows for text in row["queries"]]
     of = [number for number, row in enumerate(rows) for _ in row["queries"]]
     return entries, np.array([entry.row for entry in entries]), Queries(texts, np.array(of))
+
+
+def data_folder(name: str) -> Path:
+    """Where an outside data set lies."""
+    data = os.environ.get("FUSELINE_TEST_DATA")
+    if not data:
+        sys.exit(f"benchmarks: set FUSELINE_TEST_DATA to the folder that holds {name}/.")
+    return Path(data) / name
 
 
 class Encoder:

@@ -30,6 +30,7 @@ from benchmarks import (
     growth,
     images,
     million,
+    new_intents,
     retrieval,
     scaling,
     slopes,
@@ -200,6 +201,14 @@ def test_banking77(capsys: pytest.CaptureFixture[str]) -> None:
     assert 2 * NUM_ROWS - 20 < sum(prepared["splits"].values()) <= 2 * NUM_ROWS
     assert [run["arm"] for run in runs] == list(banking77.ARMS)
     assert all(run["test_rows"] == prepared["splits"]["test"] for run in runs)
+
+
+@needs_data
+def test_new_intents(capsys: pytest.CaptureFixture[str]) -> None:
+    new_intents.main(2, 600)
+    found = json.loads(capsys.readouterr().out)
+    assert 0 <= found["others_taken"] < 0.05
+    assert 0.3 < found["recall"] <= 1
 
 
 @needs_data

@@ -24,7 +24,7 @@ from fuseline.serving.contract import BANK_FILE
 LEAST_SENTENCES, MOST_SENTENCES = 5, 1000
 MOST_INTENTS = 1000
 # Share of the training rows, of intents that were learnt, that the added ones may take.
-TAKEN = 0.005
+TAKEN = 0.002
 
 
 class AddedIntent(BaseModel):
