@@ -66,7 +66,7 @@ def test_its_dialogues_are_played(project: Path, monkeypatch: pytest.MonkeyPatch
     monkeypatch.chdir(project)
     played = command("chat", "--evaluate", "service/dialogues.jsonl")
     assert played.exit_code in (0, 1), played.output
-    found = json.loads(played.output.splitlines()[-1])
+    found = json.loads(played.stdout.splitlines()[-1])
     assert found["handed over rightly"]["share"] == 1.0
     assert found["dialogues rightly"]["of"] == 5
 

@@ -52,7 +52,7 @@ def create_app(settings: Settings, give_up: Callable[[], object] | None = None) 
         yield
         task.cancel()
         await served.close()
-        app.state.conversations.close()
+        await asyncio.to_thread(app.state.conversations.close)
 
     app = FastAPI(lifespan=lifespan, docs_url=None, redoc_url=None)
     app.state.served, app.state.gate, app.state.metrics = served, gate, metrics
