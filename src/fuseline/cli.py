@@ -248,8 +248,13 @@ def new(
 @app.command()
 def init(
     file: Annotated[
-        Path, typer.Argument(help="Your data: .csv, .jsonl, .parquet or .tar, or a folder.")
-    ],
+        Path | None,
+        typer.Argument(help="Your data: .csv, .jsonl, .parquet or .tar, or a folder."),
+    ] = None,
+    recipe: Annotated[
+        str | None,
+        typer.Option(metavar="NAME", help="A system to run, laid over the project: recipes/."),
+    ] = None,
     directory: Annotated[
         Path, typer.Option(help="Root of the Fuseline repository to set up.")
     ] = Path(),
@@ -272,23 +277,14 @@ def init(
 
     Shows each column with what it is for and why, and what would use those left out. Nothing is
     written that `fuseline check` would refuse; the params.yaml before is kept beside the new one.
+    A recipe alone leaves the data as they are; no file of yours is written over by it.
     """
-    from fuseline.config import PARAMS_FILE
-    from fuseline.workbench import scaffold
+    from fuseline.workbench.recipes.set_up import Asked, set_up
 
-    params = directory / PARAMS_FILE
     with _readable_errors("init"):
-        before = scaffold.read_params(params)
-        proposal = scaffold.propose(file, scaffold.told_fields(use or []))
-        print(scaffold.table(proposal))
-        scaffold.refuse_without_target(proposal)
-        place, folder = scaffold.place_of(file, directory, copy=copy)
-        text = scaffold.with_source(params, before, proposal, place)
-        if not yes:
-            _ask(f"Write this to {params}?")
-        copied = scaffold.bring(proposal, folder) if folder else None
-        kept = scaffold.replace_params(params, text)
-    print(f"\n{scaffold.next_steps(proposal, place, copied, kept)}")
+        asked = Asked(file, recipe, directory, copy, use or [])
+        done = set_up(asked, None if yes else _ask)
+    print(f"\n{done}")
 
 
 @app.command()
@@ -432,6 +428,65 @@ def _media(
     }
 
 
+Service = Annotated[Path, typer.Option(help="How the service answers.")]
+
+
+@app.command()
+def chat(
+    service: Service = Path("service/service.yaml"),
+    evaluate: Annotated[
+        Path | None,
+        typer.Option(metavar="DIALOGUES", help="Play these dialogues (.jsonl) and measure them."),
+    ] = None,
+    model: Annotated[Path, typer.Option(help="Folder of the export.")] = Path("models/export"),
+    int8: Annotated[bool, typer.Option("--int8", help="Answer with 8-bit integers.")] = False,
+    threads: Annotated[int, typer.Option(help="To compute on.", min=1)] = 2,
+) -> None:
+    """Answer customers' messages, a line each, from a knowledge file and templates.
+
+    Asks back where two intents are close, and hands over to a person. Exit status of an
+    evaluation: 0 where every turn went rightly, else 1. docs/customer-service.md tells more.
+    """
+    from fuseline.serving.chat import command
+
+    asked = command.Asked(service, model, int8, threads)
+    with _readable_errors("chat"), _interruptible("fuseline chat, with the same arguments"):
+        if evaluate is None:
+            command.converse(asked)
+        elif command.evaluate(asked, evaluate):
+            raise typer.Exit(1)
+
+
+intents = typer.Typer(help="Intents of a service, beside those that its model learnt.")
+app.add_typer(intents, name="intents")
+
+
+@intents.command()
+def add(
+    name: Annotated[str, typer.Argument(help="Of the intent; one of the same name is replaced.")],
+    sentences: Annotated[
+        Path, typer.Argument(help="Text file: five sentences or more, one a line.")
+    ],
+    service: Service = Path("service/service.yaml"),
+    model: Annotated[Path, typer.Option(help="Folder of the export.")] = Path("models/export"),
+) -> None:
+    """Add an intent from a few sentences, without training."""
+    from fuseline.serving.chat import command
+
+    with _readable_errors("intents add"):
+        print(command.add_intent(command.Asked(service, model, False, 1), name, sentences))
+
+
+@intents.command()
+def show(service: Service = Path("service/service.yaml")) -> None:
+    """List the intents that were added."""
+    from fuseline.serving.chat import command
+
+    with _readable_errors("intents show"):
+        for line in command.added_intents(service):
+            print(line)
+
+
 @app.command()
 def serve(
     model: Annotated[Path, typer.Option(help="Folder of the export.")] = Path("models/export"),
@@ -476,6 +531,10 @@ def serve(
         Path | None,
         typer.Option(help="Add scores here, never contents: what `fuseline drift` reads."),
     ] = None,
+    service: Annotated[
+        Path | None,
+        typer.Option(help="Hold conversations too, at /v1/chat, as this service.yaml says."),
+    ] = None,
 ) -> None:
     """Answer rows over HTTP with the exported model.
 
@@ -501,6 +560,7 @@ def serve(
             workers=workers,
             keys=read_keys(api_key_file),
             score_log=score_log,
+            service=service,
         )
         run_server(settings, host, port)
 

@@ -30,6 +30,8 @@ from benchmarks import (
     growth,
     images,
     million,
+    new_intents,
+    retrieval,
     scaling,
     slopes,
     steps,
@@ -199,6 +201,24 @@ def test_banking77(capsys: pytest.CaptureFixture[str]) -> None:
     assert 2 * NUM_ROWS - 20 < sum(prepared["splits"].values()) <= 2 * NUM_ROWS
     assert [run["arm"] for run in runs] == list(banking77.ARMS)
     assert all(run["test_rows"] == prepared["splits"]["test"] for run in runs)
+
+
+@needs_data
+def test_new_intents(capsys: pytest.CaptureFixture[str]) -> None:
+    new_intents.main(2, 600)
+    found = json.loads(capsys.readouterr().out)
+    assert 0 <= found["others_taken"] < 0.05
+    assert 0.3 < found["recall"] <= 1
+
+
+@needs_data
+def test_retrieval(capsys: pytest.CaptureFixture[str]) -> None:
+    retrieval.main(12)
+    *maps, shares = capsys.readouterr().out.splitlines()
+    assert len(maps) == 3 + len(retrieval.WEIGHTS) * len(retrieval.CONSTANTS)
+    assert all(0.3 < float(line.rpartition(" ")[2]) <= 1 for line in maps)
+    found = json.loads(shares)
+    assert found["answered rightly"]["share"] <= found["answered"]["share"]
 
 
 @needs_data

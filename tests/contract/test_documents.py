@@ -54,11 +54,14 @@ OF_USERS = {
     "../../../escaped.txt",
     "0-test.csv",
     "1-train.csv",
+    "messages.csv",
     "other.yaml",
     "raw/rows.csv",
     "rows.csv",
     "rows-10.csv",
     "rows-9.csv",
+    "sentences.txt",
+    "service/service.yaml",
     "test.csv",
     "train.csv",
 }
@@ -113,7 +116,8 @@ def is_written(path: str) -> bool:
 def names() -> set[str]:
     """Names of all files of the repository."""
     folders = [
-        REPOSITORY / top for top in (*TOPS, "docs", "metrics", ".ci", ".github", ".dvc/plots")
+        REPOSITORY / top
+        for top in (*TOPS, "docs", "metrics", "recipes", ".ci", ".github", ".dvc/plots")
     ]
     below = [
         path for folder in folders for path in folder.rglob("*") if "__pycache__" not in str(path)

@@ -43,10 +43,10 @@ def browser() -> Iterator[Browser]:
 
 
 @contextmanager
-def served(export: Path, log: Path) -> Iterator[str]:
-    """The address of `fuseline serve`, once it answers."""
+def served(export: Path, log: Path, *more: str) -> Iterator[str]:
+    """The address of `fuseline serve` with more options, once it answers."""
     serve = (sys.executable, "-m", "fuseline.cli", "serve", "--model", str(export))
-    options = ("--decoders", "1", "--reload-seconds", "0")
+    options = ("--decoders", "1", "--reload-seconds", "0", *more)
     with listening(lambda port: [*serve, *options, "--port", str(port)], log) as port:
         address = f"http://127.0.0.1:{port}"
         ready = f"{address}/health/ready"

@@ -35,6 +35,7 @@ async function start() {
   }
   find("unlock").hidden = true;
   introduce(state.facts);
+  find("talk").hidden = !state.facts.converses;
   state.fields = new Fields(state.facts, find("fields"), changed);
   find("room").hidden = find("about").hidden = false;
   changed();

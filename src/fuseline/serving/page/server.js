@@ -22,7 +22,7 @@ export const addressOf = (path) => new URL(path, document.baseURI).href;
  * @throws {Failure} it cannot be reached, or sends the request away
  */
 export async function ask(path, options = {}) {
-  const headers = key ? { Authorization: `Bearer ${key}` } : {};
+  const headers = { ...options.headers, ...(key ? { Authorization: `Bearer ${key}` } : {}) };
   let response;
   try {
     response = await fetch(addressOf(path), { ...options, headers, credentials: "omit" });

@@ -16,7 +16,7 @@ from fastapi.responses import JSONResponse
 from starlette.exceptions import HTTPException
 from starlette.requests import ClientDisconnect
 
-from fuseline.serving.server import documents, page, protocol, routes
+from fuseline.serving.server import chat, documents, page, protocol, routes
 from fuseline.serving.server.draining import Draining, Gate
 from fuseline.serving.server.engine import Served
 from fuseline.serving.server.guard import GONE, Guard, failure_headers
@@ -53,11 +53,13 @@ def create_app(settings: Settings, give_up: Callable[[], object] | None = None) 
         yield
         task.cancel()
         await served.close()
+        await asyncio.to_thread(app.state.conversations.close)
 
     app = FastAPI(lifespan=lifespan, docs_url=None, redoc_url=None)
     app.state.served, app.state.gate, app.state.metrics = served, gate, metrics
     app.state.admission = Admission(settings.max_concurrent_requests)
-    for part in (page, routes, protocol, documents):
+    app.state.conversations = chat.Conversations(settings, metrics)
+    for part in (page, routes, chat, protocol, documents):
         app.include_router(part.router)
     app.add_exception_handler(Rejected, _rejected)
     app.add_exception_handler(HTTPException, _no_route)

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import asyncio
 import math
-from collections.abc import Mapping
+from collections.abc import AsyncIterator, Mapping
+from contextlib import asynccontextmanager
 
 from starlette.requests import Request
 
@@ -26,6 +27,24 @@ async def ask(request: Request, kinds: Mapping[str, Kind]) -> tuple[Engine, Aske
     Raises:
         Rejected: it is wrong, too large or too slow, or there is no room for it.
     """
+    async with received(request, kinds) as (engine, job):
+        return engine, *await engine.answers(job, request.state.id)
+
+
+@asynccontextmanager
+async def received(
+    request: Request, kinds: Mapping[str, Kind]
+) -> AsyncIterator[tuple[Engine, Job]]:
+    """The body of a request, and the engine to answer it with; both are held as long as this is.
+
+    Args:
+        request: with a body.
+        kinds: of bodies that it may have, by media type.
+
+    Raises:
+        Rejected: it is too large or too slow, there is no room for it, or what is done with it
+            takes too long.
+    """
     kind = _kind(request, kinds)
     served: Served = request.app.state.served
     admission: Admission = request.app.state.admission
@@ -37,8 +56,7 @@ async def ask(request: Request, kinds: Mapping[str, Kind]) -> tuple[Engine, Aske
         try:
             async with asyncio.timeout(settings.request_seconds):
                 body = await read_body(request, size, engine.limits, settings.body_seconds)
-                job = Job(kind, request.headers.get("content-type", ""), body)
-                return engine, *await engine.answers(job, request.state.id)
+                yield engine, Job(kind, request.headers.get("content-type", ""), body)
         except TimeoutError:
             raise Rejected(
                 429,

@@ -112,20 +112,25 @@ class Reader:
 
 def read_json(reader: Reader, job: Job) -> Asked:
     """Rows of `PredictRequest`."""
-    asked = _validated(PredictRequest, job.body)
+    asked = validated(PredictRequest, job.body)
     check_rows(len(asked.rows), reader.limits.rows)
     rows = [_row(number, row) for number, row in enumerate(asked.rows)]
     return Asked(rows, asked.probabilities, asked.neighbours)
 
 
-def _validated(model: type[Model], body: bytes) -> Model:
+def validated(model: type[Model], body: bytes) -> Model:
+    """A JSON body as its class has it.
+
+    Raises:
+        Rejected: it is no such body.
+    """
     try:
         return model.model_validate_json(body)
     except ValidationError as error:
         first = error.errors(include_url=False, include_context=False, include_input=False)[0]
     # Out of the handler: what it holds may weigh much.
     if first["type"] == "json_invalid":
-        raise Rejected(400, f"body: not JSON ({first['msg']}). Send an object of `rows`.")
+        raise Rejected(400, f"body: not JSON ({first['msg']}). See /openapi.json.")
     where = ".".join(str(part) for part in first["loc"]) or "body"
     raise Rejected(422, f"{where}: {first['msg']}. See /openapi.json.")
 
@@ -245,7 +250,7 @@ def _flag(form: FormData, name: str) -> bool:
 
 def read_tensors(reader: Reader, job: Job) -> Asked:
     """Rows of `InferRequest`."""
-    asked = _validated(InferRequest, job.body)
+    asked = validated(InferRequest, job.body)
     count = asked.inputs[0].shape[0]
     check_rows(count, reader.limits.rows)
     columns = {tensor.name: _values(tensor, count) for tensor in asked.inputs}

@@ -12,10 +12,16 @@ from pydantic.json_schema import models_json_schema
 
 import fuseline
 from fuseline.serving.server.rejected import Rejected
-from fuseline.serving.server.schemas import InferRequest, PredictForm, PredictRequest
+from fuseline.serving.server.schemas import (
+    ChatRequest,
+    InferRequest,
+    IntentRequest,
+    PredictForm,
+    PredictRequest,
+)
 
 REFERENCE = "#/components/schemas/{model}"
-BODIES = (PredictRequest, PredictForm, InferRequest)
+BODIES = (PredictRequest, PredictForm, InferRequest, ChatRequest, IntentRequest)
 ASSETS = {"swagger-ui.css": "text/css", "swagger-ui-bundle.js": "text/javascript"}
 # Swagger UI styles its elements itself, and draws its pictures from the text of its style sheet.
 POLICY = (

@@ -12,7 +12,13 @@ from contextlib import contextmanager
 from dataclasses import replace
 from typing import Any
 
+import pyarrow as pa
+
+from fuseline.serving.chat.assembling import build_dialogue
+from fuseline.serving.chat.config import read_service
+from fuseline.serving.chat.dialogue import Dialogue
 from fuseline.serving.cleaning import Cleaned, Refused
+from fuseline.serving.contract import VECTOR
 from fuseline.serving.predictor import Predictor
 from fuseline.serving.server.batcher import Batcher
 from fuseline.serving.server.bodies import Asked, Job
@@ -41,12 +47,19 @@ class Engine:
         settings: of the server.
         metrics: of the server.
         shadow: that answers beside it.
+        dialogue: that conversations are held by; None where there are none.
     """
 
     def __init__(
-        self, predictor: Predictor, settings: Settings, metrics: Metrics, shadow: Shadow | None
+        self,
+        predictor: Predictor,
+        settings: Settings,
+        metrics: Metrics,
+        shadow: Shadow | None,
+        dialogue: Dialogue | None,
     ) -> None:
         self.predictor, self.contract = predictor, predictor.contract
+        self.dialogue = dialogue
         self.limits = Limits.of(self.contract, settings)
         self.card = (settings.model / CARD_FILE).read_text(encoding="utf-8")
         self.shown = Shown.read(settings.model)
@@ -71,10 +84,16 @@ class Engine:
             FuselineError: it is not there, damaged, or fails its own test.
         """
         predictor = await asyncio.to_thread(_tested, settings)
-        engine = cls(predictor, settings, metrics, shadow)
+        dialogue = await asyncio.to_thread(_dialogue, settings, predictor)
+        engine = cls(predictor, settings, metrics, shadow, dialogue)
         await engine.decoders.start()
         engine.batcher.start()
         return engine
+
+    @property
+    def columns(self) -> list[pa.Field]:
+        """Of an answer that asks for everything."""
+        return [field for field in self.predictor.schema if field.name != VECTOR]
 
     @contextmanager
     def held(self) -> Iterator[None]:
@@ -99,7 +118,8 @@ class Engine:
         await self.decoders.close()
 
     async def answers(self, job: Job, request: str) -> tuple[Asked, list[Answer]]:
-        """What a body asks, and an answer for each of its rows, in their order.
+        """What a body asks, and an answer for each of its rows, in their order, without what
+        nobody asked for.
 
         Args:
             job: the body.
@@ -108,6 +128,11 @@ class Engine:
         Raises:
             Rejected: the body cannot be read.
         """
+        asked, answers = await self.whole_answers(job, request)
+        return asked, [_asked(answer, asked) for answer in answers]
+
+    async def whole_answers(self, job: Job, request: str) -> tuple[Asked, list[Answer]]:
+        """Likewise, with all that the model says."""
         start = time.perf_counter()
         decoded = await self.decoders(job)
         self._metrics.step_seconds.labels("decode").observe(time.perf_counter() - start)
@@ -118,7 +143,7 @@ class Engine:
             outcome = one.reason if isinstance(one, Refused) else "answered"
             self._metrics.rows.labels(outcome).inc()
         self._offer(request, answers, decoded.outcomes)
-        return decoded.asked, [_asked(answer, decoded.asked) for answer in answers]
+        return decoded.asked, answers
 
     def _offer(
         self, request: str, answers: list[Answer], outcomes: list[tuple[Outcome, ...]]
@@ -144,6 +169,13 @@ def _tested(settings: Settings) -> Predictor:
     return predictor
 
 
+def _dialogue(settings: Settings, predictor: Predictor) -> Dialogue | None:
+    """What conversations are held by, if they are held."""
+    if settings.service is None:
+        return None
+    return build_dialogue(read_service(settings.service), predictor)
+
+
 def _refusal(row: Refused) -> Answer:
     return {
         "row": row.row,
@@ -154,7 +186,11 @@ def _refusal(row: Refused) -> Answer:
 
 def _asked(answer: Answer, asked: Asked) -> Answer:
     """An answer without what nobody asked for."""
-    left_out = {"probabilities": asked.probabilities, "neighbours": asked.neighbours}
+    left_out = {
+        "probabilities": asked.probabilities,
+        "neighbours": asked.neighbours,
+        VECTOR: False,
+    }
     return {
         name: value for name, value in answer.items() if left_out.get(name.rpartition(".")[2], True)
     }
@@ -204,7 +240,7 @@ class Served:
             FuselineError: it is not there, damaged, or fails its own test.
         """
         if self.settings.shadow:
-            other = replace(self.settings, model=self.settings.shadow)
+            other = replace(self.settings, model=self.settings.shadow, service=None)
             self._shadow = Shadow(await asyncio.to_thread(_tested, other), self.metrics)
             self._shadow.start()
         self._settled = self._files()

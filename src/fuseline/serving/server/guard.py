@@ -23,7 +23,7 @@ from fuseline.serving.server.rejected import Rejected
 HEALTH = ("/health/", "/v2/health/")
 # Without a key too: they say nothing of the model.
 OPEN = ("/docs", "/openapi.json", "/page/")
-PAGE = "/"
+PAGES = ("/", "/chat")
 SEND_SECONDS = 30.0
 # Nobody was there to read the answer.
 GONE = 499
@@ -93,7 +93,7 @@ class Guard:
     def _check(self, path: str, headers: dict[bytes, bytes]) -> None:
         if self._gate.closing:
             raise Rejected(503, "The server is ending. Ask another, or again in a while.", 5)
-        if self._keys and path != PAGE and not path.startswith(OPEN):
+        if self._keys and path not in PAGES and not path.startswith(OPEN):
             given = headers.get(b"authorization", b"")
             key = given[7:] if given[:7].lower() == b"bearer " else b""
             found = sha256(key.strip()).digest()

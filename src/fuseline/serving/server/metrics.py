@@ -29,6 +29,8 @@ class Metrics:
         step_seconds: by step: decode, wait, model.
         reloads: of the export, by outcome: taken, refused.
         decoders_replaced: processes that died or took too long over a request.
+        chat_replies: by kind, and of hand-overs by reason.
+        hand_overs: that were sent on, by outcome: sent, failed.
         shadow_rows: rows that the shadow was asked, by outcome: same, different, dropped, failed.
     """
 
@@ -46,6 +48,8 @@ class Metrics:
         self.step_seconds = Histogram("step_seconds", "Time of a step.", ["step"], **timed)
         self.reloads = Counter("reloads", "New exports.", ["outcome"], **own)
         self.decoders_replaced = Counter("decoders_replaced", "Decoders replaced.", **own)
+        self.chat_replies = Counter("chat_replies", "Replies.", ["kind", "reason"], **own)
+        self.hand_overs = Counter("hand_overs", "Hand-overs sent on.", ["outcome"], **own)
         self.shadow_rows = Counter("shadow_rows", "Rows the shadow was asked.", ["outcome"], **own)
 
     def page(self) -> bytes:

@@ -23,6 +23,9 @@ ASSETS = {
     "answer.js": "text/javascript",
     "curl.js": "text/javascript",
     "server.js": "text/javascript",
+    "chat.html": "text/html",
+    "chat.css": "text/css",
+    "chat.js": "text/javascript",
     "dom.js": "text/javascript",
 }
 # Previews and small pictures are blobs of the page's own. Scripts can make no elements of texts.
@@ -44,6 +47,12 @@ router = APIRouter()
 async def page() -> Response:
     """The page."""
     return _asset("index.html")
+
+
+@router.get("/chat", include_in_schema=False)
+async def chat() -> Response:
+    """The page of conversations."""
+    return _asset("chat.html")
 
 
 @router.get("/page/{name}", include_in_schema=False)

@@ -123,7 +123,7 @@ def _outputs(engine: Engine) -> dict[str, str]:
     """Data types of an answer's columns, but for those that say which row it is."""
     return {
         field.name: _datatype(field.type)
-        for field in engine.predictor.schema
+        for field in engine.columns
         if field.name not in ("row", "id")
     }
 

@@ -70,13 +70,14 @@ async def model(request: Request) -> ModelFacts:
             TaskFacts(name=one.name, kind=one.kind, labels=one.facts.get("labels", []))
             for one in contract.tasks
         ],
-        columns=[*engine.predictor.schema.names, "sanitised"],
+        columns=[*(field.name for field in engine.columns), "sanitised"],
         certainty=contract.certainty,
         origin=OriginFacts(**contract.origin.model_dump()),
         max_rows=engine.limits.rows,
         max_body_bytes=engine.limits.body_bytes,
         limits=contract.ingest.limits.model_dump(),
         card=engine.card,
+        converses=engine.dialogue is not None,
     )
 
 

@@ -11,6 +11,7 @@ from functools import partial
 from typing import Any
 
 from fuseline.errors import ConfigError
+from fuseline.serving.chat.config import read_service
 from fuseline.serving.contract import MODEL_FILES, read_contract
 from fuseline.serving.server.settings import FAILED, Settings
 
@@ -45,6 +46,14 @@ def serve(settings: Settings, host: str, port: int) -> None:
         if not file.is_file():
             raise ConfigError(
                 f"{file}: not found. Fetch it with `dvc pull`, or `dvc repro export`."
+            )
+    if settings.service:
+        read_service(settings.service)
+        if settings.workers > 1:
+            raise ConfigError(
+                "--service: expected one worker, found --workers"
+                f" {settings.workers}. A conversation is remembered by the process that holds it;"
+                " raise --threads instead."
             )
     if settings.score_log:
         ScoreLog(settings.score_log).check()

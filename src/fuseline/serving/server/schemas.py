@@ -64,6 +64,23 @@ class PredictRequest(Body):
     neighbours: Annotated[bool, Field(description="Give the nearest training rows.")] = False
 
 
+class ChatRequest(Body):
+    """A message."""
+
+    message: Annotated[str, Field(min_length=1, description="What somebody says.")]
+    session: Annotated[
+        str | None,
+        Field(max_length=128, description="As the first reply named it; none to begin."),
+    ] = None
+
+
+class IntentRequest(Body):
+    """An intent, and sentences that mean it."""
+
+    intent: Annotated[str, Field(min_length=1, max_length=100)]
+    sentences: Annotated[list[str], Field(min_length=1, max_length=1000)]
+
+
 File = Annotated[str, Field(json_schema_extra={"format": "binary"})]
 
 
@@ -114,6 +131,47 @@ class PredictResponse(BaseModel):
 
     answers: list[RowAnswer]
     origin: OriginFacts
+
+
+class SourceFacts(BaseModel):
+    """An entry of the knowledge that a reply quotes."""
+
+    source: Annotated[str, Field(description="As it is named to people.")]
+    question: str
+    row: Annotated[int, Field(description="Of the knowledge file, from 1.")]
+    evidence: Annotated[float, Field(description="Above 1 it answers.")]
+
+
+class ChoiceFacts(BaseModel):
+    """An intent that is asked back for, and how people read it."""
+
+    intent: str
+    name: str
+
+
+class ChatResponse(BaseModel):
+    """What is said to a message."""
+
+    session: Annotated[str, Field(description="Send it with the next message. Keep it secret.")]
+    kind: Literal["answer", "ask", "unsure", "hand_over", "refused"]
+    text: str
+    by: Literal["template", "knowledge", "small_talk"] | None
+    intent: str | None
+    confidence: Annotated[float | None, Field(description="Calibrated probability of it.")]
+    in_scope: bool | None
+    sources: list[SourceFacts]
+    choices: list[ChoiceFacts]
+    reason: Annotated[
+        Literal["wish", "complaint", "intent", "nothing_found", "unsure"] | None,
+        Field(description="Of a hand-over."),
+    ]
+
+
+class IntentFacts(BaseModel):
+    """An intent that was added without training."""
+
+    intent: str
+    sentences: Annotated[int, Field(description="How many it was added from.")]
 
 
 class Failure(BaseModel):
@@ -169,6 +227,7 @@ class ModelFacts(BaseModel):
     max_body_bytes: int
     limits: Annotated[dict[str, float], Field(description="Of one row, as in training.")]
     card: Annotated[str, Field(description="The model card, in Markdown.")]
+    converses: Annotated[bool, Field(description="Whether /v1/chat answers.")]
 
 
 class Tensor(Body):

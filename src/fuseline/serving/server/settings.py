@@ -38,6 +38,7 @@ class Settings:
         workers: processes that share an address.
         keys: SHA-256 of the keys that open it; none where it is open to all.
         score_log: file that scores are added to; none where they are not kept.
+        service: file that says how conversations are held; none where there are none.
     """
 
     model: Path
@@ -56,12 +57,14 @@ class Settings:
     body_seconds: float = 30.0
     decode_seconds: float = 30.0
     score_log: Path | None = None
+    service: Path | None = None
 
     @property
     def options(self) -> Options:
         """Answers hold everything; a request is given what it asks for."""
         format = "int8" if self.int8 else "onnx"
-        return Options(format, self.threads, probabilities=True, neighbours=True)
+        vectors = self.service is not None
+        return Options(format, self.threads, probabilities=True, neighbours=True, vectors=vectors)
 
 
 def read_keys(file: Path | None, environment: Mapping[str, str] = os.environ) -> frozenset[bytes]:
