@@ -32,6 +32,7 @@ BENCHMARKS = {
     "banking77_robust": "the same rows under attack, before and after adversarial fine-tuning",
     "class_weights": "ways to learn rare labels, from one pre-trained model",
     "cuts": "small data sets of two and three modalities, beside the linear twin",
+    "languages": "encoders for languages that the built-in one does not know, beside n-grams",
     "trimodal": "three modalities beside each pair and each alone",
 }
 
