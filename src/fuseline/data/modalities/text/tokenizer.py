@@ -6,7 +6,7 @@ import importlib.util
 import json
 import shutil
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import asdict
 from functools import partial
 from pathlib import Path
@@ -144,13 +144,23 @@ def _choose(asked: str, examples: Path) -> tuple[str, Reading]:
     """The encoder, and how the training texts are read by the pre-trained one, if any, that is
     asked for or that `auto` tries first."""
     first = MINILM if asked == "auto" else asked
-    source = encoder_folder(first)
-    if source is None:
+    if first in OWN:
         return first, Reading()
-    tokenizer = load_tokenizer(source)
-    reading = read_texts(tokenizer, _unknown_id(tokenizer), _training_texts(examples))
+    reading = reading_of(first, _training_texts(examples))
     knows = asked != "auto" or reading.unread_share <= UNREAD
     return first if knows else CHARACTERS, reading
+
+
+def reading_of(encoder: str, texts: Iterable[str]) -> Reading:
+    """How the tokenizer of a pre-trained encoder reads texts.
+
+    Raises:
+        ConfigError: as `encoder_folder`.
+    """
+    source = encoder_folder(encoder)
+    assert source is not None  # those in `OWN` read what they are made of
+    tokenizer = load_tokenizer(source)
+    return read_texts(tokenizer, _unknown_id(tokenizer), texts)
 
 
 def _quantile(counts: Counter[int], share: float) -> int:
