@@ -1,8 +1,8 @@
 """Texts in languages that the built-in text encoder does not know: what reads them better?
 
-Names of emoji in one language. With `--models` the whole model, of pictures and names, is trained
-once on what MiniLM gives and once on what `characters` gives; without, only their linear twins of
-the names alone are fitted, beside one of hashed character n-grams.
+Names of emoji in one language. With `--models text` or `--models text image` the whole model is
+trained once on what MiniLM gives and once on what `characters` gives; without, only their linear
+twins of the names alone are fitted, beside one of hashed character n-grams.
 """
 
 from __future__ import annotations
@@ -57,7 +57,7 @@ def main(
     rows: Sequence[int] = ROWS,
     salts: Sequence[int] = SALTS,
     *,
-    models: bool = False,
+    models: Sequence[str] = (),
     changes: dict[str, Any] | None = None,
 ) -> None:
     """Run each language and size with each salt; print a line each, then means as Markdown.
@@ -66,7 +66,7 @@ def main(
         languages: as `ingest.emoji.languages` has them.
         rows: sizes of the sets.
         salts: of the splits.
-        models: whether to train models.
+        models: modalities of models to train; none for twins alone.
         changes: params other than the committed ones.
     """
     figures: dict[str, list[list[float]]] = {}
@@ -74,8 +74,8 @@ def main(
         for number in rows:
             for salt in salts:
                 with tempfile.TemporaryDirectory(prefix="fuseline-") as folder:
-                    measure = trained if models else twins
-                    found = measure(Path(folder), language, number, salt, changes or {})
+                    place = (Path(folder), language, number, salt, changes or {})
+                    found = trained(*place, models) if models else twins(*place)
                 figures.setdefault(f"{language}, {number} rows", []).append(found)
                 told = {"language": language, "rows": number, "salt": salt, "figures": found}
                 print(json.dumps(told), flush=True)
@@ -83,13 +83,19 @@ def main(
 
 
 def trained(
-    root: Path, language: str, number: int, salt: int, changes: dict[str, Any]
+    root: Path,
+    language: str,
+    number: int,
+    salt: int,
+    changes: dict[str, Any],
+    modalities: Sequence[str],
 ) -> list[float]:
     """Macro-F1 of the model and of its twin with each encoder, as in `MODELS`."""
-    found: list[float] = []
+    left_out = {} if "image" in modalities else {"ingest.manifest.columns.image": None}
+    cut, found = Cut(number, language, tuple(modalities)), list[float]()
     for encoder in ("minilm", "characters"):
-        asked = {**SPLIT, **changes, "tokenize.encoder": encoder}
-        model, _, twin, _ = measured(root / encoder, Cut(number, language), salt, asked)
+        asked = {**SPLIT, **left_out, **changes, "tokenize.encoder": encoder}
+        model, _, twin, _ = measured(root / encoder, cut, salt, asked)
         found += [model, twin]
     return found
 
@@ -197,7 +203,9 @@ def parsed() -> argparse.Namespace:
     parser.add_argument("languages", nargs="*", default=list(LANGUAGES), help="all by default")
     parser.add_argument("--rows", type=int, nargs="+", default=list(ROWS), help="sizes of sets")
     parser.add_argument("--salts", type=int, default=len(SALTS), help="number of splits")
-    parser.add_argument("--models", action="store_true", help="train whole models")
+    parser.add_argument(
+        "--models", nargs="+", default=[], choices=["text", "image"], help="train models of these"
+    )
     return parser.parse_args()
 
 

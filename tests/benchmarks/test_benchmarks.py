@@ -312,14 +312,15 @@ def test_languages(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixtur
     assert lines[-1].startswith("| en, 40 rows | ")
 
 
+@pytest.mark.parametrize("modalities", [["text"], ["text", "image"]])
 def test_languages_with_models(
-    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+    modalities: list[str], monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     rows = [emoji(number, "cat" if number % 4 else "dog") for number in range(80)]
     monkeypatch.setattr(cuts, "_emoji", lambda _: rows)
     kept = ("extract_features.image.", "pretrain.", "finetune.")
     changes = {k: v for k, v in SMALL_PARAMS.items() if k.startswith(kept)}
-    languages.main(["en"], [40], [0], models=True, changes=changes)
+    languages.main(["en"], [40], [0], models=modalities, changes=changes)
     lines = capsys.readouterr().out.splitlines()
     assert lines[-1].count("|") == len(languages.MODELS) + 2
 
