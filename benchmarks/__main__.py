@@ -36,6 +36,7 @@ BENCHMARKS = {
     "new_intents": "intents of BANKING77 added from five sentences, without training",
     "class_weights": "ways to learn rare labels, from one pre-trained model",
     "cuts": "small data sets of two and three modalities, beside the linear twin",
+    "languages": "encoders for languages that the built-in one does not know, beside n-grams",
     "trimodal": "three modalities beside each pair and each alone",
 }
 

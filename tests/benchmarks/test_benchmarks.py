@@ -12,6 +12,7 @@ import json
 import os
 import re
 from collections import Counter
+from dataclasses import replace
 from pathlib import Path
 from unittest.mock import patch
 
@@ -29,6 +30,7 @@ from benchmarks import (
     fuzz,
     growth,
     images,
+    languages,
     million,
     new_intents,
     retrieval,
@@ -317,6 +319,38 @@ def test_a_cut_gives_each_class_its_share() -> None:
     assert even == {"cat": 15, "dog": 15}
     uneven = Counter(row.label for row in cuts.chosen(rows, cuts.Cut(42, ratio=6.0)))
     assert uneven == {"cat": 36, "dog": 6}
+
+
+def test_languages(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
+    rows = [emoji(number, "cat" if number % 4 else "dog") for number in range(80)]
+    monkeypatch.setattr(languages, "named", lambda _: rows)
+    languages.main(["en"], [40], [0])
+    lines = capsys.readouterr().out.splitlines()
+    (found,) = [json.loads(line) for line in lines if line.startswith("{")]
+    assert (found["language"], found["rows"], found["salt"]) == ("en", 40, 0)
+    assert all(0 <= figure <= 1 for figure in found["figures"])
+    assert lines[-1].startswith("| en, 40 rows | ")
+
+
+@pytest.mark.parametrize("modalities", [["text"], ["text", "image"]])
+def test_languages_with_models(
+    modalities: list[str], monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    rows = [emoji(number, "cat" if number % 4 else "dog") for number in range(80)]
+    monkeypatch.setattr(cuts, "_emoji", lambda _: rows)
+    kept = ("extract_features.image.", "pretrain.", "finetune.")
+    changes = {k: v for k, v in SMALL_PARAMS.items() if k.startswith(kept)}
+    languages.main(["en"], [40], [0], models=modalities, changes=changes)
+    lines = capsys.readouterr().out.splitlines()
+    assert lines[-1].count("|") == len(languages.MODELS) + 2
+
+
+def test_languages_keep_groups_whole_and_sizes_as_asked() -> None:
+    rows = [replace(emoji(number, "cat"), group=str(number // 2)) for number in range(80)]
+    splits = languages.splits_of(rows, 20, salt=0)
+    assert Counter(splits) == {"train": 16, "dev": 4, "test": 60}
+    assert splits[::2] == splits[1::2]
+    assert splits != languages.splits_of(rows, 20, salt=1)
 
 
 def emoji(number: int, label: str) -> RawRow:

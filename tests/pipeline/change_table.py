@@ -47,6 +47,7 @@ PARAMS: dict[str, tuple[object, set[str]]] = {
     "ingest.shard_rows": (32, INGEST | EXPORT),
     "tokenize.encoder": ("minilm", TOKENIZE),
     "tokenize.max_length_tokens": (24, TOKENIZE),
+    "tokenize.characters.vocab_size": (64, TOKENIZE),
     "tokenize.scratch.vocab_size": (64, TOKENIZE),
     "extract_features.image.encoder": ("efficientnet_lite0", IMAGE | STRESS),
     "extract_features.image.grid": (1, IMAGE | STRESS),

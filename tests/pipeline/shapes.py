@@ -89,6 +89,21 @@ def _texts(folder: Path) -> Path:
     return folder / "rows.jsonl"
 
 
+def cyrillic_texts(folder: Path) -> Path:
+    """Sentences of another script, one word of which tells the label."""
+    rng = random.Random("cyrillic")
+    words = ("дом", "мост", "рынок", "башня", "долина", "гавань", "поле", "сад")
+    told = {"north": "север", "east": "восток", "south": "юг"}
+    rows = [
+        {
+            "sentence": " ".join([*rng.sample(words, 3), told[label_of(row)], f"номер {row}"]),
+            "topic": label_of(row),
+        }
+        for row in range(ROWS)
+    ]
+    return write_csv(folder / "rows.csv", rows)
+
+
 def _media(medium: str, ending: str) -> Callable[[Path], Path]:
     """A table that names files of one medium, and their labels."""
 

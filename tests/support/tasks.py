@@ -15,13 +15,12 @@ from transformers import PreTrainedTokenizerFast
 
 from fuseline.config import load_section
 from fuseline.data.dataset import LABELS, MultimodalData
-from fuseline.data.modalities.text.tokenizer import _train_tokenizer
+from fuseline.data.modalities.text.vocabulary import train_tokenizer
 from fuseline.learning.model import FuselineForTasks
 from fuseline.learning.tasks import TASKS, Task
 from fuseline.learning.tasks.base import Cells
 from fuseline.learning.tasks.labelled import build_tasks
 from fuseline.params.finetune import FinetuneParams
-from fuseline.params.tokenize import ScratchTextParams
 from tests.support.repository import PARAMS_FILE
 from tests.support.tiny_models import config, rows
 
@@ -41,9 +40,8 @@ def params() -> FinetuneParams:
 @cache
 def tokenizer() -> PreTrainedTokenizerFast:
     """WordPiece of `WORDS`, with fewer ids than the tiny model has."""
-    shape = ScratchTextParams(vocab_size=64, hidden_size=16, num_layers=1, num_heads=2)
     names = {f"{name}_token": f"[{name.upper()}]" for name in ("pad", "unk", "cls", "sep", "mask")}
-    return PreTrainedTokenizerFast(tokenizer_object=_train_tokenizer(iter(WORDS), shape), **names)
+    return PreTrainedTokenizerFast(tokenizer_object=train_tokenizer(WORDS, 64, words=True), **names)
 
 
 def data(count: int = 24, **changes: object) -> MultimodalData:

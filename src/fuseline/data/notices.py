@@ -18,6 +18,9 @@ from fuseline.pipeline.metrics_file import read_metrics
 MANY_COPIES = 0.1
 MANY_CUT = 0.05
 MANY_UNKNOWN = 0.02
+# Letters in pieces of one or two: 0.04 to 0.18 of English texts, 0.27 and more of French, German,
+# Italian and other names (docs/experiments/languages.md).
+MANY_SHORT = 0.25
 MANY_REFUSED = 0.1
 # Of the 95 % interval of a share: under a hundred rows.
 WIDE_INTERVAL = 0.2
@@ -90,13 +93,16 @@ def note_notices(figures: Mapping[str, Any]) -> list[Notice]:
 def tokenize_notices(figures: Mapping[str, Any]) -> list[Notice]:
     """What the figures of the stage `tokenize` say."""
     # Metrics of earlier versions of the stage do not count texts.
-    return [*_cut(figures), *_unknown(figures)] if figures.get("texts") else []
+    if not figures.get("texts"):
+        return []
+    return [*_cut(figures), *_unknown(figures), *_foreign(figures)]
 
 
 def tokenize_summary(figures: Mapping[str, Any]) -> str:
     """The stage's last lines on a terminal."""
     summary = (
-        f"tokenize: {figures['texts']} texts, {figures['truncated_share']:.1%} of them cut;"
+        f"tokenize: {figures['texts']} texts for the encoder {figures['encoder']},"
+        f" {figures['truncated_share']:.1%} of them cut;"
         f" {figures['unknown_share']:.1%} of the tokens unknown"
     )
     return "\n".join([summary, *map(_line, tokenize_notices(figures))])
@@ -197,6 +203,33 @@ def _unknown(figures: Mapping[str, Any]) -> Iterator[Notice]:
         yield Notice(
             f"{share:.1%} of all tokens are unknown to the tokenizer: the model cannot tell these"
             " words apart.",
-            "Choose a tokenize.encoder for the languages of the texts; of `scratch`, raise"
-            " tokenize.scratch.vocab_size.",
+            "Choose a tokenize.encoder for the languages of the texts; of `scratch` and"
+            " `characters`, raise its vocab_size under tokenize.",
+        )
+
+
+def _foreign(figures: Mapping[str, Any]) -> Iterator[Notice]:
+    unread, short = figures.get("unread_share", 0.0), figures.get("short_share", 0.0)
+    if figures.get("knows_language", True):
+        if short > MANY_SHORT:
+            yield Notice(
+                f"{short:.0%} of the letters lie in pieces of one or two: the text encoder hardly"
+                " knows the language.",
+                "Set tokenize.encoder to a folder with a text encoder for the language, or compare"
+                " with `characters`.",
+            )
+    elif figures["encoder"] == "characters":
+        yield Notice(
+            f"MiniLM does not know the language: {unread:.0%} of the letters are unknown to it, or"
+            " pieces of their own. tokenize.encoder: auto chose `characters` instead, which learns"
+            " from these rows alone.",
+            "Set tokenize.encoder to a folder with a text encoder for the language, if you have"
+            " one.",
+        )
+    else:
+        yield Notice(
+            f"The text encoder does not know the language: {unread:.0%} of the letters are unknown"
+            " to it, or pieces of their own.",
+            "Set tokenize.encoder to a folder with a text encoder for the language, or to"
+            " `characters`.",
         )

@@ -27,7 +27,16 @@ class ScratchTextParams(Section):
         return self
 
 
+class CharacterParams(Section):
+    """Vocabulary and size of the encoder of characters."""
+
+    vocab_size: Annotated[int, Field(ge=64)]
+    hidden_size: Count
+    longest_run: Annotated[int, Field(ge=1, le=5)]
+
+
 class TokenizeParams(Section):
     encoder: str
     max_length_tokens: Annotated[int, Field(ge=4, le=512)]
+    characters: CharacterParams
     scratch: ScratchTextParams

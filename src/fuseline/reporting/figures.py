@@ -112,3 +112,8 @@ def shown(value: float, name: str, unit: str = "") -> str:
     """A figure as text: a share as a percentage with its unit, four digits of any other."""
     share = name in FIGURES and FIGURES[name].is_share
     return f"{100 * value:.1f}{unit}" if share else f"{value:.4g}"
+
+
+def points(difference: float) -> str:
+    """A difference of shares in percentage points, with its sign."""
+    return f"{100 * difference:+.1f}"

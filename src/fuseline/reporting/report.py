@@ -32,6 +32,7 @@ from fuseline.reporting.figures import (
     labels_without_rows,
     named_figures,
     other_figures,
+    points,
     shown,
     title,
 )
@@ -134,7 +135,7 @@ def write_report(inputs: ReportInputs, out: Path, params: ReportParams) -> None:
         trim_blocks=True,
         lstrip_blocks=True,
     )
-    environment.filters["percent"] = _percent
+    environment.filters |= {"percent": _percent, "points": points}
     environment.filters |= {"shown": shown, "called": title, "figures": _all_figures}
     content = _content(inputs, models, params)
     page = environment.get_template(TEMPLATE).render(

@@ -47,8 +47,13 @@ TOKENIZE: dict[str, Any] = {
     "truncated_rows": 0,
     "truncated_share": 0.0,
     "unknown_share": 0.0,
+    "encoder": "minilm",
     "encoder_positions": 512,
+    "knows_language": True,
+    "unread_share": 0.01,
+    "short_share": 0.04,
 }
+FOREIGN = {"knows_language": False, "unread_share": 0.9, "short_share": 1.0}
 
 
 def learnable(**changes: float) -> dict[str, Any]:
@@ -148,6 +153,24 @@ def test_of_many_notes_the_rest_are_counted() -> None:
             "31.1% of all tokens are unknown to the tokenizer: the model cannot tell these words"
             " apart. Choose a tokenize.encoder for the languages of the texts",
         ),
+        ({"short_share": 0.25}, None),
+        (
+            {"unread_share": 0.04, "short_share": 0.31},
+            "31% of the letters lie in pieces of one or two: the text encoder hardly knows the"
+            " language. Set tokenize.encoder to a folder with a text encoder for the language, or"
+            " compare with `characters`.",
+        ),
+        (
+            FOREIGN,
+            "The text encoder does not know the language: 90% of the letters are unknown to it, or"
+            " pieces of their own. Set tokenize.encoder to a folder with a text encoder for the"
+            " language, or to `characters`.",
+        ),
+        (
+            FOREIGN | {"encoder": "characters"},
+            "MiniLM does not know the language: 90% of the letters are unknown to it, or pieces of"
+            " their own. tokenize.encoder: auto chose `characters` instead",
+        ),
     ],
 )
 def test_tokenize(changes: dict[str, Any], said: str | None) -> None:
@@ -156,7 +179,8 @@ def test_tokenize(changes: dict[str, Any], said: str | None) -> None:
     assert len(found) == (said is not None)
     assert said is None or found[0].startswith(said)
     lines = tokenize_summary(figures).splitlines()
-    assert lines[0].startswith(f"tokenize: {figures['texts']} texts, ")
+    told_first = f"tokenize: {figures['texts']} texts for the encoder {figures['encoder']}, "
+    assert lines[0].startswith(told_first)
     assert lines[1:] == [f"look at: {notice}" for notice in found]
 
 

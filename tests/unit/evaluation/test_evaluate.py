@@ -45,7 +45,7 @@ KEYS = {
     "accuracy", "macro_f1", "ece", "ece_raw", "robust_accuracy", "attack_success_rate", "text_only",
     "image_only", "shuffled", "twin", "twin_text_only", "twin_image_only", "intervals",
     "per_class", "labels", "confusion_matrix", "robustness", "rows", "presence", "task",
-    "calibration", "selective", "slices", "modalities", "thresholds",
+    "calibration", "selective", "slices", "modalities", "thresholds", "gains",
 }  # fmt: skip
 # The rows have no video.
 EVERY = ["text", "image", "audio", "video", "tabular"]
@@ -177,6 +177,7 @@ def test_keys_are_fixed_and_numbers_finite(inputs, tmp_path, content, modalities
     if len(modalities) > 2:
         keys |= {f"without_{name}" for name in modalities}
     assert set(found) == KEYS | keys
+    assert set(found["gains"]) == (set(modalities) if len(modalities) > 1 else set())
     assert found["modalities"] == [name for name in modalities if name != "video"]
     assert set(COMPARED) <= set(headline(found))
     assert not {"ece_raw", "rows", "tabular_only"} & set(headline(found))

@@ -341,6 +341,12 @@ def write_model(inputs: ReportInputs, name: str, data, seed: int) -> None:
             some,
         ),
         "audio_only": {"accuracy": 0.123, "macro_f1": 0.1},
+        "gains": {
+            "image": {
+                "accuracy": {"value": -0.021, "low": -0.04, "high": -0.003},
+                "macro_f1": {"value": 0.012, "low": -0.01, "high": 0.034},
+            },
+        },
         "presence": {
             "text+image": {"rows": 27, "accuracy": 0.77, "macro_f1": 0.66},
             "text": {"rows": 3, "accuracy": 0.5, "macro_f1": 0.4},
@@ -478,6 +484,14 @@ def test_both_models_and_the_twin_are_shown_with_intervals(inputs):
     shown = f"{100 * metrics['accuracy']:.1f} {100 * interval['low']:.1f}–"
     assert shown + f"{100 * interval['high']:.1f}" in text
     assert text.index("Fine-tuned") < text.index("Adversarial")
+
+
+def test_gains_of_modalities_are_shown_with_their_sign_and_interval(inputs):
+    page = " ".join(page_of(inputs).split())
+    assert "gain of image" in page
+    assert "-2.1 <small>-4.0 to -0.3</small>" in page
+    assert "+1.2 <small>-1.0 to +3.4</small>" in page
+    assert "image does harm: -2.1 points [-4.0, -0.3] of accuracy" in page
 
 
 def test_every_point_of_the_curve_is_in_its_own_row(inputs):

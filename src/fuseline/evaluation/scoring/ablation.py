@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Collection, Sequence
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from itertools import combinations, compress
 from typing import Any
 
@@ -59,17 +59,32 @@ def other_rows(num_rows: int, seed: int) -> np.ndarray:
     return other
 
 
+@dataclass(frozen=True)
+class Ablation:
+    """What a model makes of rows that lack something.
+
+    Attributes:
+        figures: see `modality_ablation`.
+        without: (N, ...) outputs by the modality that is gone; none where there is but one.
+    """
+
+    figures: dict[str, Any]
+    without: dict[str, np.ndarray]
+
+
 def modality_ablation(
-    score: Callable[[MultimodalData], dict[str, float]],
+    answer: Callable[[MultimodalData], np.ndarray],
+    score: Callable[[np.ndarray, MultimodalData], dict[str, float]],
     data: MultimodalData,
     modalities: list[str],
     *,
     seed: int,
-) -> dict[str, Any]:
+) -> Ablation:
     """Scores of a model with parts of its input gone or mismatched.
 
     Args:
-        score: of such rows.
+        answer: outputs (N, ...) of such rows.
+        score: of these outputs and rows.
         data: the rows as they are.
         modalities: those that take part.
         seed: of the other rows.
@@ -81,15 +96,29 @@ def modality_ablation(
         that one alone does. A modality that takes no part leaves its key in place.
     """
     names = named(modalities)
-    without = modalities if len(modalities) > 2 else []
-    return {
-        **{f"{name}_only": score(keep(data, [name])) for name in names},
-        **{f"without_{name}": score(keep(data, set(modalities) - {name})) for name in without},
+    alone = {name: frozenset([name]) for name in names}
+    several = modalities if len(modalities) > 1 else []
+    others = {name: frozenset(modalities) - {name} for name in several}
+    # Of two modalities, what is left without one is the other alone.
+    answers = {
+        kept: answer(keep(data, kept))
+        for kept in dict.fromkeys([*alone.values(), *others.values()])
+    }
+    scored = {kept: score(outputs, data) for kept, outputs in answers.items()}
+
+    def shuffled(which: list[str]) -> dict[str, float]:
+        mixed = shuffle(data, which, seed)
+        return score(answer(mixed), mixed)
+
+    figures = {
+        **{f"{name}_only": scored[kept] for name, kept in alone.items()},
+        **{f"without_{name}": scored[kept] for name, kept in others.items() if len(others) > 2},
         "shuffled": {
-            **score(shuffle(data, modalities[1:] or modalities, seed)),
-            "by_modality": {name: score(shuffle(data, [name], seed)) for name in names},
+            **shuffled(modalities[1:] or modalities),
+            "by_modality": {name: shuffled([name]) for name in names},
         },
     }
+    return Ablation(figures, {name: answers[kept] for name, kept in others.items()})
 
 
 def presence_scores(

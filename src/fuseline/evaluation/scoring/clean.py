@@ -8,6 +8,7 @@ import numpy as np
 
 from fuseline.data.dataset import MultimodalData
 from fuseline.evaluation.scoring.ablation import modality_ablation, presence_scores
+from fuseline.evaluation.scoring.gains import modality_gains
 from fuseline.learning.model.passes import Model
 from fuseline.learning.tasks import Task
 from fuseline.learning.tasks.prediction import predict
@@ -49,13 +50,26 @@ def _classified(
     names = [*map(str, base.modalities)]
     predicted = logits.argmax(-1)
 
-    def score(changed: MultimodalData) -> dict[str, float]:
-        found = predict(model, [task], changed, params.batch_size)[0].outputs.argmax(-1)
+    def answer(changed: MultimodalData) -> np.ndarray:
+        found = predict(model, [task], changed, params.batch_size)[0]
+        return np.asarray(found.outputs.argmax(-1))
+
+    def score(found: np.ndarray, changed: MultimodalData) -> dict[str, float]:
         return scores(changed.labels, found, len(task.label_names))
 
+    ablation = modality_ablation(answer, score, test, names, seed=base.seed)
+    gains = modality_gains(
+        test.labels,
+        predicted,
+        ablation.without,
+        len(task.label_names),
+        num_resamples=params.trust.num_resamples,
+        seed=base.seed,
+    )
     return {
         **classification_metrics(test.labels, predicted, task.label_names),
-        **modality_ablation(score, test, names, seed=base.seed),
+        **ablation.figures,
+        "gains": gains,
         "presence": presence_scores(test, predicted, names),
     }
 
@@ -72,11 +86,11 @@ def _scored(
         # It asks the modalities about one another: alone, none has anything to answer.
         return task.scores(outputs, test)
 
-    def score(changed: MultimodalData) -> dict[str, float]:
-        return task.scores(predict(model, [task], changed, params.batch_size)[0].outputs, changed)
+    def answer(changed: MultimodalData) -> np.ndarray:
+        return predict(model, [task], changed, params.batch_size)[0].outputs
 
     names = [*map(str, base.modalities)]
     return {
         **task.scores(outputs, test),
-        **modality_ablation(score, test, names, seed=base.seed),
+        **modality_ablation(answer, task.scores, test, names, seed=base.seed).figures,
     }

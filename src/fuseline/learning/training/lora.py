@@ -84,9 +84,15 @@ def _named(encoder: nn.Module, targets: list[str], what: tuple[str, str]) -> lis
             valid = sorted({name.rsplit(".", 1)[-1] for name in linear})
             raise ConfigError(
                 f"finetune.freezing.lora.{what[1]}: the {what[0]} has no linear layer '{target}'."
-                f" Its linear layers: {', '.join(valid)}.{suggestion(target, valid)}"
+                f" {_valid(valid)}{suggestion(target, valid)}"
             )
     return sorted({name for names in chosen.values() for name in names})
+
+
+def _valid(names: list[str]) -> str:
+    if not names:
+        return "It has none at all: freeze it whole by the policy 'all', or nothing by 'none'."
+    return f"Its linear layers: {', '.join(names)}."
 
 
 def _is_linear(module: nn.Module) -> bool:

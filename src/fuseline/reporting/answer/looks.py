@@ -8,6 +8,7 @@ from typing import Any
 from fuseline.data.notices import MANY_REFUSED, Notice
 from fuseline.evaluation.leakage.verdicts import Verdict
 from fuseline.reporting.answer.measured import Measured, Model, Said, of
+from fuseline.reporting.figures import points
 
 Figures = Mapping[str, Any]
 LEVELS = ("look", "note", "fine")
@@ -40,7 +41,7 @@ def looks(
         *(
             Said(said.level, of(model, models, said.words), said.part)
             for model in models
-            for said in (*_slices(model), *_labels(model), *_foreign(model, stress))
+            for said in (*_gains(model), *_slices(model), *_labels(model), *_foreign(model, stress))
         ),
     ]
     return sorted(found, key=lambda said: LEVELS.index(said.level))
@@ -64,6 +65,24 @@ def _leaks(leaks: Iterable[Verdict]) -> list[Said]:
     more = len(grave) - MAX_LEAKS
     told = [Said("look", f"{more} more findings of this kind.", "leakage")] if more > 0 else []
     return [*grave[:MAX_LEAKS], *told, *rest]
+
+
+def _gains(model: Model) -> Iterator[Said]:
+    """Modalities that do harm, and those of which no gain is shown."""
+    gains = {name: of["accuracy"] for name, of in model.metrics.get("gains", {}).items()}
+    for name, gain in sorted(gains.items()):
+        ends = f"{points(gain['value'])} points [{points(gain['low'])}, {points(gain['high'])}]"
+        if gain["high"] < 0:
+            yield Said(
+                "look",
+                f"{name} does harm: {ends} of accuracy beside the same model without it. Compare a"
+                " run that leaves it out of base.modalities.",
+                "scores",
+            )
+        elif gain["low"] <= 0:
+            yield Said("note", f"no gain of {name} is shown: {ends} of accuracy.", "scores")
+    if gains and all(gain["low"] > 0 for gain in gains.values()):
+        yield Said("fine", "every modality adds to the others.", "scores")
 
 
 def _slices(model: Model) -> Iterator[Said]:

@@ -37,6 +37,7 @@ class Facts:
         labels: names of the first target.
         tokens: of a text on average, special ones included.
         told: what rows these are.
+        encoder: the text encoder that was chosen for them; None where none was yet.
     """
 
     rows: float
@@ -45,6 +46,7 @@ class Facts:
     labels: float
     tokens: float
     told: str
+    encoder: str | None = None
 
     def scaled(self, rows: float) -> Facts:
         """Other rows like these."""
@@ -67,14 +69,16 @@ def ingested(root: Path, tokenize: TokenizeParams) -> Facts:
     found = read_metrics(root / INGESTED)
     known = root / TOKENIZED
     most = float(tokenize.max_length_tokens)
-    tokens = read_metrics(known)["mean_length_tokens"] if known.exists() else most
+    tokenized = read_metrics(known) if known.exists() else {}
     return Facts(
         rows=found["rows_kept"],
         splits={name: found["splits"][name] for name in SPLITS},
         held={name: found["modalities"][name] for name in MODALITIES},
         labels=max(found["num_labels"], 2),
-        tokens=min(tokens, most),
+        tokens=min(tokenized.get("mean_length_tokens", most), most),
         told=f"{found['rows_kept']:,} rows of data/examples",
+        # Metrics of earlier versions do not name it.
+        encoder=tokenized.get("encoder"),
     )
 
 

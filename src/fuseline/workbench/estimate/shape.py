@@ -50,7 +50,7 @@ class Shape:
     @cached_property
     def text_encoder(self) -> tuple[int, int, int]:
         """Layers, width and vocabulary."""
-        return _text_encoder(self.asked.tokenize)
+        return _text_encoder(self.asked.tokenize, self.facts.encoder)
 
     @property
     def encoder_weights(self) -> float:
@@ -94,7 +94,7 @@ class Shape:
     def trained_share(self, freezing: FreezingParams) -> float:
         """How much of the text encoder gradients pass through."""
         layers = self.text_encoder[0]
-        shares = {"none": 1.0, "lora": 0.5, "top_k": min(freezing.top_k / layers, 1.0)}
+        shares = {"none": 1.0, "lora": 0.5, "top_k": min(freezing.top_k / max(layers, 1), 1.0)}
         return shares.get(freezing.policy, 0.0)
 
     def held(self, modality: str) -> float:
@@ -139,14 +139,17 @@ class Shape:
         return self.facts.splits["train"] * 2 * sum(widths) * self.facts.labels / GIGA
 
 
-def _text_encoder(params: TokenizeParams) -> tuple[int, int, int]:
+def _text_encoder(params: TokenizeParams, chosen: str | None) -> tuple[int, int, int]:
     """Layers, width and vocabulary; one in a folder that does not tell them counts as the one that
-    comes along."""
-    if params.encoder == "scratch":
+    comes along, and so does `auto` where nothing was `chosen` yet."""
+    encoder = chosen or params.encoder if params.encoder == "auto" else params.encoder
+    if encoder == "scratch":
         own = params.scratch
         return own.num_layers, own.hidden_size, own.vocab_size
+    if encoder == "characters":
+        return 0, params.characters.hidden_size, params.characters.vocab_size
     try:
-        told = json.loads((Path(params.encoder) / "config.json").read_text(encoding="utf-8"))
+        told = json.loads((Path(encoder) / "config.json").read_text(encoding="utf-8"))
         return told["num_hidden_layers"], told["hidden_size"], told["vocab_size"]
     except (OSError, ValueError, KeyError):
         return MINILM

@@ -30,9 +30,12 @@ def file_notes(files: Sequence[Path]) -> list[str]:
 
 
 def column_notes(profiles: Sequence[Profile], guesses: Sequence[Guess]) -> Iterator[str]:
-    """Of columns: rows without a label, and labels that may be spread over columns."""
+    """Of columns: texts in a foreign script, rows without a label, and labels that may be spread
+    over columns."""
     profile_of = {profile.name: profile for profile in profiles}
     for guess in guesses:
+        if guess.field == "text":
+            yield from _foreign(profile_of[guess.column])
         if guess.field == "label":
             yield from _unlabelled(profile_of[guess.column])
     learnt = [guess for guess in guesses if guess.field in ("tabular", "label")]
@@ -43,6 +46,21 @@ def column_notes(profiles: Sequence[Profile], guesses: Sequence[Guess]) -> Itera
             f"{', '.join(names)} hold 0 and 1 alone. Where each is a label of its own, write the"
             f" names of those that are 1 into one column instead, parted by '|'; now {names[-1]} is"
             " learnt, and the others are read."
+        )
+
+
+def _foreign(profile: Profile) -> Iterator[str]:
+    # What reads texts is slow to import, and knows whatever Latin letters spell.
+    if all(text.isascii() for text in profile.texts):
+        return
+    from fuseline.data.modalities.text.tokenizer import MINILM, UNREAD, reading_of
+
+    share = reading_of(MINILM, profile.texts).unread_share
+    if share > UNREAD:
+        yield (
+            f"{profile.name}: MiniLM does not know the language; {share:.0%} of the letters are"
+            " unknown to it, or pieces of their own. By tokenize.encoder: auto such texts are read"
+            " by character. A folder with a text encoder for the language does better there."
         )
 
 

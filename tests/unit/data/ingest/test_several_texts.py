@@ -16,7 +16,7 @@ from fuseline.data.ingest.validate import Validator
 from fuseline.data.modalities.text.tokenizer import load_tokenizer, tokenize_examples
 from fuseline.data.sources import RawRow
 from fuseline.params.ingest import IngestParams
-from fuseline.params.tokenize import ScratchTextParams, TokenizeParams
+from fuseline.params.tokenize import CharacterParams, ScratchTextParams, TokenizeParams
 
 Build = Callable[..., IngestParams]
 
@@ -91,7 +91,10 @@ def test_rows_from_file_to_tokens(
     assert texts[8] == "body number 8"
 
     scratch = ScratchTextParams(vocab_size=200, hidden_size=8, num_layers=1, num_heads=1)
-    told = TokenizeParams(encoder="scratch", max_length_tokens=16, scratch=scratch)
+    characters = CharacterParams(vocab_size=200, hidden_size=8, longest_run=3)
+    told = TokenizeParams(
+        encoder="scratch", max_length_tokens=16, characters=characters, scratch=scratch
+    )
     metrics = tokenize_examples(examples, tmp_path / "tokens", tmp_path / "tokenizer", told)
     assert (metrics["rows"], metrics["truncated_rows"]) == (10, 1)
     table = read_table(tmp_path / "tokens", TOKENS, "tokens")

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 from types import SimpleNamespace
+from typing import Any
 
 import numpy as np
 import pytest
@@ -35,9 +36,16 @@ def read_both(
     return SimpleNamespace(logits=torch.stack([-score, score], dim=-1).float())
 
 
-def score(data: MultimodalData) -> dict[str, float]:
-    predictions = predict_logits(read_both, data, 64).argmax(-1)
+def answer(data: MultimodalData) -> np.ndarray:
+    return predict_logits(read_both, data, 64).argmax(-1)
+
+
+def score(predictions: np.ndarray, data: MultimodalData) -> dict[str, float]:
     return scores(data.labels, predictions, len(data.label_names))
+
+
+def ablated(data: MultimodalData, modalities: list[str]) -> dict[str, Any]:
+    return modality_ablation(answer, score, data, modalities, seed=0).figures
 
 
 @pytest.mark.parametrize("num_rows", [2, 3, 50])
@@ -79,7 +87,7 @@ def test_each_ablation_is_scored_against_the_rows_own_labels(make_data):
     ids = [np.array([2, 11 if label else 9, 3]) for label in labels]
     pictures = np.zeros((200, 4, 6), dtype=np.float16)  # the picture says nothing
     data = make_data(200, 2, labels=labels, input_ids=ids, features={"image": pictures})
-    found = modality_ablation(score, data, ["text", "image"], seed=0)
+    found = ablated(data, ["text", "image"])
     assert found["text_only"] == {"accuracy": 1.0, "macro_f1": 1.0}
     assert found["image_only"]["accuracy"] == pytest.approx((labels == 0).mean())
     assert found["shuffled"]["accuracy"] == 1.0
@@ -92,7 +100,7 @@ def test_keys_stay_with_a_single_modality(make_data, modalities):
     changes = {} if "image" in modalities else {"features": {}, "feature_mask": {}}
     if "text" not in modalities:
         changes["text_mask"] = np.zeros(24, dtype=bool)
-    found = modality_ablation(score, make_data(**changes), modalities, seed=0)
+    found = ablated(make_data(**changes), modalities)
     assert set(found) == {"text_only", "image_only", "shuffled"}
     assert set(found["shuffled"]) == {"accuracy", "macro_f1", "by_modality"}
     clean = predict_logits(read_both, make_data(24, 2, **changes), 8).argmax(-1)
@@ -105,7 +113,7 @@ def test_a_single_modality_is_shuffled_itself(make_data):
     labels = np.random.default_rng(0).integers(0, 2, 200)
     ids = [np.array([2, 11 if label else 9, 3]) for label in labels]
     data = make_data(200, 2, labels=labels, input_ids=ids, features={}, feature_mask={})
-    found = modality_ablation(score, data, ["text"], seed=0)
+    found = ablated(data, ["text"])
     assert found["text_only"]["accuracy"] == 1.0
     assert 0.3 < found["shuffled"]["accuracy"] < 0.7
 
@@ -126,15 +134,34 @@ def three(make_data):
 
 def test_three_modalities_have_keys_for_each_and_for_all_but_each(three):
     modalities = ["text", "image", "audio"]
-    found = modality_ablation(score, three, modalities, seed=0)
+    found = ablated(three, modalities)
     assert set(found) == {
         *(f"{name}_only" for name in modalities),
         *(f"without_{name}" for name in modalities),
         "shuffled",
     }
     assert set(found["shuffled"]["by_modality"]) == set(modalities)
-    pair = modality_ablation(score, three, ["text", "audio"], seed=0)
+    pair = ablated(three, ["text", "audio"])
     assert set(pair) == {"text_only", "image_only", "audio_only", "shuffled"}
+
+
+@pytest.mark.parametrize(
+    ("modalities", "passes"),
+    [(["text"], 5), (["text", "image"], 5), (["text", "image", "audio"], 10)],
+)
+def test_what_is_left_without_a_modality_is_asked_for_once(three, modalities, passes):
+    """Each alone, all but each, all shuffled, and each; of two, one without the other is that."""
+    asked = []
+
+    def counted(data):
+        asked.append(data)
+        return answer(data)
+
+    found = modality_ablation(counted, score, three, modalities, seed=0)
+    assert len(asked) == passes
+    assert set(found.without) == (set(modalities) if len(modalities) > 1 else set())
+    for name, predictions in found.without.items():
+        assert (predictions == answer(keep(three, set(modalities) - {name}))).all()
 
 
 def test_all_but_one_keeps_the_others(three):

@@ -6,6 +6,8 @@ from transformers import BertConfig
 
 from fuseline.contracts import TableWriter, features_schema
 from fuseline.data.modalities.checkpoints import portable
+from fuseline.data.modalities.text.characters import CharacterEncoder
+from fuseline.data.modalities.text.vocabulary import train_tokenizer
 from fuseline.learning.model import FuselineForTasks
 from fuseline.learning.model.creation import create_model
 from fuseline.learning.model.feature_encoders import ConvEncoder, PerceptronEncoder
@@ -58,6 +60,22 @@ def test_without_pictures_there_is_no_image_encoder(features, tokenizer_folder):
     model = create_model(PARAMS, tokenizer_folder, features, ["image", "audio"])
     assert model.fuseline.image_encoder is None
     assert model.config.image_encoder is None
+
+
+def test_a_model_of_characters_is_built_again_from_its_own_configuration(features, tmp_path):
+    folder = tmp_path / "characters"
+    folder.mkdir()
+    train_tokenizer(["да", "нет"], 64, words=False).save(str(folder / "tokenizer.json"))
+    facts = {"encoder": "characters", "hidden_size": 32, "longest_run": 2, "max_length_tokens": 8}
+    (folder / "encoder.json").write_text(json.dumps(facts))
+    model = create_model(PARAMS, folder, features, ["text", "tabular"])
+    text = model.fuseline.text_encoder
+    assert isinstance(text, CharacterEncoder)
+    assert (text.config.hidden_size, text.config.longest_run) == (32, 2)
+    torch.nn.init.normal_(text.embeddings.weight)
+    model.save_pretrained(tmp_path / "model")
+    again = FuselineForTasks.from_pretrained(tmp_path / "model", num_labels=2)
+    assert torch.equal(again.fuseline.text_encoder.embeddings.weight, text.embeddings.weight)
 
 
 def test_no_path_of_the_machine_is_part_of_a_saved_configuration(tmp_path):

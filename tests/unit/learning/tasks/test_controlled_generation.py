@@ -11,7 +11,7 @@ from torch import nn
 from transformers import PreTrainedTokenizerFast
 
 from fuseline.data.dataset import NO_LABEL
-from fuseline.data.modalities.text.tokenizer import _train_tokenizer
+from fuseline.data.modalities.text.vocabulary import train_tokenizer
 from fuseline.learning.model import FuselineForTasks
 from fuseline.learning.model.constraints import OneOf
 from fuseline.learning.tasks.base import Cells
@@ -20,7 +20,6 @@ from fuseline.learning.tasks.labelled import build_tasks
 from fuseline.learning.tasks.prediction import predict
 from fuseline.params.evaluate import EvaluateParams, GenerationParams
 from fuseline.params.finetune import DecoderParams, FinetuneParams
-from fuseline.params.tokenize import ScratchTextParams
 from tests.support.tiny_models import config, pretrainer, rows
 
 # What a row's content tells, by language and length; all four are asked of each content.
@@ -39,9 +38,8 @@ TEXTS = [
 
 
 def tokenizer(texts: list[str]) -> PreTrainedTokenizerFast:
-    shape = ScratchTextParams(vocab_size=150, hidden_size=16, num_layers=1, num_heads=2)
     names = {f"{name}_token": f"[{name.upper()}]" for name in ("pad", "unk", "cls", "sep", "mask")}
-    trained = _train_tokenizer(iter(texts), shape)
+    trained = train_tokenizer(texts, 150, words=True)
     return PreTrainedTokenizerFast(tokenizer_object=trained, **names)
 
 

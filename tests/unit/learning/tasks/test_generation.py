@@ -10,14 +10,13 @@ from torch import nn
 from transformers import PreTrainedTokenizerFast
 
 from fuseline.data.dataset import NO_LABEL
-from fuseline.data.modalities.text.tokenizer import _train_tokenizer
+from fuseline.data.modalities.text.vocabulary import train_tokenizer
 from fuseline.errors import ConfigError, ContractError
 from fuseline.learning.model import FuselineForTasks
 from fuseline.learning.tasks.base import Cells
 from fuseline.learning.tasks.generation import Generation, text_scores
 from fuseline.learning.tasks.prediction import predict
 from fuseline.params.evaluate import EvaluateParams
-from fuseline.params.tokenize import ScratchTextParams
 from tests.support.evaluation_params import AUDIT, PIXELS
 from tests.support.tiny_models import SPECIAL, config, rows
 
@@ -26,9 +25,8 @@ LIMIT = 8
 
 
 def tokenizer(texts: list[str] = TEXTS) -> PreTrainedTokenizerFast:
-    shape = ScratchTextParams(vocab_size=80, hidden_size=16, num_layers=1, num_heads=2)
     names = {f"{name}_token": f"[{name.upper()}]" for name in ("pad", "unk", "cls", "sep", "mask")}
-    return PreTrainedTokenizerFast(tokenizer_object=_train_tokenizer(iter(texts), shape), **names)
+    return PreTrainedTokenizerFast(tokenizer_object=train_tokenizer(texts, 80, words=True), **names)
 
 
 def cells(count: int = len(TEXTS), **changes: object) -> Cells:

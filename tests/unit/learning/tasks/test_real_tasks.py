@@ -18,12 +18,11 @@ from fuseline.data.dataset import NO_LABEL, MultimodalData
 from fuseline.data.ingest.spellings import Spellings
 from fuseline.data.ingest.targets import check_target
 from fuseline.data.ingest.text import clean_text
-from fuseline.data.modalities.text.tokenizer import _train_tokenizer
+from fuseline.data.modalities.text.vocabulary import train_tokenizer
 from fuseline.learning.tasks import TASKS, Task
 from fuseline.learning.tasks.base import Cells
 from fuseline.learning.tasks.generation import text_scores
 from fuseline.params.ingest import TargetKind
-from fuseline.params.tokenize import ScratchTextParams
 
 DATA = os.environ.get("FUSELINE_TEST_DATA")
 pytestmark = pytest.mark.skipif(DATA is None, reason="FUSELINE_TEST_DATA is not set")
@@ -48,11 +47,10 @@ def made_cells(
     ]
     count = len(texts)
     splits = np.array([("train", "train", "dev", "test")[row % 4] for row in range(count)])
-    shape = ScratchTextParams(vocab_size=2000, hidden_size=16, num_layers=1, num_heads=2)
     training = [text for text, split in zip(texts, splits, strict=True) if split == "train"]
     names = {f"{name}_token": f"[{name.upper()}]" for name in ("pad", "unk", "cls", "sep", "mask")}
     tokenizer = PreTrainedTokenizerFast(
-        tokenizer_object=_train_tokenizer(iter([t for t in training if t]), shape), **names
+        tokenizer_object=train_tokenizer([t for t in training if t], 2000, words=True), **names
     )
     rows = [tokenizer(text or "")["input_ids"] for text in texts]
     ids = [row if len(row) <= limit else [*row[: limit - 1], row[-1]] for row in rows]

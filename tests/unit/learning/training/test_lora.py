@@ -6,6 +6,7 @@ from unittest.mock import Mock
 import pytest
 import torch
 
+from fuseline.data.modalities.text.characters import CharacterConfig, CharacterEncoder
 from fuseline.errors import ConfigError
 from fuseline.learning.model import FuselineForTasks
 from fuseline.learning.training import adversarial_finetune, finetune
@@ -182,6 +183,14 @@ def test_what_is_no_whole_name_of_a_linear_layer_is_no_target(target):
         pytest.raises(ConfigError, match="no linear layer"),
         adapters(classifier(), freezing("lora", targets=[target]), seed=0),
     ):
+        pass
+
+
+def test_an_encoder_without_linear_layers_takes_no_adapters():
+    model = classifier()
+    config = CharacterConfig(vocab_size=12, hidden_size=8)
+    model.fuseline.text_encoder = CharacterEncoder(config)
+    with pytest.raises(ConfigError, match="It has none at all"), adapters(model, LORA, seed=0):
         pass
 
 

@@ -172,6 +172,33 @@ def test_the_gravest_come_first_and_of_many_leaks_some():
     assert found[MAX_LEAKS + 1].words == "2 more findings of this kind."
 
 
+def gain(low: float, high: float) -> dict[str, dict[str, float]]:
+    return {"accuracy": {"value": (low + high) / 2, "low": low, "high": high}}
+
+
+@pytest.mark.parametrize(
+    ("gains", "said"),
+    [
+        ({}, []),
+        ({"text": gain(0.1, 0.2), "image": gain(0.01, 0.05)}, ["fine: Every modality adds"]),
+        (
+            {"text": gain(0.1, 0.2), "image": gain(0.0, 0.02)},
+            ["note: No gain of image is shown: +1.0 points [+0.0, +2.0] of accuracy."],
+        ),
+        (
+            {"text": gain(-0.02, 0.1), "image": gain(-0.04, -0.02)},
+            ["look: Image does harm: -3.0 points [-4.0, -2.0] of", "note: No gain of text"],
+        ),
+    ],
+)
+def test_modalities_that_do_harm_are_looked_at(gains, said):
+    found = [
+        f"{one.level}: {one.words}" for one in looked({"gains": gains}) if one.part == "scores"
+    ]
+    assert len(found) == len(said)
+    assert all(one.startswith(start) for one, start in zip(found, said, strict=True))
+
+
 @pytest.mark.parametrize(("high", "level"), [(0.699, "look"), (0.7, "fine")])
 def test_a_slice_counts_where_its_interval_lies_below_that_of_all_rows(high, level):
     def part(value, top):

@@ -54,8 +54,13 @@ def test_ingested_rows_are_those_of_the_metrics(tmp_path: Path) -> None:
     assert (found.rows, found.splits["dev"], found.labels) == (1895, 307, 9)
     # Not tokenised yet: as long as texts may be.
     assert found.tokens == TOKENIZE.max_length_tokens
-    (tmp_path / "metrics" / "tokenize.json").write_text('{"mean_length_tokens": 4.4}')
+    tokenized = tmp_path / "metrics" / "tokenize.json"
+    # As an earlier version wrote it.
+    tokenized.write_text('{"mean_length_tokens": 4.4}')
     assert ingested(tmp_path, TOKENIZE).tokens == 4.4
+    assert ingested(tmp_path, TOKENIZE).encoder is None
+    tokenized.write_text('{"mean_length_tokens": 4.4, "encoder": "characters"}')
+    assert ingested(tmp_path, TOKENIZE).encoder == "characters"
     assert found.told == "1,895 rows of data/examples"
 
 

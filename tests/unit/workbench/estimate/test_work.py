@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import copy
 import json
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -126,6 +127,19 @@ def test_a_text_encoder_in_a_folder_counts_as_what_it_says(tmp_path: Path) -> No
     assert half["train_gmac"] < 0.75 * whole["train_gmac"]
     unknown = amounts("finetune", tokenize__encoder=str(tmp_path / "none"), **text_only)
     assert unknown == whole
+
+
+def test_auto_counts_as_what_it_chose_the_last_time() -> None:
+    """`characters` has no layers; before any run `auto` counts as the encoder that comes along."""
+    text_only = {"base__modalities": ["text"]}
+    chosen = replace(FACTS, encoder="characters")
+    named = amounts("finetune", tokenize__encoder="characters", **text_only)
+    assert amounts("finetune", chosen, **text_only) == named
+    assert named["train_gmac"] < amounts("finetune", **text_only)["train_gmac"]
+    minilm = {"tokenize__encoder": "minilm", **text_only}
+    assert amounts("finetune", chosen, **minilm) == amounts("finetune", **text_only)
+    top = amounts("finetune", chosen, finetune__freezing__policy="top_k", **text_only)
+    assert top["train_gmac"] > 0
 
 
 def test_memory_and_disk_follow_models_rows_and_processes() -> None:

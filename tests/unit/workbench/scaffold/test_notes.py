@@ -47,6 +47,19 @@ def test_rows_without_a_label_are_told(tmp_path: Path, column: str, remedy: str)
     assert note.endswith(remedy)
 
 
+@pytest.mark.parametrize(
+    ("text", "is_told"),
+    [("сообщение номер {} о гавани", True), ("un été à la plage; numéro {}", False)],
+)
+def test_texts_that_minilm_does_not_know_are_told(tmp_path: Path, text: str, is_told: bool) -> None:
+    rows = [f'"{text.format(row)}",{"ab"[row % 2]}' for row in range(ROWS)]
+    notes = propose(write(tmp_path / "rows.csv", ["text,mood", *rows])).notes
+    assert len(notes) == is_told
+    for note in notes:
+        assert note.startswith("text: MiniLM does not know the language; ")
+        assert "tokenize.encoder: auto" in note
+
+
 def test_columns_of_nought_and_one_may_be_labels(tmp_path: Path) -> None:
     rows = [f"{text},{row % 2},{row // 2 % 2},{row // 4 % 2}" for row, text in enumerate(TEXTS)]
     (note,) = propose(write(tmp_path / "rows.csv", ["text,card,money,age", *rows])).notes

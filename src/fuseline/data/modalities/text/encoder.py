@@ -20,13 +20,20 @@ from transformers import (
 
 from fuseline.data.dataset import pad
 from fuseline.data.modalities.checkpoints import weights_hash
-from fuseline.data.modalities.text.tokenizer import ENCODER_FILE, encoder_folder, load_tokenizer
+from fuseline.data.modalities.text.characters import CharacterConfig
+from fuseline.data.modalities.text.tokenizer import (
+    CHARACTERS,
+    ENCODER_FILE,
+    encoder_folder,
+    load_tokenizer,
+)
 from fuseline.errors import ConfigError, ContractError
 from fuseline.pipeline.precision import Precision, autocast
 
 
 def load_text_encoder(tokenizer_folder: Path) -> PreTrainedModel:
-    """The encoder with its pre-trained weights, or a new one for `scratch`; float32, no pooler.
+    """The encoder with its pre-trained weights, or a new one where it has none; float32, no
+    pooler.
 
     Raises:
         ConfigError: its package or folder is gone.
@@ -40,7 +47,7 @@ def load_text_encoder(tokenizer_folder: Path) -> PreTrainedModel:
             " Run `dvc repro --force tokenize`."
         )
     if source is None:
-        return build_text_encoder(_scratch_config(tokenizer_folder))
+        return build_text_encoder(_own_config(tokenizer_folder))
     return AutoModel.from_pretrained(
         source,
         use_safetensors=True,
@@ -63,9 +70,7 @@ def _without_pooler(config: PretrainedConfig) -> dict[str, bool]:
 def text_config(tokenizer_folder: Path) -> PretrainedConfig:
     """The configuration of that encoder."""
     source = encoder_folder(read_encoder_facts(tokenizer_folder)["encoder"])
-    return (
-        _scratch_config(tokenizer_folder) if source is None else AutoConfig.from_pretrained(source)
-    )
+    return _own_config(tokenizer_folder) if source is None else AutoConfig.from_pretrained(source)
 
 
 def embed_texts(
@@ -138,10 +143,14 @@ def read_encoder_facts(tokenizer_folder: Path) -> dict[str, Any]:
     return content
 
 
-def _scratch_config(tokenizer_folder: Path) -> BertConfig:
+def _own_config(tokenizer_folder: Path) -> PretrainedConfig:
+    """Of an encoder that has no checkpoint."""
     facts = read_encoder_facts(tokenizer_folder)
+    vocab_size = load_tokenizer(tokenizer_folder).get_vocab_size()
+    if facts["encoder"] == CHARACTERS:
+        return CharacterConfig(vocab_size, facts["hidden_size"], facts["longest_run"])
     return BertConfig(
-        vocab_size=load_tokenizer(tokenizer_folder).get_vocab_size(),
+        vocab_size=vocab_size,
         hidden_size=facts["hidden_size"],
         num_hidden_layers=facts["num_layers"],
         num_attention_heads=facts["num_heads"],

