@@ -1,4 +1,4 @@
-"""Puts the pipeline at the root into the wheel; all else is in pyproject.toml."""
+"""Puts the pipeline and the recipes at the root into the wheel; all else is in pyproject.toml."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ FILES = runpy.run_path(f"src/{PROJECT}/files.py")
 
 
 class BuildWithPipeline(build_py):
-    """Builds the package with what `fuseline new` copies; an editable one reads it at the root."""
+    """Builds the package with what `new` and `init` copy; an editable one reads it at the root."""
 
     def run(self) -> None:
         """Build, then put every file in its place, and none of an earlier build."""
@@ -34,12 +34,15 @@ class BuildWithPipeline(build_py):
 
     def get_source_files(self) -> list[str]:
         """What it is built from, for the source distribution."""
-        return [*super().get_source_files(), *map(str, FILES["files_of"](Path()))]
+        return [*super().get_source_files(), *map(str, self._carried_files())]
 
     def _copies(self) -> dict[str, str]:
         if self.editable_mode:
             return {}
-        return {str(self._carried() / path): str(path) for path in FILES["files_of"](Path())}
+        return {str(self._carried() / path): str(path) for path in self._carried_files()}
+
+    def _carried_files(self) -> list[Path]:
+        return [*FILES["files_of"](Path()), *FILES["recipes_of"](Path())]
 
     def _carried(self) -> Path:
         return Path(self.build_lib, PROJECT, FILES["CARRIED"])

@@ -248,8 +248,13 @@ def new(
 @app.command()
 def init(
     file: Annotated[
-        Path, typer.Argument(help="Your data: .csv, .jsonl, .parquet or .tar, or a folder.")
-    ],
+        Path | None,
+        typer.Argument(help="Your data: .csv, .jsonl, .parquet or .tar, or a folder."),
+    ] = None,
+    recipe: Annotated[
+        str | None,
+        typer.Option(metavar="NAME", help="A system to run, laid over the project: recipes/."),
+    ] = None,
     directory: Annotated[
         Path, typer.Option(help="Root of the Fuseline repository to set up.")
     ] = Path(),
@@ -272,23 +277,14 @@ def init(
 
     Shows each column with what it is for and why, and what would use those left out. Nothing is
     written that `fuseline check` would refuse; the params.yaml before is kept beside the new one.
+    A recipe alone leaves the data as they are; no file of yours is written over by it.
     """
-    from fuseline.config import PARAMS_FILE
-    from fuseline.workbench import scaffold
+    from fuseline.workbench.recipes.set_up import Asked, set_up
 
-    params = directory / PARAMS_FILE
     with _readable_errors("init"):
-        before = scaffold.read_params(params)
-        proposal = scaffold.propose(file, scaffold.told_fields(use or []))
-        print(scaffold.table(proposal))
-        scaffold.refuse_without_target(proposal)
-        place, folder = scaffold.place_of(file, directory, copy=copy)
-        text = scaffold.with_source(params, before, proposal, place)
-        if not yes:
-            _ask(f"Write this to {params}?")
-        copied = scaffold.bring(proposal, folder) if folder else None
-        kept = scaffold.replace_params(params, text)
-    print(f"\n{scaffold.next_steps(proposal, place, copied, kept)}")
+        asked = Asked(file, recipe, directory, copy, use or [])
+        done = set_up(asked, None if yes else _ask)
+    print(f"\n{done}")
 
 
 @app.command()

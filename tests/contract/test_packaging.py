@@ -29,7 +29,7 @@ def content(wheel: Path) -> dict[str, bytes]:
         return {name: archive.read(name) for name in archive.namelist()}
 
 
-def test_the_wheel_is_the_package_and_the_pipeline_at_the_root(wheel: Path) -> None:
+def test_the_wheel_is_the_package_and_what_a_project_has_or_may_have(wheel: Path) -> None:
     found = {name: data for name, data in content(wheel).items() if ".dist-info/" not in name}
     package = {name.removeprefix("src/"): name for name in tracked("src")}
     pipeline = {
@@ -37,7 +37,7 @@ def test_the_wheel_is_the_package_and_the_pipeline_at_the_root(wheel: Path) -> N
         for name in [
             *("dvc.yaml", "params.yaml", "tune.yaml", "constraints.txt"),
             *(".gitignore", ".dvcignore", "data/raw/.gitkeep"),
-            *tracked("stages", ".dvc"),
+            *tracked("stages", ".dvc", "recipes"),
         ]
     }
     expected = {name: (REPOSITORY / at).read_bytes() for name, at in (package | pipeline).items()}

@@ -158,13 +158,20 @@ def _prompts_without_media(content: dict[str, Any]) -> Iterator[str]:
         )
 
 
-def _targets_of_no_column(content: dict[str, Any]) -> Iterator[str]:
-    """What a task is to learn, but the source does not give: else found after pre-training."""
+def targets_of(content: Mapping[str, Any]) -> list[str] | None:
+    """Names of what the source gives to learn; None of one that has whatever is asked of it."""
     source = content["ingest"]["source"]
     if source == "synthetic":
-        return
+        return None
     columns = content["ingest"][source].get("columns", {"label": "label", "targets": {}})
-    known = [*(["label"] if columns["label"] else []), *columns["targets"]]
+    return [*(["label"] if columns["label"] else []), *columns["targets"]]
+
+
+def _targets_of_no_column(content: dict[str, Any]) -> Iterator[str]:
+    """What a task is to learn, but the source does not give: else found after pre-training."""
+    source, known = content["ingest"]["source"], targets_of(content)
+    if known is None:
+        return
     for place, task in enumerate(content["finetune"]["tasks"]):
         if task["target"] is not None and task["target"] not in known:
             yield (

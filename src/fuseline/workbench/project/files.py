@@ -1,8 +1,8 @@
-"""Which files of Fuseline's repository every project has, and where they lie.
+"""Which files of Fuseline's repository a project has or may have, and where they lie.
 
-They are its own pipeline, at its root, once. A wheel has copies of them beside this module, which
-its build makes (`setup.py` reads this file, so it imports nothing of the package); from a checkout
-they are read where they are.
+They are its own pipeline and its recipes, at its root, once. A wheel has copies of them beside this
+module, which its build makes (`setup.py` reads this file, so it imports nothing of the package);
+from a checkout they are read where they are.
 """
 
 from __future__ import annotations
@@ -19,6 +19,8 @@ PATTERNS = (
     *(".gitignore", ".dvcignore", ".dvc/.gitignore", ".dvc/config", ".dvc/plots/*.json"),
     "data/raw/.gitkeep",
 )
+# What is not in every project: `fuseline init --recipe` lays one of them over it.
+RECIPES = "recipes"
 
 
 def carried() -> Path:
@@ -28,6 +30,13 @@ def carried() -> Path:
 
 
 def files_of(root: Path) -> Iterator[Path]:
-    """Paths of them below the folder that they lie in, relative to it, in order."""
+    """Paths of those of every project below the folder that they lie in, relative, in order."""
     for pattern in PATTERNS:
         yield from sorted(path.relative_to(root) for path in root.glob(pattern))
+
+
+def recipes_of(root: Path) -> Iterator[Path]:
+    """Paths of all recipes' files, the same way."""
+    yield from sorted(
+        path.relative_to(root) for path in (root / RECIPES).rglob("*") if path.is_file()
+    )

@@ -1,4 +1,4 @@
-"""Setting a source in `params.yaml` and leaving all else as it stands, comments included.
+"""Setting values in `params.yaml` and leaving all else as it stands, comments included.
 
 The file is edited as YAML, whatever the style of its lists, and read again before it counts.
 """
@@ -6,7 +6,7 @@ The file is edited as YAML, whatever the style of its lists, and read again befo
 from __future__ import annotations
 
 import io
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from copy import deepcopy
 from pathlib import Path
 from typing import Any
@@ -21,8 +21,6 @@ from fuseline.config import parse_yaml, read_yaml
 from fuseline.contracts.durable import put, write_text
 from fuseline.errors import ConfigError
 from fuseline.params.whole import check, set_keys
-from fuseline.workbench.scaffold.proposal import Proposal
-from fuseline.workbench.scaffold.settings import settings
 
 # Where ruamel keeps what stands behind a key: the rest of its line, and what precedes a block.
 _BEHIND, _BEFORE_BLOCK = 2, 3
@@ -53,21 +51,23 @@ def read_params(path: Path) -> dict[str, Any]:
     return read_yaml(path)
 
 
-def with_source(path: Path, before: Mapping[str, Any], proposal: Proposal, place: str) -> str:
-    """The file's text with the source set, and all that has to fit it.
+def with_values(
+    path: Path, before: Mapping[str, Any], make: Callable[[], Mapping[str, Any]]
+) -> str:
+    """The file's text with other values.
 
     Args:
         path: `params.yaml`.
         before: its content.
-        proposal: the source.
-        place: where its file or folder lies, relative to the repository.
+        make: gives them by dotted key, or raises KeyError or TypeError where the content lacks
+            what it looks for.
 
     Raises:
         ConfigError: the file would be wrong, by itself or as it was written.
     """
     expected = deepcopy(dict(before))
     try:
-        values = settings(before, proposal, place)
+        values = make()
         set_keys(expected, values)
     except (KeyError, TypeError) as error:
         raise _wrong_before(path, f"{error.args[0]}: missing key, or of another form.") from None
@@ -85,7 +85,7 @@ def with_source(path: Path, before: Mapping[str, Any], proposal: Proposal, place
         if _problems(before):
             raise _wrong_before(path, str(error)) from None
         raise ConfigError(
-            f"{error}\nSo {path} would be wrong with this data, and nothing was changed. Change"
+            f"{error}\nSo {path} would be wrong, and nothing was changed. Change"
             " what is named, then run this again."
         ) from None
     return text

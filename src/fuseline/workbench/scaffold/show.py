@@ -62,7 +62,7 @@ def next_steps(proposal: Proposal, place: str, copied: int | None, kept: Path | 
     # A file by itself in the watched folder is kept by itself.
     versioned = place if folder == WATCHED.as_posix() else folder
     lines = [f"params.yaml now reads {place}."]
-    lines.append(f"The file before is kept as {kept}." if kept else "It did so before.")
+    lines.append(kept_as(kept))
     if copied is not None:
         lines.append(f"{copied} files were copied to {folder}.")
     lines += [
@@ -74,6 +74,11 @@ def next_steps(proposal: Proposal, place: str, copied: int | None, kept: Path | 
         lines.append(f"    dvc add {versioned}      # versions the data and keeps it out of git")
     lines.append("    make repro")
     return "\n".join(lines)
+
+
+def kept_as(kept: Path | None) -> str:
+    """Where the params before are, None where nothing changed."""
+    return f"The file before is kept as {kept}." if kept else "It is as it was before."
 
 
 def _aligned(rows: Sequence[Sequence[str]]) -> list[str]:

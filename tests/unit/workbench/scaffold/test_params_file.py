@@ -173,7 +173,7 @@ def test_the_same_again_changes_nothing(root: Path, made: dict[str, Path]) -> No
     assert init(path).exit_code == 0
     text = (root / "params.yaml").read_text()
     result = init(path)
-    assert (result.exit_code, "It did so before" in result.output) == (0, True)
+    assert (result.exit_code, "It is as it was before" in result.output) == (0, True)
     assert (root / "params.yaml").read_text() == text
     assert not (root / "params.yaml.bak2").exists()
 
@@ -187,7 +187,7 @@ def test_the_same_again_changes_nothing(root: Path, made: dict[str, Path]) -> No
         (by_hand(r"^  modalities: .*$", ""), r"modalities: missing key"),
         (by_hand(r"(?s)^ingest:.*?^tokenize:", "ingest: null\ntokenize:"), "was wrong before"),
         (by_hand(r"(?s)^finetune:.*\Z", ""), "was wrong before"),
-        (by_hand(r"^    policy: none ", "    policy: lora "), "would be wrong with this data"),
+        (by_hand(r"^    policy: none ", "    policy: lora "), "would be wrong, and nothing"),
         (by_hand(r"^    over: both ", "    over: media "), None),
     ],
 )

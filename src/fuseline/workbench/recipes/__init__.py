@@ -1,0 +1,1 @@
+"""`fuseline init --recipe`: a system to run, laid over a project."""
