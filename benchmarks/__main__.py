@@ -22,6 +22,7 @@ BENCHMARKS = {
     "kills": "100 kills at random moments of the training stages, and what they cost",
     "predicting": "answers of an exported model: latency, rows a second, memory",
     "serving": "the server under load, with batching and without, beside LitServe and mosec",
+    "monitor": "false alarms of `fuseline monitor` beside those asked for, delays, speed, kills",
     "page": "the server's page in a browser: to its form, and from a click to the answer",
     "million": "ingest and tokenize of 100,000 and 1,000,000 rows",
     "fuzz": "20,000 mutated files and rows through the checks",

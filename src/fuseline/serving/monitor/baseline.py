@@ -18,14 +18,15 @@ from dataclasses import asdict, dataclass
 import numpy as np
 from scipy.stats import beta, betabinom, binom
 
-from fuseline.serving.monitor.run_length import Scores, limit_for
+from fuseline.serving.monitor.run_length import Scores, limit_for, run_length
 
 # Rows that the share of all topics counts for in a topic's own.
 PRIOR_ROWS = 20.0
 # A share is kept off 0 and 1, where no score could be made.
 LEAST_SHARE = 0.002
 # The allowance is half of what a surge adds to the score, within these.
-ALLOWANCES = (0.25, 1.5)
+ALLOWANCES = (0.25, 3.0)
+LEAST_LIMIT = 1.0
 # Counts further from their mean than so many deviations have no weight worth computing.
 _TAIL = 12.0
 # Correlations below it count as none.
@@ -117,6 +118,11 @@ def charted(
     deviation = math.sqrt(share * (1 - share) * (1 + (middle - 1) * correlation) / middle)
     allowance = min(max(wanted.surge / 2 / deviation, ALLOWANCES[0]), ALLOWANCES[1])
     in_control = Scores.mixed([scores_of(int(one), true, share, correlation) for one in rows])
+    # A larger allowance than this limit bears would alarm more rarely than was asked.
+    while allowance > ALLOWANCES[0] and (
+        run_length(in_control, allowance, LEAST_LIMIT) > wanted.run_length
+    ):
+        allowance *= 0.9
     return Baseline(
         share, correlation, allowance, limit_for(in_control, allowance, wanted.run_length)
     )

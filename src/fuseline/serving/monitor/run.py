@@ -35,7 +35,7 @@ class Asked:
         int8, threads: how it answers.
         once: end where a folder ends now.
         again: a stream begins anew with what it gave before.
-        stop: end a folder at an alarm.
+        stop: end a folder that is followed at an alarm.
     """
 
     source: str
@@ -103,7 +103,7 @@ class Run:
 
         Args:
             lines: of the source.
-            stop: end after a block that alarms.
+            stop: of a source without an end, end after a block that alarms.
         """
         alarms = 0
         self._send()
@@ -111,7 +111,7 @@ class Run:
             if block:
                 alarms += self._take(block, place)
             self._show(again=False)
-            if stop and alarms:
+            if stop and lines.waits and alarms:
                 break
         self._show(again=True)
         if waiting := self.watch.windows.rows():

@@ -70,7 +70,7 @@ def limit_for(scores: Scores, allowance: float, wanted: float, states: int = STA
     low, high = 0.0, 1.0
     while high < LARGEST_LIMIT and run_length(scores, allowance, high, states) < wanted:
         low, high = high, 2 * high
-    while high - low > CLOSENESS * high:
+    while high - low > CLOSENESS:
         middle = (low + high) / 2
         if run_length(scores, allowance, middle, states) < wanted:
             low = middle

@@ -34,7 +34,13 @@ Block = tuple[list[bytes], Place]
 
 
 class Lines(ABC):
-    """Lines of one source."""
+    """Lines of one source.
+
+    Attributes:
+        waits: whether it has no end of its own.
+    """
+
+    waits = False
 
     @abstractmethod
     def blocks(self, place: Place | None) -> Iterator[Block]:
@@ -89,7 +95,7 @@ class Folder(Lines):
     """
 
     def __init__(self, folder: Path, *, follow: bool, seconds: int) -> None:
-        self.folder, self._follow, self._seconds = folder, follow, seconds
+        self.folder, self.waits, self._seconds = folder, follow, seconds
 
     def blocks(self, place: Place | None) -> Iterator[Block]:
         name, offset = (place["file"], place["offset"]) if place else ("", 0)
@@ -103,7 +109,7 @@ class Folder(Lines):
                 for lines, behind in _lines_of(path, offset, is_last=is_last):
                     offset = behind
                     yield lines, {"file": name, "offset": offset}
-            if not self._follow:
+            if not self.waits:
                 return
             yield [], {"file": name, "offset": offset}
             time.sleep(self._seconds)
