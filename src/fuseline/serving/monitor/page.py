@@ -119,7 +119,8 @@ def _state(chart: Chart, watch: Watch) -> str:
     if chart.baseline is None:
         return f"learning: {len(chart.reference)} of {watch.settings.reference_windows} windows"
     last = chart.points[-1]
-    return f"{'alarm' if last.alarm else 'watching'}, since {told_time(last.start)}"
+    begun = _moment(told_time(last.start))
+    return f"{'alarm in' if last.alarm else 'watching,'} the window of {begun}"
 
 
 def _charts(points: Sequence[Point], chart: Chart) -> str:
@@ -132,7 +133,7 @@ def _charts(points: Sequence[Point], chart: Chart) -> str:
     said = f"{shares[-1]:.0%}" + (f", usually {base.share:.0%}" if base else "")
     found = [
         _figure(
-            "negative, of all that is told",
+            "share of negatives",
             said,
             _alarms(points)
             + (_level("level", base.share / top) if base else "")
@@ -144,7 +145,7 @@ def _charts(points: Sequence[Point], chart: Chart) -> str:
         highest = max([base.limit, *(point.statistic or 0.0 for point in points)]) * 1.1
         found.append(
             _figure(
-                "what has added up, and the limit",
+                "excess so far, and its limit",
                 f"{points[-1].statistic or 0.0:.2f} of {base.limit:.2f}",
                 _alarms(points)
                 + _level("limit", base.limit / highest)
@@ -201,7 +202,7 @@ def _bar(kind: str, left: float, step: float, height: float) -> str:
 def _alarm(finding: Mapping[str, Any]) -> str:
     window = finding["window"]
     said = (
-        f"{finding['event'].capitalize()} of {window['end']}: {finding['share']:.0%} of"
+        f"{finding['event'].capitalize()}, {_moment(window['start'])}: {finding['share']:.0%} of"
         f" {finding['rows']}, usually {finding['baseline']:.0%}"
     )
     rows = "".join(_row(one) for one in finding["because"])
@@ -211,12 +212,18 @@ def _alarm(finding: Mapping[str, Any]) -> str:
 
 
 def _row(told: Mapping[str, Any]) -> str:
-    copies = f", and {told['copies']} copies" if told["copies"] else ""
+    number = told["copies"]
+    copies = f", {number} {'copy' if number == 1 else 'copies'} more" if number else ""
     known = f", {told['id']}" if told["id"] is not None else ""
     return (
         f"<li>{escape(told['text'] or 'no text')}"
-        f"<small>{escape(told['time'] + known + copies)}</small></li>"
+        f"<small>{escape(_moment(told['time']) + known + copies)}</small></li>"
     )
+
+
+def _moment(told: str) -> str:
+    """A time as people read it, to the minute."""
+    return told[:16].replace("T", " ")
 
 
 @cache
