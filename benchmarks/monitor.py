@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import json
 import random
+import resource
 import signal
 import statistics
 import subprocess
@@ -231,14 +232,20 @@ def _prepared(folder: Path, count: int) -> list[str]:
 
 def _replay(folder: Path, count: int) -> None:
     command = _prepared(folder, count)
-    begun = time.perf_counter()
+    begun, used = time.perf_counter(), _processor_seconds()
     done = subprocess.run(command, cwd=folder, check=True, capture_output=True, text=True)
-    taken = time.perf_counter() - begun
+    taken, used = time.perf_counter() - begun, _processor_seconds() - used
     alarms = len(done.stdout.splitlines())
     print(
-        f"replay: {count} rows in {taken:.1f} s, {count / taken:.0f} a second with the start,"
-        f" {alarms} alarms"
+        f"replay: {count} rows in {taken:.1f} s, {count / taken:.0f} a second with the start;"
+        f" {count / used:.0f} a second of processor time; {alarms} alarms"
     )
+
+
+def _processor_seconds() -> float:
+    """Of processes that were started here and have ended."""
+    found = resource.getrusage(resource.RUSAGE_CHILDREN)
+    return found.ru_utime + found.ru_stime
 
 
 def _kills(folder: Path, count: int, num_kills: int) -> None:

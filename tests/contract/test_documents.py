@@ -21,6 +21,7 @@ PAGES = sorted(
     [
         *(REPOSITORY / "README.md", REPOSITORY / "CONTRIBUTING.md"),
         *REPOSITORY.glob("docs/**/*.md"),
+        *REPOSITORY.glob("recipes/**/*.md"),
         *REPOSITORY.glob("src/**/*.md"),
     ]
 )
@@ -34,9 +35,11 @@ MADE_LATER = (
     ".dvc/config.local/",
     ".dvc/plots.html/",
     ".tune/",
+    "data/incoming/",
     "data/raw/",
     "dvc_plots/",
     "models/",
+    "monitor/",
     "pipeline-report/",
 )
 # Files that stages write into their output folders, commands leave behind, or users have.
@@ -49,11 +52,13 @@ IN_OUTPUTS = {
     "selective.csv",
     "tokenizer.json",
 }
-LEFT_BEHIND = {"answers.csv", "results.patch", "summary.svg", "trials.csv"}
+LEFT_BEHIND = {"answers.csv", "results.patch", "state.json", "summary.svg", "trials.csv"}
 OF_USERS = {
     "../../../escaped.txt",
     "0-test.csv",
     "1-train.csv",
+    "all-data.csv",
+    "news.csv",
     "other.yaml",
     "raw/rows.csv",
     "rows.csv",
@@ -113,7 +118,8 @@ def is_written(path: str) -> bool:
 def names() -> set[str]:
     """Names of all files of the repository."""
     folders = [
-        REPOSITORY / top for top in (*TOPS, "docs", "metrics", ".ci", ".github", ".dvc/plots")
+        REPOSITORY / top
+        for top in (*TOPS, "docs", "metrics", "recipes", ".ci", ".github", ".dvc/plots")
     ]
     below = [
         path for folder in folders for path in folder.rglob("*") if "__pycache__" not in str(path)
