@@ -44,7 +44,7 @@ def test_texts_are_masked_as_in_training(answering: Answering) -> None:
 
 def test_what_ingest_would_refuse_is_refused_with_its_code(answering: Answering) -> None:
     found = answering([event("a" * 30_000), event("bee")])
-    assert found[0] == "text_too_long"
+    assert found[0] == "oversized_text"
     assert isinstance(found[1], Event)
 
 

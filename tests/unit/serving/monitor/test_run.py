@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import json
 import os
+import subprocess
+import sys
 import threading
 from contextlib import suppress
 from http.server import BaseHTTPRequestHandler, HTTPServer
@@ -16,8 +18,10 @@ from ruamel.yaml import YAML
 from typer.testing import CliRunner
 
 from fuseline.cli import app
+from fuseline.pipeline.locks import held
 from fuseline.serving.monitor import keeping
 from tests.support.monitored import as_lines, content, stream
+from tests.support.workspace import wait_for
 
 ROWS = stream()
 TAKEN = as_lines(ROWS)
@@ -182,3 +186,35 @@ def test_a_webhook_that_takes_nothing_stops_nothing(root: Path) -> None:
     assert f"webhook: {alarms(root)[0]['id']} was not taken" in result.stderr
     configure(root, webhook={"url": "http://example.org/", "timeout_seconds": 1.0, "tries": 1})
     assert "webhook.url: expected a URL of this machine" in watch("in", "--once").output
+
+
+def test_a_folder_is_followed_and_left_at_a_signal(root: Path) -> None:
+    """In a process of its own, which is told to stop as a service manager does."""
+    middle = TAKEN.index(b"\n", len(TAKEN) // 2)
+    (root / "in/a.jsonl").write_bytes(TAKEN[:middle])
+    command = [sys.executable, "-m", "fuseline.cli", "monitor", "in", "--answered"]
+    with subprocess.Popen(command, stderr=subprocess.PIPE, text=True) as running:
+        state = root / "monitor/state.json"
+        assert wait_for(state.exists, 60)
+        with (root / "in/a.jsonl").open("ab") as file:
+            file.write(TAKEN[middle:])
+        assert wait_for(lambda: _rows_in(state) == len(ROWS), 30)
+        running.terminate()
+        said = running.communicate()[1]
+    assert running.returncode == 130
+    assert "To go on: fuseline monitor, with the same arguments" in said
+    watch("in", "--once", "-o", "whole")
+    assert alarms(root) == alarms(root, "whole") != []
+
+
+def _rows_in(state: Path) -> int:
+    rows: int = json.loads(state.read_text())["content"]["watch"]["rows"]
+    return rows
+
+
+def test_two_do_not_write_one_output(root: Path) -> None:
+    (root / "monitor").mkdir()
+    with held(root / "monitor"):
+        result = watch("in", "--once")
+    assert result.exit_code == 2
+    assert "monitor: another monitor writes it" in result.output
