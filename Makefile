@@ -6,7 +6,7 @@ INSTALLED := .venv/installed
 IN_VENV := PATH="$(CURDIR)/$(BIN):$$PATH"
 
 .DEFAULT_GOAL := help
-.PHONY: help setup repro serve experiments test lint bench wheel clean
+.PHONY: help setup repro serve monitor experiments test lint bench wheel clean
 
 help:  ## List the targets
 	@sed -n 's/^\([a-z]*\):.*## /\1\t/p' Makefile | expand -t 14
@@ -30,6 +30,9 @@ repro: setup  ## Run what is out of date of the pipeline, then print its figures
 
 serve: setup  ## Answer over HTTP with the exported model, on port 8000
 	$(BIN)/fuseline serve
+
+monitor: setup  ## Watch the rows that come into data/incoming, as the recipe mood sets it up
+	$(BIN)/fuseline monitor data/incoming
 
 experiments: setup  ## Show the experiments: what they changed, and what came of it
 	$(IN_VENV) dvc exp show --only-changed --drop '[^:]+/[^:]+$$'

@@ -24,6 +24,7 @@ BENCHMARKS = {
     "serving": "the server under load, with batching and without, beside LitServe and mosec",
     "reloads": "20 new exports taken up while clients ask, and what the clients were answered",
     "hostile": "100,000 requests of the kinds that no friend sends, and what the server says",
+    "monitor": "false alarms of `fuseline monitor` beside those asked for, delays, speed, kills",
     "page": "the server's page in a browser: to its form, and from a click to the answer",
     "million": "ingest and tokenize of 100,000 and 1,000,000 rows",
     "fuzz": "20,000 mutated files and rows through the checks",

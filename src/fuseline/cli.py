@@ -599,6 +599,66 @@ def drift(
         raise typer.Exit(1)
 
 
+@app.command()
+def monitor(
+    source: Annotated[
+        str,
+        typer.Argument(
+            metavar="SOURCE",
+            help="Lines of JSON, each with a time: a folder that grows, `-` for standard input, or"
+            " a URL of this machine.",
+        ),
+    ],
+    settings: Annotated[Path, typer.Option(help="What is watched.")] = Path("monitor.yaml"),
+    output: Annotated[
+        Path, typer.Option("--output", "-o", help="Folder for state, alarms, audit log and page.")
+    ] = Path("monitor"),
+    model: Annotated[Path, typer.Option(help="Folder of the export.")] = Path("models/export"),
+    answered: Annotated[
+        bool, typer.Option("--answered", help="All rows have their label: ask no model.")
+    ] = False,
+    int8: Annotated[bool, typer.Option("--int8", help="Answer with 8-bit integers.")] = False,
+    threads: Annotated[int, typer.Option(help="To compute on.", min=1)] = 2,
+    once: Annotated[
+        bool, typer.Option("--once", help="End where the folder ends now; else wait for more.")
+    ] = False,
+    again: Annotated[
+        bool,
+        typer.Option("--again", help="The stream begins anew with what it gave before: skip that."),
+    ] = False,
+    fail_on_alarm: Annotated[
+        bool,
+        typer.Option(
+            "--fail-on-alarm",
+            help="Exit with status 1 if a topic alarmed; a folder is not followed beyond that.",
+        ),
+    ] = False,
+) -> None:
+    """Watch the mood of a stream of rows by topic, and tell when it turns.
+
+    Alarms are printed as lines of JSON, and kept with the state and a live page in the output's
+    folder. A run that was killed goes on where it stopped. docs/monitor.md has the settings.
+    """
+    from fuseline.serving.monitor.run import Asked
+    from fuseline.serving.monitor.run import monitor as watch
+
+    asked = Asked(
+        source,
+        settings,
+        output,
+        None if answered else model,
+        int8,
+        threads,
+        once,
+        again,
+        fail_on_alarm,
+    )
+    with _readable_errors("monitor"), _interruptible("fuseline monitor, with the same arguments"):
+        alarms = watch(asked)
+    if alarms and fail_on_alarm:
+        raise typer.Exit(1)
+
+
 def _ask(question: str) -> None:
     """Go on only where somebody says yes.
 

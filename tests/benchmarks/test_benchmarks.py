@@ -32,6 +32,7 @@ from benchmarks import (
     images,
     languages,
     million,
+    monitor,
     new_intents,
     retrieval,
     scaling,
@@ -76,6 +77,15 @@ def test_images(capsys: pytest.CaptureFixture[str]) -> None:
     said = capsys.readouterr().out
     for network in ("mobilenet", r"efficientnet_lite0 \(default\)"):
         assert re.search(rf"^{network}: one by one \d+ pictures/s, ours \d+, ratio ", said, re.M)
+
+
+def test_monitor(capsys: pytest.CaptureFixture[str]) -> None:
+    monitor.main(num_windows=20_000, num_monitors=2, num_events=2_000, num_kills=1)
+    said = capsys.readouterr().out
+    assert re.search(r"^  all: \d+\.\d of 250, ratio ", said, re.M)
+    assert re.search(r"^  all: median \d+ windows$", said, re.M)
+    assert re.search(r"^replay: 2000 rows in ", said, re.M)
+    assert "each killed twice: 1 with the 0 alarms of the whole one" in said
 
 
 def test_growth(capsys: pytest.CaptureFixture[str]) -> None:

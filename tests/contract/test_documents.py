@@ -21,6 +21,7 @@ PAGES = sorted(
     [
         *(REPOSITORY / "README.md", REPOSITORY / "CONTRIBUTING.md"),
         *REPOSITORY.glob("docs/**/*.md"),
+        *REPOSITORY.glob("recipes/**/*.md"),
         *REPOSITORY.glob("src/**/*.md"),
     ]
 )
@@ -34,9 +35,11 @@ MADE_LATER = (
     ".dvc/config.local/",
     ".dvc/plots.html/",
     ".tune/",
+    "data/incoming/",
     "data/raw/",
     "dvc_plots/",
     "models/",
+    "monitor/",
     "pipeline-report/",
 )
 # Files that stages write into their output folders, commands leave behind, or users have.
@@ -49,19 +52,20 @@ IN_OUTPUTS = {
     "selective.csv",
     "tokenizer.json",
 }
-LEFT_BEHIND = {"answers.csv", "results.patch", "summary.svg", "trials.csv"}
+LEFT_BEHIND = {"answers.csv", "results.patch", "state.json", "summary.svg", "trials.csv"}
 OF_USERS = {
     "../../../escaped.txt",
     "0-test.csv",
     "1-train.csv",
     "messages.csv",
+    "all-data.csv",
+    "news.csv",
     "other.yaml",
     "raw/rows.csv",
     "rows.csv",
     "rows-10.csv",
     "rows-9.csv",
     "sentences.txt",
-    "service/service.yaml",
     "test.csv",
     "train.csv",
 }
@@ -126,14 +130,15 @@ def names() -> set[str]:
 
 
 def is_there(path: str, page: Path) -> bool:
-    """Whether a path of a text is that of a file: from the root, the package or the text's folder;
-    a bare name is that of any file. `<placeholders>` and `*` stand for any name."""
+    """Whether a path of a text is that of a file: from the root, the package, the text's folder or
+    what a recipe lays over a project; a bare name is that of any file. `<placeholders>` and `*` stand for any name."""
     pattern = re.sub(r"<[^>]*>", "*", path).rstrip("/")
     if pattern in ELSEWHERE or is_written(pattern):
         return True
     if "/" not in pattern:
         return any(fnmatch(name, pattern) for name in names())
-    return any(any(base.glob(pattern)) for base in (REPOSITORY, PACKAGE, page.parent))
+    bases = (REPOSITORY, PACKAGE, page.parent, *REPOSITORY.glob("recipes/*/project"))
+    return any(any(base.glob(pattern)) for base in bases)
 
 
 def paths_in(text: str) -> Iterator[str]:

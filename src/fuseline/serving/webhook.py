@@ -7,7 +7,21 @@ import time
 import urllib.error
 import urllib.request
 from http.client import HTTPException
-from typing import Any
+from typing import Annotated, Any
+
+from pydantic import Field
+
+from fuseline.config import Section
+
+
+class WebhookParams(Section):
+    """Where objects are sent: the address, seconds until an attempt is given up, and attempts
+    after the first."""
+
+    url: Annotated[str, Field(pattern=r"^https?://")]
+    timeout_seconds: Annotated[float, Field(gt=0.0, le=60.0)]
+    retries: Annotated[int, Field(ge=0, le=10)]
+
 
 # Seconds before the second attempt; before each further one twice as many.
 FIRST_PAUSE_SECONDS = 0.5
@@ -21,24 +35,22 @@ class _NoRedirect(urllib.request.HTTPRedirectHandler):
 
 
 class Webhook:
-    """Sends objects.
+    """Sends objects. One is sent again where the other side cannot be reached or fails (status 429
+    and 500 or above), which may then get it twice.
 
     Args:
-        url: of HTTP or HTTPS.
-        timeout_seconds: until an attempt is given up.
-        retries: attempts after the first, where the other side cannot be reached or fails
-            (status 429 and 500 or above); it may then get the same object twice.
+        params: where to.
     """
 
-    def __init__(self, url: str, timeout_seconds: float, retries: int) -> None:
-        self.url, self.timeout_seconds, self.retries = url, timeout_seconds, retries
+    def __init__(self, params: WebhookParams) -> None:
+        self.params = params
         self._opener = urllib.request.build_opener(_NoRedirect)
 
     def send(self, content: dict[str, Any]) -> str | None:
         """Send one; why it could not be sent, without what it holds, or None."""
         body = json.dumps(content, ensure_ascii=False).encode()
         problem: str | None = None
-        for attempt in range(self.retries + 1):
+        for attempt in range(self.params.retries + 1):
             if attempt:
                 time.sleep(FIRST_PAUSE_SECONDS * 2 ** (attempt - 1))
             problem, again = self._attempt(body)
@@ -49,9 +61,9 @@ class Webhook:
     def _attempt(self, body: bytes) -> tuple[str | None, bool]:
         """What went wrong, and whether another attempt may mend it."""
         headers = {"content-type": "application/json"}
-        request = urllib.request.Request(self.url, body, headers, method="POST")
+        request = urllib.request.Request(self.params.url, body, headers, method="POST")
         try:
-            self._opener.open(request, timeout=self.timeout_seconds).close()
+            self._opener.open(request, timeout=self.params.timeout_seconds).close()
         except urllib.error.HTTPError as error:
             error.close()
             return f"status {error.code}", error.code == 429 or error.code >= 500

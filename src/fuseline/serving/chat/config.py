@@ -12,10 +12,10 @@ from pydantic import Field
 
 from fuseline.config import Section, parse_section, read_yaml
 from fuseline.errors import ConfigError
+from fuseline.params.base import Count, Share
 from fuseline.registry import suggestion
+from fuseline.serving.webhook import WebhookParams
 
-Count = Annotated[int, Field(ge=1)]
-Share = Annotated[float, Field(ge=0.0, le=1.0)]
 Weight = Annotated[float, Field(ge=0.0)]
 Phrases = list[Annotated[str, Field(min_length=1)]]
 # A slot of a template, such as `{amount}`.
@@ -75,15 +75,6 @@ class AskBackParams(Section):
 
     gap: Share
     together: Share
-
-
-class WebhookParams(Section):
-    """Where a hand-over is sent: the address, seconds until an attempt is given up, and attempts
-    after the first."""
-
-    url: Annotated[str, Field(pattern=r"^https?://")]
-    timeout_seconds: Annotated[float, Field(gt=0.0, le=60.0)]
-    retries: Annotated[int, Field(ge=0, le=10)]
 
 
 class HandOverParams(Section):

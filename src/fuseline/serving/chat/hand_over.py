@@ -33,10 +33,7 @@ class Desk:
     def __init__(self, service: Service, tell: Tell) -> None:
         params = service.params.hand_over
         self._file = service.file(params.file) if params.file else None
-        hook = params.webhook
-        self._webhook = (
-            Webhook(hook.url, hook.timeout_seconds, hook.retries) if hook is not None else None
-        )
+        self._webhook = Webhook(params.webhook) if params.webhook else None
         self._tell, self._lock = tell, threading.Lock()
         # One after the other: a desk that is slow is not asked more at a time.
         self._sender = ThreadPoolExecutor(1, "hand-over")

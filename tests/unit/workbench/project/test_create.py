@@ -202,6 +202,7 @@ def test_make_lists_its_targets(project: Path) -> None:
         "setup",
         "repro",
         "serve",
+        "monitor",
         "experiments",
     ]
 

@@ -1,0 +1,40 @@
+"""Whether a text falls to pieces: words that the model has hardly seen."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+from fuseline.data.modalities.text.tokenizer import load_tokenizer
+
+# How the pieces within a word begin, in the tokenizers that there are.
+_INNER = "##"
+_SHORT = 2
+
+
+class Pieces:
+    """Looks at texts.
+
+    Args:
+        folder: of an export of a model of texts.
+        share: of a text's pieces that are short or unknown, above which it is strange.
+    """
+
+    def __init__(self, folder: Path, share: float) -> None:
+        self._tokenizer: Any = load_tokenizer(folder)
+        self._share = share
+        self._unknown = self._tokenizer.token_to_id("[UNK]")
+
+    def __call__(self, texts: Sequence[str]) -> list[bool]:
+        """Whether each of N texts is strange."""
+        encoded = self._tokenizer.encode_batch(list(texts), add_special_tokens=False)
+        return [self._is_strange(one.ids, one.tokens) for one in encoded]
+
+    def _is_strange(self, ids: Sequence[int], tokens: Sequence[str]) -> bool:
+        short = sum(
+            number == self._unknown
+            or (token.startswith(_INNER) and len(token) <= len(_INNER) + _SHORT)
+            for number, token in zip(ids, tokens, strict=True)
+        )
+        return short > self._share * max(1, len(ids))

@@ -1,0 +1,218 @@
+"""`fuseline monitor` as its users have it: kills, exit status, webhook, and who may read what."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+import threading
+from contextlib import suppress
+from http.server import BaseHTTPRequestHandler, HTTPServer
+from pathlib import Path
+from typing import Any
+
+import pytest
+from click.testing import Result
+from ruamel.yaml import YAML
+from typer.testing import CliRunner
+
+from fuseline.cli import app
+from fuseline.pipeline.locks import held
+from fuseline.serving.monitor import keeping
+from tests.support.monitored import as_lines, content, stream
+from tests.support.workspace import wait_for
+
+ROWS = stream()
+TAKEN = as_lines(ROWS)
+
+
+@pytest.fixture
+def root(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "in").mkdir()
+    configure(tmp_path)
+    return tmp_path
+
+
+def configure(root: Path, **changes: Any) -> None:
+    YAML(typ="safe").dump(content(**changes), root / "monitor.yaml")
+
+
+def watch(*words: str, given: bytes | None = None) -> Result:
+    return CliRunner().invoke(app, ["monitor", *words, "--answered"], input=given)
+
+
+def alarms(root: Path, output: str = "monitor") -> list[dict[str, Any]]:
+    return [json.loads(line) for line in (root / output / "alarms.jsonl").read_text().splitlines()]
+
+
+def test_alarms_are_printed_kept_and_told_by_the_status(root: Path) -> None:
+    (root / "in/a.jsonl").write_bytes(TAKEN)
+    result = watch("in", "--once", "--fail-on-alarm")
+    assert result.exit_code == 1, result.output
+    printed = [json.loads(line) for line in result.stdout.splitlines()]
+    assert printed == alarms(root)
+    assert "rows lie in windows that are not over yet" in result.stderr
+    # Nothing new has come.
+    assert watch("in", "--once", "--fail-on-alarm").exit_code == 0
+    assert alarms(root) == printed
+
+
+def test_a_pipe_gives_the_same(root: Path) -> None:
+    (root / "in/a.jsonl").write_bytes(TAKEN)
+    watch("in", "--once")
+    assert watch("-", "-o", "piped", given=TAKEN).exit_code == 0
+    assert alarms(root, "piped") == alarms(root)
+    # Half of it, then all of it again.
+    half = TAKEN[: TAKEN.index(b"\n", len(TAKEN) // 2) + 1]
+    watch("-", "-o", "twice", given=half)
+    watch("-", "-o", "twice", "--again", given=TAKEN)
+    assert alarms(root, "twice") == alarms(root)
+
+
+class KilledError(BaseException):
+    """Nothing catches it."""
+
+
+def test_a_kill_at_any_write_changes_no_alarm(root: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The folder grows by a third at a time; each write of each round is the last one once."""
+    thirds = [TAKEN[: TAKEN.index(b"\n", len(TAKEN) * part // 3 - 1) + 1] for part in (1, 2, 3)]
+    (root / "in/a.jsonl").write_bytes(TAKEN)
+    watch("in", "--once", "-o", "whole")
+    wait, writes = os.fsync, [0, -1]
+
+    def kill_or_sync(handle: int) -> None:
+        writes[0] += 1
+        if writes[0] == writes[1]:
+            raise KilledError
+        wait(handle)
+
+    monkeypatch.setattr(os, "fsync", kill_or_sync)
+    kills = []
+    while not kills or kills[-1]:
+        output, before = f"killed{len(kills)}", len(kills)
+        kills.append(0)
+        for part in thirds:
+            (root / "in/a.jsonl").write_bytes(part)
+            writes[:] = [0, before + 1]
+            with suppress(KilledError):
+                watch("in", "--once", "-o", output)
+            kills[-1] += writes[0] > before
+            writes[:] = [0, -1]
+            watch("in", "--once", "-o", output)
+        assert alarms(root, output) == alarms(root, "whole"), before
+    assert sum(kills) > 15
+
+
+def test_a_state_of_other_settings_is_refused(root: Path) -> None:
+    (root / "in/a.jsonl").write_bytes(TAKEN)
+    watch("in", "--once")
+    configure(root, surge=0.3)
+    result = watch("in", "--once")
+    assert result.exit_code == 2
+    assert "state.json: made with another settings" in result.output
+    assert "Name another folder with --output" in result.output
+    # Where alarms go is none of it.
+    configure(root, refresh_seconds=5)
+    assert watch("in", "--once").exit_code == 0
+    (root / "monitor" / keeping.STATE).write_text("{")
+    assert "not readable as JSON" in watch("in", "--once").output
+
+
+def test_lines_that_are_no_rows_are_counted_and_stop_nothing(root: Path) -> None:
+    bad = b'{"time": 1}\nnonsense\n\n{"time": 1, "text": "no label"}\n'
+    (root / "in/a.jsonl").write_bytes(bad + TAKEN)
+    assert watch("in", "--once").exit_code == 0
+    state = json.loads((root / "monitor/state.json").read_text())
+    assert state["content"]["watch"]["refused"] == {
+        "neither text nor label": 1,
+        "not JSON": 1,
+        "no label, and no model was asked": 1,
+    }
+    assert state["content"]["watch"]["rows"] == len(ROWS)
+
+
+def test_the_audit_log_tells_decisions_and_no_texts(root: Path) -> None:
+    (root / "in/a.jsonl").write_bytes(TAKEN)
+    watch("in", "--once")
+    watch("in", "--once")
+    text = (root / "monitor/audit.jsonl").read_text()
+    assert "layoffs" not in text
+    events = [json.loads(line)["event"] for line in text.splitlines()]
+    assert (events[0], events[-1]) == ("started", "resumed")
+    assert {"window", "baseline", "alarm"} < {*events}
+
+
+class Receiver(BaseHTTPRequestHandler):
+    taken: list[dict[str, Any]]
+    refusals = 0
+
+    def do_POST(self) -> None:
+        content = self.rfile.read(int(self.headers["content-length"]))
+        Receiver.refusals -= 1
+        if Receiver.refusals >= 0:
+            self.send_response(503)
+        else:
+            Receiver.taken.append(json.loads(content))
+            self.send_response(204)
+        self.end_headers()
+
+    def log_message(self, *_: object) -> None:
+        pass
+
+
+def test_a_webhook_is_tried_a_few_times(root: Path) -> None:
+    Receiver.taken, Receiver.refusals = [], 1
+    server = HTTPServer(("127.0.0.1", 0), Receiver)
+    thread = threading.Thread(target=server.serve_forever)
+    thread.start()
+    url = f"http://127.0.0.1:{server.server_port}/"
+    configure(root, webhook={"url": url, "timeout_seconds": 5.0, "retries": 1})
+    (root / "in/a.jsonl").write_bytes(TAKEN)
+    result = watch("in", "--once")
+    server.shutdown()
+    thread.join()
+    server.server_close()
+    assert result.exit_code == 0, result.output
+    assert Receiver.taken == alarms(root) != []
+
+
+def test_a_webhook_that_takes_nothing_stops_nothing(root: Path) -> None:
+    configure(root, webhook={"url": "http://127.0.0.1:9/", "timeout_seconds": 1.0, "retries": 0})
+    (root / "in/a.jsonl").write_bytes(TAKEN)
+    result = watch("in", "--once")
+    assert result.exit_code == 0
+    assert f"webhook: {alarms(root)[0]['id']} was not taken" in result.stderr
+
+
+def test_a_folder_is_followed_and_left_at_a_signal(root: Path) -> None:
+    """In a process of its own, which is told to stop as a service manager does."""
+    middle = TAKEN.index(b"\n", len(TAKEN) // 2)
+    (root / "in/a.jsonl").write_bytes(TAKEN[:middle])
+    command = [sys.executable, "-m", "fuseline.cli", "monitor", "in", "--answered"]
+    with subprocess.Popen(command, stderr=subprocess.PIPE, text=True) as running:
+        state = root / "monitor/state.json"
+        assert wait_for(state.exists, 60)
+        with (root / "in/a.jsonl").open("ab") as file:
+            file.write(TAKEN[middle:])
+        assert wait_for(lambda: _rows_in(state) == len(ROWS), 30)
+        running.terminate()
+        said = running.communicate()[1]
+    assert running.returncode == 130
+    assert "To go on: fuseline monitor, with the same arguments" in said
+    watch("in", "--once", "-o", "whole")
+    assert alarms(root) == alarms(root, "whole") != []
+
+
+def _rows_in(state: Path) -> int:
+    rows: int = json.loads(state.read_text())["content"]["watch"]["rows"]
+    return rows
+
+
+def test_two_do_not_write_one_output(root: Path) -> None:
+    (root / "monitor").mkdir()
+    with held(root / "monitor"):
+        result = watch("in", "--once")
+    assert result.exit_code == 2
+    assert "monitor: another monitor writes it" in result.output
