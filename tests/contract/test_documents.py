@@ -131,8 +131,8 @@ def names() -> set[str]:
 
 def is_there(path: str, page: Path) -> bool:
     """Whether a path of a text is that of a file: from the root, the package, the text's folder or
-    what a recipe lays over a project; a bare name is that of any file. `<placeholders>` and `*` stand
-    for any name."""
+    what a recipe lays over a project; a bare name is that of any file. `<placeholders>` and `*`
+    stand for any name."""
     pattern = re.sub(r"<[^>]*>", "*", path).rstrip("/")
     if pattern in ELSEWHERE or is_written(pattern):
         return True
