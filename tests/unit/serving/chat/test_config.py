@@ -26,6 +26,13 @@ def test_a_file_that_is_not_there_names_what_makes_one(tmp_path: Path) -> None:
         ({"limits__history_turns": 0}, "service.limits.history_turns: .*greater than or equal"),
         ({"hand_over__webhook": {"url": "ftp://x"}}, "service.hand_over.webhook.url"),
         ({"slots": {"amount": "("}}, r"service.slots.amount: not a regular expression .*: '\('"),
+        ({"slots": {"amount": "a{9999999999999999999}"}}, "not a regular expression .repeat count"),
+        ({"slots": {"amount": "(" * 3000 + ")" * 3000}}, "not a regular expression .maximum recur"),
+        ({"hand_over__wishes": ["?!"]}, r"service.hand_over.wishes: expected a word, found '\?!'"),
+        ({"names": {"ant": "—"}}, "service.names: expected a word"),
+        ({"small_talk": [{"phrases": [":)"], "text": "Hi."}]}, "service.small_talk: expected a wo"),
+        ({"hand_over__file": "./knowledge.csv"}, "hand_over.file: .*that of service.knowledge"),
+        ({"new_intents": "service.yaml"}, "service.new_intents: .* own, found this file"),
         (
             {"templates": {"ant": ["{amonut} and more", "more"]}},
             "service.templates.ant: no slot 'amonut'. .* Did you mean 'amount'",
