@@ -16,7 +16,7 @@ import pyarrow.parquet as pq
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from fuseline.contracts.durable import write_text
-from fuseline.errors import ContractError
+from fuseline.errors import ConfigError, ContractError
 from fuseline.evaluation.trust.scope import unit
 from fuseline.serving.chat.wording import words
 from fuseline.serving.contract import BANK_FILE
@@ -47,8 +47,16 @@ def read_added(path: Path) -> list[AddedIntent]:
     """
     if not path.is_file():
         return []
+    try:
+        with path.open(encoding="utf-8-sig") as file:
+            lines = list(file)
+    except UnicodeDecodeError as error:
+        raise ContractError(
+            f"{path}: not UTF-8 text ({error}). Save it as such, or move it away and add its"
+            " intents again with `fuseline intents add`."
+        ) from None
     found = []
-    for number, line in enumerate(path.read_text(encoding="utf-8").splitlines(), start=1):
+    for number, line in enumerate(lines, start=1):
         try:
             found.append(AddedIntent.model_validate_json(line))
         except ValidationError as error:
@@ -106,9 +114,19 @@ def with_added(
 
 
 def write_added(path: Path, intents: Sequence[AddedIntent]) -> None:
-    """Write the file, whole or not at all."""
+    """Write the file, whole or not at all.
+
+    Raises:
+        ConfigError: it cannot be written.
+    """
     lines = [json.dumps(one.model_dump(), ensure_ascii=False) for one in intents]
-    write_text(path, "".join(f"{line}\n" for line in lines))
+    try:
+        write_text(path, "".join(f"{line}\n" for line in lines))
+    except OSError as error:
+        raise ConfigError(
+            f"{path}: cannot be written ({error.strerror}). Make room or a way to it, or name"
+            " another with service.new_intents."
+        ) from None
 
 
 def sentences_of(path: Path) -> list[str]:
