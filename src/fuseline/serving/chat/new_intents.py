@@ -171,10 +171,14 @@ class NewIntents:
     Args:
         vectors: (N, W) of the sentences of each added intent.
         bank: of the model.
+
+    Attributes:
+        counts: of the sentences of each.
     """
 
     def __init__(self, vectors: Mapping[str, np.ndarray], bank: Bank) -> None:
         self.names = list(vectors)
+        self.counts = {name: len(one) for name, one in vectors.items()}
         if self.names:
             self._learnt = bank.prototypes()
             self._added = unit(np.stack([unit(one).mean(0) for one in vectors.values()]))
