@@ -62,9 +62,8 @@ class ScriptTurn(BaseModel):
         given = self.model_fields_set - {"user", "expect"} - COMPARED[self.expect]
         if given:
             known = ", ".join(sorted(COMPARED[self.expect])) or "nothing else"
-            raise ValueError(
-                f"expect '{self.expect}' is told more of by {known}; found {', '.join(sorted(given))}"
-            )
+            found = ", ".join(sorted(given))
+            raise ValueError(f"expect '{self.expect}' is told more of by {known}; found {found}")
         return self
 
 
