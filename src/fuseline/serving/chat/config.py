@@ -235,7 +235,8 @@ def shown(names: list[str], most: int = 20) -> str:
 
 
 def _check_files(path: Path, params: ServiceConfig) -> None:
-    """What is written is nothing else of the service."""
+    """What is written takes the place of nothing else: of no folder either, which would go with
+    all that is in it."""
     named = {"knowledge": params.knowledge, "new_intents": params.new_intents}
     named |= {"hand_over.file": params.hand_over.file} if params.hand_over.file else {}
     taken = {path.resolve(): "this file"}
@@ -245,6 +246,10 @@ def _check_files(path: Path, params: ServiceConfig) -> None:
             raise ConfigError(
                 f"{path}: service.{key}: expected a file of its own, found {taken[file]}."
                 " Name another."
+            )
+        if file.is_dir():
+            raise ConfigError(
+                f"{path}: service.{key}: expected a file, found the folder {file}. Name a file."
             )
         taken[file] = f"that of service.{key}"
 

@@ -78,6 +78,10 @@ def added_intent(name: str, sentences: Sequence[str]) -> AddedIntent:
     differing = {" ".join(words(sentence)) for sentence in sentences} - {""}
     if not words(name):
         raise ContractError("intent: expected a name with a word, found none.")
+    if not name.isprintable() or name != name.strip():
+        raise ContractError(
+            f"intent {name!r}: expected a name of one line without blanks around it. Name it so."
+        )
     if not LEAST_SENTENCES <= len(differing) <= MOST_SENTENCES:
         raise ContractError(
             f"intent '{name}': expected {LEAST_SENTENCES} to {MOST_SENTENCES} different sentences,"

@@ -32,6 +32,8 @@ def test_a_file_that_is_not_there_names_what_makes_one(tmp_path: Path) -> None:
         ({"names": {"ant": "—"}}, "service.names: expected a word"),
         ({"small_talk": [{"phrases": [":)"], "text": "Hi."}]}, "service.small_talk: expected a wo"),
         ({"hand_over__file": "./knowledge.csv"}, "hand_over.file: .*that of service.knowledge"),
+        ({"new_intents": "."}, "service.new_intents: expected a file, found the folder"),
+        ({"hand_over__file": ".."}, "service.hand_over.file: expected a file, found the folder"),
         ({"new_intents": "service.yaml"}, "service.new_intents: .* own, found this file"),
         (
             {"templates": {"ant": ["{amonut} and more", "more"]}},

@@ -62,6 +62,9 @@ def test_what_is_no_intent_is_refused(tmp_path: Path) -> None:
         added_intent("cat", [*SENTENCES[:4], "Sentence 3!"])
     with pytest.raises(ContractError, match=r"expected a name with a word"):
         added_intent(" ", SENTENCES)
+    for name in ("a\nb", " a", "a\x1b[2J"):
+        with pytest.raises(ContractError, match=r"expected a name of one line"):
+            added_intent(name, SENTENCES)
     with pytest.raises(ContractError, match=r"'ant': the model has learnt one of this name"):
         with_added([], ["ant"], added_intent("ant", SENTENCES))
     path = tmp_path / "new_intents.jsonl"
