@@ -66,14 +66,38 @@ def test_a_slow_desk_is_waited_for_by_no_more_than_there_is_room_for(
     with receiver() as other:
         params = {"hand_over__file": "desk.jsonl", "hand_over__webhook": hook(other)}
         desk = Desk(service(tmp_path, **params), told.append)
-        monkeypatch.setattr(desk._webhook, "send", lambda _: goes_on.wait() and None)
-        one = record(tmp_path / "other")
-        taken = [desk.take("abc", one) for _ in range(3)]
-        assert ([bool(sent) for sent in taken], told) == (
-            [True, True, False],
-            ["not sent: 2 wait before it"],
+        begun = threading.Event()
+        monkeypatch.setattr(
+            desk._webhook, "send", lambda _: begun.set() or (goes_on.wait() and None)
         )
+        one = record(tmp_path / "other")
+        desk.take("abc", one)
+        begun.wait(5.0)
+        taken = [desk.take("abc", one) for _ in range(3)]
+        assert [bool(sent) for sent in taken] == [True, True, False]
+        assert told == ["not sent: 2 wait before it"]
         goes_on.set()
         desk.close()
-    assert told[1:] == ["sent", "sent"]
-    assert (tmp_path / "desk.jsonl").read_text().count("\n") == 3
+    assert told[1:] == ["sent"] * 3
+    assert (tmp_path / "desk.jsonl").read_text().count("\n") == 4
+
+
+def test_the_end_is_not_put_off_by_what_waits(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(hand_over, "CLOSE_SECONDS", -1.0)
+    told: list[str] = []
+    goes_on = threading.Event()
+    with receiver() as other:
+        desk = Desk(service(tmp_path, hand_over__webhook=hook(other)), told.append)
+        begun = threading.Event()
+        monkeypatch.setattr(
+            desk._webhook, "send", lambda _: begun.set() or (goes_on.wait() and None)
+        )
+        one = record(tmp_path / "other")
+        desk.take("abc", one)
+        begun.wait(5.0)
+        desk.take("abc", one)
+        threading.Timer(0.5, goes_on.set).start()
+        desk.close()
+    assert told == ["sent", "not sent: the end came before it"]
