@@ -98,8 +98,8 @@ def _entry(path: Path, row: int, record: Record, screen: ChatScreen) -> Entry:
     for name in NEEDED:
         if not words(values[name]):
             raise ContractError(
-                f"{path}: row {row}: expected a {name} with a word, found none. Fill it, or remove"
-                " the row."
+                f"{path}: row {row}: {name}: expected a word, found none. Fill it, or remove the"
+                " row."
             )
         if screen.is_harmful(values[name]):
             raise ContractError(

@@ -50,8 +50,8 @@ def test_what_names_no_source_is_from_its_row(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("row", "said"),
     [
-        ({"answer": " "}, "row 3: expected a answer with a word"),
-        ({"question": "?!"}, "row 3: expected a question with a word"),
+        ({"answer": " "}, "row 3: answer: expected a word"),
+        ({"question": "?!"}, "row 3: question: expected a word"),
         ({"answer": ["a"]}, "row 3: answer: expected text, found list"),
         ({"answer": "x" * 20_001}, "row 3: answer: expected at most 20000 characters"),
         ({"answer": "You fucker."}, "row 3: the answer holds a word that the screen"),
