@@ -8,10 +8,22 @@ import urllib.error
 import urllib.request
 from http.client import HTTPException
 from typing import Annotated, Any
+from urllib.parse import urlsplit
 
-from pydantic import Field
+from pydantic import Field, field_validator
 
 from fuseline.config import Section
+
+
+def _is_plain(url: str) -> bool:
+    """Whether the client can ask an address."""
+    if not url.isascii() or not url.isprintable() or " " in url:
+        return False
+    try:
+        parts = urlsplit(url)
+        return bool(parts.hostname) and parts.username is None and parts.port != 0
+    except ValueError:
+        return False
 
 
 class WebhookParams(Section):
@@ -21,6 +33,16 @@ class WebhookParams(Section):
     url: Annotated[str, Field(pattern=r"^https?://")]
     timeout_seconds: Annotated[float, Field(gt=0.0, le=60.0)]
     retries: Annotated[int, Field(ge=0, le=10)]
+
+    @field_validator("url")
+    @classmethod
+    def _is_address(cls, url: str) -> str:
+        if not _is_plain(url):
+            raise ValueError(
+                "expected an address such as https://desk.example/hook: a host, no user, no blank"
+                " and ASCII alone, others as %XX and xn--"
+            )
+        return url
 
 
 # Seconds before the second attempt; before each further one twice as many.

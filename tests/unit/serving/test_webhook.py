@@ -1,6 +1,7 @@
 """Objects that are sent to an address."""
 
 import pytest
+from pydantic import ValidationError
 
 from fuseline.serving import webhook
 from fuseline.serving.webhook import Webhook, WebhookParams
@@ -42,3 +43,22 @@ def test_nobody_there_is_told() -> None:
     with receiver() as other:
         url = other.url
     assert Webhook(to(url, 1)).send({}) == "ConnectionRefusedError"
+
+
+@pytest.mark.parametrize(
+    "url",
+    [
+        "http://",
+        "http:///path",
+        "http://[::1",
+        "http://desk.example:port/",
+        "http://desk.example/a b",
+        "http://desk.example/\n",
+        "http://desk.example/grüße",
+        "http://ada:secret@desk.example/",
+    ],
+)
+def test_what_no_client_can_ask_is_refused_at_the_start(url: str) -> None:
+    with pytest.raises(ValidationError, match="expected an address such as https://desk"):
+        to(url, 0)
+    assert to("https://[::1]:8443/hook?key=%20", 0).url

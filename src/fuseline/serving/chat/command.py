@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import sys
 from dataclasses import dataclass
+from io import TextIOWrapper
 from pathlib import Path
 from typing import Any
 
@@ -19,7 +20,7 @@ from fuseline.serving.chat.new_intents import (
     with_added,
     write_added,
 )
-from fuseline.serving.chat.reply import Reply
+from fuseline.serving.chat.reply import HandOver, Reply
 from fuseline.serving.chat.understanding import check_model, labels_of, understand
 from fuseline.serving.predictor import Predictor
 
@@ -51,6 +52,9 @@ def converse(asked: Asked) -> None:
     dialogue = build_dialogue(service, predictor)
     desk = Desk(service, lambda what: print(f"hand-over {what}", file=sys.stderr))
     session, shown = dialogue.begin(), sys.stdout.isatty()
+    if isinstance(sys.stdin, TextIOWrapper):
+        # Bytes that are no text are read as U+FFFD.
+        sys.stdin.reconfigure(errors="replace")
     try:
         while (line := _line()) is not None:
             if not (message := line.strip()):
@@ -58,7 +62,7 @@ def converse(asked: Asked) -> None:
             reply, record = dialogue.turn(session, message, understand(predictor, message))
             print(_described(reply) if shown else _json(reply.as_object()), flush=True)
             if record:
-                desk.take("terminal", record)
+                _keep(desk, record)
     finally:
         desk.close()
 
@@ -101,6 +105,13 @@ def added_intents(service: Path) -> list[str]:
     read = read_service(service)
     added = read_added(read.file(read.params.new_intents))
     return [f"{one.intent}: {len(one.sentences)} sentences" for one in added]
+
+
+def _keep(desk: Desk, record: HandOver) -> None:
+    try:
+        desk.take("terminal", record)
+    except OSError as error:
+        print(f"hand-over not kept: {error.strerror}", file=sys.stderr)
 
 
 def _line() -> str | None:

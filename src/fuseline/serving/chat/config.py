@@ -8,12 +8,14 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated, Literal
 
+import regex
 from pydantic import Field
 
 from fuseline.config import Section, parse_section, read_yaml
 from fuseline.errors import ConfigError
 from fuseline.params.base import Count, Share
 from fuseline.registry import suggestion
+from fuseline.serving.chat.wording import words
 from fuseline.serving.webhook import WebhookParams
 
 Weight = Annotated[float, Field(ge=0.0)]
@@ -197,6 +199,8 @@ def read_service(path: Path) -> Service:
     weights = params.retrieval.weights
     if not any((weights.words, weights.question, weights.answer)):
         raise ConfigError(f"{path}: service.retrieval.weights: expected one above 0, found none.")
+    _check_files(path, params)
+    _check_words(path, params)
     _check_slots(path, params)
     _check_templates(path, params)
     return Service(path, params)
@@ -230,11 +234,48 @@ def shown(names: list[str], most: int = 20) -> str:
     return ", ".join(names[:most]) + rest
 
 
+def _check_files(path: Path, params: ServiceConfig) -> None:
+    """What is written takes the place of nothing else: of no folder either, which would go with
+    all that is in it."""
+    named = {"knowledge": params.knowledge, "new_intents": params.new_intents}
+    named |= {"hand_over.file": params.hand_over.file} if params.hand_over.file else {}
+    taken = {path.resolve(): "this file"}
+    for key, name in named.items():
+        file = (path.parent / name).resolve()
+        if file in taken:
+            raise ConfigError(
+                f"{path}: service.{key}: expected a file of its own, found {taken[file]}."
+                " Name another."
+            )
+        if file.is_dir():
+            raise ConfigError(
+                f"{path}: service.{key}: expected a file, found the folder {file}. Name a file."
+            )
+        taken[file] = f"that of service.{key}"
+
+
+def _check_words(path: Path, params: ServiceConfig) -> None:
+    """A phrase without a word would stand in every message without one."""
+    named = {
+        "hand_over.wishes": params.hand_over.wishes,
+        "hand_over.complaints": params.hand_over.complaints,
+        "small_talk": [phrase for one in params.small_talk for phrase in one.phrases],
+        "names": list(params.names.values()),
+    }
+    for key, phrases in named.items():
+        for phrase in phrases:
+            if not words(phrase):
+                raise ConfigError(
+                    f"{path}: service.{key}: expected a word, found {phrase!r}. Write it in"
+                    " letters, or leave it out."
+                )
+
+
 def _check_slots(path: Path, params: ServiceConfig) -> None:
     for name, pattern in params.slots.items():
         try:
-            re.compile(pattern)
-        except re.error as error:
+            regex.compile(pattern)
+        except (regex.error, RecursionError) as error:
             raise ConfigError(
                 f"{path}: service.slots.{name}: not a regular expression ({error}): {pattern!r}."
                 " Correct it; in YAML put it in single quotes."

@@ -55,8 +55,14 @@ class Dialogue:
             message: as it came.
             understood: what the model says of it, or why it does not take it.
         """
-        plain = self.screen.masked(message)
-        session.turns.append(Turn("user", plain[: self.params.limits.message_characters]))
+        most = self.params.limits.message_characters
+        if len(message) > most:
+            # Neither read nor remembered: to look for personal data in it could take minutes.
+            plain = f"[MORE THAN {most} CHARACTERS]"
+            understood = Refused(0, None, "too_long", plain)
+        else:
+            plain = self.screen.masked(message)
+        session.turns.append(Turn("user", plain[:most]))
         reply, record = self._decided(session, plain, understood)
         reply = replace(reply, text=self.screen.published(reply.text))
         if reply.kind in ("ask", "unsure"):
@@ -92,7 +98,7 @@ class Dialogue:
         texts = self.params.texts
         if session.handed_over:
             return Reply("hand_over", texts.waiting)
-        if len(message) > self.params.limits.message_characters or isinstance(understood, Refused):
+        if isinstance(understood, Refused):
             return Reply("refused", texts.refused)
         if self.screen.is_harmful(message) and not self._asked_for(message):
             return Reply("refused", texts.harmful)
@@ -112,11 +118,14 @@ class Dialogue:
         if session.pending is None:
             return None
         said = words(message)
-        first, second = (
-            own & set(said) or " ".join(words(self._name(intent))) in " ".join(said)
-            for own, intent in zip((_FIRST, _SECOND), session.pending.choices, strict=True)
-        )
-        if bool(first) == bool(second):
+        spaced = f" {' '.join(said)} "
+        one, other = (f" {' '.join(words(self._name(name)))} " for name in session.pending.choices)
+        # Where one name is part of the other, who says the longer one means it.
+        first = one in spaced and not (one in other and other in spaced)
+        second = other in spaced and not (other in one and one in spaced)
+        first |= bool(_FIRST & set(said))
+        second |= bool(_SECOND & set(said))
+        if first == second:
             return None
         return session.pending.choices[0 if first else 1]
 

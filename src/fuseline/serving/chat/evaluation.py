@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
 
 from fuseline.errors import ConfigError, ContractError
 from fuseline.evaluation.trust.shares import share_interval
@@ -23,6 +23,14 @@ SHARES: dict[Expected, str] = {
     "refuse": "refused rightly",
     "ask": "asked back rightly",
     "hand_over": "handed over rightly",
+}
+
+# What else of a reply may be told beside it.
+COMPARED: dict[Expected, set[str]] = {
+    "answer": {"intent", "source", "contains"},
+    "refuse": set(),
+    "ask": {"intent"},
+    "hand_over": {"reason"},
 }
 
 
@@ -47,6 +55,16 @@ class ScriptTurn(BaseModel):
     source: str | None = None
     contains: str | None = None
     reason: Reason | None = None
+
+    @model_validator(mode="after")
+    def _is_looked_at(self) -> ScriptTurn:
+        """What nobody compares with the reply would look as if it had been right."""
+        given = self.model_fields_set - {"user", "expect"} - COMPARED[self.expect]
+        if given:
+            known = ", ".join(sorted(COMPARED[self.expect])) or "nothing else"
+            found = ", ".join(sorted(given))
+            raise ValueError(f"expect '{self.expect}' is told more of by {known}; found {found}")
+        return self
 
 
 class Script(BaseModel):
@@ -76,7 +94,8 @@ def read_scripts(path: Path) -> list[Script]:
         ContractError: a line is wrong; it is named.
     """
     try:
-        lines = path.read_text(encoding="utf-8").splitlines()
+        with path.open(encoding="utf-8-sig") as file:
+            lines = list(file)
     except (OSError, UnicodeDecodeError) as error:
         raise ConfigError(f"--evaluate: {path}: cannot be read ({error}).") from None
     found = []

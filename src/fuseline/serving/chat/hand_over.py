@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import json
+import math
 import threading
+import time
 from collections.abc import Callable
 from concurrent.futures import Future, ThreadPoolExecutor
 from datetime import UTC, datetime
@@ -17,6 +19,10 @@ from fuseline.serving.webhook import Webhook
 
 # Told of each attempt to deliver: what became of it, without contents.
 Tell = Callable[[str], None]
+# Records that wait to be sent; while there are so many, further ones are kept and not sent.
+MOST_WAITING = 1000
+# Seconds after its end is called for, in which a desk still begins to send what waits.
+CLOSE_SECONDS = 30.0
 
 
 class Desk:
@@ -37,6 +43,8 @@ class Desk:
         self._tell, self._lock = tell, threading.Lock()
         # One after the other: a desk that is slow is not asked more at a time.
         self._sender = ThreadPoolExecutor(1, "hand-over")
+        self._ends = math.inf
+        self._room = threading.BoundedSemaphore(MOST_WAITING)
         if self._file:
             _writable(self._file)
 
@@ -48,16 +56,22 @@ class Desk:
             record: what is handed over.
 
         Returns:
-            What is done once it was sent or given up; None where nothing is sent.
+            What is done once it was sent or given up; None where it is not to be sent.
         """
-        time = datetime.now(UTC).isoformat(timespec="seconds")
-        content = {"conversation": name, "time": time, **record.as_object()}
+        now = datetime.now(UTC).isoformat(timespec="seconds")
+        content = {"conversation": name, "time": now, **record.as_object()}
         if self._file:
             self._keep(self._file, content)
-        return self._sender.submit(self._send, content) if self._webhook else None
+        if self._webhook is None:
+            return None
+        if not self._room.acquire(blocking=False):
+            self._tell(f"not sent: {MOST_WAITING} wait before it")
+            return None
+        return self._sender.submit(self._send, content)
 
     def close(self) -> None:
-        """Wait until all are sent or given up."""
+        """Wait until all are sent or given up; what nobody came to send is told of."""
+        self._ends = time.monotonic() + CLOSE_SECONDS
         self._sender.shutdown()
 
     def _keep(self, file: Path, content: dict[str, Any]) -> None:
@@ -67,6 +81,10 @@ class Desk:
 
     def _send(self, content: dict[str, Any]) -> None:
         assert self._webhook is not None
+        self._room.release()
+        if time.monotonic() > self._ends:
+            self._tell("not sent: the end came before it")
+            return
         problem = self._webhook.send(content)
         self._tell(f"not sent: {problem}" if problem else "sent")
 

@@ -60,11 +60,11 @@ def read_knowledge(path: Path, most: int, screen: ChatScreen) -> list[Entry]:
         raise ContractError(f"{path}: expected a file that ends in one of {endings}.")
     entries = list(_entries(path, most, screen))
     for name in NEEDED:
-        found = len({getattr(entry, name) for entry in entries})
+        found = len({tuple(words(getattr(entry, name))) for entry in entries})
         if found < LEAST_ENTRIES:
             raise ContractError(
-                f"{path}: expected {LEAST_ENTRIES} different {name}s or more, found {found}. Of"
-                " fewer nothing tells what is no answer. Add some."
+                f"{path}: expected {LEAST_ENTRIES} {name}s or more that differ in their words,"
+                f" found {found}. Of fewer nothing tells what is no answer. Add some."
             )
     return entries
 
@@ -98,8 +98,8 @@ def _entry(path: Path, row: int, record: Record, screen: ChatScreen) -> Entry:
     for name in NEEDED:
         if not words(values[name]):
             raise ContractError(
-                f"{path}: row {row}: expected a {name} with a word, found none. Fill it, or remove"
-                " the row."
+                f"{path}: row {row}: {name}: expected a word, found none. Fill it, or remove the"
+                " row."
             )
         if screen.is_harmful(values[name]):
             raise ContractError(

@@ -16,7 +16,7 @@ import pyarrow.parquet as pq
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from fuseline.contracts.durable import write_text
-from fuseline.errors import ContractError
+from fuseline.errors import ConfigError, ContractError
 from fuseline.evaluation.trust.scope import unit
 from fuseline.serving.chat.wording import words
 from fuseline.serving.contract import BANK_FILE
@@ -47,8 +47,16 @@ def read_added(path: Path) -> list[AddedIntent]:
     """
     if not path.is_file():
         return []
+    try:
+        with path.open(encoding="utf-8-sig") as file:
+            lines = list(file)
+    except UnicodeDecodeError as error:
+        raise ContractError(
+            f"{path}: not UTF-8 text ({error}). Save it as such, or move it away and add its"
+            " intents again with `fuseline intents add`."
+        ) from None
     found = []
-    for number, line in enumerate(path.read_text(encoding="utf-8").splitlines(), start=1):
+    for number, line in enumerate(lines, start=1):
         try:
             found.append(AddedIntent.model_validate_json(line))
         except ValidationError as error:
@@ -70,6 +78,10 @@ def added_intent(name: str, sentences: Sequence[str]) -> AddedIntent:
     differing = {" ".join(words(sentence)) for sentence in sentences} - {""}
     if not words(name):
         raise ContractError("intent: expected a name with a word, found none.")
+    if not name.isprintable() or name != name.strip():
+        raise ContractError(
+            f"intent {name!r}: expected a name of one line without blanks around it. Name it so."
+        )
     if not LEAST_SENTENCES <= len(differing) <= MOST_SENTENCES:
         raise ContractError(
             f"intent '{name}': expected {LEAST_SENTENCES} to {MOST_SENTENCES} different sentences,"
@@ -106,9 +118,19 @@ def with_added(
 
 
 def write_added(path: Path, intents: Sequence[AddedIntent]) -> None:
-    """Write the file, whole or not at all."""
+    """Write the file, whole or not at all.
+
+    Raises:
+        ConfigError: it cannot be written.
+    """
     lines = [json.dumps(one.model_dump(), ensure_ascii=False) for one in intents]
-    write_text(path, "".join(f"{line}\n" for line in lines))
+    try:
+        write_text(path, "".join(f"{line}\n" for line in lines))
+    except OSError as error:
+        raise ConfigError(
+            f"{path}: cannot be written ({error.strerror}). Make room or a way to it, or name"
+            " another with service.new_intents."
+        ) from None
 
 
 def sentences_of(path: Path) -> list[str]:
@@ -153,10 +175,14 @@ class NewIntents:
     Args:
         vectors: (N, W) of the sentences of each added intent.
         bank: of the model.
+
+    Attributes:
+        counts: of the sentences of each.
     """
 
     def __init__(self, vectors: Mapping[str, np.ndarray], bank: Bank) -> None:
         self.names = list(vectors)
+        self.counts = {name: len(one) for name, one in vectors.items()}
         if self.names:
             self._learnt = bank.prototypes()
             self._added = unit(np.stack([unit(one).mean(0) for one in vectors.values()]))

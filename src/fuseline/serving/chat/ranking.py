@@ -5,6 +5,7 @@ Shapes: N entries, Q questions, W width of a vector.
 
 from __future__ import annotations
 
+import logging
 import math
 from collections import Counter
 from collections.abc import Sequence
@@ -13,6 +14,9 @@ import numpy as np
 from bm25s import BM25
 
 from fuseline.serving.chat.wording import words
+
+# It logs each index that it builds, whatever level its users have set.
+logging.getLogger("bm25s").setLevel(logging.WARNING)
 
 
 class Words:

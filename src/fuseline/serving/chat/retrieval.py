@@ -18,6 +18,8 @@ from fuseline.serving.chat.wording import words
 
 # Questions of the knowledge that the threshold is fitted on, at even distances.
 MOST_QUESTIONS = 2000
+# Likenesses that differ by less are the same: single precision tells no more.
+LEAST_SPREAD = 1e-4
 
 
 @dataclass(frozen=True)
@@ -72,9 +74,10 @@ class Retriever:
         kept = 1.0 - params.false_answers
         self._middle = np.median(unanswered, axis=0)
         spread = np.quantile(unanswered, kept, axis=0) - self._middle
-        self._spread = np.maximum(spread, np.finfo(np.float32).eps)
+        self._spread = np.maximum(spread, LEAST_SPREAD)
         self._threshold = 1.0
-        self._threshold = float(np.quantile(self._evidence(*unanswered.T), kept))
+        # It is 1 or more wherever questions differ in their likeness at all.
+        self._threshold = max(1.0, float(np.quantile(self._evidence(*unanswered.T), kept)))
 
     def search(self, message: str, vector: np.ndarray, intent: str | None = None) -> list[Found]:
         """The entries for a message, as many as an answer is composed of: those that are evident

@@ -2,10 +2,15 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Mapping, Sequence
 
+import regex
+
 from fuseline.serving.chat.config import SLOT
+
+# A pattern that takes longer to look at a message finds nothing in it: of some patterns and
+# messages the time doubles with each character.
+MOST_SECONDS = 0.25
 
 
 class Slots:
@@ -17,14 +22,17 @@ class Slots:
 
     def __init__(self, patterns: Mapping[str, str]) -> None:
         self._patterns = {
-            name: re.compile(pattern, re.IGNORECASE) for name, pattern in patterns.items()
+            name: regex.compile(pattern, regex.IGNORECASE) for name, pattern in patterns.items()
         }
 
     def found(self, message: str) -> dict[str, str]:
         """Values by name; of each the first in the message."""
         values = {}
         for name, pattern in self._patterns.items():
-            match = pattern.search(message)
+            try:
+                match = pattern.search(message, timeout=MOST_SECONDS, concurrent=True)
+            except TimeoutError:
+                continue
             value = match and match[1 if pattern.groups else 0]
             if value:
                 values[name] = value.strip()

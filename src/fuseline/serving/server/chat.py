@@ -9,7 +9,7 @@ from typing import Any
 
 from fastapi import APIRouter, Request
 
-from fuseline.errors import FuselineError
+from fuseline.errors import ConfigError, ContractError
 from fuseline.serving.chat.assembling import new_intents
 from fuseline.serving.chat.config import read_service
 from fuseline.serving.chat.dialogue import Dialogue
@@ -46,6 +46,8 @@ OTHERS: dict[int | str, dict[str, Any]] = {
 NO_SERVICE = (
     "This server holds no conversations. Start it with `fuseline serve --service service.yaml`."
 )
+# Of a character as \\ud83d\\udc1c, and of all that is in a body beside the message.
+ESCAPED_BYTES, OTHER_BYTES = 12, 4096
 router = APIRouter(tags=["chat"])
 
 
@@ -60,8 +62,8 @@ class Conversations:
     def __init__(self, settings: Settings, metrics: Metrics) -> None:
         self._metrics = metrics
         self.has_keys = bool(settings.keys)
-        # Turns, and changes of what they are decided by, one after the other.
-        self.turns = asyncio.Lock()
+        # Turns, one after the other.
+        self._turns = asyncio.Lock()
         self._desk: Desk | None = None
         self._sessions: Sessions | None = None
         if settings.service:
@@ -90,6 +92,22 @@ class Conversations:
                 404, "session: unknown, or forgotten by now. Leave it out to begin a new one."
             )
         return name, found
+
+    async def turn(
+        self, dialogue: Dialogue, asked: ChatRequest, understood: Understood | Refused, request: str
+    ) -> tuple[str, Reply]:
+        """The name of a conversation, and what is said to the next message of it.
+
+        Raises:
+            Rejected: there is no such conversation.
+        """
+        async with self._turns:
+            name, session = self.session(asked.session)
+            reply, record = await asyncio.to_thread(
+                dialogue.turn, session, asked.message, understood
+            )
+            self.tell(name, request, reply, record)
+        return name, reply
 
     def tell(self, name: str, request: str, reply: Reply, record: HandOver | None) -> None:
         """Count and log a reply, without contents, and pass on a hand-over."""
@@ -121,14 +139,11 @@ async def chat(request: Request) -> ChatResponse:
     held: Conversations = request.app.state.conversations
     async with received(request, JSON) as (engine, job):
         dialogue = _dialogue(engine)
+        _check_size(dialogue, job)
         asked = validated(ChatRequest, job.body)
         understood = await _understood(engine, asked.message, request.state.id)
-        async with held.turns:
-            name, session = held.session(asked.session)
-            reply, record = await asyncio.to_thread(
-                dialogue.turn, session, asked.message, understood
-            )
-            held.tell(name, request.state.id, reply, record)
+        # To its end, whatever becomes of the request: a hand-over is remembered and told of.
+        name, reply = await asyncio.shield(held.turn(dialogue, asked, understood, request.state.id))
     return ChatResponse.model_validate({"session": name, **reply.as_object()})
 
 
@@ -146,8 +161,9 @@ async def intents(request: Request) -> list[IntentFacts]:
 async def add_intent(request: Request) -> list[IntentFacts]:
     """Add an intent from five sentences or more; one that was added by this name is replaced."""
     held: Conversations = request.app.state.conversations
+    served: Served = request.app.state.served
     async with received(request, JSON) as (engine, job):
-        dialogue = _dialogue(engine)
+        _dialogue(engine)
         if not held.has_keys:
             raise Rejected(
                 403,
@@ -155,13 +171,30 @@ async def add_intent(request: Request) -> list[IntentFacts]:
                 " with `fuseline intents add` and start the server anew.",
             )
         asked = validated(IntentRequest, job.body)
-        async with held.turns:
-            try:
-                await asyncio.to_thread(_add, engine, dialogue, asked)
-            except FuselineError as error:
-                raise Rejected(422, str(error)) from None
+        # To its end, whatever becomes of the request, and to the export that answers then.
+        return await asyncio.shield(_added(served, asked))
+
+
+async def _added(served: Served, asked: IntentRequest) -> list[IntentFacts]:
+    async with served.changes:
+        engine = served.engine
+        dialogue = _dialogue(engine)
+        try:
+            await asyncio.to_thread(_add, engine, dialogue, asked)
+        except ContractError as error:
+            raise Rejected(422, str(error)) from None
+        except ConfigError as error:
+            tell("intent_lost", logging.ERROR, reason=str(error))
+            raise Rejected(500, str(error)) from None
     tell("intent_added", intents=len(dialogue.added.names))
     return _facts(dialogue)
+
+
+def _check_size(dialogue: Dialogue, job: Job) -> None:
+    """A body is no larger than the longest message in the longest spelling of JSON."""
+    most = dialogue.params.limits.message_characters
+    if len(job.body) > ESCAPED_BYTES * most + OTHER_BYTES:
+        raise Rejected(413, f"message: expected at most {most} characters. Shorten it.")
 
 
 def _dialogue(engine: Engine) -> Dialogue:
@@ -189,7 +222,5 @@ def _add(engine: Engine, dialogue: Dialogue, asked: IntentRequest) -> None:
 
 
 def _facts(dialogue: Dialogue) -> list[IntentFacts]:
-    path = dialogue.service.file(dialogue.service.params.new_intents)
-    return [
-        IntentFacts(intent=one.intent, sentences=len(one.sentences)) for one in read_added(path)
-    ]
+    counts = dialogue.added.counts.items()
+    return [IntentFacts(intent=name, sentences=count) for name, count in counts]

@@ -173,7 +173,10 @@ def _dialogue(settings: Settings, predictor: Predictor) -> Dialogue | None:
     """What conversations are held by, if they are held."""
     if settings.service is None:
         return None
-    return build_dialogue(read_service(settings.service), predictor)
+    dialogue = build_dialogue(read_service(settings.service), predictor)
+    # What looks for personal data takes seconds to import, which no message is to wait for.
+    dialogue.screen.masked("a@b")
+    return dialogue
 
 
 def _refusal(row: Refused) -> Answer:
@@ -205,11 +208,13 @@ class Served:
 
     Attributes:
         begun: set once there is one.
+        changes: held while an export is taken up, and while something is changed that it reads.
     """
 
     def __init__(self, settings: Settings, metrics: Metrics) -> None:
         self.settings, self.metrics = settings, metrics
         self.begun = asyncio.Event()
+        self.changes = asyncio.Lock()
         self._engine: Engine | None = None
         self._shadow: Shadow | None = None
         self._settled: Signature = ()
@@ -257,7 +262,8 @@ class Served:
             # Files that are still being written differ from one look to the next.
             if now not in ((), self._settled) and now == last:
                 self._settled = now
-                await self._take_up()
+                async with self.changes:
+                    await self._take_up()
             last = now
 
     def _files(self) -> Signature:

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from fuseline.contracts.durable import put
+from fuseline.errors import ConfigError
 
 
 @dataclass(frozen=True)
@@ -17,6 +18,21 @@ class Laid:
 
     put: list[Path]
     kept: list[Path]
+
+
+def refuse_blocked(files: Mapping[Path, Path], root: Path) -> None:
+    """Look for what would stand in the way of a folder.
+
+    Raises:
+        ConfigError: a file or a link to nowhere does.
+    """
+    for place in files:
+        for above in place.parents:
+            folder = root / above
+            if (folder.exists() or folder.is_symlink()) and not folder.is_dir():
+                raise ConfigError(
+                    f"{above}: expected a folder, or nothing; found a file. Move it away."
+                )
 
 
 def lay(files: Mapping[Path, Path], root: Path) -> Laid:

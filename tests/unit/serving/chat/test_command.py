@@ -40,6 +40,36 @@ def test_lines_are_answered_as_json_and_hand_overs_kept(
     assert json.loads(record)["transcript"][0] == {"who": "user", "text": "hello"}
 
 
+@pytest.mark.parametrize("errors", ["strict", "surrogateescape"])
+def test_bytes_that_are_no_text_are_answered(
+    errors: str,
+    tmp_path: Path,
+    export: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    given = io.TextIOWrapper(io.BytesIO(b"ant \xff bee\nhello\n"), "utf-8", errors)
+    monkeypatch.setattr("sys.stdin", given)
+    converse(asked(write_service(tmp_path), export))
+    replies = [json.loads(line) for line in capsys.readouterr().out.splitlines()]
+    assert [one["kind"] for one in replies] == ["hand_over", "hand_over"]
+
+
+def test_a_hand_over_that_cannot_be_kept_is_told_of(
+    tmp_path: Path,
+    export: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    def fail(*_: object) -> None:
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr("fuseline.serving.chat.hand_over.Desk.take", fail)
+    type_in(monkeypatch, "talk to a human")
+    converse(asked(write_service(tmp_path), export))
+    assert capsys.readouterr().err == "hand-over not kept: No space left on device\n"
+
+
 def test_in_a_terminal_people_read_it(
     tmp_path: Path,
     export: Path,

@@ -1,5 +1,6 @@
 """What is said to a message, turn by turn."""
 
+import time
 from pathlib import Path
 
 import pytest
@@ -62,6 +63,18 @@ def test_close_intents_are_asked_back_for_and_a_choice_answers_the_first_message
         reply = said(one, session, choice, **CLOSE)
         assert (reply.kind, reply.text, reply.confidence) == ("answer", "A bee for £7.", None)
         assert session.pending is None
+
+
+@pytest.mark.parametrize(
+    ("said_then", "text"),
+    [("Wrong exchange rate", "A bee for £7."), ("exchange rate", "An ant.")],
+)
+def test_a_name_within_the_other_is_chosen_too(said_then: str, text: str, tmp_path: Path) -> None:
+    names = {"ant": "exchange rate", "bee": "wrong exchange rate"}
+    one = dialogue(service(tmp_path, **BOTH, names=names))
+    session = one.begin()
+    said(one, session, "an insect for £7", **CLOSE)
+    assert said(one, session, said_then, **CLOSE).text == text
 
 
 def test_what_answers_neither_way_is_a_message_of_its_own(tmp_path: Path) -> None:
@@ -152,6 +165,15 @@ def test_what_is_not_read_is_said_to_be(plain: Dialogue) -> None:
     assert plain.turn(plain.begin(), "?", refused)[0].text == "I cannot read that."
     assert said(plain, plain.begin(), "x" * 201).kind == "refused"
     assert said(plain, plain.begin(), "you fucker", **SURE).text == "Not with such words."
+
+
+def test_what_is_too_long_is_not_remembered(plain: Dialogue) -> None:
+    """Nor looked at: millions of digits would take minutes."""
+    session = plain.begin()
+    start = time.monotonic()
+    assert said(plain, session, "1 2-" * 1_000_000).kind == "refused"
+    assert session.turns[0].text == "[MORE THAN 200 CHARACTERS]"
+    assert time.monotonic() - start < 5.0
 
 
 def test_small_talk_is_answered(plain: Dialogue) -> None:

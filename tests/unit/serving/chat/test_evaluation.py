@@ -1,5 +1,6 @@
 """Scripts of dialogues, and what went rightly."""
 
+import json
 from pathlib import Path
 
 import pytest
@@ -63,3 +64,27 @@ def test_a_wrong_script_is_named(tmp_path: Path) -> None:
         read_scripts(path)
     with pytest.raises(ConfigError, match=r"cannot be read"):
         read_scripts(tmp_path / "none.jsonl")
+
+
+def test_lines_end_where_json_lines_do(tmp_path: Path) -> None:
+    path = tmp_path / "dialogues.jsonl"
+    line = '{"turns": [{"user": "one\u2028two", "expect": "answer"}]}\r\n'
+    path.write_bytes(b"\xef\xbb\xbf" + (2 * line).encode())
+    assert [one.turns[0].user for one in read_scripts(path)] == ["one\u2028two"] * 2
+
+
+@pytest.mark.parametrize(
+    ("turn", "said"),
+    [
+        ({"expect": "refuse", "reason": "wish"}, "by nothing else; found reason"),
+        ({"expect": "hand_over", "contains": "x"}, "by reason; found contains"),
+        ({"expect": "ask", "source": "x"}, "by intent; found source"),
+    ],
+)
+def test_what_nothing_would_be_compared_with_is_refused(
+    tmp_path: Path, turn: dict, said: str
+) -> None:
+    path = tmp_path / "dialogues.jsonl"
+    path.write_text(json.dumps({"turns": [{"user": "hi"} | turn]}))
+    with pytest.raises(ContractError, match=f"line 1: turns.0: .*{said}"):
+        read_scripts(path)

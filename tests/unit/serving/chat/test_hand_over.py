@@ -1,11 +1,13 @@
 """Records of hand-overs, kept and sent."""
 
 import json
+import threading
 from pathlib import Path
 
 import pytest
 
 from fuseline.errors import ConfigError
+from fuseline.serving.chat import hand_over
 from fuseline.serving.chat.hand_over import Desk
 from fuseline.serving.chat.reply import HandOver
 from tests.support.services import dialogue, service, understood
@@ -53,3 +55,49 @@ def test_a_file_that_cannot_be_written_stops_the_start(tmp_path: Path) -> None:
     (tmp_path / "file").touch()
     with pytest.raises(ConfigError, match=r"service.hand_over.file: .*cannot be written"):
         Desk(service(tmp_path, hand_over__file="file/desk.jsonl"), print)
+
+
+def test_a_slow_desk_is_waited_for_by_no_more_than_there_is_room_for(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(hand_over, "MOST_WAITING", 2)
+    told: list[str] = []
+    goes_on = threading.Event()
+    with receiver() as other:
+        params = {"hand_over__file": "desk.jsonl", "hand_over__webhook": hook(other)}
+        desk = Desk(service(tmp_path, **params), told.append)
+        begun = threading.Event()
+        monkeypatch.setattr(
+            desk._webhook, "send", lambda _: begun.set() or (goes_on.wait() and None)
+        )
+        one = record(tmp_path / "other")
+        desk.take("abc", one)
+        begun.wait(5.0)
+        taken = [desk.take("abc", one) for _ in range(3)]
+        assert [bool(sent) for sent in taken] == [True, True, False]
+        assert told == ["not sent: 2 wait before it"]
+        goes_on.set()
+        desk.close()
+    assert told[1:] == ["sent"] * 3
+    assert (tmp_path / "desk.jsonl").read_text().count("\n") == 4
+
+
+def test_the_end_is_not_put_off_by_what_waits(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(hand_over, "CLOSE_SECONDS", -1.0)
+    told: list[str] = []
+    goes_on = threading.Event()
+    with receiver() as other:
+        desk = Desk(service(tmp_path, hand_over__webhook=hook(other)), told.append)
+        begun = threading.Event()
+        monkeypatch.setattr(
+            desk._webhook, "send", lambda _: begun.set() or (goes_on.wait() and None)
+        )
+        one = record(tmp_path / "other")
+        desk.take("abc", one)
+        begun.wait(5.0)
+        desk.take("abc", one)
+        threading.Timer(0.5, goes_on.set).start()
+        desk.close()
+    assert told == ["sent", "not sent: the end came before it"]

@@ -50,8 +50,8 @@ def test_what_names_no_source_is_from_its_row(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("row", "said"),
     [
-        ({"answer": " "}, "row 3: expected a answer with a word"),
-        ({"question": "?!"}, "row 3: expected a question with a word"),
+        ({"answer": " "}, "row 3: answer: expected a word"),
+        ({"question": "?!"}, "row 3: question: expected a word"),
         ({"answer": ["a"]}, "row 3: answer: expected text, found list"),
         ({"answer": "x" * 20_001}, "row 3: answer: expected at most 20000 characters"),
         ({"answer": "You fucker."}, "row 3: the answer holds a word that the screen"),
@@ -69,8 +69,10 @@ def test_a_wrong_file_is_named(tmp_path: Path) -> None:
         read(tmp_path, [{"question": "a", "answers": "b"}])
     with pytest.raises(ContractError, match=r"at most 5 entries.*knowledge_entries"):
         read(tmp_path, ROWS, 5)
-    with pytest.raises(ContractError, match=r"5 different answers or more, found 4"):
+    with pytest.raises(ContractError, match=r"5 answers or more that differ .* found 4"):
         read(tmp_path, [*ROWS[:4], ROWS[0] | {"question": "Which?"}])
+    with pytest.raises(ContractError, match=r"5 questions or more that differ .* found 1"):
+        read(tmp_path, [row | {"question": "Hi" + "!" * n} for n, row in enumerate(ROWS)])
     (tmp_path / "known.pdf").touch()
     with pytest.raises(ContractError, match=r"ends in one of .csv"):
         read_knowledge(tmp_path / "known.pdf", 9, screen())

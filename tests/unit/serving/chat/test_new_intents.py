@@ -5,7 +5,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from fuseline.errors import ContractError
+from fuseline.errors import ConfigError, ContractError
 from fuseline.serving.chat.new_intents import (
     Bank,
     NewIntents,
@@ -62,6 +62,9 @@ def test_what_is_no_intent_is_refused(tmp_path: Path) -> None:
         added_intent("cat", [*SENTENCES[:4], "Sentence 3!"])
     with pytest.raises(ContractError, match=r"expected a name with a word"):
         added_intent(" ", SENTENCES)
+    for name in ("a\nb", " a", "a\x1b[2J"):
+        with pytest.raises(ContractError, match=r"expected a name of one line"):
+            added_intent(name, SENTENCES)
     with pytest.raises(ContractError, match=r"'ant': the model has learnt one of this name"):
         with_added([], ["ant"], added_intent("ant", SENTENCES))
     path = tmp_path / "new_intents.jsonl"
@@ -70,3 +73,21 @@ def test_what_is_no_intent_is_refused(tmp_path: Path) -> None:
         read_added(path)
     with pytest.raises(ContractError, match=r"none.txt: cannot be read"):
         sentences_of(tmp_path / "none.txt")
+
+
+def test_sentences_with_separators_of_lines_within_are_read_again(tmp_path: Path) -> None:
+    path = tmp_path / "new_intents.jsonl"
+    new = added_intent("cat", [*SENTENCES, "one\u2028two\u0085three\x0bfour\nfive"])
+    write_added(path, [new])
+    assert read_added(path) == [new]
+    path.write_bytes(b"\xef\xbb\xbf" + path.read_bytes())
+    assert read_added(path) == [new]
+
+
+def test_a_file_that_cannot_be_read_or_written_is_told(tmp_path: Path) -> None:
+    path = tmp_path / "new_intents.jsonl"
+    path.write_bytes('{"intent": "Grüße"'.encode("latin-1"))
+    with pytest.raises(ContractError, match=r"not UTF-8 text .* move it away"):
+        read_added(path)
+    with pytest.raises(ConfigError, match=r"cannot be written \(No such file"):
+        write_added(tmp_path / "none" / "new_intents.jsonl", [])

@@ -1,5 +1,7 @@
 """Rankings by words, and their fusion."""
 
+import logging
+
 import numpy as np
 import pytest
 
@@ -34,3 +36,9 @@ def test_ranks_give_equal_scores_the_first_place_first() -> None:
 def test_reciprocal_ranks_are_summed_by_their_weights() -> None:
     rankings = [(1.0, np.array([2.0, 1.0])), (2.0, np.array([0.0, 1.0])), (0.0, np.ones(2))]
     assert fused(rankings, 60).tolist() == pytest.approx([1 / 61 + 2 / 62, 1 / 62 + 2 / 61])
+
+
+def test_an_index_is_built_without_a_word_in_the_log(caplog: pytest.LogCaptureFixture) -> None:
+    caplog.set_level(logging.DEBUG)
+    Words(["ant", "bee"])
+    assert not caplog.records

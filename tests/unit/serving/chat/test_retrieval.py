@@ -60,3 +60,15 @@ def test_entries_of_the_same_question_or_answer_are_no_wrong_answers() -> None:
     vectors = np.stack([vector(place % len(ROWS)) for place in range(len(found))])
     known = Retriever(found, vectors, vectors, PARAMS_OF)
     assert known.answering(known.search("credentials", vector(0)))
+
+
+def test_where_nothing_is_like_anything_evidence_is_a_number_and_noise_is_none() -> None:
+    """Entries without a word in common, by a model that tells none of them apart."""
+    known = entries([(f"q{place}", f"a{place}", "") for place in range(6)])
+    vectors = np.ones((6, 4), dtype=np.float32)
+    vectors[:, 0] += 1e-6 * np.arange(6)
+    found = Retriever(known, vectors, vectors, PARAMS_OF)
+    of_none, of_one = found.search("else", vectors[5]), found.search("q3", vectors[0])
+    assert found.answering(of_none) == []
+    assert [one.entry.row for one in found.answering(of_one)] == [4]
+    assert all(np.isfinite(one.evidence) for one in [*of_none, *of_one])

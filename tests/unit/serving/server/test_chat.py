@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+import asyncio
 import io
 import json
 import logging
+import time
 from collections.abc import Iterator
 from hashlib import sha256
 from pathlib import Path
 from typing import Any
 
+import httpx
 import pytest
 
 from fuseline.errors import ConfigError
@@ -78,6 +81,35 @@ def test_what_is_too_long_is_not_read(talking) -> None:
     assert say(talking, " ").json()["kind"] == "refused"
 
 
+def test_a_body_that_no_message_needs_is_not_looked_at(talking) -> None:
+    answer = say(talking, "x" * 100_000)
+    assert (answer.status_code, "at most 200 characters" in answer.json()["error"]) == (413, True)
+    escaped = json.dumps({"message": "\U0001f41c" * 200})
+    assert len(escaped) > 12 * 200
+    kind = {"Content-Type": "application/json"}
+    assert talking.ask("POST", "/v1/chat", content=escaped, headers=kind).status_code == 200
+
+
+def test_a_hand_over_whose_request_is_given_up_is_kept(run, tmp_path: Path) -> None:
+    path = write_service(tmp_path, hand_over__file="desk.jsonl")
+    desk = tmp_path / "desk.jsonl"
+    with run(service=path, request_seconds=5.0) as running:
+        name = say(running, "hello").json()["session"]
+        engine = running.state.served.engine
+        turn = engine.dialogue.turn
+
+        def slowly(*asked: Any) -> Any:
+            time.sleep(7.0)
+            return turn(*asked)
+
+        engine.dialogue.turn = slowly
+        assert say(running, "talk to a human", name).status_code == 429
+        engine.dialogue.turn = turn
+        assert say(running, "hello", name).json()["text"] == "A colleague has it."
+        (record,) = desk.read_text().splitlines()
+    assert json.loads(record)["reason"] == "wish"
+
+
 def test_rows_are_answered_as_without_conversations(talking, server) -> None:
     row = {"text": "ant bee"}
     with_chat, without = (one.predict(row, probabilities=True) for one in (talking, server))
@@ -139,6 +171,36 @@ def test_an_intent_is_added_to_the_running_server(run, tmp_path: Path) -> None:
     assert (tmp_path / "new_intents.jsonl").read_text().count("\n") == 1
     with run(service=path) as again:
         assert again.ask("GET", "/v1/intents").json() == added.json()
+
+
+def test_an_intent_that_is_added_while_an_export_is_taken_up_is_kept(run, tmp_path: Path) -> None:
+    new = {"intent": "tab", "sentences": SENTENCES}
+    with run(service=write_service(tmp_path), keys=KEYS) as running:
+        served = running.state.served
+        first = served.engine
+
+        async def both() -> httpx.Response:
+            await served.changes.acquire()  # as watch does
+            asking = asyncio.create_task(running._client.post("/v1/intents", json=new, headers=KEY))
+            try:
+                await served._take_up()
+            finally:
+                served.changes.release()
+            return await asking
+
+        assert running.within(both()).status_code == 200
+        assert served.engine is not first
+        assert served.engine.dialogue.added.names == ["tab"]
+        running.wait(lambda: not served._retiring)
+
+
+def test_a_file_of_intents_that_cannot_be_written_is_told(run, tmp_path: Path) -> None:
+    path = write_service(tmp_path, new_intents="none/new_intents.jsonl")
+    with run(service=path, keys=KEYS) as running:
+        new = {"intent": "tab", "sentences": SENTENCES}
+        answer = running.ask("POST", "/v1/intents", json=new, headers=KEY)
+        assert (answer.status_code, "cannot be written" in answer.json()["error"]) == (500, True)
+        assert running.ask("GET", "/v1/intents", headers=KEY).json() == []
 
 
 def test_nobody_without_a_key_adds_intents(talking) -> None:

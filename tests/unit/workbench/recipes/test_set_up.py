@@ -142,6 +142,19 @@ def test_files_of_the_user_stay_and_are_named(root: Path, made_up: Path) -> None
     assert "It is as it was before." in again.output
 
 
+def test_a_file_in_the_place_of_a_folder_is_refused_before_anything_is_written(
+    root: Path, made_up: Path
+) -> None:
+    for name in ("file", "link"):
+        blocked = root / "knowledge"
+        blocked.symlink_to("nowhere") if name == "link" else blocked.touch()
+        result = init(news(root) if name == "file" else "--recipe=plain", "--recipe=plain", "--yes")
+        assert (result.exit_code, "knowledge: expected a folder" in result.output) == (2, True)
+        assert not (root / "recipes").exists()
+        assert (root / "params.yaml").read_bytes() == (REPOSITORY / "params.yaml").read_bytes()
+        blocked.unlink()
+
+
 def test_nothing_is_written_unasked_or_where_it_would_be_wrong(root: Path, made_up: Path) -> None:
     assert init("--recipe", "plain").exit_code == 2
     (made_up / "params.yaml").write_text("base: {sede: 4}\n")
