@@ -348,7 +348,14 @@ def predict(
     Rows are cleaned as `ingest` cleaned those of training; what it would refuse is not answered,
     and told with its reason. A run that was killed goes on where it stopped.
     """
-    from fuseline.serving.command import LOG_NEEDS_OUTPUT, Asked, OneRow, answer_one, answer_rows
+    from fuseline.serving.command import (
+        LOG_NEEDS_OUTPUT,
+        ONE_IS_PRINTED,
+        Asked,
+        OneRow,
+        answer_one,
+        answer_rows,
+    )
 
     asked = Asked(model, int8, probabilities, neighbours, threads, vectors, control or [])
     with _readable_errors("predict"), _interruptible("fuseline predict, with the same arguments"):
@@ -358,6 +365,8 @@ def predict(
             refused = answer_rows(asked, rows, output, column or [], source, encoding, log)
         elif log:
             raise ConfigError(LOG_NEEDS_OUTPUT)
+        elif output:
+            raise ConfigError(ONE_IS_PRINTED)
         else:
             media = _media(image, audio, video)
             refused = answer_one(asked, OneRow(text or [], media, cell or []))

@@ -346,6 +346,7 @@ def test_standard_input_bare_media_and_one_row(export: Path, tmp_path: Path) -> 
         (("nowhere.csv",), "nowhere.csv: expected a file, a folder or a pattern, found none there"),
         (("--text", "a", "--cell", "b"), "--cell: expected COLUMN=VALUE, found 'b'"),
         (("rows.csv", "-o", "out.xlsx"), "expected a name ending in .csv"),
+        (("--text", "a", "-o", "out.csv"), "--output: expected a table of rows"),
         (("rows.csv", "--column", "txt=a"), "--column: expected one of id, text"),
         (("rows.csv", "--column", "text=caption"), "found id, text"),
         (("--text", "a", "--model", "elsewhere"), "dvc repro export"),

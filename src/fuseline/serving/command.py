@@ -35,6 +35,11 @@ NOTHING_ASKED = (
     '  fuseline predict --text "a text" --image picture.jpg'
 )
 
+ONE_IS_PRINTED = (
+    "--output: expected a table of rows, found one row by options, whose answer is printed. Leave"
+    " --output out."
+)
+
 LOG_NEEDS_OUTPUT = (
     "--log: expected a table of rows and --output, by which a run that was killed goes on with"
     " both. Add -o answers.csv."

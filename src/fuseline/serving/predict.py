@@ -26,7 +26,7 @@ from fuseline.serving.contract import CONTRACT_FILE, MODEL_FILES
 from fuseline.serving.predictor import Predictor
 from fuseline.serving.rows import Input, Request
 from fuseline.serving.scores import Line, as_lines
-from fuseline.serving.writers import JsonLines, writer_of
+from fuseline.serving.writers import JsonLines, refuse_folder, writer_of
 
 # Rows that are answered at once; with their media they are in memory.
 BLOCK_ROWS = 1024
@@ -123,6 +123,8 @@ def write_answers(
     make = writer_of(output)
     if log is not None and log.resolve() in (output.resolve(), refused_of(output).resolve()):
         raise ConfigError(f"--log {log}: the answers would be written there too. Name another.")
+    for path in filter(None, (refused_of(output), log)):
+        refuse_folder(path)
     for path in filter(None, (output, log)):
         path.parent.mkdir(parents=True, exist_ok=True)
     progress = Progress(output, log)

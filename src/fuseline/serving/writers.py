@@ -110,12 +110,23 @@ class Parquet(Writer):
 WRITERS: dict[str, type[Writer]] = {".csv": Csv, ".jsonl": JsonLines, ".parquet": Parquet}
 
 
+def refuse_folder(path: Path) -> None:
+    """Refuse the name of a folder for a file that would take its place.
+
+    Raises:
+        ConfigError: it is one.
+    """
+    if path.is_dir():
+        raise ConfigError(f"{path}: expected the name of a file, found a folder. Name another.")
+
+
 def writer_of(path: Path) -> type[Writer]:
     """The writer of a file, by the ending of its name.
 
     Raises:
-        ConfigError: there is none.
+        ConfigError: there is none, or a folder bears the name.
     """
+    refuse_folder(path)
     found = WRITERS.get(path.suffix.lower())
     if found is None:
         raise ConfigError(

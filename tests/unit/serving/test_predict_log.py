@@ -96,3 +96,8 @@ def test_a_log_needs_an_output_of_its_own(export, table, tmp_path):
         found = ask(export, table, "-o", out, "--log", log)
         assert found.exit_code == 2
         assert "the answers would be written there too" in found.output
+    (tmp_path / "kept").mkdir()
+    found = ask(export, table, "-o", out, "--log", tmp_path / "kept")
+    assert found.exit_code == 2
+    assert "kept: expected the name of a file, found a folder" in found.output
+    assert (tmp_path / "kept").is_dir()

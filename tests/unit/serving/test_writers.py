@@ -69,3 +69,10 @@ def test_vectors_are_as_short_as_float32_allows(tmp_path):
     lines = (tmp_path / "vectors.jsonl").read_text().splitlines()
     assert lines == ['{"id": "a", "v": [0.1, -0.123457]}', '{"id": "b", "v": null}']
     assert pq.read_table(tmp_path / "vectors.parquet").equals(table)
+
+
+def test_a_folder_is_no_place_for_a_file(tmp_path):
+    folder = tmp_path / "answers.csv"
+    folder.mkdir()
+    with pytest.raises(ConfigError, match="expected the name of a file, found a folder"):
+        writer_of(folder)
