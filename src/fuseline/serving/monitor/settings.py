@@ -12,7 +12,8 @@ from fuseline.config import Section, parse_section, read_yaml
 from fuseline.params.base import Count, Share
 from fuseline.serving.webhook import WebhookParams
 
-Seconds = Annotated[int, Field(ge=1)]
+# At most a year, so that a window's ends are dates.
+Seconds = Annotated[int, Field(ge=1, le=31_536_000)]
 Names = Annotated[list[str], Field(min_length=1)]
 
 
