@@ -10,13 +10,14 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from fuseline.errors import ConfigError, ContractError
 from fuseline.pipeline.locks import held
 from fuseline.serving.monitor.answering import Answering, Given
 from fuseline.serving.monitor.events import Event, parse
 from fuseline.serving.monitor.keeping import ALARMS, AUDIT, Kept
 from fuseline.serving.monitor.page import write_page
 from fuseline.serving.monitor.settings import MonitorSettings, read_settings
-from fuseline.serving.monitor.source import Lines, Place, lines_of
+from fuseline.serving.monitor.source import STDIN, Lines, Place, lines_of
 from fuseline.serving.monitor.watch import ALARM, NOTICE, Line, Watch
 from fuseline.serving.webhook import Webhook
 
@@ -54,7 +55,8 @@ def monitor(asked: Asked) -> int:
 
     Raises:
         ConfigError: an option or setting is wrong, or what the output holds is of others.
-        ContractError: another run writes the same output.
+        ContractError: another run writes the same output, it cannot be written, or the source broke
+            off.
     """
     settings = read_settings(asked.settings)
     lines = lines_of(
@@ -65,12 +67,21 @@ def monitor(asked: Asked) -> int:
         if asked.model is None
         else Answering(asked.model, settings, int8=asked.int8, threads=asked.threads)
     )
-    asked.output.mkdir(parents=True, exist_ok=True)
+    if asked.source != STDIN and asked.output.resolve() == Path(asked.source).resolve():
+        raise ConfigError(f"--output: {asked.output} is what is read. Name another folder.")
     busy = f"{asked.output}: another monitor writes it. End that one, or name another --output."
-    with held(asked.output, busy):
-        identity = {"settings": settings.parts(), "model": answer.identity, "source": asked.source}
-        run = Run(settings, Kept(asked.output, identity), answer)
-        return run.through(lines, stop=asked.stop)
+    identity = {"settings": settings.parts(), "model": answer.identity, "source": asked.source}
+    try:
+        asked.output.mkdir(parents=True, exist_ok=True)
+        with held(asked.output, busy):
+            run = Run(settings, Kept(asked.output, identity), answer)
+            return run.through(lines, stop=asked.stop)
+    except OSError as error:
+        # Status 1 would say that a topic alarmed.
+        raise ContractError(
+            f"{error.filename or 'standard output'}: cannot be written ({error.strerror}). Mend"
+            " that and start it again: it goes on with what it kept."
+        ) from None
 
 
 class Run:
@@ -126,8 +137,9 @@ class Run:
         if self._webhook:
             self._unsent += findings
         self._keep()
+        as_ascii = "utf" not in sys.stdout.encoding.lower()
         for line in findings:
-            print(json.dumps(line, ensure_ascii=False), flush=True)
+            print(json.dumps(line, ensure_ascii=as_ascii), flush=True)
         self._send()
         return sum(line["event"] == ALARM for line in findings)
 

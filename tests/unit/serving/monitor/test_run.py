@@ -116,8 +116,68 @@ def test_a_state_of_other_settings_is_refused(root: Path) -> None:
     # Where alarms go is none of it.
     configure(root, refresh_seconds=5)
     assert watch("in", "--once").exit_code == 0
-    (root / "monitor" / keeping.STATE).write_text("{")
-    assert "not readable as JSON" in watch("in", "--once").output
+    for content, said in (("{", "not readable as JSON"), ("[]", "expected version 1, found None")):
+        (root / "monitor" / keeping.STATE).write_text(content)
+        assert said in watch("in", "--once").output
+
+
+def test_the_order_of_topics_is_a_setting(root: Path) -> None:
+    (root / "in/a.jsonl").write_bytes(TAKEN)
+    watch("in", "--once")
+    text = (root / "monitor.yaml").read_text()
+    people, sales = "  people: [layoff*]\n", "  sales: [sales]\n"
+    assert people + sales in text
+    (root / "monitor.yaml").write_text(text.replace(people + sales, sales + people))
+    assert "made with another settings" in watch("in", "--once").output
+
+
+def test_files_of_others_are_not_written_over_and_the_remedy_works(root: Path) -> None:
+    (root / "in/a.jsonl").write_bytes(TAKEN)
+    watch("in", "--once")
+    before = (root / "monitor/alarms.jsonl").read_bytes()
+    (root / "monitor/state.json").unlink()
+    result = watch("in", "--once")
+    assert result.exit_code == 2
+    assert "expected state.json beside alarms.jsonl, audit.jsonl, index.html" in result.output
+    assert (root / "monitor/alarms.jsonl").read_bytes() == before
+    (root / "monitor").rename(root / "old")
+    assert watch("in", "--once").exit_code == 0
+    assert (root / "monitor/alarms.jsonl").read_bytes() == before
+    result = watch("in", "--once", "-o", "in")
+    assert "--output: in is what is read" in result.output
+    assert (root / "in/a.jsonl").read_bytes() == TAKEN
+
+
+def test_logs_may_be_moved_away(root: Path) -> None:
+    """What is left of them is not filled up to where they were."""
+    half = TAKEN[: TAKEN.index(b"\n", len(TAKEN) * 3 // 4) + 1]
+    (root / "in/a.jsonl").write_bytes(half)
+    watch("in", "--once")
+    seen = len(alarms(root))
+    for name in ("alarms.jsonl", "audit.jsonl"):
+        (root / "monitor" / name).unlink()
+    (root / "in/a.jsonl").write_bytes(TAKEN)
+    assert watch("in", "--once").exit_code == 0
+    watch("in", "--once", "-o", "whole")
+    assert alarms(root) == alarms(root, "whole")[seen:] != []
+
+
+def test_ends_of_lines_within_texts_end_no_alarm(root: Path) -> None:
+    rows = [row | {"text": f"{row['text']}\u2028\x85 å"} for row in ROWS]
+    (root / "in/a.jsonl").write_bytes(as_lines(rows))
+    for _ in range(2):
+        result = watch("in", "--once")
+        assert result.exit_code == 0, result.output
+    lines = (root / "monitor/alarms.jsonl").read_bytes().split(b"\n")
+    assert all("\u2028" in json.loads(line)["because"][0]["text"] for line in lines[:-1])
+
+
+def test_what_cannot_be_written_is_no_alarm(root: Path) -> None:
+    (root / "in/a.jsonl").write_bytes(TAKEN)
+    (root / "file").touch()
+    result = watch("in", "--once", "--fail-on-alarm", "-o", "file")
+    assert result.exit_code == 2
+    assert "file: cannot be written (File exists)" in result.output
 
 
 def test_lines_that_are_no_rows_are_counted_and_stop_nothing(root: Path) -> None:
