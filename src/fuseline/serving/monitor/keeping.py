@@ -20,7 +20,7 @@ from fuseline.errors import ConfigError
 from fuseline.serving.monitor.page import PAGE
 
 STATE, ALARMS, AUDIT = "state.json", "alarms.jsonl", "audit.jsonl"
-VERSION = 1
+VERSION = 2
 
 
 class Kept:

@@ -9,7 +9,7 @@ from typing import Annotated, Any
 from pydantic import Field, field_validator, model_validator
 
 from fuseline.config import Section, parse_section, read_yaml
-from fuseline.params.base import Count, Share
+from fuseline.params.base import Share
 from fuseline.serving.webhook import WebhookParams
 
 # At most a year, so that a window's ends are dates.
@@ -57,7 +57,7 @@ class MonitorSettings(Section):
     window_seconds: Seconds
     late_seconds: Annotated[int, Field(ge=0)]
     reference_windows: Annotated[int, Field(ge=5)]
-    run_length_windows: Count
+    run_length_windows: Annotated[int, Field(ge=1, le=10**9)]
     guard: Annotated[float, Field(ge=0.5, lt=1.0)]
     surge: Annotated[float, Field(gt=0.0, lt=1.0)]
     copy_similarity: Annotated[float, Field(ge=0.5, le=1.0)]

@@ -169,6 +169,16 @@ def test_one_wrong_clock_moves_nothing() -> None:
     assert [start for start, _ in windows.advance(211)] == [0]
 
 
+def test_wrong_clocks_move_nothing_however_many_a_year_brings() -> None:
+    windows = Windows(100, 0)
+    over: list[int] = []
+    for second in range(1000):
+        time = 10**9 if second % 5 in (0, 1) else second
+        assert windows.of(time) is not None
+        over.extend(start for start, _ in windows.advance(time))
+    assert over == list(range(0, 900, 100))
+
+
 @pytest.mark.parametrize(
     ("changes", "message"),
     [
@@ -177,6 +187,8 @@ def test_one_wrong_clock_moves_nothing() -> None:
         ({"topics": {"other": ["a"]}}, "rows of no topic are that"),
         ({"topics": {"a": [" - "]}}, "words of a hold ' - ', which has no letter"),
         ({"negative": []}, "monitor.negative: "),
+        ({"window_seconds": 10**9}, "monitor.window_seconds: "),
+        ({"run_length_windows": 10**10}, "monitor.run_length_windows: "),
     ],
 )
 def test_wrong_settings_are_named(changes: dict[str, object], message: str) -> None:

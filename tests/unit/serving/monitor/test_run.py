@@ -116,7 +116,7 @@ def test_a_state_of_other_settings_is_refused(root: Path) -> None:
     # Where alarms go is none of it.
     configure(root, refresh_seconds=5)
     assert watch("in", "--once").exit_code == 0
-    for content, said in (("{", "not readable as JSON"), ("[]", "expected version 1, found None")):
+    for content, said in (("{", "not readable as JSON"), ("[]", "expected version 2, found None")):
         (root / "monitor" / keeping.STATE).write_text(content)
         assert said in watch("in", "--once").output
 
@@ -263,6 +263,33 @@ def test_a_folder_is_followed_and_left_at_a_signal(root: Path) -> None:
     assert "To go on: fuseline monitor, with the same arguments" in said
     watch("in", "--once", "-o", "whole")
     assert alarms(root) == alarms(root, "whole") != []
+
+
+def test_a_pipe_that_is_left_at_a_signal_says_how_it_goes_on(root: Path) -> None:
+    command = [sys.executable, "-m", "fuseline.cli", "monitor", "-", "--answered"]
+    pipe = subprocess.PIPE
+    with subprocess.Popen(command, stdin=pipe, stderr=pipe) as running:
+        assert running.stdin
+        running.stdin.write(TAKEN[: TAKEN.index(b"\n") + 1])
+        running.stdin.flush()
+        state = root / "monitor/state.json"
+        assert wait_for(lambda: state.exists() and '"rows": 1' in state.read_text(), 60)
+        running.terminate()
+        running.wait()
+        assert running.stderr
+        said = running.stderr.read().decode()
+    assert running.returncode == 130
+    assert "with the same arguments and --again if the stream begins anew" in said
+
+
+def test_a_closed_standard_input_is_told(root: Path) -> None:
+    command = [sys.executable, "-m", "fuseline.cli", "monitor", "-", "--answered"]
+    joined = " ".join(command) + " <&-"
+    done = subprocess.run(joined, shell=True, capture_output=True, text=True)  # noqa: S602
+    assert (done.returncode, done.stderr) == (
+        2,
+        "monitor: -: standard input is closed. Give it rows, as in `… | fuseline`.\n",
+    )
 
 
 def _rows_in(state: Path) -> int:
