@@ -9,6 +9,7 @@ from typing import Annotated, Any
 from pydantic import Field, field_validator, model_validator
 
 from fuseline.config import Section, parse_section, read_yaml
+from fuseline.errors import ConfigError
 from fuseline.params.base import Share
 from fuseline.serving.webhook import WebhookParams
 
@@ -100,4 +101,9 @@ def read_settings(path: Path) -> MonitorSettings:
     Raises:
         ConfigError: it is missing, or a key is wrong.
     """
+    if not path.is_file():
+        raise ConfigError(
+            f"{path}: expected a file of settings, found none. `fuseline init --recipe mood` puts"
+            " monitor.yaml at a project's root; name one elsewhere with --settings."
+        )
     return parse_section({"monitor": read_yaml(path)}, "monitor", MonitorSettings, path)

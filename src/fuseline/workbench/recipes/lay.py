@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from fuseline.contracts.durable import put
+from fuseline.errors import ConfigError
 
 
 @dataclass(frozen=True)
@@ -17,6 +18,25 @@ class Laid:
 
     put: list[Path]
     kept: list[Path]
+
+
+def refuse_blocked(files: Mapping[Path, Path], root: Path) -> None:
+    """Refuse a project in which something stands where files need a folder.
+
+    Args:
+        files: by their place below the project's root.
+        root: of the project.
+
+    Raises:
+        ConfigError: a file stands there, or a link that leads nowhere.
+    """
+    for place in files:
+        for folder in map(root.joinpath, place.parents):
+            if not folder.is_dir() and (folder.exists() or folder.is_symlink()):
+                raise ConfigError(
+                    f"{folder}: expected a folder, for {place}, or nothing; found a file. Move it"
+                    " away."
+                )
 
 
 def lay(files: Mapping[Path, Path], root: Path) -> Laid:
@@ -29,7 +49,8 @@ def lay(files: Mapping[Path, Path], root: Path) -> Laid:
     laid = Laid([], [])
     for place, source in files.items():
         path = root / place
-        if path.exists():
+        # A link that leads nowhere is somebody's, too.
+        if path.exists() or path.is_symlink():
             if not path.is_file() or path.read_bytes() != source.read_bytes():
                 laid.kept.append(place)
             continue

@@ -10,7 +10,7 @@ from typing import Any
 from fuseline.config import PARAMS_FILE
 from fuseline.errors import ConfigError
 from fuseline.workbench import scaffold
-from fuseline.workbench.recipes.lay import lay
+from fuseline.workbench.recipes.lay import lay, refuse_blocked
 from fuseline.workbench.recipes.overlay import overlay
 from fuseline.workbench.recipes.recipe import Recipe, propose, read_recipe
 from fuseline.workbench.recipes.show import laid_over
@@ -61,6 +61,8 @@ def set_up(asked: Asked, ask: Callable[[str], None] | None) -> str:
         )
     params = asked.root / PARAMS_FILE
     recipe = read_recipe(asked.recipe) if asked.recipe else None
+    if recipe:
+        refuse_blocked(recipe.files, asked.root)
     before = scaffold.read_params(params)
     data = _found(asked, asked.file, recipe) if asked.file else None
     text = scaffold.with_values(params, before, lambda: _values(before, data, recipe))

@@ -121,6 +121,14 @@ def test_a_state_of_other_settings_is_refused(root: Path) -> None:
         assert said in watch("in", "--once").output
 
 
+def test_settings_that_are_not_there_say_where_to_get_them(root: Path) -> None:
+    (root / "monitor.yaml").unlink()
+    for words in (("in", "--once"), ("in", "--once", "--settings", "in")):
+        result = watch(*words)
+        assert result.exit_code == 2
+        assert "`fuseline init --recipe mood` puts monitor.yaml" in result.output
+
+
 def test_the_order_of_topics_is_a_setting(root: Path) -> None:
     (root / "in/a.jsonl").write_bytes(TAKEN)
     watch("in", "--once")
