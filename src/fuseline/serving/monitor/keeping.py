@@ -2,8 +2,8 @@
 
 `state.json` is replaced whole. `alarms.jsonl` and `audit.jsonl` only grow, and the state says how
 long they were when it was written: what a killed process wrote beyond is cut off, and written again
-by the rows that are read again. Logs without a state are somebody's, or of a state that was removed:
-they are left alone.
+by the rows that are read again. Logs without a state are somebody's, or of a state that was
+removed: they are left alone.
 """
 
 from __future__ import annotations
@@ -17,9 +17,8 @@ from typing import Any
 
 from fuseline.contracts.durable import write_text
 from fuseline.errors import ConfigError
-from fuseline.serving.monitor.page import PAGE
 
-STATE, ALARMS, AUDIT = "state.json", "alarms.jsonl", "audit.jsonl"
+STATE, ALARMS, AUDIT, PAGE = "state.json", "alarms.jsonl", "audit.jsonl", "index.html"
 VERSION = 2
 
 

@@ -14,7 +14,7 @@ from fuseline.errors import ConfigError, ContractError
 from fuseline.pipeline.locks import held
 from fuseline.serving.monitor.answering import Answering, Given
 from fuseline.serving.monitor.events import Event, parse
-from fuseline.serving.monitor.keeping import ALARMS, AUDIT, Kept
+from fuseline.serving.monitor.keeping import ALARMS, AUDIT, PAGE, Kept
 from fuseline.serving.monitor.page import write_page
 from fuseline.serving.monitor.settings import MonitorSettings, read_settings
 from fuseline.serving.monitor.source import STDIN, Lines, Place, lines_of
@@ -122,9 +122,17 @@ class Run:
             if stop and lines.waits and alarms:
                 break
         self._show(again=True)
+        self._tell_rest()
+        return alarms
+
+    def _tell_rest(self) -> None:
+        """Say what no alarm can come of."""
         if waiting := self.watch.windows.rows():
             print(f"{waiting} rows lie in windows that are not over yet.", file=sys.stderr)
-        return alarms
+        for why, count in sorted(self.watch.refused.items()):
+            print(f"{count} lines so far were no rows: {why}.", file=sys.stderr)
+        if self.watch.late:
+            print(f"{self.watch.late} rows so far were too late to count.", file=sys.stderr)
 
     def _take(self, block: list[bytes], place: Place) -> int:
         """Take lines, and keep what they led to; the number of alarms."""
@@ -179,7 +187,7 @@ class Run:
         """Write the page, if it is time to."""
         now = time.monotonic()
         if again or now - self._shown >= self._settings.refresh_seconds:
-            write_page(self._kept.folder, self.watch, self._kept.last(200))
+            write_page(self._kept.folder / PAGE, self.watch, self._kept.last(200))
             self._shown = now
 
 

@@ -104,9 +104,7 @@ class Stream(Lines):
     def _opened(self) -> AbstractContextManager[BinaryIO]:
         if self.name == STDIN:
             if sys.stdin is None:
-                raise ConfigError(
-                    "-: standard input is closed. Give it rows, as in `… | fuseline`."
-                )
+                raise ConfigError("-: standard input is closed. Pipe rows into it.")
             return nullcontext(sys.stdin.buffer)
         try:
             # A server may not lead to another machine.

@@ -1,9 +1,9 @@
 """Windows of event time, which wait a while for late rows.
 
-The watermark is how far time has surely come: the third latest time of five rows that came one after
-another, so that single rows with wrong clocks move nothing, however many a year brings, less what late
-rows are waited for. A window is over once the watermark has passed its end; rows that come after that
-are late, counted and left out.
+The watermark is how far time has surely come: the third latest time of five rows that came one
+after another, so that single rows with wrong clocks move nothing, however many a year brings, less
+what late rows are waited for. A window is over once the watermark has passed its end; rows that
+come after that are late, counted and left out.
 """
 
 from __future__ import annotations
