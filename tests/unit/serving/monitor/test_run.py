@@ -303,7 +303,8 @@ def test_a_closed_standard_input_is_told(root: Path) -> None:
 
 
 def _rows_in(state: Path) -> int:
-    rows: int = json.loads(state.read_text())["content"]["watch"]["rows"]
+    content = json.loads(state.read_text())["content"]
+    rows: int = content["watch"]["rows"] if content else 0
     return rows
 
 
