@@ -662,7 +662,10 @@ def monitor(
         again,
         fail_on_alarm,
     )
-    with _readable_errors("monitor"), _interruptible("fuseline monitor, with the same arguments"):
+    # A pipe that is given anew would count twice what it gave.
+    anew = " and --again if the stream begins anew" if source == "-" or "://" in source else ""
+    go_on = f"fuseline monitor, with the same arguments{anew}"
+    with _readable_errors("monitor"), _interruptible(go_on):
         alarms = watch(asked)
     if alarms and fail_on_alarm:
         raise typer.Exit(1)

@@ -49,7 +49,7 @@ class WebhookParams(Section):
 FIRST_PAUSE_SECONDS = 0.5
 
 
-class _NoRedirect(urllib.request.HTTPRedirectHandler):
+class NoRedirect(urllib.request.HTTPRedirectHandler):
     """What is sent goes to the address that was named and to no other."""
 
     def redirect_request(self, *_: Any) -> None:
@@ -66,7 +66,7 @@ class Webhook:
 
     def __init__(self, params: WebhookParams) -> None:
         self.params = params
-        self._opener = urllib.request.build_opener(_NoRedirect)
+        self._opener = urllib.request.build_opener(NoRedirect)
 
     def send(self, content: dict[str, Any]) -> str | None:
         """Send one; why it could not be sent, without what it holds, or None."""
@@ -83,12 +83,14 @@ class Webhook:
     def _attempt(self, body: bytes) -> tuple[str | None, bool]:
         """What went wrong, and whether another attempt may mend it."""
         headers = {"content-type": "application/json"}
-        request = urllib.request.Request(self.params.url, body, headers, method="POST")
         try:
+            request = urllib.request.Request(self.params.url, body, headers, method="POST")
             self._opener.open(request, timeout=self.params.timeout_seconds).close()
         except urllib.error.HTTPError as error:
             error.close()
             return f"status {error.code}", error.code == 429 or error.code >= 500
         except (OSError, HTTPException) as error:
             return type(getattr(error, "reason", error)).__name__, True
+        except ValueError:
+            return "the address is no URL", False
         return None, False

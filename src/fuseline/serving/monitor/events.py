@@ -5,13 +5,14 @@ from __future__ import annotations
 import json
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from math import isfinite
 from typing import Any
 
 from fuseline.serving.monitor.settings import FieldNames
 
-# Times of four digits of a year, in seconds since 1970.
-_EARLIEST, _LATEST = -62_135_596_800.0, 253_402_300_799.0
+# Years 2 to 9998, in seconds since 1970: windows around them have years of four digits, too.
+_EARLIEST, _LATEST = -62_104_060_800, 253_370_764_800
+# Bytes of a line at most.
+MAX_LINE_BYTES = 2**18
 # Characters of an id that are kept.
 _ID_CHARACTERS = 200
 
@@ -41,9 +42,12 @@ class Event:
 
 def parse(line: bytes, fields: FieldNames) -> Event | str:
     """The row of a line, or why there is none."""
+    if len(line) > MAX_LINE_BYTES:
+        return f"longer than {MAX_LINE_BYTES} bytes"
     try:
-        found = json.loads(line.decode())
-    except ValueError:
+        # Editors put a mark in front of the first line.
+        found = json.loads(line.decode("utf-8-sig"))
+    except (ValueError, RecursionError):
         return "not JSON"
     if not isinstance(found, dict):
         return "no JSON object"
@@ -56,7 +60,7 @@ def parse(line: bytes, fields: FieldNames) -> Event | str:
     known, in_scope = found.get(fields.id), found.get(fields.in_scope)
     return Event(
         time,
-        None if known is None else str(known)[:_ID_CHARACTERS],
+        None if known is None else _writable(str(known))[:_ID_CHARACTERS],
         text,
         label,
         _text(found.get(fields.topic)),
@@ -65,7 +69,12 @@ def parse(line: bytes, fields: FieldNames) -> Event | str:
 
 
 def _text(value: Any) -> str | None:
-    return value if isinstance(value, str) and value.strip() else None
+    return _writable(value) if isinstance(value, str) and value.strip() else None
+
+
+def _writable(text: str) -> str:
+    """The text with `?` for halves of characters, which JSON can name and no file can hold."""
+    return text.encode(errors="replace").decode()
 
 
 def _time(value: Any) -> float | None:
@@ -75,10 +84,10 @@ def _time(value: Any) -> float | None:
             moment = datetime.fromisoformat(value)
         except ValueError:
             return None
-        return (moment if moment.tzinfo else moment.replace(tzinfo=UTC)).timestamp()
+        value = (moment if moment.tzinfo else moment.replace(tzinfo=UTC)).timestamp()
     if isinstance(value, bool) or not isinstance(value, int | float):
         return None
-    return float(value) if isfinite(value) and _EARLIEST < value < _LATEST else None
+    return float(value) if _EARLIEST <= value < _LATEST else None
 
 
 def told_time(seconds: float) -> str:

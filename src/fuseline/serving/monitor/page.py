@@ -19,7 +19,6 @@ from fuseline.serving.monitor.chart import Chart, Point
 from fuseline.serving.monitor.events import told_time
 from fuseline.serving.monitor.watch import DRIFT, DRIFT_KIND, SCOPE, TOPIC_KIND, WORDS, Watch
 
-PAGE = "index.html"
 # Units of a chart's drawing, which is stretched to its place.
 _WIDTH, _HEIGHT = 1000.0, 100.0
 # Alarms of one stream whose rows are shown.
@@ -30,15 +29,15 @@ _DRIFT_TITLES = {
 }
 
 
-def write_page(folder: Path, watch: Watch, findings: Sequence[Mapping[str, Any]]) -> None:
+def write_page(path: Path, watch: Watch, findings: Sequence[Mapping[str, Any]]) -> None:
     """Write the page, whole or not at all.
 
     Args:
-        folder: for it.
+        path: of it.
         watch: what is shown.
         findings: alarms and notices, the newest first.
     """
-    write_text(folder / PAGE, page(watch, findings))
+    write_text(path, page(watch, findings))
 
 
 def page(watch: Watch, findings: Sequence[Mapping[str, Any]]) -> str:

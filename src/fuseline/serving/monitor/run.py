@@ -10,13 +10,14 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from fuseline.errors import ConfigError, ContractError
 from fuseline.pipeline.locks import held
 from fuseline.serving.monitor.answering import Answering, Given
 from fuseline.serving.monitor.events import Event, parse
-from fuseline.serving.monitor.keeping import ALARMS, AUDIT, Kept
+from fuseline.serving.monitor.keeping import ALARMS, AUDIT, PAGE, Kept
 from fuseline.serving.monitor.page import write_page
 from fuseline.serving.monitor.settings import MonitorSettings, read_settings
-from fuseline.serving.monitor.source import Lines, Place, lines_of
+from fuseline.serving.monitor.source import STDIN, Lines, Place, lines_of
 from fuseline.serving.monitor.watch import ALARM, NOTICE, Line, Watch
 from fuseline.serving.webhook import Webhook
 
@@ -54,7 +55,8 @@ def monitor(asked: Asked) -> int:
 
     Raises:
         ConfigError: an option or setting is wrong, or what the output holds is of others.
-        ContractError: another run writes the same output.
+        ContractError: another run writes the same output, it cannot be written, or the source broke
+            off.
     """
     settings = read_settings(asked.settings)
     lines = lines_of(
@@ -65,12 +67,21 @@ def monitor(asked: Asked) -> int:
         if asked.model is None
         else Answering(asked.model, settings, int8=asked.int8, threads=asked.threads)
     )
-    asked.output.mkdir(parents=True, exist_ok=True)
+    if asked.source != STDIN and asked.output.resolve() == Path(asked.source).resolve():
+        raise ConfigError(f"--output: {asked.output} is what is read. Name another folder.")
     busy = f"{asked.output}: another monitor writes it. End that one, or name another --output."
-    with held(asked.output, busy):
-        identity = {"settings": settings.parts(), "model": answer.identity, "source": asked.source}
-        run = Run(settings, Kept(asked.output, identity), answer)
-        return run.through(lines, stop=asked.stop)
+    identity = {"settings": settings.parts(), "model": answer.identity, "source": asked.source}
+    try:
+        asked.output.mkdir(parents=True, exist_ok=True)
+        with held(asked.output, busy):
+            run = Run(settings, Kept(asked.output, identity), answer)
+            return run.through(lines, stop=asked.stop)
+    except OSError as error:
+        # Status 1 would say that a topic alarmed.
+        raise ContractError(
+            f"{error.filename or 'standard output'}: cannot be written ({error.strerror}). Mend"
+            " that and start it again: it goes on with what it kept."
+        ) from None
 
 
 class Run:
@@ -111,9 +122,17 @@ class Run:
             if stop and lines.waits and alarms:
                 break
         self._show(again=True)
+        self._tell_rest()
+        return alarms
+
+    def _tell_rest(self) -> None:
+        """Say what no alarm can come of."""
         if waiting := self.watch.windows.rows():
             print(f"{waiting} rows lie in windows that are not over yet.", file=sys.stderr)
-        return alarms
+        for why, count in sorted(self.watch.refused.items()):
+            print(f"{count} lines so far were no rows: {why}.", file=sys.stderr)
+        if self.watch.late:
+            print(f"{self.watch.late} rows so far were too late to count.", file=sys.stderr)
 
     def _take(self, block: list[bytes], place: Place) -> int:
         """Take lines, and keep what they led to; the number of alarms."""
@@ -126,8 +145,9 @@ class Run:
         if self._webhook:
             self._unsent += findings
         self._keep()
+        as_ascii = "utf" not in sys.stdout.encoding.lower()
         for line in findings:
-            print(json.dumps(line, ensure_ascii=False), flush=True)
+            print(json.dumps(line, ensure_ascii=as_ascii), flush=True)
         self._send()
         return sum(line["event"] == ALARM for line in findings)
 
@@ -167,7 +187,7 @@ class Run:
         """Write the page, if it is time to."""
         now = time.monotonic()
         if again or now - self._shown >= self._settings.refresh_seconds:
-            write_page(self._kept.folder, self.watch, self._kept.last(200))
+            write_page(self._kept.folder / PAGE, self.watch, self._kept.last(200))
             self._shown = now
 
 

@@ -55,7 +55,12 @@ def run_length(scores: Scores, allowance: float, limit: float, states: int = STA
     needed = edges[None, :] - centres[:, None] + allowance
     below = upper[np.searchsorted(scores.values, needed, side="left")]
     moves = np.diff(below, axis=1, prepend=0.0)
-    return float(np.linalg.solve(np.eye(states) - moves, np.ones(states))[0])
+    try:
+        steps = float(np.linalg.solve(np.eye(states) - moves, np.ones(states))[0])
+    except np.linalg.LinAlgError:
+        steps = np.inf
+    # Longer runs than float64 tells from endless ones come out with any sign.
+    return steps if steps > 0 else np.inf
 
 
 def limit_for(scores: Scores, allowance: float, wanted: float, states: int = STATES) -> float:

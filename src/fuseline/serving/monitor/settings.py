@@ -9,10 +9,12 @@ from typing import Annotated, Any
 from pydantic import Field, field_validator, model_validator
 
 from fuseline.config import Section, parse_section, read_yaml
-from fuseline.params.base import Count, Share
+from fuseline.errors import ConfigError
+from fuseline.params.base import Share
 from fuseline.serving.webhook import WebhookParams
 
-Seconds = Annotated[int, Field(ge=1)]
+# At most a year, so that a window's ends are dates.
+Seconds = Annotated[int, Field(ge=1, le=31_536_000)]
 Names = Annotated[list[str], Field(min_length=1)]
 
 
@@ -56,7 +58,7 @@ class MonitorSettings(Section):
     window_seconds: Seconds
     late_seconds: Annotated[int, Field(ge=0)]
     reference_windows: Annotated[int, Field(ge=5)]
-    run_length_windows: Count
+    run_length_windows: Annotated[int, Field(ge=1, le=10**9)]
     guard: Annotated[float, Field(ge=0.5, lt=1.0)]
     surge: Annotated[float, Field(gt=0.0, lt=1.0)]
     copy_similarity: Annotated[float, Field(ge=0.5, le=1.0)]
@@ -99,4 +101,9 @@ def read_settings(path: Path) -> MonitorSettings:
     Raises:
         ConfigError: it is missing, or a key is wrong.
     """
+    if not path.is_file():
+        raise ConfigError(
+            f"{path}: expected a file of settings, found none. `fuseline init --recipe mood` puts"
+            " monitor.yaml at a project's root; name one elsewhere with --settings."
+        )
     return parse_section({"monitor": read_yaml(path)}, "monitor", MonitorSettings, path)

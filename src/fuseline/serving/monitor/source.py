@@ -13,19 +13,22 @@ import time
 from abc import ABC, abstractmethod
 from collections.abc import Iterator
 from contextlib import AbstractContextManager, nullcontext
+from http.client import HTTPException
 from pathlib import Path
 from typing import Any, BinaryIO, cast
-from urllib.error import URLError
 from urllib.parse import urlsplit
 from urllib.request import ProxyHandler, build_opener
 
-from fuseline.errors import ConfigError
+from fuseline.errors import ConfigError, ContractError
+from fuseline.serving.monitor.events import MAX_LINE_BYTES
+from fuseline.serving.webhook import NoRedirect
 
 STDIN = "-"
 ENDING = ".jsonl"
-# Bytes that are read at once, and of a line at most.
+# Bytes that are read at once.
 READ_BYTES = 2**20
-MAX_LINE_BYTES = 2**18
+# Of a line; one that is too long is cut where that still shows.
+_KEPT_BYTES = MAX_LINE_BYTES + 1
 # Seconds in which a server has to begin to answer, and to go on.
 _PATIENCE = 3600.0
 
@@ -65,19 +68,49 @@ class Stream(Lines):
         read = place["lines"] if place else 0
         skip = read if self._again else 0
         with self._opened() as file:
-            for lines in _whole_lines(file):
+            for lines in self._read(file):
                 kept = lines[skip:]
                 skip -= len(lines) - len(kept)
                 read += len(kept)
                 if kept:
                     yield kept, {"lines": read}
 
+    def _read(self, file: BinaryIO) -> Iterator[list[bytes]]:
+        """Lines as they come; the last one too where it has no end."""
+        rest = b""
+        while content := self._some(file):
+            lines, rest = _parted(rest + content)
+            yield lines
+        if getattr(file, "length", None):
+            # A server that went away early; the last line is not whole.
+            raise self._broken("its end is missing")
+        if rest:
+            yield [rest]
+
+    def _some(self, file: BinaryIO) -> bytes:
+        """What there is, at least one byte; nothing at the end."""
+        read = getattr(file, "read1", None)
+        try:
+            return cast(bytes, read(READ_BYTES)) if read else os.read(file.fileno(), READ_BYTES)
+        except (OSError, HTTPException) as error:
+            raise self._broken(str(error) or type(error).__name__) from None
+
+    def _broken(self, why: str) -> ContractError:
+        return ContractError(
+            f"{self.name}: broke off ({why}). What came before is kept. Start it again; with"
+            " --again if it begins anew with what it gave before."
+        )
+
     def _opened(self) -> AbstractContextManager[BinaryIO]:
         if self.name == STDIN:
+            if sys.stdin is None:
+                raise ConfigError("-: standard input is closed. Pipe rows into it.")
             return nullcontext(sys.stdin.buffer)
         try:
-            opened = build_opener(ProxyHandler({})).open(self.name, timeout=_PATIENCE)
-        except (URLError, OSError, ValueError) as error:
+            # A server may not lead to another machine.
+            opener = build_opener(ProxyHandler({}), NoRedirect)
+            opened = opener.open(self.name, timeout=_PATIENCE)
+        except (OSError, HTTPException, ValueError) as error:
             raise ConfigError(
                 f"{self.name}: cannot be read ({error}). Start what serves it, or name another."
             ) from None
@@ -100,7 +133,8 @@ class Folder(Lines):
     def blocks(self, place: Place | None) -> Iterator[Block]:
         name, offset = (place["file"], place["offset"]) if place else ("", 0)
         while True:
-            names = sorted(path.name for path in self.folder.glob(f"*{ENDING}"))
+            found = self.folder.glob(f"*{ENDING}")
+            names = sorted(path.name for path in found if path.is_file())
             ahead = [one for one in names if one >= name]
             for one in ahead:
                 offset = offset if one == name else 0
@@ -148,9 +182,12 @@ def _refuse_other_machines(url: str) -> None:
     Raises:
         ConfigError: it is not, or no URL.
     """
-    parts = urlsplit(url)
-    host = parts.hostname or ""
-    if parts.scheme not in ("http", "https") or not (host == "localhost" or _is_loopback(host)):
+    try:
+        parts = urlsplit(url)
+        scheme, host = parts.scheme, parts.hostname or ""
+    except ValueError:
+        scheme, host = "", ""
+    if scheme not in ("http", "https") or not (host == "localhost" or _is_loopback(host)):
         raise ConfigError(
             f"SOURCE: expected a URL of this machine, such as http://127.0.0.1:9000/, found"
             f" {url!r}. Forward rows of another machine to it."
@@ -164,36 +201,42 @@ def _is_loopback(host: str) -> bool:
         return False
 
 
-def _whole_lines(file: BinaryIO) -> Iterator[list[bytes]]:
-    """Lines as they come; the last one too where it has no end."""
-    rest = b""
-    while content := _some(file):
-        *lines, rest = (rest + content).split(b"\n")
-        if len(rest) > MAX_LINE_BYTES:
-            lines, rest = [*lines, rest], b""
-        yield lines
-    if rest:
-        yield [rest]
-
-
-def _some(file: BinaryIO) -> bytes:
-    """What there is, at least one byte; nothing at the end."""
-    read = getattr(file, "read1", None)
-    return cast(bytes, read(READ_BYTES)) if read else os.read(file.fileno(), READ_BYTES)
+def _parted(content: bytes) -> tuple[list[bytes], bytes]:
+    """Whole lines and what is left, none longer than shows that it is too long: so much memory is
+    needed, and a line is the same however it comes."""
+    *lines, rest = (line[:_KEPT_BYTES] for line in content.split(b"\n"))
+    return lines, rest
 
 
 def _lines_of(path: Path, offset: int, *, is_last: bool) -> Iterator[tuple[list[bytes], int]]:
     """Whole lines from a byte on, and the byte behind them. A last line without an end is one in
-    a file that is finished, else still being written."""
-    with path.open("rb") as file:
+    a file that is finished, else still being written.
+
+    Raises:
+        ContractError: the file has become shorter than was read of it, or cannot be read.
+    """
+    rest, read = b"", offset
+    with _opened(path) as file:
+        if (size := os.fstat(file.fileno()).st_size) < offset:
+            raise ContractError(
+                f"{path}: expected at least the {offset} bytes that were read of it, found {size}."
+                " Files may only grow. Move it to a later name, which is read from its beginning."
+            )
         file.seek(offset)
         while content := file.read(READ_BYTES):
-            whole = content.rfind(b"\n") + 1
-            if not whole:
-                if is_last and len(content) < MAX_LINE_BYTES:
-                    return
-                whole = len(content)
-            lines = content[:whole].split(b"\n")
-            offset += whole
-            yield lines[:-1] if content[whole - 1 : whole] == b"\n" else lines, offset
-            file.seek(offset)
+            read += len(content)
+            behind = read - (len(content) - content.rfind(b"\n") - 1)
+            lines, rest = _parted(rest + content)
+            if lines:
+                yield lines, behind
+    if rest and not is_last:
+        yield [rest], read
+
+
+def _opened(path: Path) -> BinaryIO:
+    try:
+        return path.open("rb")
+    except OSError as error:
+        raise ContractError(
+            f"{path}: cannot be read ({error.strerror}). Let this user read it, or move it away."
+        ) from None

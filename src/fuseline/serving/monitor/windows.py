@@ -1,13 +1,14 @@
 """Windows of event time, which wait a while for late rows.
 
-The watermark is how far time has surely come: the third latest time so far, so that one row with a
-wrong clock moves nothing, less what late rows are waited for. A window is over once the watermark
-has passed its end; rows that come after that are late, counted and left out.
+The watermark is how far time has surely come: the third latest time of five rows that came one
+after another, so that single rows with wrong clocks move nothing, however many a year brings, less
+what late rows are waited for. A window is over once the watermark has passed its end; rows that
+come after that are late, counted and left out.
 """
 
 from __future__ import annotations
 
-import heapq
+from collections import deque
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from typing import Any
@@ -15,8 +16,8 @@ from typing import Any
 from fuseline.serving.monitor.events import Event
 from fuseline.serving.monitor.stories import Print, Stories
 
-# So many rows have to be as late as the watermark says.
-CONFIRMED = 3
+# So many rows, of as many that came last, have to be as late as the watermark says.
+CONFIRMED, RECENT = 3, 5
 # Negative stories of a window that are kept as evidence, and characters of their texts.
 KEPT_ROWS = 20
 TEXT_CHARACTERS = 240
@@ -111,7 +112,7 @@ class Windows:
     def __init__(self, seconds: int, late_seconds: int) -> None:
         self.seconds, self.late_seconds = seconds, late_seconds
         self._open: dict[int, Window] = {}
-        self._latest: list[float] = []
+        self._recent: deque[float] = deque(maxlen=RECENT)
         # Number of the first window that is not over; None before any is.
         self._next: int | None = None
 
@@ -124,15 +125,11 @@ class Windows:
 
     def advance(self, time: float) -> Iterator[tuple[int, Window]]:
         """A row of this time has come: windows that are over by it, with their starts, in order."""
-        if len(self._latest) < CONFIRMED:
-            heapq.heappush(self._latest, time)
-        elif time > self._latest[0]:
-            heapq.heapreplace(self._latest, time)
-        else:
+        self._recent.append(time)
+        if len(self._recent) < CONFIRMED:
             return
-        if len(self._latest) < CONFIRMED:
-            return
-        over = int((self._latest[0] - self.late_seconds) // self.seconds)
+        confirmed = sorted(self._recent)[-CONFIRMED]
+        over = int((confirmed - self.late_seconds) // self.seconds)
         if self._next is None or over > self._next:
             self._next = over
             for number in sorted(number for number in self._open if number < over):
@@ -147,11 +144,12 @@ class Windows:
         """All of it."""
         return {
             "open": {str(number): window.as_json() for number, window in self._open.items()},
-            "latest": self._latest,
+            "recent": list(self._recent),
             "next": self._next,
         }
 
     def restore(self, content: dict[str, Any]) -> None:
         """Be as it was."""
         self._open = {int(name): Window.from_json(one) for name, one in content["open"].items()}
-        self._latest, self._next = content["latest"], content["next"]
+        self._recent.extend(content["recent"])
+        self._next = content["next"]

@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from fuseline.data.modalities.text.tokenizer import load_tokenizer
+from fuseline.data.modalities.text.vocabulary import SPECIAL_TOKENS
 
 # How the pieces within a word begin, in the tokenizers that there are.
 _INNER = "##"
@@ -14,7 +15,8 @@ _SHORT = 2
 
 
 class Pieces:
-    """Looks at texts.
+    """Looks at texts. Where all pieces are single characters, short ones tell nothing, and unknown
+    ones alone count.
 
     Args:
         folder: of an export of a model of texts.
@@ -25,6 +27,9 @@ class Pieces:
         self._tokenizer: Any = load_tokenizer(folder)
         self._share = share
         self._unknown = self._tokenizer.token_to_id("[UNK]")
+        pieces = self._tokenizer.get_vocab().keys() - {*SPECIAL_TOKENS}
+        is_of_words = any(len(piece.removeprefix(_INNER)) > 1 for piece in pieces)
+        self._short = _SHORT if is_of_words else 0
 
     def __call__(self, texts: Sequence[str]) -> list[bool]:
         """Whether each of N texts is strange."""
@@ -34,7 +39,7 @@ class Pieces:
     def _is_strange(self, ids: Sequence[int], tokens: Sequence[str]) -> bool:
         short = sum(
             number == self._unknown
-            or (token.startswith(_INNER) and len(token) <= len(_INNER) + _SHORT)
+            or (token.startswith(_INNER) and len(token) <= len(_INNER) + self._short)
             for number, token in zip(ids, tokens, strict=True)
         )
         return short > self._share * max(1, len(ids))

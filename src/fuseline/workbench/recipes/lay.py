@@ -21,17 +21,21 @@ class Laid:
 
 
 def refuse_blocked(files: Mapping[Path, Path], root: Path) -> None:
-    """Look for what would stand in the way of a folder.
+    """Refuse a project in which something stands where files need a folder.
+
+    Args:
+        files: by their place below the project's root.
+        root: of the project.
 
     Raises:
-        ConfigError: a file or a link to nowhere does.
+        ConfigError: a file stands there, or a link that leads nowhere.
     """
     for place in files:
-        for above in place.parents:
-            folder = root / above
-            if (folder.exists() or folder.is_symlink()) and not folder.is_dir():
+        for folder in map(root.joinpath, place.parents):
+            if not folder.is_dir() and (folder.exists() or folder.is_symlink()):
                 raise ConfigError(
-                    f"{above}: expected a folder, or nothing; found a file. Move it away."
+                    f"{folder}: expected a folder, for {place}, or nothing; found a file. Move it"
+                    " away."
                 )
 
 
@@ -45,7 +49,8 @@ def lay(files: Mapping[Path, Path], root: Path) -> Laid:
     laid = Laid([], [])
     for place, source in files.items():
         path = root / place
-        if path.exists():
+        # A link that leads nowhere is somebody's, too.
+        if path.exists() or path.is_symlink():
             if not path.is_file() or path.read_bytes() != source.read_bytes():
                 laid.kept.append(place)
             continue

@@ -77,7 +77,7 @@ def test_in_a_browser(
     width: int,
     scheme: str,
 ) -> None:
-    write_page(tmp_path, *watched)
+    write_page(tmp_path / "index.html", *watched)
     look = {"viewport": {"width": width, "height": 900}, "color_scheme": scheme}
     visit = Visit(chromium, (tmp_path / "index.html").as_uri(), **look)
     visit.page.goto(visit.address)

@@ -49,10 +49,37 @@ def test_times_are_seconds_or_iso_8601(time: object, seconds: float) -> None:
         (b'{"time": "soon", "text": "a"}', "no time in time"),
         (b'{"time": 1e999, "text": "a"}', "no time in time"),
         (b'{"time": 1, "text": " "}', "neither text nor label"),
+        (b"[" * 100_000, "not JSON"),
+        (b'{"time": 1' + b"0" * 4000 + b', "text": "a"}', "no time in time"),
+        (b'{"time": NaN, "text": "a"}', "no time in time"),
+        (b'{"time": "0001-01-01T00:00:00+14:00", "text": "a"}', "no time in time"),
+        (b'{"time": "9999-12-31T23:59:59-14:00", "text": "a"}', "no time in time"),
+        (b'{"time": 1, "text": "' + b"a" * 2**18 + b'"}', "longer than 262144 bytes"),
     ],
 )
 def test_a_line_that_is_no_row_says_why(line: bytes, why: str) -> None:
     assert parse(line, FIELDS) == why
+
+
+def test_marks_of_editors_are_no_part_of_a_line() -> None:
+    found = parse(b'\xef\xbb\xbf{"time": 1, "text": "a"}\r', FIELDS)
+    assert isinstance(found, Event)
+    assert (found.time, found.text) == (1.0, "a")
+
+
+def test_halves_of_characters_can_be_written() -> None:
+    found = parse(b'{"time": 1, "text": "a \\ud800", "id": "\\udfff"}', FIELDS)
+    assert isinstance(found, Event)
+    assert (found.text, found.id) == ("a ?", "?")
+
+
+@pytest.mark.parametrize("time", ["0002-01-01", "9998-12-31T23:59:59Z"])
+def test_windows_of_the_first_and_last_times_have_dates(time: str) -> None:
+    found = parse(json.dumps({"time": time, "text": "a"}).encode(), FIELDS)
+    assert isinstance(found, Event)
+    year = settings(window_seconds=31_536_000).window_seconds
+    start = int(found.time // year) * year
+    assert told_time(start) <= told_time(found.time) <= told_time(start + year)
 
 
 def test_told_times_are_utc() -> None:
@@ -142,6 +169,16 @@ def test_one_wrong_clock_moves_nothing() -> None:
     assert [start for start, _ in windows.advance(211)] == [0]
 
 
+def test_wrong_clocks_move_nothing_however_many_a_year_brings() -> None:
+    windows = Windows(100, 0)
+    over: list[int] = []
+    for second in range(1000):
+        time = 10**9 if second % 5 in (0, 1) else second
+        assert windows.of(time) is not None
+        over.extend(start for start, _ in windows.advance(time))
+    assert over == list(range(0, 900, 100))
+
+
 @pytest.mark.parametrize(
     ("changes", "message"),
     [
@@ -150,6 +187,8 @@ def test_one_wrong_clock_moves_nothing() -> None:
         ({"topics": {"other": ["a"]}}, "rows of no topic are that"),
         ({"topics": {"a": [" - "]}}, "words of a hold ' - ', which has no letter"),
         ({"negative": []}, "monitor.negative: "),
+        ({"window_seconds": 10**9}, "monitor.window_seconds: "),
+        ({"run_length_windows": 10**10}, "monitor.run_length_windows: "),
     ],
 )
 def test_wrong_settings_are_named(changes: dict[str, object], message: str) -> None:

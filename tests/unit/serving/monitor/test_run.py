@@ -116,14 +116,84 @@ def test_a_state_of_other_settings_is_refused(root: Path) -> None:
     # Where alarms go is none of it.
     configure(root, refresh_seconds=5)
     assert watch("in", "--once").exit_code == 0
-    (root / "monitor" / keeping.STATE).write_text("{")
-    assert "not readable as JSON" in watch("in", "--once").output
+    for state, said in (("{", "not readable as JSON"), ("[]", "expected version 2, found None")):
+        (root / "monitor" / keeping.STATE).write_text(state)
+        assert said in watch("in", "--once").output
+
+
+def test_settings_that_are_not_there_say_where_to_get_them(root: Path) -> None:
+    (root / "monitor.yaml").unlink()
+    for words in (("in", "--once"), ("in", "--once", "--settings", "in")):
+        result = watch(*words)
+        assert result.exit_code == 2
+        assert "`fuseline init --recipe mood` puts monitor.yaml" in result.output
+
+
+def test_the_order_of_topics_is_a_setting(root: Path) -> None:
+    (root / "in/a.jsonl").write_bytes(TAKEN)
+    watch("in", "--once")
+    text = (root / "monitor.yaml").read_text()
+    people, sales = "  people: [layoff*]\n", "  sales: [sales]\n"
+    assert people + sales in text
+    (root / "monitor.yaml").write_text(text.replace(people + sales, sales + people))
+    assert "made with another settings" in watch("in", "--once").output
+
+
+def test_files_of_others_are_not_written_over_and_the_remedy_works(root: Path) -> None:
+    (root / "in/a.jsonl").write_bytes(TAKEN)
+    watch("in", "--once")
+    before = (root / "monitor/alarms.jsonl").read_bytes()
+    (root / "monitor/state.json").unlink()
+    result = watch("in", "--once")
+    assert result.exit_code == 2
+    assert "expected state.json beside alarms.jsonl, audit.jsonl, index.html" in result.output
+    assert (root / "monitor/alarms.jsonl").read_bytes() == before
+    (root / "monitor").rename(root / "old")
+    assert watch("in", "--once").exit_code == 0
+    assert (root / "monitor/alarms.jsonl").read_bytes() == before
+    result = watch("in", "--once", "-o", "in")
+    assert "--output: in is what is read" in result.output
+    assert (root / "in/a.jsonl").read_bytes() == TAKEN
+
+
+def test_logs_may_be_moved_away(root: Path) -> None:
+    """What is left of them is not filled up to where they were."""
+    half = TAKEN[: TAKEN.index(b"\n", len(TAKEN) * 3 // 4) + 1]
+    (root / "in/a.jsonl").write_bytes(half)
+    watch("in", "--once")
+    seen = len(alarms(root))
+    for name in ("alarms.jsonl", "audit.jsonl"):
+        (root / "monitor" / name).unlink()
+    (root / "in/a.jsonl").write_bytes(TAKEN)
+    assert watch("in", "--once").exit_code == 0
+    watch("in", "--once", "-o", "whole")
+    assert alarms(root) == alarms(root, "whole")[seen:] != []
+
+
+def test_ends_of_lines_within_texts_end_no_alarm(root: Path) -> None:
+    rows = [row | {"text": f"{row['text']}\u2028\x85 å"} for row in ROWS]
+    (root / "in/a.jsonl").write_bytes(as_lines(rows))
+    for _ in range(2):
+        result = watch("in", "--once")
+        assert result.exit_code == 0, result.output
+    lines = (root / "monitor/alarms.jsonl").read_bytes().split(b"\n")
+    assert all("\u2028" in json.loads(line)["because"][0]["text"] for line in lines[:-1])
+
+
+def test_what_cannot_be_written_is_no_alarm(root: Path) -> None:
+    (root / "in/a.jsonl").write_bytes(TAKEN)
+    (root / "file").touch()
+    result = watch("in", "--once", "--fail-on-alarm", "-o", "file")
+    assert result.exit_code == 2
+    assert "file: cannot be written (File exists)" in result.output
 
 
 def test_lines_that_are_no_rows_are_counted_and_stop_nothing(root: Path) -> None:
     bad = b'{"time": 1}\nnonsense\n\n{"time": 1, "text": "no label"}\n'
     (root / "in/a.jsonl").write_bytes(bad + TAKEN)
-    assert watch("in", "--once").exit_code == 0
+    result = watch("in", "--once")
+    assert result.exit_code == 0
+    assert "1 lines so far were no rows: neither text nor label." in result.stderr
     state = json.loads((root / "monitor/state.json").read_text())
     assert state["content"]["watch"]["refused"] == {
         "neither text nor label": 1,
@@ -205,8 +275,36 @@ def test_a_folder_is_followed_and_left_at_a_signal(root: Path) -> None:
     assert alarms(root) == alarms(root, "whole") != []
 
 
+def test_a_pipe_that_is_left_at_a_signal_says_how_it_goes_on(root: Path) -> None:
+    command = [sys.executable, "-m", "fuseline.cli", "monitor", "-", "--answered"]
+    pipe = subprocess.PIPE
+    with subprocess.Popen(command, stdin=pipe, stderr=pipe) as running:
+        assert running.stdin
+        running.stdin.write(TAKEN[: TAKEN.index(b"\n") + 1])
+        running.stdin.flush()
+        state = root / "monitor/state.json"
+        assert wait_for(lambda: state.exists() and '"rows": 1' in state.read_text(), 60)
+        running.terminate()
+        running.wait()
+        assert running.stderr
+        said = running.stderr.read().decode()
+    assert running.returncode == 130
+    assert "with the same arguments and --again if the stream begins anew" in said
+
+
+def test_a_closed_standard_input_is_told(root: Path) -> None:
+    command = [sys.executable, "-m", "fuseline.cli", "monitor", "-", "--answered"]
+    joined = " ".join(command) + " <&-"
+    done = subprocess.run(joined, shell=True, check=False, capture_output=True, text=True)
+    assert (done.returncode, done.stderr) == (
+        2,
+        "monitor: -: standard input is closed. Pipe rows into it.\n",
+    )
+
+
 def _rows_in(state: Path) -> int:
-    rows: int = json.loads(state.read_text())["content"]["watch"]["rows"]
+    content = json.loads(state.read_text())["content"]
+    rows: int = content["watch"]["rows"] if content else 0
     return rows
 
 

@@ -47,6 +47,14 @@ def test_table_of_limits(allowance: float, limit: float) -> None:
     assert limit_for(normal(), allowance, 2 * 370.0) == pytest.approx(limit, abs=0.012)
 
 
+@pytest.mark.parametrize("wanted", [1e9, 1e12, 1e15])
+def test_runs_longer_than_floats_tell_leave_a_limit_that_alarms(wanted: float) -> None:
+    limits = [limit_for(normal(), 1.0, each) for each in (wanted / 1000, wanted)]
+    # An asked run 1,000 times longer adds log(1000) / 2k or so (Siegmund).
+    assert limits[1] - limits[0] == pytest.approx(np.log(1000) / 2, rel=0.05)
+    assert run_length(normal(), 1.0, 100.0) == np.inf or run_length(normal(), 1.0, 100.0) > 1e12
+
+
 def test_siegmunds_approximation_is_near() -> None:
     """(exp(2 k b) - 2 k b - 1) / (2 k^2) with b = h + 1.166 (Siegmund 1985)."""
     b = 5 + 1.166

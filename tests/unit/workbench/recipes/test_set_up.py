@@ -155,6 +155,27 @@ def test_a_file_in_the_place_of_a_folder_is_refused_before_anything_is_written(
         blocked.unlink()
 
 
+def test_a_link_that_leads_nowhere_stays(root: Path, made_up: Path) -> None:
+    (root / "knowledge").mkdir()
+    (root / "knowledge/answers.csv").symlink_to("nowhere")
+    result = init("--recipe", "plain", "--yes")
+    assert "knowledge/answers.csv was there and stays as it is" in result.output
+    assert (root / "knowledge/answers.csv").is_symlink()
+
+
+def test_a_file_where_a_folder_is_needed_is_told_before_anything_is_written(
+    root: Path, made_up: Path
+) -> None:
+    (root / "recipes").write_text("my own\n")
+    before = (root / "params.yaml").read_bytes()
+    result = init("--recipe", "plain", "--yes")
+    assert result.exit_code == 2
+    assert "recipes: expected a folder, for recipes/plain/README.md, or nothing" in result.output
+    assert (root / "params.yaml").read_bytes() == before
+    (root / "recipes").rename(root / "recipes.txt")
+    assert init("--recipe", "plain", "--yes").exit_code == 0
+
+
 def test_nothing_is_written_unasked_or_where_it_would_be_wrong(root: Path, made_up: Path) -> None:
     assert init("--recipe", "plain").exit_code == 2
     (made_up / "params.yaml").write_text("base: {sede: 4}\n")

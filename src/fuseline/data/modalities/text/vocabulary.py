@@ -7,11 +7,15 @@ from collections.abc import Iterable
 
 from tokenizers import Tokenizer, decoders, models, normalizers, pre_tokenizers, processors
 
-SPECIAL_TOKENS = ("[PAD]", "[UNK]", "[CLS]", "[SEP]", "[MASK]")
+UNKNOWN = "[UNK]"
+SPECIAL_TOKENS = ("[PAD]", UNKNOWN, "[CLS]", "[SEP]", "[MASK]")
+# In front of pieces that go on with a word.
+CONTINUES = "##"
 
 
 def train_tokenizer(texts: Iterable[str], vocab_size: int, *, words: bool) -> Tokenizer:
-    """A WordPiece tokenizer of all characters and, where asked for, of the most frequent words.
+    """A tokenizer of all characters and of the most frequent words, as WordPiece; or of characters
+    alone.
 
     The vocabulary is counted here: the library's trainers break ties in an order that differs
     from run to run.
@@ -20,10 +24,11 @@ def train_tokenizer(texts: Iterable[str], vocab_size: int, *, words: bool) -> To
         texts: to count in.
         vocab_size: entries at most, special tokens included; of more characters those that come
             last by their code points are left out, or without words the rarest.
-        words: whether there are words too.
+        words: whether there are words too. Accents are left out then, as by encoders of English;
+            without words they stay, since in other scripts such marks are vowels.
     """
-    tokenizer = Tokenizer(models.WordPiece(unk_token="[UNK]"))
-    tokenizer.normalizer = normalizers.BertNormalizer(lowercase=True)
+    tokenizer = Tokenizer(models.WordPiece(unk_token=UNKNOWN))
+    tokenizer.normalizer = _normalizer(words=words)
     tokenizer.pre_tokenizer = pre_tokenizers.BertPreTokenizer()
     counts: Counter[str] = Counter()
     for text in texts:
@@ -32,7 +37,7 @@ def train_tokenizer(texts: Iterable[str], vocab_size: int, *, words: bool) -> To
     pieces = _characters_and_words(counts) if words else _characters(counts)
     kept = [*SPECIAL_TOKENS, *pieces][:vocab_size]
     vocab = {piece: index for index, piece in enumerate(kept)}
-    tokenizer.model = models.WordPiece(vocab, unk_token="[UNK]", max_input_chars_per_word=100)
+    tokenizer.model = _model(vocab, words=words)
     tokenizer.decoder = decoders.WordPiece()
     tokenizer.post_processor = processors.TemplateProcessing(
         single="[CLS] $A [SEP]",
@@ -42,10 +47,29 @@ def train_tokenizer(texts: Iterable[str], vocab_size: int, *, words: bool) -> To
     return tokenizer
 
 
+def _normalizer(*, words: bool) -> normalizers.Normalizer:
+    if words:
+        return normalizers.BertNormalizer(lowercase=True)
+    marked = normalizers.BertNormalizer(lowercase=True, strip_accents=False)
+    # A letter and its mark may be written as one or as two.
+    return normalizers.Sequence([normalizers.NFC(), marked])
+
+
+def _model(vocab: dict[str, int], *, words: bool) -> models.Model:
+    if words:
+        return models.WordPiece(vocab, unk_token=UNKNOWN, max_input_chars_per_word=100)
+    # Without merges a word is its characters, however long it is, and each that is unknown is one
+    # by itself: of WordPiece one such character makes the whole word unknown, and a sentence in a
+    # script without spaces is a word.
+    return models.BPE(
+        vocab, [], unk_token=UNKNOWN, continuing_subword_prefix=CONTINUES, fuse_unk=False
+    )
+
+
 def _characters_and_words(counts: Counter[str]) -> list[str]:
     characters = sorted({character for word in counts for character in word})
     frequent = sorted((word for word in counts if len(word) > 1), key=lambda w: (-counts[w], w))
-    return [*characters, *(f"##{character}" for character in characters), *frequent]
+    return [*characters, *(f"{CONTINUES}{character}" for character in characters), *frequent]
 
 
 def _characters(counts: Counter[str]) -> list[str]:
@@ -53,5 +77,5 @@ def _characters(counts: Counter[str]) -> list[str]:
     found: Counter[str] = Counter()
     for word, count in counts.items():
         for place, character in enumerate(word):
-            found[f"##{character}" if place else character] += count
+            found[f"{CONTINUES}{character}" if place else character] += count
     return sorted(found, key=lambda piece: (-found[piece], piece))

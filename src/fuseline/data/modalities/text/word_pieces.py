@@ -19,9 +19,9 @@ SPACES = {"ByteLevel": "Ġ", "▁": "▁"}
 def continuing_pieces(tokenizer_folder: Path) -> Tensor | None:
     """(V,) bool by token id: the piece belongs to the word of the piece in front of it.
 
-    WordPiece marks such pieces by a prefix (`##`). Byte-level BPE and SentencePiece mark the
-    others, by a leading space; there a word is what stands between spaces, its punctuation
-    included. The first piece of a text begins a word whatever its mark.
+    WordPiece and `characters` mark such pieces by a prefix (`##`). Byte-level BPE and SentencePiece
+    mark the others, by a leading space; there a word is what stands between spaces, its
+    punctuation included. The first piece of a text begins a word whatever its mark.
 
     Returns:
         None where the tokenizer marks neither.
@@ -39,8 +39,7 @@ def continuing_pieces(tokenizer_folder: Path) -> Tensor | None:
 
 
 def _prefix(content: dict[str, Any]) -> str:
-    model = content["model"]
-    return model["continuing_subword_prefix"] if model["type"] == "WordPiece" else ""
+    return content["model"].get("continuing_subword_prefix") or ""
 
 
 def _space(content: dict[str, Any]) -> str:
