@@ -51,8 +51,9 @@ def _normalizer(*, words: bool) -> normalizers.Normalizer:
     if words:
         return normalizers.BertNormalizer(lowercase=True)
     marked = normalizers.BertNormalizer(lowercase=True, strip_accents=False)
-    # A letter and its mark may be written as one or as two.
-    return normalizers.Sequence([normalizers.NFC(), marked])
+    # A letter and its mark may be written as one or as two. As two they share what letters share,
+    # and so do the letters that a syllable of Korean is made of.
+    return normalizers.Sequence([normalizers.NFD(), marked])
 
 
 def _model(vocab: dict[str, int], *, words: bool) -> models.Model:

@@ -1,5 +1,7 @@
 """Vocabularies that are counted in the texts."""
 
+from unicodedata import normalize
+
 import pytest
 
 from fuseline.data.modalities.text.vocabulary import SPECIAL_TOKENS, train_tokenizer
@@ -33,13 +35,13 @@ def test_the_rarest_characters_are_left_out():
 )
 def test_marks_of_other_scripts_stay(text):
     tokens = train_tokenizer([text], 64, words=False).encode(text).tokens[1:-1]
-    assert "".join(token.removeprefix("##") for token in tokens) == text
+    assert "".join(token.removeprefix("##") for token in tokens) == normalize("NFD", text)
 
 
 def test_a_letter_and_its_mark_are_one_however_they_are_written():
     tokenizer = train_tokenizer(["\u0439"], 64, words=False)
     assert tokenizer.encode("\u0438\u0306").tokens == tokenizer.encode("\u0439").tokens
-    assert len(tokenizer.encode("\u0439").tokens) == 3
+    assert tokenizer.encode("\u0439").tokens == ["[CLS]", "\u0438", "##\u0306", "[SEP]"]
 
 
 def test_a_word_may_be_as_long_as_a_sentence():
