@@ -101,7 +101,8 @@ def main(root: Path = Path(), num_requests: int = NUM_REQUESTS) -> None:
         before = asyncio.run(_answer(port, plain))
         found = asyncio.run(_all(port, process, num_requests))
         after = asyncio.run(_answer(port, plain))
-        for kind, statuses in found.statuses.items():
+        for kind in KINDS:
+            statuses = found.statuses[kind]
             shown = ", ".join(f"{name or 'closed'} {n}" for name, n in sorted(statuses.items()))
             print(f"{kind:<22}{statuses.total():>7}  {shown}")
         print("memory, MiB: " + " ".join(f"{value:.0f}" for value in found.memory))

@@ -83,14 +83,12 @@ class Webhook:
     def _attempt(self, body: bytes) -> tuple[str | None, bool]:
         """What went wrong, and whether another attempt may mend it."""
         headers = {"content-type": "application/json"}
+        request = urllib.request.Request(self.params.url, body, headers, method="POST")
         try:
-            request = urllib.request.Request(self.params.url, body, headers, method="POST")
             self._opener.open(request, timeout=self.params.timeout_seconds).close()
         except urllib.error.HTTPError as error:
             error.close()
             return f"status {error.code}", error.code == 429 or error.code >= 500
         except (OSError, HTTPException) as error:
             return type(getattr(error, "reason", error)).__name__, True
-        except ValueError:
-            return "the address is no URL", False
         return None, False

@@ -39,11 +39,6 @@ def test_what_stays_is_not_tried_again_nor_followed(status: int) -> None:
     assert len(other.bodies) == 1
 
 
-@pytest.mark.parametrize("url", ["http://[::1", "http://127.0.0.1/\u00e4", "http://a b/"])
-def test_an_address_that_is_none_is_told(url: str) -> None:
-    assert Webhook(to(url, 0)).send({}) in ("the address is no URL", "InvalidURL")
-
-
 def test_nobody_there_is_told() -> None:
     with receiver() as other:
         url = other.url
