@@ -7,14 +7,17 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
+from pydantic import BaseModel, ConfigDict, Field, model_validator
 
-from fuseline.errors import ConfigError, ContractError
+from fuseline.errors import ConfigError
 from fuseline.evaluation.trust.shares import share_interval
 from fuseline.serving.chat.dialogue import Dialogue
+from fuseline.serving.chat.lines import read_lines
 from fuseline.serving.chat.reply import Reason, Reply
 from fuseline.serving.chat.understanding import understand
 from fuseline.serving.predictor import Predictor
+
+EXAMPLE = 'A line is an object such as {"turns": [{"user": "hello", "expect": "answer"}]}.'
 
 Expected = Literal["answer", "refuse", "ask", "hand_over"]
 # What a share of turns is called, by what was expected of them.
@@ -94,21 +97,9 @@ def read_scripts(path: Path) -> list[Script]:
         ContractError: a line is wrong; it is named.
     """
     try:
-        with path.open(encoding="utf-8-sig") as file:
-            lines = list(file)
+        found = read_lines(path, Script, EXAMPLE)
     except (OSError, UnicodeDecodeError) as error:
         raise ConfigError(f"--evaluate: {path}: cannot be read ({error}).") from None
-    found = []
-    for number, line in enumerate(lines, start=1):
-        try:
-            found.append(Script.model_validate_json(line))
-        except ValidationError as error:
-            first = error.errors()[0]
-            where = ".".join(str(part) for part in first["loc"])
-            raise ContractError(
-                f"{path}: line {number}: {where or 'line'}: {first['msg']}. A line is an object"
-                ' such as {"turns": [{"user": "hello", "expect": "answer"}]}.'
-            ) from None
     if not found:
         raise ConfigError(f"--evaluate: {path}: expected a dialogue a line, found none.")
     return found

@@ -18,6 +18,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError
 from fuseline.contracts.durable import write_text
 from fuseline.errors import ConfigError, ContractError
 from fuseline.evaluation.trust.scope import unit
+from fuseline.serving.chat.lines import problem_of, read_lines
 from fuseline.serving.chat.wording import words
 from fuseline.serving.contract import BANK_FILE
 
@@ -25,6 +26,7 @@ LEAST_SENTENCES, MOST_SENTENCES = 5, 1000
 MOST_INTENTS = 1000
 # Share of the training rows, of intents that were learnt, that the added ones may take.
 TAKEN = 0.002
+REMEDY = "Correct it, or remove the line and add the intent again with `fuseline intents add`."
 
 
 class AddedIntent(BaseModel):
@@ -48,25 +50,12 @@ def read_added(path: Path) -> list[AddedIntent]:
     if not path.is_file():
         return []
     try:
-        with path.open(encoding="utf-8-sig") as file:
-            lines = list(file)
+        return read_lines(path, AddedIntent, REMEDY)
     except UnicodeDecodeError as error:
         raise ContractError(
             f"{path}: not UTF-8 text ({error}). Save it as such, or move it away and add its"
             " intents again with `fuseline intents add`."
         ) from None
-    found = []
-    for number, line in enumerate(lines, start=1):
-        try:
-            found.append(AddedIntent.model_validate_json(line))
-        except ValidationError as error:
-            first = error.errors()[0]
-            where = ".".join(str(part) for part in first["loc"])
-            raise ContractError(
-                f"{path}: line {number}: {where or 'line'}: {first['msg']}. Correct it, or remove"
-                " the line and add the intent again with `fuseline intents add`."
-            ) from None
-    return found
 
 
 def added_intent(name: str, sentences: Sequence[str]) -> AddedIntent:
@@ -90,9 +79,7 @@ def added_intent(name: str, sentences: Sequence[str]) -> AddedIntent:
     try:
         return AddedIntent(intent=name, sentences=list(sentences))
     except ValidationError as error:
-        first = error.errors()[0]
-        where = ".".join(str(part) for part in first["loc"])
-        raise ContractError(f"intent '{name}': {where}: {first['msg']}.") from None
+        raise ContractError(f"intent '{name}': {problem_of(error, 'intent')}.") from None
 
 
 def with_added(

@@ -7,10 +7,9 @@ from pathlib import Path
 from typing import Any
 
 from fuseline.data.modalities.text.tokenizer import load_tokenizer
-from fuseline.data.modalities.text.vocabulary import SPECIAL_TOKENS
+from fuseline.data.modalities.text.vocabulary import CONTINUES, SPECIAL_TOKENS, UNKNOWN
 
-# How the pieces within a word begin, in the tokenizers that there are.
-_INNER = "##"
+# Characters of a short piece within a word.
 _SHORT = 2
 
 
@@ -26,9 +25,9 @@ class Pieces:
     def __init__(self, folder: Path, share: float) -> None:
         self._tokenizer: Any = load_tokenizer(folder)
         self._share = share
-        self._unknown = self._tokenizer.token_to_id("[UNK]")
+        self._unknown = self._tokenizer.token_to_id(UNKNOWN)
         pieces = self._tokenizer.get_vocab().keys() - {*SPECIAL_TOKENS}
-        is_of_words = any(len(piece.removeprefix(_INNER)) > 1 for piece in pieces)
+        is_of_words = any(len(piece.removeprefix(CONTINUES)) > 1 for piece in pieces)
         self._short = _SHORT if is_of_words else 0
 
     def __call__(self, texts: Sequence[str]) -> list[bool]:
@@ -39,7 +38,7 @@ class Pieces:
     def _is_strange(self, ids: Sequence[int], tokens: Sequence[str]) -> bool:
         short = sum(
             number == self._unknown
-            or (token.startswith(_INNER) and len(token) <= len(_INNER) + self._short)
+            or (token.startswith(CONTINUES) and len(token) <= len(CONTINUES) + self._short)
             for number, token in zip(ids, tokens, strict=True)
         )
         return short > self._share * max(1, len(ids))

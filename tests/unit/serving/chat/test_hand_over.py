@@ -1,8 +1,8 @@
 """Records of hand-overs, kept and sent."""
 
 import json
-import threading
 from pathlib import Path
+from threading import Event, Timer
 
 import pytest
 
@@ -23,6 +23,13 @@ def record(folder: Path) -> HandOver:
 
 def hook(other: Receiver, **changes: object) -> dict:
     return {"url": other.url, "timeout_seconds": 5.0, "retries": 1} | changes
+
+
+def held_up(desk: Desk, until: Event, monkeypatch: pytest.MonkeyPatch) -> Event:
+    """What is set once the desk sends, which then waits for an event."""
+    begun = Event()
+    monkeypatch.setattr(desk._webhook, "send", lambda _: begun.set() or (until.wait() and None))
+    return begun
 
 
 def test_a_record_is_kept_and_sent(tmp_path: Path) -> None:
@@ -62,14 +69,11 @@ def test_a_slow_desk_is_waited_for_by_no_more_than_there_is_room_for(
 ) -> None:
     monkeypatch.setattr(hand_over, "MOST_WAITING", 2)
     told: list[str] = []
-    goes_on = threading.Event()
+    goes_on = Event()
     with receiver() as other:
         params = {"hand_over__file": "desk.jsonl", "hand_over__webhook": hook(other)}
         desk = Desk(service(tmp_path, **params), told.append)
-        begun = threading.Event()
-        monkeypatch.setattr(
-            desk._webhook, "send", lambda _: begun.set() or (goes_on.wait() and None)
-        )
+        begun = held_up(desk, goes_on, monkeypatch)
         one = record(tmp_path / "other")
         desk.take("abc", one)
         begun.wait(5.0)
@@ -87,17 +91,14 @@ def test_the_end_is_not_put_off_by_what_waits(
 ) -> None:
     monkeypatch.setattr(hand_over, "CLOSE_SECONDS", -1.0)
     told: list[str] = []
-    goes_on = threading.Event()
+    goes_on = Event()
     with receiver() as other:
         desk = Desk(service(tmp_path, hand_over__webhook=hook(other)), told.append)
-        begun = threading.Event()
-        monkeypatch.setattr(
-            desk._webhook, "send", lambda _: begun.set() or (goes_on.wait() and None)
-        )
+        begun = held_up(desk, goes_on, monkeypatch)
         one = record(tmp_path / "other")
         desk.take("abc", one)
         begun.wait(5.0)
         desk.take("abc", one)
-        threading.Timer(0.5, goes_on.set).start()
+        Timer(0.5, goes_on.set).start()
         desk.close()
     assert told == ["sent", "not sent: the end came before it"]

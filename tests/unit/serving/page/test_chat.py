@@ -2,22 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
-from playwright.sync_api import Browser, Page, expect
+from playwright.sync_api import Page, expect
 
-from tests.support.browser import Visit, browser, needs_chromium, served
+from tests.support.browser import Visit, needs_chromium, served
 from tests.support.services import write_service
 
 pytestmark = needs_chromium
-LOOKS = [
-    {"viewport": {"width": width, "height": 844}, "color_scheme": scheme}
-    for width in (390, 1280)
-    for scheme in ("light", "dark")
-]
 REPLY: dict[str, Any] = {
     "session": "abc",
     "kind": "answer",
@@ -33,32 +28,11 @@ REPLY: dict[str, Any] = {
 
 
 @pytest.fixture(scope="module")
-def chromium() -> Iterator[Browser]:
-    with browser() as opened:
-        yield opened
-
-
-@pytest.fixture(scope="module")
 def address(export: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
     folder = tmp_path_factory.mktemp("chat")
     service = write_service(folder, limits__sessions=1)
     with served(export, folder / "log", "--service", str(service)) as address:
         yield address
-
-
-@pytest.fixture
-def visit(chromium: Browser, address: str) -> Iterator[Callable[..., Visit]]:
-    """Visits that may have no fault."""
-    begun: list[Visit] = []
-
-    def visit(**look: Any) -> Visit:
-        begun.append(Visit(chromium, address, **look))
-        return begun[-1]
-
-    yield visit
-    for one in begun:
-        one.close()
-        assert one.faults == []
 
 
 def opened(one: Visit) -> Page:
@@ -74,9 +48,6 @@ def send(page: Page, message: str) -> None:
     expect(page.locator(".turn.service")).to_have_count(before + 1)
 
 
-@pytest.mark.parametrize(
-    "look", LOOKS, ids=lambda look: f"{look['viewport']}{look['color_scheme']}"
-)
 def test_a_conversation_is_held_without_a_fault_of_access(visit, look):
     one = visit(**look)
     page = opened(one)

@@ -4,29 +4,18 @@ from __future__ import annotations
 
 import json
 import subprocess
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import httpx
 import pytest
-from playwright.sync_api import Browser, Page, expect
+from playwright.sync_api import Page, expect
 
-from tests.support.browser import Visit, browser, needs_chromium, served
+from tests.support.browser import Visit, needs_chromium, served
 from tests.support.untrained_export import LABELS, picture
 
 pytestmark = needs_chromium
-LOOKS = [
-    {"viewport": {"width": width, "height": 844}, "color_scheme": scheme}
-    for width in (390, 1280)
-    for scheme in ("light", "dark")
-]
-
-
-@pytest.fixture(scope="module")
-def chromium() -> Iterator[Browser]:
-    with browser() as opened:
-        yield opened
 
 
 @pytest.fixture(scope="module")
@@ -40,21 +29,6 @@ def facts(address: str) -> dict[str, Any]:
     return httpx.get(f"{address}/v1/model").json()
 
 
-@pytest.fixture
-def visit(chromium: Browser, address: str) -> Iterator[Callable[..., Visit]]:
-    """Visits that may have no fault."""
-    begun: list[Visit] = []
-
-    def visit(**look: Any) -> Visit:
-        begun.append(Visit(chromium, address, **look))
-        return begun[-1]
-
-    yield visit
-    for one in begun:
-        one.close()
-        assert one.faults == []
-
-
 def answered(page: Page) -> str:
     """What is said of an answer to those who do not see it."""
     expect(page.locator("#status")).to_contain_text("Answer.")
@@ -64,9 +38,6 @@ def answered(page: Page) -> str:
 # The page with the model behind it.
 
 
-@pytest.mark.parametrize(
-    "look", LOOKS, ids=lambda look: f"{look['viewport']}{look['color_scheme']}"
-)
 def test_an_example_is_answered_without_a_fault_of_access(visit, look):
     one = visit(**look)
     page = one.open()
