@@ -499,6 +499,28 @@ def test_the_targets_of_a_row_are_the_wrong_classes_that_it_comes_nearest_to(mak
         assert targets == [place for place in (1, 3, 2, 0, 4) if place != label][:3]
 
 
+def test_rows_that_fell_leave_the_attack_and_cost_no_more(make_data):
+    data, model, spent, checked = make_data(12, 2), Linear(), Spent(), []
+    batch = data.batch(range(12))
+    radius = model.radius(batch["image_features"], batch["labels"], "l2")
+    epsilon = float(np.median(radius[radius > 0])) * 1.05
+    params = settings(num_steps=40, random_start=False, epsilon={"image_feature": epsilon})
+    target = Target(model, batch, GOAL, ["image_feature"], "fp32", spent)
+
+    def note(places: Tensor, _: Tensor, fallen: Tensor) -> None:
+        checked.append((len(places), int(fallen.sum())))
+
+    attack = build_attack(params.attack)
+    ended, fell = target.besiege(attack, GOAL.losses[0], 1.0, torch.Generator(), note)
+    assert fell.tolist() == (radius < epsilon).tolist()
+    assert 0 < fell.sum() < 12
+    left = [rows - fallen for rows, fallen in checked]
+    assert [rows for rows, _ in checked[1:]] == left[:-1]
+    assert len(checked) == 4
+    assert spent.backward == 10 * sum(rows for rows, _ in checked) < 12 * 40
+    assert (ended["image_feature"].flatten(1).norm(dim=-1) > 0).all()
+
+
 def test_of_two_classes_the_margin_is_the_only_target():
     assert GOAL.num_targets == 0
     assert len(GOAL.losses) == 2

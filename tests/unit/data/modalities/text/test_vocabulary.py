@@ -27,7 +27,7 @@ def test_without_words_the_commonest_characters_come_first():
 def test_the_rarest_characters_are_left_out():
     tokenizer = train_tokenizer(TEXTS, len(SPECIAL_TOKENS) + 3, words=False)
     assert tokenizer.encode("aab").tokens == ["[CLS]", "a", "##a", "##b", "[SEP]"]
-    assert tokenizer.encode("abc").tokens == ["[CLS]", "a", "##b", "[UNK]", "[SEP]"]
+    assert tokenizer.encode("abcc").tokens == ["[CLS]", "a", "##b", "[UNK]", "[UNK]", "[SEP]"]
 
 
 @pytest.mark.parametrize(
