@@ -9,14 +9,14 @@ import logging
 import math
 from collections import Counter
 from collections.abc import Sequence
+from typing import TYPE_CHECKING
 
 import numpy as np
-from bm25s import BM25
 
 from fuseline.serving.chat.wording import words
 
-# It logs each index that it builds, whatever level its users have set.
-logging.getLogger("bm25s").setLevel(logging.WARNING)
+if TYPE_CHECKING:
+    from bm25s import BM25
 
 
 class Words:
@@ -29,8 +29,7 @@ class Words:
 
     def __init__(self, texts: Sequence[str]) -> None:
         listed = [words(text) for text in texts]
-        self._index = BM25(method="lucene")
-        self._index.index(listed, show_progress=False)
+        self._index = _indexed(listed)
         self._count = len(listed)
         self._holding = Counter(word for one in listed for word in set(one))
 
@@ -52,6 +51,17 @@ class Words:
         """What a word adds at most: its inverse document frequency."""
         holding = self._holding[word]
         return math.log1p((self._count - holding + 0.5) / (holding + 0.5))
+
+
+def _indexed(listed: list[list[str]]) -> BM25:
+    # Imported here: it takes SciPy along, which a server without conversations does without.
+    from bm25s import BM25
+
+    # It logs each index that it builds, whatever level its users have set.
+    logging.getLogger("bm25s").setLevel(logging.WARNING)
+    index = BM25(method="lucene")
+    index.index(listed, show_progress=False)
+    return index
 
 
 def ranks(scores: np.ndarray) -> np.ndarray:
