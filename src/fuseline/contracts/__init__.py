@@ -85,6 +85,21 @@ QUARANTINE = pa.schema(
     ]
 )
 
+# What people did with examples, in the order of the source. The manifest's `dev_from` and
+# `test_from` are the times that cut them: rows added later would else move old ones.
+INTERACTIONS = pa.schema(
+    [
+        _required("source_row", pa.int64()),
+        _required("user", pa.string()),
+        # The example's id.
+        _required("item", pa.string()),
+        # Seconds since 1970, UTC.
+        _required("time", pa.int64()),
+        pa.field("value", pa.float32()),
+        pa.field("kind", pa.string()),
+    ]
+)
+
 # Test rows and their nearest training rows, the closest of each modality first.
 LEAKAGE = pa.schema(
     [
