@@ -14,6 +14,7 @@ def main(
     examples: Annotated[Path, typer.Option(help="Examples table to read, for its labels.")],
     tokens: Annotated[Path, typer.Option(help="Tokens table to read.")],
     features: Annotated[Path, typer.Option(help="Folder of features tables, one per modality.")],
+    interactions: Annotated[Path, typer.Option(help="Table of people's events with the rows.")],
     model: Annotated[Path, typer.Option(help="Model folder to write.")],
     metrics: Annotated[Path, typer.Option(help="Metrics file to write.")],
     history: Annotated[Path, typer.Option(help="Curves by epoch to write, CSV.")],
@@ -33,6 +34,7 @@ def main(
             features / "audio",
             features / "video",
             features / "tabular",
+            interactions,
         ],
         outputs=[model, metrics, history],
     ) as run:
@@ -47,6 +49,7 @@ def main(
             examples,
             tokens,
             features,
+            interactions,
             run.out(model),
             params=load_section("finetune", FinetuneParams),
             base=load_section("base", BaseParams),

@@ -16,6 +16,8 @@ import pyarrow.compute as pc
 from fuseline.contracts import INTERACTIONS, iter_shards, read_manifest
 from fuseline.errors import ContractError
 
+# Seconds.
+DAY = 86400
 COLUMNS = ["user", "item", "time", "value"]
 
 

@@ -54,6 +54,7 @@ TaskKind = Literal[
     "generation",
     "multilabel",
     "ranking",
+    "recommendation",
     "regression",
     "retrieval",
     "token_classification",
@@ -113,6 +114,32 @@ class DecoderParams(Section):
         return self
 
 
+class RecommendationParams(Section):
+    """Of tasks of that kind.
+
+    Attributes:
+        width: of the vectors of items and people.
+        num_heads: of the attention over a history.
+        history: last events that are read of a person's.
+        num_negatives: items drawn beside those of a batch.
+        horizon_days: how long a list is used; training looks back that far at most.
+    """
+
+    width: Count
+    num_heads: Count
+    history: Count
+    num_negatives: Count
+    horizon_days: Positive
+
+    @model_validator(mode="after")
+    def _heads_share_the_width(self) -> RecommendationParams:
+        if self.width % self.num_heads:
+            raise ValueError(
+                f"num_heads {self.num_heads} does not divide width {self.width}: use one that does"
+            )
+        return self
+
+
 Way = Literal["none", "balanced", "balanced_sampler", "logit_adjustment"]
 
 
@@ -154,6 +181,7 @@ class FinetuneParams(Section):
     tasks: Annotated[list[TaskParams], Field(min_length=1)]
     class_weights: ClassWeights
     generation: DecoderParams
+    recommendation: RecommendationParams
     freezing: FreezingParams
     modality_dropout: Share
     label_smoothing: Annotated[float, Field(ge=0.0, lt=1.0)]
@@ -170,6 +198,16 @@ class FinetuneParams(Section):
         if repeated:
             raise ValueError(f"each target may have one task, {', '.join(repeated)} has several")
         return tasks
+
+    @model_validator(mode="after")
+    def _recommendation_stands_alone(self) -> FinetuneParams:
+        kinds = [task.kind for task in self.tasks]
+        if "recommendation" in kinds and len(kinds) > 1:
+            raise ValueError(
+                "recommendation learns from events, other tasks from rows: let it be the only one"
+                " of tasks"
+            )
+        return self
 
     @model_validator(mode="after")
     def _weights_have_labels(self) -> FinetuneParams:

@@ -17,6 +17,7 @@ from fuseline.learning.model.decoder import DecoderHead
 from fuseline.learning.model.experts import UnimodalExperts, where_single
 from fuseline.learning.model.output import FuselineOutput, HeadOutput
 from fuseline.learning.model.probes import BlendedProbe
+from fuseline.learning.model.recommender import RecommendationHead
 from fuseline.registry import lookup
 
 # What is said of all modalities at once, beside each alone.
@@ -112,6 +113,7 @@ HEADS: dict[str, type[nn.Module]] = {
     "tokens": TokenHead,
     "contrastive": ContrastiveHead,
     "decoder": DecoderHead,
+    "recommendation": RecommendationHead,
 }
 
 

@@ -28,6 +28,7 @@ from fuseline.learning.model.fusion import FUSIONS, Sequence
 from fuseline.learning.model.heads import build_head
 from fuseline.learning.model.output import FuselineOutput, TaskOutput
 from fuseline.learning.model.probes import BlendedProbe
+from fuseline.learning.model.recommender import RecommendationHead
 from fuseline.registry import lookup
 
 # Of its vectors the deviation counts too: positions of a sound are spans of time, and a mean alone
@@ -50,7 +51,7 @@ class FuselinePreTrainedModel(PreTrainedModel):
         elif isinstance(module, nn.LayerNorm):
             nn.init.ones_(module.weight)
             nn.init.zeros_(module.bias)
-        elif isinstance(module, BlendedProbe):
+        elif isinstance(module, BlendedProbe | RecommendationHead):
             module.reset()
 
 

@@ -8,7 +8,7 @@ from __future__ import annotations
 from abc import ABC, abstractmethod
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, ClassVar
+from typing import TYPE_CHECKING, Any, ClassVar, Protocol
 
 import numpy as np
 from torch import Tensor
@@ -59,6 +59,12 @@ class Decoded:
     texts: list[str]
     references: list[str]
     scores: dict[str, float]
+
+
+class Labelled(Protocol):
+    """Rows with labels."""
+
+    def labels_of(self, key: str) -> np.ndarray: ...
 
 
 class Task(ABC):
@@ -139,7 +145,7 @@ class Task(ABC):
     def has_label(self, labels: np.ndarray) -> np.ndarray:
         """(N,) bool."""
 
-    def own_rows(self, data: MultimodalData) -> np.ndarray:
+    def own_rows(self, data: Labelled) -> np.ndarray:
         """Numbers of the rows that have a label of this task: others may be there for others."""
         return np.flatnonzero(self.has_label(data.labels_of(self.key)))
 

@@ -10,6 +10,7 @@ import numpy as np
 import torch
 from transformers import TrainerCallback, TrainerState
 
+from fuseline.contracts import SPLITS
 from fuseline.data.dataset import MultimodalData
 from fuseline.data.modalities.image.stored_pictures import StoredPictures
 from fuseline.errors import ContractError
@@ -22,18 +23,20 @@ from fuseline.learning.objectives.adversarial.methods import METHODS
 from fuseline.learning.objectives.perturbation import Perturbable
 from fuseline.learning.objectives.supervised import Supervised
 from fuseline.learning.tasks.labelled import build_tasks, with_labels
+from fuseline.learning.tasks.recommendation import Recommendation
+from fuseline.learning.training.batches import TrainingRows
 from fuseline.learning.training.development import (
     EVALUATION_BATCH,
     Development,
-    check_splits,
-    draws_of,
     load_rows,
+    splits_of,
     training_metrics,
 )
 from fuseline.learning.training.freezing import apply_freezing
 from fuseline.learning.training.history import History
 from fuseline.learning.training.loop import Selection, train
 from fuseline.learning.training.lora import adapters
+from fuseline.learning.training.recommending import ListDevelopment
 from fuseline.learning.training.words import occurring_words
 from fuseline.params.adversarial_finetune import AdversarialFinetuneParams
 from fuseline.params.attack import PIXEL_SPACE
@@ -51,6 +54,7 @@ def adversarial_finetune(
     examples: Path,
     tokens: Path,
     features: Path,
+    interactions: Path,
     model_folder: Path,
     *,
     params: AdversarialFinetuneParams,
@@ -78,7 +82,6 @@ def adversarial_finetune(
     rows, cells = load_rows(tokens, features, examples, processor, base)
     entries = model.config.tasks
     data, tasks = with_labels(rows, cells, entries), build_tasks(entries)
-    check_splits(data, tasks, cells)
     inner, attacked = (
         Supervised(
             tasks,
@@ -91,10 +94,9 @@ def adversarial_finetune(
     )
     selection = Selection("clean_and_robust", True, params.training.max_fall)
     # Clean figures want no pictures, which take long to decode.
-    plain, data = data, with_pictures(data, examples, model, params)
-    development = _RobustDevelopment(
-        Development(tasks, plain.select("dev"), base.precision), data.select("dev"), params, base
-    )
+    pictured = with_pictures(data, examples, model, params)
+    splits = splits_of(tasks, data, cells, interactions, base, pictured)
+    development = _RobustDevelopment(splits.development, splits.dev, params, base)
     freezing = FreezingParams.model_validate(model.config.freezing)
     with adapters(model, freezing, base.seed):
         apply_freezing(model, freezing)
@@ -102,7 +104,7 @@ def adversarial_finetune(
             history = train(
                 model,
                 METHODS[params.method](inner, attacked, inner.divergence, params),
-                data.select("train"),
+                splits.train,
                 development,
                 params=params.training,
                 selection=selection,
@@ -110,7 +112,7 @@ def adversarial_finetune(
                 precision=base.precision,
                 work=work,
                 callbacks=[RefuseCollapse(development.one_answer)],
-                draws=draws_of(tasks, data.select("train")),
+                draws=splits.draws,
             )
     model.config.training_attack = {"method": params.method} | params.attack.model_dump()
     model.save_pretrained(model_folder)
@@ -127,10 +129,12 @@ def with_pictures(
     params: AdversarialFinetuneParams,
 ) -> MultimodalData:
     """The rows that are trained and validated on, with their pictures if pixels are attacked. Of a
-    model that takes none, the space is left out like others whose modality takes no part."""
+    model that takes none, the space is left out like others whose modality takes no part. Items
+    that are recommended are all trained on, whatever their split."""
     if PIXEL_SPACE not in params.attack.epsilon or model.config.image_encoder is None:
         return data
-    rows = data.take(np.flatnonzero(np.isin(data.splits, ["train", "dev"])))
+    splits = SPLITS if model.config.tasks[0]["kind"] == Recommendation.kind else SPLITS[:2]
+    rows = data.take(np.flatnonzero(np.isin(data.splits, splits)))
     side = model.config.image_encoder["image_size"]
     return replace(rows, pixels=StoredPictures(examples, rows.example_ids, side))
 
@@ -169,8 +173,8 @@ class _RobustDevelopment:
 
     def __init__(
         self,
-        clean: Development,
-        data: MultimodalData,
+        clean: Development | ListDevelopment,
+        data: TrainingRows,
         params: AdversarialFinetuneParams,
         base: BaseParams,
     ) -> None:

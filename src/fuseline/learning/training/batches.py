@@ -7,6 +7,12 @@ from collections.abc import Iterator
 import numpy as np
 from torch.utils.data import Dataset, Sampler
 
+from fuseline.data.dataset import MultimodalData
+from fuseline.learning.recommending.events import Events, TimedBatches
+
+# Rows of examples, or events of people with them.
+TrainingRows = MultimodalData | Events
+
 POOL_BATCHES = 16
 
 
@@ -21,6 +27,15 @@ class Rows(Dataset[int]):
 
     def __getitem__(self, row: int) -> int:
         return row
+
+
+def batches_of(
+    data: TrainingRows, batch_size: int, seed: int, draws: np.ndarray | None
+) -> LengthGroupedBatches | TimedBatches:
+    """How some rows are cut into batches."""
+    if isinstance(data, Events):
+        return TimedBatches(data.at, batch_size, seed)
+    return LengthGroupedBatches(data.lengths, batch_size, seed, draws)
 
 
 class LengthGroupedBatches(Sampler[list[int]]):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -13,8 +14,16 @@ from fuseline.learning.model import FuselineProcessor
 from fuseline.learning.tasks import Task
 from fuseline.learning.tasks.labelled import Examples, no_labelled_rows
 from fuseline.learning.tasks.prediction import predict
+from fuseline.learning.tasks.recommendation import Recommendation
+from fuseline.learning.training.batches import TrainingRows
 from fuseline.learning.training.history import History
 from fuseline.learning.training.loop import Selection
+from fuseline.learning.training.recommending import (
+    ListDevelopment,
+    development_events,
+    read_events,
+    training_events,
+)
 from fuseline.learning.training.remarks import told_remarks
 from fuseline.params.base import BaseParams
 from fuseline.pipeline.precision import Precision
@@ -76,6 +85,57 @@ class Development:
         }
         # A further task's name may make its figure's name one of the first's.
         return further | first | {"right": float(found[0].right.mean())}
+
+
+@dataclass(frozen=True)
+class Splits:
+    """What is trained on, and what epochs are picked by.
+
+    Attributes:
+        train: rows to train on.
+        draws: (N,) how often they come; None where each comes once.
+        dev: rows that are tried under attack.
+        development: figures of the development split.
+    """
+
+    train: TrainingRows
+    draws: np.ndarray | None
+    dev: TrainingRows
+    development: Development | ListDevelopment
+
+
+def splits_of(
+    tasks: Sequence[Task],
+    data: MultimodalData,
+    cells: Examples,
+    interactions: Path,
+    base: BaseParams,
+    attacked: MultimodalData | None = None,
+) -> Splits:
+    """The splits for some tasks: of the rows, or where people's events are learnt, of these.
+
+    Args:
+        tasks: the first one picks the epoch.
+        data: labelled rows.
+        cells: what their labels were made of.
+        interactions: the table of events.
+        base: section `base`.
+        attacked: the same rows as attacks want them, with pictures; None for `data`.
+
+    Raises:
+        ContractError: too little to learn, or nothing to pick an epoch by.
+    """
+    first, rows = tasks[0], data if attacked is None else attacked
+    if first.kind == Recommendation.kind:
+        events = read_events(interactions, data)
+        dev = development_events(events, rows, first.facts, base.seed)
+        clean = replace(dev, items=data)
+        lists = ListDevelopment(first, data, events, clean, base.precision, base.seed)
+        return Splits(training_events(events, rows, first.facts, base.seed), None, dev, lists)
+    check_splits(data, tasks, cells)
+    train = rows.select("train")
+    development = Development(tasks, data.select("dev"), base.precision)
+    return Splits(train, draws_of(tasks, train), rows.select("dev"), development)
 
 
 def selection_of(task: Task, max_fall: float) -> Selection:

@@ -13,11 +13,9 @@ from fuseline.learning.model.card import write_model_card
 from fuseline.learning.objectives.supervised import Supervised
 from fuseline.learning.tasks.labelled import build_tasks, learn_tasks, with_labels
 from fuseline.learning.training.development import (
-    Development,
-    check_splits,
-    draws_of,
     load_rows,
     selection_of,
+    splits_of,
     training_metrics,
 )
 from fuseline.learning.training.freezing import apply_freezing
@@ -36,6 +34,7 @@ def finetune(
     examples: Path,
     tokens: Path,
     features: Path,
+    interactions: Path,
     model_folder: Path,
     *,
     params: FinetuneParams,
@@ -57,7 +56,7 @@ def finetune(
     rows, cells = load_rows(tokens, features, examples, processor, base)
     entries = learn_tasks(cells, params)
     data, tasks = with_labels(rows, cells, entries), build_tasks(entries)
-    check_splits(data, tasks, cells)
+    splits = splits_of(tasks, data, cells, interactions, base)
     with _new_decoders():
         model = FuselineForTasks.from_pretrained(
             pretrained,
@@ -84,14 +83,14 @@ def finetune(
                     params.label_smoothing,
                     params.unimodal_weight,
                 ),
-                data.select("train"),
-                Development(tasks, data.select("dev"), base.precision),
+                splits.train,
+                splits.development,
                 params=params.training,
                 selection=selection,
                 seed=base.seed,
                 precision=base.precision,
                 work=work,
-                draws=draws_of(tasks, data.select("train")),
+                draws=splits.draws,
             )
     share = blend_probes(model, tasks, data.select("dev"))
     model.save_pretrained(model_folder)

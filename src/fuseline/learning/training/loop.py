@@ -17,10 +17,9 @@ from transformers import Trainer, TrainerCallback, TrainerState, TrainingArgumen
 from transformers.trainer import TRAINER_STATE_NAME
 from transformers.trainer_callback import ProgressCallback
 
-from fuseline.data.dataset import MultimodalData
 from fuseline.errors import ContractError
 from fuseline.learning.objectives.base import Objective
-from fuseline.learning.training.batches import LengthGroupedBatches, Rows
+from fuseline.learning.training.batches import Rows, TrainingRows, batches_of
 from fuseline.learning.training.callbacks import EpochOrder, EvenSaves, Progress
 from fuseline.learning.training.checkpoint import (
     latest_checkpoint,
@@ -82,7 +81,7 @@ class FuselineTrainer(Trainer):
         self,
         *,
         objective: Objective,
-        data: MultimodalData,
+        data: TrainingRows,
         evaluator: Evaluator,
         params: TrainingParams,
         selection: Selection,
@@ -108,9 +107,8 @@ class FuselineTrainer(Trainer):
         self.model_accepts_loss_kwargs = False
 
     def get_train_dataloader(self) -> DataLoader[Any]:
-        batches = LengthGroupedBatches(
-            self.data.lengths, self.args.per_device_train_batch_size, self.args.seed, self.draws
-        )
+        size, seed = self.args.per_device_train_batch_size, self.args.seed
+        batches = batches_of(self.data, size, seed, self.draws)
         self.add_callback(EpochOrder(batches))
         return DataLoader(Rows(len(self.data)), batch_sampler=batches, collate_fn=self.data.batch)
 
@@ -247,7 +245,7 @@ def epochs_since_best(state: TrainerState, params: TrainingParams) -> float:
 def train(
     model: nn.Module,
     objective: Objective,
-    data: MultimodalData,
+    data: TrainingRows,
     evaluator: Evaluator,
     *,
     params: TrainingParams,
