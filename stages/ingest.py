@@ -13,6 +13,7 @@ def main(
     raw: Annotated[Path, typer.Option(help="Home of your own data, which DVC watches.")],
     examples: Annotated[Path, typer.Option(help="Examples table to write.")],
     quarantine: Annotated[Path, typer.Option(help="Table of refused rows to write.")],
+    interactions: Annotated[Path, typer.Option(help="Table of people's events to write.")],
     metrics: Annotated[Path, typer.Option(help="Metrics file to write.")],
 ) -> None:
     """Validate and split every row of the source; refused rows go to quarantine."""
@@ -20,7 +21,10 @@ def main(
     from fuseline.pipeline.stage import run_stage
 
     with run_stage(
-        "ingest", params=["ingest"], inputs=[raw], outputs=[examples, quarantine, metrics]
+        "ingest",
+        params=["ingest"],
+        inputs=[raw],
+        outputs=[examples, quarantine, interactions, metrics],
     ) as run:
         from fuseline.config import load_section
         from fuseline.data.ingest import ingest_examples
@@ -31,6 +35,7 @@ def main(
             params,
             run.out(examples),
             run.out(quarantine),
+            run.out(interactions),
             raw=raw,
             evidence=run.work.parent / "refused",
         )

@@ -121,14 +121,14 @@ class RecommendationParams(Section):
         width: of the vectors of items and people.
         num_heads: of the attention over a history.
         history: last events that are read of a person's.
-        num_negatives: items drawn beside those of a batch.
+        events_per_row: a batch's row encodes one item anew, and learns from so many events.
         horizon_days: how long a list is used; training looks back that far at most.
     """
 
     width: Count
     num_heads: Count
     history: Count
-    num_negatives: Count
+    events_per_row: Count
     horizon_days: Positive
 
     @model_validator(mode="after")

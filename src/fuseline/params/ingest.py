@@ -214,6 +214,40 @@ class SplitParams(Section):
         return self
 
 
+class EventColumnParams(Section):
+    """Names of the columns of events; `value` and `kind` null where there are none. Files whose
+    columns have no names (`.dat`, `.data`) are mapped by place: "1", "2", …"""
+
+    user: str
+    item: str
+    time: str
+    value: str | None
+    kind: str | None
+
+
+class InteractionParams(Section):
+    """What people did with the rows, which are then items to recommend.
+
+    Attributes:
+        path: a file of events, or several as `manifest.path` has it; null for none.
+        dev, test: shares of the events, the last ones, which are cut off by time.
+    """
+
+    path: str | None
+    encoding: str
+    columns: EventColumnParams
+    dev: Share
+    test: Share
+
+    @model_validator(mode="after")
+    def _leave_some_to_train(self) -> InteractionParams:
+        if self.dev + self.test >= 1.0:
+            raise ValueError(
+                f"dev and test must leave events to train on, got {self.dev + self.test:g} for both"
+            )
+        return self
+
+
 class LimitParams(Section):
     """What a row may weigh before it is refused.
 
@@ -278,6 +312,7 @@ class IngestParams(Section):
     spellings: Spelling
     categories_separator: Annotated[str, Field(min_length=1)]
     split: SplitParams
+    interactions: InteractionParams
     limits: LimitParams
     duplicates: DuplicateParams
     safety: SafetyParams

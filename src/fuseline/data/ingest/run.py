@@ -15,6 +15,7 @@ from fuseline.data.ingest.assign import Assigner
 from fuseline.data.ingest.candidate import Candidate
 from fuseline.data.ingest.census import Census, take_census
 from fuseline.data.ingest.evidence import keep_evidence
+from fuseline.data.ingest.interactions import event_files, ingest_interactions
 from fuseline.data.ingest.learnable import Found, unlearnable
 from fuseline.data.ingest.notes import line_figures, name_notes
 from fuseline.data.ingest.refusal import REASONS, Refusal
@@ -38,6 +39,7 @@ def ingest_examples(
     params: IngestParams,
     examples: Path,
     quarantine: Path,
+    interactions: Path,
     *,
     raw: Path,
     evidence: Path | None = None,
@@ -47,7 +49,9 @@ def ingest_examples(
     Args:
         params: section `ingest`.
         examples: folder of the kept rows, not there yet.
-        quarantine: folder of the refused rows, not there yet.
+        quarantine: folder of the refused rows, not there yet; the refused events have a folder
+            in it.
+        interactions: folder of the events of people with the kept rows, not there yet.
         raw: the folder whose content DVC watches; a manifest elsewhere is warned about.
         evidence: folder for the refused rows and the metrics of a run that is refused, what is
             there of an earlier one being removed; None to leave none.
@@ -63,6 +67,7 @@ def ingest_examples(
     if evidence:
         shutil.rmtree(evidence, ignore_errors=True)
     source = lookup(SOURCES, params.source, where="ingest.source")(params)
+    events = event_files(params.interactions)
     _warn_if_unwatched(params, raw)
     rows = _Pass(source, params, examples, quarantine)
     rows.read()
@@ -79,6 +84,13 @@ def ingest_examples(
         kept_there = keep_evidence(evidence, quarantine, metrics) if evidence else ""
         raise ContractError(f"{problem}{kept_there}")
     rows.finish()
+    metrics["interactions"] = ingest_interactions(
+        params.interactions,
+        events,
+        rows.kept_ids() if events else (),
+        interactions,
+        quarantine / "interactions",
+    )
     _say(ingest_notices(metrics))
     return metrics
 
@@ -166,6 +178,11 @@ class _Pass:
             has_labels="label" in self.source.fields,
             refused=self.tally.quarantined,
         )
+
+    def kept_ids(self) -> set[str]:
+        """Ids of the kept rows."""
+        columns = (self.kept.read(name, ["example_id"]).column(0) for name in self.kept.names)
+        return {example_id for column in columns for example_id in column.to_pylist()}
 
     def finish(self) -> None:
         """The kept rows are a table from here on."""

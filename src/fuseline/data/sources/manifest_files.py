@@ -8,6 +8,7 @@ from pathlib import Path
 from fuseline.data.sources.csv_file import CsvFile, TsvFile
 from fuseline.data.sources.json_file import JsonFile, JsonlFile
 from fuseline.data.sources.parquet_file import ParquetFile
+from fuseline.data.sources.placed_file import BarFile, DoubleColonFile, TabFile
 from fuseline.data.sources.table_file import TableFile
 from fuseline.data.sources.text_files import GZIP_ENDING
 
@@ -21,11 +22,16 @@ MANIFEST_FILES: dict[str, type[TableFile]] = {
     ".tsv.gz": TsvFile,
     ".jsonl.gz": JsonlFile,
     ".json.gz": JsonFile,
+    ".dat": DoubleColonFile,
+    ".data": TabFile,
+    ".item": BarFile,
 }
 
-# In a folder of rows and media, a JSON file is more likely about the set than part of it; one that
-# is named, or that a pattern matches, is read.
-FOLDER_ENDINGS = tuple(ending for ending in MANIFEST_FILES if ending not in (".json", ".json.gz"))
+# In a folder of rows and media, a JSON file is more likely about the set than part of it, and a
+# file of columns without names anything at all; one that is named, or that a pattern matches, is
+# read.
+_BY_NAME = (".json", ".json.gz", ".dat", ".data", ".item")
+FOLDER_ENDINGS = tuple(ending for ending in MANIFEST_FILES if ending not in _BY_NAME)
 
 
 def table_ending(path: Path) -> str:

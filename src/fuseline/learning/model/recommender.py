@@ -1,7 +1,7 @@
 """The head of recommendations: a tower for items, one for people, and the trend.
 
-Shapes: B batch, W common width, S width of the towers, N items, L events of a history, H heads,
-M drawn items, F features of the trend.
+Shapes: B rows of a batch, E events of it, W common width, S width of the towers, N items, L events
+of a history, H heads, F features of the trend.
 """
 
 from __future__ import annotations
@@ -10,12 +10,14 @@ from typing import Any
 
 import torch
 from torch import Tensor, nn
+from torch.nn import functional
 
 from fuseline.data.dataset import Batch
 from fuseline.data.histories import NOTHING
-from fuseline.data.trend import HALF_LIVES, NUM_FEATURES
+from fuseline.data.trend import NUM_FEATURES
 from fuseline.learning.model.configuration import FuselineConfig
 from fuseline.learning.model.output import FuselineOutput, HeadOutput
+from fuseline.learning.model.trend import TrendScore
 
 
 class PersonTower(nn.Module):
@@ -64,23 +66,34 @@ class PersonTower(nn.Module):
 
 
 class RecommendationHead(nn.Module):
-    """How well items fit people, as a product of two towers and the trend's share.
+    """How well items fit people, as a product of two towers, beside what the trend says of an item.
 
     An item's vector is what the fused vector of its content says, a vector of its own that begins
     at zero, and what its trend says; of an item without events the content alone. A person's is
-    made of the vectors of the last items. The trend adds a logarithm of events a day, over half-
-    lives in learnt shares: popularity, which every model has to know.
+    made of the vectors of the last items.
 
-    Logits are (B, B + M): of each row's person with the batch's items, the row's own on the
-    diagonal, and with the drawn ones, less the logarithm of how often these are expected to be
-    there, minus infinity where an item is no wrong answer.
+    The towers learn by telling an event's item from those of the batch's other events, whose people
+    took them as often as all did. Their product so comes to be how much more often the person takes
+    an item than people do (pointwise mutual information: Levy & Goldberg 2014, NeurIPS), and
+    popular items do not drown the rest; how often people do, the trend says, as it stands that day.
+    Vectors of items that learnt this too would know the popularity of the days that were trained
+    on, past by the day of use. (Yi et al. 2019, RecSys, subtract a logarithm of the frequency in
+    the batch to have both in one product.)
+
+    A batch's B rows are items that somebody took, encoded anew, and each of its E >= B events, the
+    rows' own first, somebody taking some item. Fused vectors of all items are kept from when the
+    model last encoded them. What is kept lags behind, and new among old would tell right from
+    wrong; so new vectors are compared with new ones alone, and kept ones with kept ones. Logits are
+    (B + E, E): the first B rows compare the rows' people with the rows' items, minus infinity
+    behind them, all others the events' people with the events' items. An event's own item stands on
+    the diagonal of its part; minus infinity where an item is no wrong answer.
 
     Args:
         config: of the model.
         facts: `width` S, `num_heads` H, `num_items` N.
     """
 
-    content: Tensor
+    fused: Tensor
 
     def __init__(self, config: FuselineConfig, facts: dict[str, Any]) -> None:
         super().__init__()
@@ -91,42 +104,33 @@ class RecommendationHead(nn.Module):
         self.own = nn.Embedding(facts["num_items"], width)
         self.trend = nn.Linear(NUM_FEATURES, width, bias=False)
         self.person = PersonTower(width, facts["num_heads"])
-        self.half_lives = nn.Parameter(torch.zeros(len(HALF_LIVES)))
-        self.popularity = nn.Parameter(torch.ones(()))
-        # Of all items, as the model last encoded them: what histories and drawn items are read as.
-        self.register_buffer("content", torch.zeros(facts["num_items"], width))
+        self.popularity = TrendScore()
+        # (N, W) of all items, as the model last encoded them.
+        self.register_buffer("fused", torch.zeros(facts["num_items"], config.hidden_size))
 
     @torch.no_grad()
     def reset(self) -> None:
-        """Begin with popularity alone."""
-        for parameter in (self.own.weight, self.trend.weight, self.half_lives, self.content):
-            parameter.zero_()
-        self.popularity.fill_(1.0)
-        for parameter in (self.person.recency, self.person.nothing):
-            parameter.zero_()
-        self.person.constant.zero_()
+        """Begin with content and events a day alone."""
+        for part in (self.own.weight, self.trend.weight, self.fused):
+            part.zero_()
+        for part in (self.person.recency, self.person.nothing, self.person.constant):
+            part.zero_()
+        self.popularity.reset()
 
-    def encode(self, pooled: Tensor) -> Tensor:
-        """What content says of items, (B, S), from fused vectors (B, W)."""
-        vectors: Tensor = self.project(self.dropout(self.norm(pooled))).float()
+    def content(self, fused: Tensor) -> Tensor:
+        """What content says of items, (..., S), from fused vectors (..., W)."""
+        vectors: Tensor = self.project(self.dropout(self.norm(fused))).float()
         return vectors
 
-    def vectors(self, items: Tensor, trend: Tensor) -> Tensor:
-        """Vectors (..., S) of items (...) by number, with the trend (N, F)."""
-        return self.content[items] + self._besides(items, trend)
-
-    def _besides(self, items: Tensor, trend: Tensor) -> Tensor:
-        vectors: Tensor = self.own(items) + self.trend(trend[items])
+    def vectors(self, items: Tensor, trend: Tensor, fused: Tensor | None = None) -> Tensor:
+        """Vectors (..., S) of items (...) by number, with the trend (N, F), their content new where
+        `fused` (..., W) is given, else as it is kept."""
+        content = self.content(self.fused[items] if fused is None else fused)
+        vectors: Tensor = content + self.own(items) + self.trend(trend[items])
         return vectors
-
-    def bias(self, trend: Tensor) -> Tensor:
-        """What the trend (..., F) adds to a score, (...)."""
-        rates = trend[..., : len(HALF_LIVES)] + self.half_lives.log_softmax(0)
-        added: Tensor = self.popularity * rates.logsumexp(-1)
-        return added
 
     def people(self, history: Tensor, ages: Tensor, trend: Tensor) -> Tensor:
-        """Vectors (B, S) of people by the items (B, L) of their histories, `NOTHING` behind."""
+        """Vectors (E, S) of people by the items (E, L) of their histories, `NOTHING` behind."""
         mask = history != NOTHING
         vectors = self.vectors(history.clamp_min(0), trend) * mask.unsqueeze(-1)
         parts, constant = self.person(vectors, mask, ages)
@@ -134,31 +138,25 @@ class RecommendationHead(nn.Module):
         return vector
 
     def forward(self, output: FuselineOutput, batch: Batch) -> HeadOutput:
-        content = self.encode(output.pooled)
-        if "drawn" not in batch:
-            # Items alone, without anybody to recommend them to.
-            return HeadOutput(content)
-        items, drawn, trend = batch["row_numbers"], batch["drawn"], batch["trend"]
+        """Logits; of items alone, without anybody to recommend them to, what their content says,
+        (B, S)."""
+        if "taken" not in batch:
+            return HeadOutput(self.content(output.pooled))
+        rows, items, trend = len(output.pooled), batch["taken"], batch["trend"]
         people = self.people(batch["history"], batch["history_ages"], trend)
-        here = content + self._besides(items, trend)
-        candidates = torch.cat([here, self.vectors(drawn, trend)])
-        numbers = torch.cat([items, drawn])
-        expected = batch["expected"][numbers].log()
-        scores = people @ candidates.T + self.bias(trend[numbers])
-        own = torch.eye(len(items), len(numbers), dtype=torch.bool, device=scores.device)
-        corrected = torch.where(own, scores, scores - expected)
-        return HeadOutput(corrected.masked_fill(_no_wrong_answer(batch, numbers), -torch.inf))
+        of_events = people @ self.vectors(items, trend).T
+        of_rows = people[:rows] @ self.vectors(items[:rows], trend, output.pooled).T
+        wide = functional.pad(of_rows, (0, len(items) - rows), value=-torch.inf)
+        hidden = _no_wrong_answer(batch)
+        scores = torch.cat([wide, of_events]).float()
+        return HeadOutput(scores.masked_fill(torch.cat([hidden[:rows], hidden]), -torch.inf))
 
 
-def _no_wrong_answer(batch: Batch, numbers: Tensor) -> Tensor:
-    """(B, B + M) bool: candidates that are the row's own item elsewhere, or that the same person
-    had before or took as another row of the batch."""
-    items, users = batch["row_numbers"], batch["users"]
-    same = items.unsqueeze(1) == numbers
-    had = torch.zeros_like(same)
+def _no_wrong_answer(batch: Batch) -> Tensor:
+    """(E, E) bool: items of other events that are the event's own, or that the same person had
+    before or took as another event of the batch."""
+    items, users = batch["taken"], batch["users"]
+    hidden = (items.unsqueeze(1) == items) | (users.unsqueeze(1) == users)
     for place in range(batch["history"].shape[1]):
-        had |= batch["history"][:, place].unsqueeze(1) == numbers
-    had[:, : len(items)] |= users.unsqueeze(1) == users
-    wrong = same | had
-    wrong.fill_diagonal_(False)
-    return wrong
+        hidden |= batch["history"][:, place].unsqueeze(1) == items
+    return hidden.fill_diagonal_(False)

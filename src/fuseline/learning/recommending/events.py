@@ -1,7 +1,7 @@
 """Events as training rows: somebody took an item, given what was known some days before.
 
-Shapes: R rows, B rows of a batch, N items, L events of a history, M drawn items, F features of
-the trend.
+Shapes: R rows, E rows of a batch, B of them encoded anew, N items, L events of a history,
+F features of the trend.
 """
 
 from __future__ import annotations
@@ -36,9 +36,8 @@ class Events:
         histories: of everybody.
         known: the events that trends and histories are of.
         user, item, at: (R,) int64: who, which item, and the time of what is known, in seconds.
-        num_drawn: M, items drawn beside those of a batch.
         length: L.
-        seed: of what is drawn.
+        group: rows for each one whose item is encoded anew.
     """
 
     items: MultimodalData
@@ -47,9 +46,8 @@ class Events:
     user: np.ndarray
     item: np.ndarray
     at: np.ndarray
-    num_drawn: int
     length: int
-    seed: int
+    group: int
 
     def __len__(self) -> int:
         return len(self.user)
@@ -81,39 +79,25 @@ class Events:
             for at in np.unique(self.at)
         }
 
-    @cached_property
-    def _shares(self) -> dict[int, np.ndarray]:
-        """By time the share (N,) of its rows that each item has."""
-        counts = {
-            int(at): np.bincount(self.item[self.at == at], minlength=len(self.items))
-            for at in np.unique(self.at)
-        }
-        return {at: count / count.sum() for at, count in counts.items()}
-
     def batch(self, rows: np.ndarray | Sequence[int]) -> Batch:
-        """Tensors of some rows of one time.
+        """Tensors of some rows of one time, of which the first are encoded anew.
 
         Returns:
-            Those of the rows' items, as `MultimodalData.batch` has them, and `users` (B,) int64;
-            `history` (B, L) int64 row numbers of items, the newest first, `NOTHING` behind;
-            `history_ages` (B, L) float32 days; `trend` (N, F) float32; `drawn` (M,) int64, each
-            item at most once; `expected` (N,) float32, how often an item is expected among the
-            batch's others and the drawn ones.
+            Those of the first B rows' items, one for each `group` of rows, as
+            `MultimodalData.batch` has them; of all E rows `users` and `taken`, the items, (E,)
+            int64, `history` (E, L) int64 row numbers of items, the newest first, `NOTHING` behind,
+            and `history_ages` (E, L) float32 days; and `trend` (N, F) float32.
         """
         rows = np.asarray(rows)
         at = int(self.at[rows[0]])
         history, ages = self.histories.before(self.user[rows], at, self.length)
-        count, drawn = len(self.items), min(self.num_drawn, len(self.items))
-        # Of the rows alone, so that a resumed run draws the same.
-        random = np.random.default_rng([self.seed, *rows.tolist()])
-        expected = (len(rows) - 1) * self._shares[at] + drawn / count
-        return self.items.batch(self.item[rows]) | {
+        new = self.items.batch(self.item[rows[: -(-len(rows) // self.group)]])
+        return new | {
             "users": torch.from_numpy(self.user[rows]),
+            "taken": torch.from_numpy(self.item[rows]),
             "history": torch.from_numpy(history),
             "history_ages": torch.from_numpy(ages),
             "trend": self.trends[at],
-            "drawn": torch.from_numpy(np.sort(random.choice(count, drawn, replace=False))),
-            "expected": torch.from_numpy(expected.astype(np.float32)),
         }
 
 

@@ -1,6 +1,7 @@
 """A model's scores of all items for everybody, as of one time.
 
-Shapes: N items, S width of the towers, Q people, L events of a history, F features of the trend.
+Shapes: N items, W common width, S width of the towers, Q people, L events of a history, F features
+of the trend.
 """
 
 from __future__ import annotations
@@ -36,11 +37,11 @@ class Scorer:
         self._head = model.heads[0]
         self._length = model.config.tasks[0]["facts"]["history"]
         self._histories = Histories.of(interactions.between(end=as_of))
-        items = len(self._head.content)
+        items = len(self._head.fused)
         self._trend = torch.from_numpy(trend(interactions, as_of, items))
         with torch.inference_mode():
             self.vectors: Tensor = self._head.vectors(torch.arange(items), self._trend)
-            self.bias: Tensor = self._head.bias(self._trend)
+            self.bias: Tensor = self._head.popularity(self._trend)
 
     def scores(self, users: np.ndarray) -> np.ndarray:
         """(Q, N) float32 of people by number."""
@@ -61,7 +62,7 @@ class Scorer:
 def encode_items(
     model: Any, items: MultimodalData, precision: Precision = "fp32", only: str | None = None
 ) -> Tensor:
-    """What the model's content tower says of all items, (N, S) float32.
+    """Fused vectors of all items, (N, W) float32.
 
     Args:
         model: in evaluation mode.
@@ -69,13 +70,12 @@ def encode_items(
         precision: of the products.
         only: a modality; the others then count as absent.
     """
-    found = torch.zeros_like(model.heads[0].content)
+    found = torch.zeros_like(model.heads[0].fused)
     for rows in length_batches(items, np.arange(len(items)), ENCODED_ROWS):
         batch = items.batch(rows)
         if only is not None:
             masks = [name for name in batch if name.endswith("_mask") and name != "attention_mask"]
             batch |= {n: torch.zeros_like(batch[n]) for n in masks if n != f"{only}_mask"}
         with torch.inference_mode(), autocast(precision):
-            pooled = model.fuseline(**model_inputs(batch)).pooled
-            found[rows] = model.heads[0].encode(pooled)
+            found[rows] = model.fuseline(**model_inputs(batch)).pooled
     return found

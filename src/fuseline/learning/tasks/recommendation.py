@@ -17,17 +17,17 @@ if TYPE_CHECKING:
 
 # As classification has it, of what cannot be told apart at all.
 LEAST_LOGIT = -1e4
+TOP = 10
 
 
 class Recommendation(Task):
-    """Softmax over sampled items (Covington et al. 2016, RecSys): a row's own item among those of
-    the other rows of its batch and drawn ones. What is sampled counts by the inverse of how often
-    it is expected in either sample (the balance heuristic: Veach & Guibas 1995; for in-batch
-    samples alone Yi et al. 2019, RecSys): without that popular items would drown the rest.
+    """Softmax over the items of a batch's events (Covington et al. 2016, RecSys), an event's own
+    item against those of the others.
 
-    Rows are events (`learning/recommending/events.py`). Logits are (B, B + M); of rows that are
-    items, without anybody to recommend them to, the vectors (B, S) of their content. Outputs are
-    (B,), the logarithm of the chance of a row's own item. A loss depends on the whole batch.
+    Rows are events (`learning/recommending/events.py`); logits (B + E, E) as
+    `learning/model/recommender.py` has them, outputs (B,) negative losses. Of rows that are items,
+    without anybody to recommend them to, logits are what their content says, (B, S). A loss depends
+    on the whole batch.
     """
 
     kind = "recommendation"
@@ -58,21 +58,33 @@ class Recommendation(Task):
         return labels
 
     def losses(self, logits: Tensor, batch: Batch, *, smoothing: float = 0.0) -> Tensor:
-        del batch, smoothing
-        return functional.cross_entropy(logits, torch.arange(len(logits)), reduction="none")
+        """Of each row with its item as encoded anew, and the mean of all events with their items
+        as kept."""
+        del smoothing
+        rows = len(batch["row_numbers"])
+        events = len(logits) - rows
+        own = torch.cat([torch.arange(rows), torch.arange(events)])
+        losses = functional.cross_entropy(logits, own, reduction="none")
+        return losses[:rows] + losses[rows:].mean()
 
     def divergence(self, logits: Tensor, target: Tensor, batch: Batch) -> Tensor:
-        """Kullback–Leibler, of the chances of the candidates."""
-        del batch
-        told, wanted = logits.clamp_min(LEAST_LOGIT), target.clamp_min(LEAST_LOGIT)
-        chances = functional.log_softmax(told, 1), functional.log_softmax(wanted, 1)
-        apart = functional.kl_div(*chances, reduction="none", log_target=True)
+        """Kullback–Leibler, of the chances of the rows' items as encoded anew."""
+        rows = len(batch["row_numbers"])
+        told, wanted = (
+            functional.log_softmax(one[:rows, :rows].clamp_min(LEAST_LOGIT), 1)
+            for one in (logits, target)
+        )
+        apart = functional.kl_div(told, wanted, reduction="none", log_target=True)
         return apart.sum(1).clamp_min(0.0)
 
     def right(self, logits: Tensor, batch: Batch) -> Tensor:
-        """The row's own item comes first."""
-        del batch
-        return logits.argmax(1) == torch.arange(len(logits))
+        """The row's own item as encoded anew is among the ten first of the batch's, as kept."""
+        rows = len(batch["row_numbers"])
+        own = logits[:rows].diagonal().unsqueeze(1)
+        others = logits[rows : 2 * rows].masked_fill(
+            torch.eye(rows, logits.shape[1], dtype=torch.bool), -torch.inf
+        )
+        return (others >= own).sum(1) < TOP
 
     def one_answer_right(self, labels: np.ndarray) -> float:
         """0: what is to be found is another for every row."""

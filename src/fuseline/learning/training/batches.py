@@ -29,15 +29,6 @@ class Rows(Dataset[int]):
         return row
 
 
-def batches_of(
-    data: TrainingRows, batch_size: int, seed: int, draws: np.ndarray | None
-) -> LengthGroupedBatches | TimedBatches:
-    """How some rows are cut into batches."""
-    if isinstance(data, Events):
-        return TimedBatches(data.at, batch_size, seed)
-    return LengthGroupedBatches(data.lengths, batch_size, seed, draws)
-
-
 class LengthGroupedBatches(Sampler[list[int]]):
     """Shuffles rows, sorts pools of them by length and cuts batches, so that little is padded.
 
@@ -86,3 +77,13 @@ class LengthGroupedBatches(Sampler[list[int]]):
         if self.chances is None:
             return random.permutation(rows)
         return random.choice(rows, size=rows, p=self.chances)
+
+
+Batches = LengthGroupedBatches | TimedBatches
+
+
+def batches_of(data: TrainingRows, batch_size: int, seed: int, draws: np.ndarray | None) -> Batches:
+    """How some rows are cut into batches; see `LengthGroupedBatches`."""
+    if isinstance(data, Events):
+        return TimedBatches(data.at, batch_size * data.group, seed)
+    return LengthGroupedBatches(data.lengths, batch_size, seed, draws)

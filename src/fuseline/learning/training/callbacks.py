@@ -8,8 +8,7 @@ from typing import Any
 from transformers import TrainerCallback, TrainerState
 from transformers.trainer_callback import ProgressCallback
 
-from fuseline.learning.recommending.events import TimedBatches
-from fuseline.learning.training.batches import LengthGroupedBatches
+from fuseline.learning.training.batches import Batches
 
 # A kill costs less than one part of this many of a run's steps, whatever the number of its epochs.
 NUM_CHECKPOINTS = 12
@@ -32,7 +31,7 @@ class Progress(ProgressCallback):
 class EpochOrder(TrainerCallback):
     """Tells the batches which epoch it is, after a resume too."""
 
-    def __init__(self, batches: LengthGroupedBatches | TimedBatches) -> None:
+    def __init__(self, batches: Batches) -> None:
         self.batches = batches
 
     def on_epoch_begin(self, args: Any, state: TrainerState, control: Any, **kwargs: Any) -> None:

@@ -108,7 +108,7 @@ def splits_of(
     tasks: Sequence[Task],
     data: MultimodalData,
     cells: Examples,
-    interactions: Path,
+    interactions: Path | None,
     base: BaseParams,
     attacked: MultimodalData | None = None,
 ) -> Splits:
@@ -123,12 +123,13 @@ def splits_of(
         attacked: the same rows as attacks want them, with pictures; None for `data`.
 
     Raises:
+        ConfigError: no table of events for a task that learns from them.
         ContractError: too little to learn, or nothing to pick an epoch by.
     """
     first, rows = tasks[0], data if attacked is None else attacked
     if first.kind == Recommendation.kind:
         events = read_events(interactions, data)
-        dev = development_events(events, rows, first.facts, base.seed)
+        dev = development_events(events, rows, first.facts)
         clean = replace(dev, items=data)
         lists = ListDevelopment(first, data, events, clean, base.precision, base.seed)
         return Splits(training_events(events, rows, first.facts, base.seed), None, dev, lists)

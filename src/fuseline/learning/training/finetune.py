@@ -11,6 +11,8 @@ from typing import Any
 from fuseline.learning.model import FuselineForTasks, FuselineProcessor
 from fuseline.learning.model.card import write_model_card
 from fuseline.learning.objectives.supervised import Supervised
+from fuseline.learning.recommending.events import Events
+from fuseline.learning.recommending.popularity import fit_trend
 from fuseline.learning.tasks.labelled import build_tasks, learn_tasks, with_labels
 from fuseline.learning.training.development import (
     load_rows,
@@ -34,15 +36,18 @@ def finetune(
     examples: Path,
     tokens: Path,
     features: Path,
-    interactions: Path,
     model_folder: Path,
     *,
+    interactions: Path | None = None,
     params: FinetuneParams,
     base: BaseParams,
     work: Path,
 ) -> tuple[dict[str, Any], History]:
     """Fine-tune the pre-trained model on labelled rows; the best epoch on the development split
     is saved.
+
+    Args:
+        interactions: table of events with the rows, for a task that learns from these.
 
     Returns:
         Metrics and the figures of every epoch.
@@ -68,6 +73,8 @@ def finetune(
             **_class_names(data.label_names),
         )
     model.start_decoders()
+    if isinstance(splits.train, Events):
+        fit_trend(model.heads[0], splits.train, base.seed)
     fit_probes(model, tasks, data.select("train"), base.seed)
     weights = [entry["weight"] for entry in entries]
     selection = selection_of(tasks[0], params.training.max_fall)

@@ -19,7 +19,7 @@ from transformers.trainer_callback import ProgressCallback
 
 from fuseline.errors import ContractError
 from fuseline.learning.objectives.base import Objective
-from fuseline.learning.training.batches import Rows, TrainingRows, batches_of
+from fuseline.learning.training.batches import Batches, Rows, TrainingRows, batches_of
 from fuseline.learning.training.callbacks import EpochOrder, EvenSaves, Progress
 from fuseline.learning.training.checkpoint import (
     latest_checkpoint,
@@ -74,7 +74,7 @@ class FuselineTrainer(Trainer):
         evaluator: model to development metrics, after every epoch.
         params: rates of the text encoder and of all else.
         selection: what picks the best epoch, and when to go back to it.
-        draws: (N,) how often training rows come, in proportion; None where each comes once.
+        batches: how the rows are cut.
     """
 
     def __init__(
@@ -85,7 +85,7 @@ class FuselineTrainer(Trainer):
         evaluator: Evaluator,
         params: TrainingParams,
         selection: Selection,
-        draws: np.ndarray | None = None,
+        batches: Batches,
         **kwargs: Any,
     ) -> None:
         # The evaluator holds the development rows; the library only wants to see some data set.
@@ -99,7 +99,7 @@ class FuselineTrainer(Trainer):
         self.evaluator = evaluator
         self.params = params
         self.selection = selection
-        self.draws = draws
+        self.batches = batches
         self.totals = Totals()
         self.best: dict[str, Tensor] = {}
         self.resumed: dict[str, Any] = {}
@@ -107,10 +107,9 @@ class FuselineTrainer(Trainer):
         self.model_accepts_loss_kwargs = False
 
     def get_train_dataloader(self) -> DataLoader[Any]:
-        size, seed = self.args.per_device_train_batch_size, self.args.seed
-        batches = batches_of(self.data, size, seed, self.draws)
-        self.add_callback(EpochOrder(batches))
-        return DataLoader(Rows(len(self.data)), batch_sampler=batches, collate_fn=self.data.batch)
+        self.add_callback(EpochOrder(self.batches))
+        rows = Rows(len(self.data))
+        return DataLoader(rows, batch_sampler=self.batches, collate_fn=self.data.batch)
 
     def compute_loss(
         self, model: nn.Module, inputs: dict[str, Tensor], *args: Any, **kwargs: Any
@@ -287,15 +286,16 @@ def train(
             "training: the training split has no rows to train on. Add rows to it; what `ingest`"
             " said of its splits tells why there are none."
         )
+    batches = batches_of(data, params.batch_size, seed, draws)
     trainer = FuselineTrainer(
         model=model,
-        args=_arguments(params, len(data), seed, precision, work, selection),
+        args=_arguments(params, len(batches), seed, precision, work, selection),
         objective=objective,
         data=data,
         evaluator=evaluator,
         params=params,
         selection=selection,
-        draws=draws,
+        batches=batches,
         callbacks=list(callbacks),
     )
     checkpoint = latest_checkpoint(work)
@@ -311,13 +311,13 @@ def train(
 
 def _arguments(
     params: TrainingParams,
-    rows: int,
+    batches: int,
     seed: int,
     precision: Precision,
     work: Path,
     selection: Selection,
 ) -> TrainingArguments:
-    steps = params.num_epochs * -(-rows // params.batch_size)
+    steps = params.num_epochs * batches
     return TrainingArguments(
         output_dir=str(work),
         seed=seed,

@@ -12,7 +12,7 @@ import torch
 from fuseline.data.dataset import MultimodalData
 from fuseline.data.histories import Histories
 from fuseline.data.interactions import DAY, Interactions, load_interactions
-from fuseline.errors import ContractError
+from fuseline.errors import ConfigError, ContractError
 from fuseline.learning.recommending.events import Events, is_first, rows_to_learn
 from fuseline.learning.recommending.lists import best_items, ndcg
 from fuseline.learning.recommending.scorer import Scorer, encode_items
@@ -25,12 +25,18 @@ TOP = 10
 MAX_PEOPLE, MAX_EVENTS = 2000, 1024
 
 
-def read_events(folder: Path, items: MultimodalData) -> Interactions:
+def read_events(folder: Path | None, items: MultimodalData) -> Interactions:
     """The events that there are to learn from.
 
     Raises:
-        ContractError: none, or none to learn from or to pick an epoch by.
+        ConfigError: no table of them.
+        ContractError: none to learn from, or to pick an epoch by.
     """
+    if folder is None:
+        raise ConfigError(
+            "finetune.tasks: recommendation learns from events: give the folder of their table,"
+            " data/interactions."
+        )
     interactions = load_interactions(folder, items.example_ids)
     past, later = interactions.between(end=interactions.dev_from), _development(interactions)
     if not len(past) or not len(later):
@@ -59,11 +65,12 @@ def training_events(
             f" {facts['horizon_days']} days before it. Lower the horizon."
         )
     known = interactions.between(end=interactions.dev_from)
-    return _rows(known, known, items, events, at, facts, seed)
+    group = facts["events_per_row"]
+    return _rows(known, known, items, events, at, facts, group)
 
 
 def development_events(
-    interactions: Interactions, items: MultimodalData, facts: dict[str, Any], seed: int
+    interactions: Interactions, items: MultimodalData, facts: dict[str, Any]
 ) -> Events:
     """Events of the development split as rows, no more than `MAX_EVENTS`, evenly over its time."""
     later = _development(interactions)
@@ -72,7 +79,7 @@ def development_events(
     events = numbers[chosen]
     at = np.full(len(events), interactions.dev_from, dtype=np.int64)
     known = interactions.between(end=interactions.dev_from)
-    return _rows(later, known, items, events, at, facts, seed)
+    return _rows(later, known, items, events, at, facts, 1)
 
 
 def _rows(
@@ -82,7 +89,7 @@ def _rows(
     events: np.ndarray,
     at: np.ndarray,
     facts: dict[str, Any],
-    seed: int,
+    group: int,
 ) -> Events:
     return Events(
         items,
@@ -91,9 +98,8 @@ def _rows(
         asked.user[events],
         asked.item[events],
         at,
-        facts["num_negatives"],
         facts["history"],
-        seed,
+        group,
     )
 
 
@@ -151,7 +157,7 @@ class ListDevelopment:
     def __call__(self, model: Any) -> dict[str, float]:
         """`ndcg_at_10` and `hit_rate_at_10` of lists, and of rows the loss and the share `right`;
         the model's items are encoded anew."""
-        model.heads[0].content.copy_(encode_items(model, self._items, self._precision))
+        model.heads[0].fused.copy_(encode_items(model, self._items, self._precision))
         scorer = Scorer(model, self._interactions, self._interactions.dev_from)
         gains, hits = [], []
         for start in range(0, len(self._people), BATCH):
