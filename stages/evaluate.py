@@ -16,6 +16,7 @@ def main(
     tokens: Annotated[Path, typer.Option(help="Tokens table to read.")],
     tokenizer: Annotated[Path, typer.Option(help="Folder that names the frozen text encoder.")],
     features: Annotated[Path, typer.Option(help="Folder of features tables, one per modality.")],
+    interactions: Annotated[Path, typer.Option(help="Table of people's events with the rows.")],
     predictions: Annotated[Path, typer.Option(help="Predictions table to write.")],
     metrics: Annotated[Path, typer.Option(help="Metrics file to write.")],
     plots: Annotated[Path, typer.Option(help="Folder of plot data to write.")],
@@ -37,6 +38,7 @@ def main(
             features / "audio",
             features / "video",
             features / "tabular",
+            interactions,
         ],
         outputs=[predictions, metrics, plots],
     ) as run:
@@ -48,7 +50,7 @@ def main(
 
         figures = evaluate_model(
             name,
-            EvaluationInputs(model, examples, tokens, tokenizer, features),
+            EvaluationInputs(model, examples, tokens, tokenizer, features, interactions),
             run.out(predictions),
             run.out(plots),
             params=load_section("evaluate", EvaluateParams),

@@ -29,6 +29,7 @@ PARAMS: dict[str, tuple[object, set[str]]] = {
     "ingest.split.salt": (1, INGEST | EXPORT),
     "ingest.split.names": ({"0": "train"}, INGEST | EXPORT),
     "ingest.split.from_train": (["dev"], INGEST | EXPORT),
+    "ingest.interactions.test": (0.2, INGEST | EXPORT),
     "ingest.max_group_share": (0.9, INGEST | EXPORT),
     "ingest.unlearnable": ("warn", INGEST | EXPORT),
     "ingest.spellings": ("all", INGEST | EXPORT),

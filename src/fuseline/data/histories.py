@@ -63,8 +63,6 @@ class Histories:
             ages[place, :count] = (time - self.time[last][::-1]) / DAY
         return items, ages
 
-    def seen(self, user: int, at: int) -> np.ndarray:
-        """Items of all events of one person before a time."""
-        start, end = self.starts[user], self.starts[user + 1]
-        end = start + np.searchsorted(self.time[start:end], at)
-        return self.item[start:end]
+    def all_of(self, user: int) -> np.ndarray:
+        """Items of all events of one person, in the order of time."""
+        return self.item[self.starts[user] : self.starts[user + 1]]

@@ -13,10 +13,12 @@ from tqdm import tqdm
 from fuseline.data.dataset import MultimodalData
 from fuseline.errors import ConfigError
 from fuseline.evaluation.pieces import Evaluation, EvaluationInputs
+from fuseline.evaluation.recommendation.evaluate import evaluate_recommendation
 from fuseline.evaluation.scoring.tables import write_plots, write_predictions
 from fuseline.evaluation.trust.measure import Judged, Trust, measure_trust
+from fuseline.learning.model import FuselineConfig
 from fuseline.learning.model.passes import Model
-from fuseline.learning.tasks import Task
+from fuseline.learning.tasks import TASKS, Task
 from fuseline.learning.tasks.base import Decoded
 from fuseline.learning.tasks.prediction import Predicted, predict
 from fuseline.params.attack import SPACE_OF
@@ -53,6 +55,9 @@ def evaluate_model(
             rows by is not there.
     """
     _check_spaces(params, base)
+    tasks = FuselineConfig.from_pretrained(inputs.model).tasks
+    if TASKS[tasks[0]["kind"]].rows_are_events:
+        return evaluate_recommendation(name, inputs, predictions, plots, params=params, base=base)
     workers = Workers(Evaluation, (inputs, params, base, work), base.num_threads)
     run = workers.here
     pieces, audits = run.pieces(), run.audits()

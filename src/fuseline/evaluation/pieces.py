@@ -42,6 +42,7 @@ class EvaluationInputs:
         examples, tokens: the tables of those names.
         tokenizer: names the frozen text encoder of the twin.
         features: folder with one features table per modality.
+        interactions: table of events with the rows, for a task that learns from these.
     """
 
     model: Path
@@ -49,6 +50,7 @@ class EvaluationInputs:
     tokens: Path
     tokenizer: Path
     features: Path
+    interactions: Path | None = None
 
 
 class Evaluation:

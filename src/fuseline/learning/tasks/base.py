@@ -86,6 +86,8 @@ class Task(ABC):
     greater_is_better: ClassVar[bool] = True
     # Whether a row's loss is the same whatever the other rows of its batch.
     rows_stand_alone: ClassVar[bool] = True
+    # Whether it learns from people's events with the rows, and not from the rows' own cells.
+    rows_are_events: ClassVar[bool] = False
 
     def __init__(self, name: str, facts: Facts, key: str = LABELS) -> None:
         self.name = name

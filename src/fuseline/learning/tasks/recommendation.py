@@ -34,6 +34,7 @@ class Recommendation(Task):
     target_kinds = ()
     selection_metric = "ndcg_at_10"
     rows_stand_alone = False
+    rows_are_events = True
 
     @classmethod
     def learn(cls, cells: Cells) -> Facts:

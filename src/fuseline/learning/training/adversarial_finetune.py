@@ -22,8 +22,8 @@ from fuseline.learning.model.passes import with_labels_of
 from fuseline.learning.objectives.adversarial.methods import METHODS
 from fuseline.learning.objectives.perturbation import Perturbable
 from fuseline.learning.objectives.supervised import Supervised
+from fuseline.learning.tasks import TASKS
 from fuseline.learning.tasks.labelled import build_tasks, with_labels
-from fuseline.learning.tasks.recommendation import Recommendation
 from fuseline.learning.training.batches import TrainingRows
 from fuseline.learning.training.development import (
     EVALUATION_BATCH,
@@ -133,7 +133,7 @@ def with_pictures(
     that are recommended are all trained on, whatever their split."""
     if PIXEL_SPACE not in params.attack.epsilon or model.config.image_encoder is None:
         return data
-    splits = SPLITS if model.config.tasks[0]["kind"] == Recommendation.kind else SPLITS[:2]
+    splits = SPLITS if TASKS[model.config.tasks[0]["kind"]].rows_are_events else SPLITS[:2]
     rows = data.take(np.flatnonzero(np.isin(data.splits, splits)))
     side = model.config.image_encoder["image_size"]
     return replace(rows, pixels=StoredPictures(examples, rows.example_ids, side))

@@ -14,7 +14,6 @@ from fuseline.learning.model import FuselineProcessor
 from fuseline.learning.tasks import Task
 from fuseline.learning.tasks.labelled import Examples, no_labelled_rows
 from fuseline.learning.tasks.prediction import predict
-from fuseline.learning.tasks.recommendation import Recommendation
 from fuseline.learning.training.batches import TrainingRows
 from fuseline.learning.training.history import History
 from fuseline.learning.training.loop import Selection
@@ -127,7 +126,7 @@ def splits_of(
         ContractError: too little to learn, or nothing to pick an epoch by.
     """
     first, rows = tasks[0], data if attacked is None else attacked
-    if first.kind == Recommendation.kind:
+    if first.rows_are_events:
         events = read_events(interactions, data)
         dev = development_events(events, rows, first.facts)
         clean = replace(dev, items=data)

@@ -137,17 +137,16 @@ class ListDevelopment:
         self._items, self._interactions, self._rows = items, interactions, rows
         self._precision = precision
         start = interactions.dev_from
-        histories, later = Histories.of(interactions), _development(interactions)
-        asked = np.intersect1d(later.user, interactions.between(end=start).user)
+        past, later = interactions.between(end=start), _development(interactions)
+        asked = np.intersect1d(later.user, past.user)
         # Where everybody is new, these are who there is.
         people = asked if len(asked) else np.unique(later.user)
         if len(people) > MAX_PEOPLE:
             people = np.sort(np.random.default_rng(seed).choice(people, MAX_PEOPLE, replace=False))
-        taken = Histories.of(later)
-        had = [histories.seen(user, start) for user in people]
+        before, after = Histories.of(past), Histories.of(later)
+        had = [before.all_of(user) for user in people]
         wanted = [
-            np.setdiff1d(taken.item[taken.starts[user] : taken.starts[user + 1]], seen)
-            for user, seen in zip(people, had, strict=True)
+            np.setdiff1d(after.all_of(user), items) for user, items in zip(people, had, strict=True)
         ]
         kept = np.flatnonzero([len(items) > 0 for items in wanted])
         self._people = people[kept]

@@ -1,0 +1,1 @@
+"""How good lists of items are, beside what popularity and other people's histories give."""
