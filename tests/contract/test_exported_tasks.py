@@ -88,7 +88,8 @@ CHECKS = {
 
 
 def test_every_kind_is_tried():
-    assert {kind for kind, _ in (*MANY, *OTHERS)} == set(TASKS) == set(CHECKS)
+    of_rows = {kind for kind, task in TASKS.items() if not task.rows_are_events}
+    assert {kind for kind, _ in (*MANY, *OTHERS)} == of_rows == set(CHECKS)
 
 
 @pytest.fixture(scope="module", params=["many", "others"])

@@ -45,6 +45,12 @@ FIGURES = {
     "ndcg_at_10": Figure(
         "NDCG@10", "how well each user's ten first rows are chosen, mean over users."
     ),
+    "recall_at_10": Figure("recall@10", "items taken later that a list of ten holds."),
+    "recall_at_50": Figure("recall@50", "items taken later that a list of fifty holds."),
+    "hit_rate_at_10": Figure("hits@10", "people of whose ten listed items one is taken later."),
+    "mrr": Figure("MRR", "mean of one over the place of the first item taken later."),
+    "coverage": Figure("coverage", "items that any list of ten holds."),
+    "cold_share": Figure("cold items", "places of lists of ten that hold an item without events."),
     "recall_at_1": Figure(
         "recall@1", "queries whose nearest row is a match, mean over both directions of all pairs."
     ),

@@ -8,6 +8,7 @@ from fuseline.serving.answers.entities import EntityAnswer
 from fuseline.serving.answers.generation import TextAnswer
 from fuseline.serving.answers.multilabel import NamesAnswer
 from fuseline.serving.answers.numbers import NumberAnswer, RatingAnswer
+from fuseline.serving.answers.recommendation import ItemAnswer
 from fuseline.serving.answers.retrieval import VectorAnswer
 
 ANSWERS: dict[str, type[Answer]] = {
@@ -15,6 +16,7 @@ ANSWERS: dict[str, type[Answer]] = {
     "generation": TextAnswer,
     "multilabel": NamesAnswer,
     "ranking": RatingAnswer,
+    "recommendation": ItemAnswer,
     "regression": NumberAnswer,
     "retrieval": VectorAnswer,
     "token_classification": EntityAnswer,

@@ -1,0 +1,38 @@
+"""Events of a few people with a few items, without any file."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from fuseline.data.interactions import DAY, Interactions
+
+START = 1_000_000
+
+
+def interactions(
+    rows: list[tuple[int, int, float]], *, dev_day: float, test_day: float
+) -> Interactions:
+    """Of (person, item, day), in any order."""
+    ordered = sorted(rows, key=lambda row: row[2])
+    user, item, day = (np.array(column) for column in zip(*ordered, strict=True))
+    return Interactions(
+        [f"u{number}" for number in range(int(user.max()) + 1)],
+        user.astype(np.int64),
+        item.astype(np.int64),
+        (START + day * DAY).astype(np.int64),
+        np.full(len(ordered), np.nan, np.float32),
+        int(START + dev_day * DAY),
+        int(START + test_day * DAY),
+    )
+
+
+def tastes(num_users: int = 40, num_items: int = 24, days: int = 40, seed: int = 0) -> Interactions:
+    """People of two tastes, each taking items of its half, one a day at most."""
+    random = np.random.default_rng(seed)
+    rows = []
+    for user in range(num_users):
+        half = user % 2
+        items = half + 2 * random.permutation(num_items // 2)
+        days_taken = np.sort(random.choice(days, len(items), replace=False))
+        rows += [(user, int(i), float(d)) for i, d in zip(items, days_taken, strict=True)]
+    return interactions(rows, dev_day=days * 0.7, test_day=days * 0.85)

@@ -1,0 +1,195 @@
+"""The head, the trend's fit and the scorer, on people of two tastes."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import numpy as np
+import pytest
+import torch
+
+from fuseline.data.histories import Histories
+from fuseline.data.trend import trend
+from fuseline.learning.model import FuselineForTasks
+from fuseline.learning.model.trend import trend_score
+from fuseline.learning.recommending.events import Events, TimedBatches, rows_to_learn
+from fuseline.learning.recommending.popularity import fit_trend
+from fuseline.learning.recommending.scorer import Scorer, encode_items
+from fuseline.learning.tasks.labelled import build_tasks
+from fuseline.learning.training.recommending import ListDevelopment, development_events
+from tests.support.events import interactions, tastes
+from tests.support.tasks import data
+from tests.support.tiny_models import config
+
+FACTS = {
+    "num_items": 24, "width": 8, "num_heads": 2, "history": 5, "events_per_row": 2,
+    "horizon_days": 4.0,
+}  # fmt: skip
+ENTRY = {
+    "name": "recommendation", "kind": "recommendation", "target": None, "weight": 1.0,
+    "facts": FACTS,
+    "head": {"kind": "recommendation", "num_items": 24, "width": 8, "num_heads": 2},
+}  # fmt: skip
+ALL = tastes()
+ITEMS = replace(data(24), labels=np.ones(24, dtype=bool))
+
+
+def made() -> tuple:
+    torch.manual_seed(0)
+    model = FuselineForTasks(config(tasks=[ENTRY])).eval()
+    (task,) = build_tasks([ENTRY])
+    numbers, at = rows_to_learn(ALL, 4.0, 0)
+    known = ALL.between(end=ALL.dev_from)
+    rows = Events(
+        ITEMS, Histories.of(known), known, known.user[numbers], known.item[numbers], at, 5, 2
+    )
+    model.heads[0].fused.copy_(encode_items(model, ITEMS))
+    return task, model, rows
+
+
+def one_batch(rows: Events) -> dict:
+    return rows.batch(next(iter(TimedBatches(rows.at, 12, 0))))
+
+
+def test_logits_are_of_new_items_first_and_of_kept_ones_behind() -> None:
+    task, model, rows = made()
+    batch = one_batch(rows)
+    logits = model(**batch).logits
+    events, new = len(batch["taken"]), len(batch["row_numbers"])
+    assert logits.shape == (new + events, events)
+    assert torch.isinf(logits[:new, new:]).all()
+    # What is kept was encoded by the same weights.
+    torch.testing.assert_close(logits[:new, :new], logits[new : 2 * new, :new])
+    losses = task.losses(logits, batch)
+    assert losses.shape == (new,)
+    assert torch.isfinite(losses).all()
+
+
+def test_what_a_person_had_or_takes_too_is_no_wrong_answer() -> None:
+    _, model, rows = made()
+    batch = one_batch(rows)
+    hidden = torch.isinf(model(**batch).logits[len(batch["row_numbers"]) :])
+    for row, (user, item) in enumerate(zip(batch["users"], batch["taken"], strict=True)):
+        for place, (other, taken) in enumerate(zip(batch["users"], batch["taken"], strict=True)):
+            no_answer = other == user or taken == item or taken in batch["history"][row]
+            assert hidden[row, place] == (bool(no_answer) and row != place)
+
+
+def test_new_items_reach_the_backbone_and_kept_ones_the_head() -> None:
+    task, model, rows = made()
+    batch = one_batch(rows)
+    task.losses(model(**batch).logits, batch).mean().backward()
+    assert sum(p.grad.abs().sum() for p in model.fuseline.parameters() if p.grad is not None) > 0
+    assert model.heads[0].own.weight.grad.abs().sum() > 0
+
+
+def test_items_alone_get_what_their_content_says() -> None:
+    _, model, _ = made()
+    assert model(**ITEMS.batch([0, 1, 2])).logits.shape == (3, 8)
+
+
+def test_a_divergence_is_nothing_between_equals_and_more_between_others() -> None:
+    task, model, rows = made()
+    batch = one_batch(rows)
+    logits = model(**batch).logits.detach()
+    assert task.divergence(logits, logits, batch).abs().max() < 1e-6
+    assert (task.divergence(logits * 30, logits, batch) > 0).any()
+
+
+def test_a_right_row_is_among_the_first() -> None:
+    task, _, rows = made()
+    batch = rows.batch(np.flatnonzero(rows.at == rows.at[0]))
+    events, new = len(batch["taken"]), len(batch["row_numbers"])
+    best = torch.cat([torch.eye(new, events), torch.eye(events)])
+    assert task.right(best, batch).all()
+    assert events > 10
+    assert not task.right(-best, batch).any()
+
+
+def test_the_trend_learns_that_late_events_tell_more() -> None:
+    """All items are taken at first, and then for six days each by all people."""
+    rows = [(u, d // 6, 1 + d + u / 100) for d in range(60) for u in range(10)]
+    rows += [(10, item, item / 100) for item in range(24)]
+    late = interactions(rows, dev_day=50, test_day=55)
+    _, model, _ = made()
+    numbers, at = rows_to_learn(late, 2.0, 0)
+    known = late.between(end=late.dev_from)
+    learnt = Events(
+        ITEMS, Histories.of(known), known, known.user[numbers], known.item[numbers], at, 5, 1
+    )
+    fit_trend(model.heads[0], learnt, 0)
+    popularity = model.heads[0].popularity
+    as_of = late.dev_from
+    scores = popularity(torch.from_numpy(trend(late, as_of, 24)))
+    assert int(scores.argmax()) == late.item[late.time < as_of][-1]
+    before = dict(popularity.named_buffers())
+    fit_trend(model.heads[0], learnt, 0)
+    for name, part in popularity.named_buffers():
+        torch.testing.assert_close(part, before[name], rtol=0, atol=0)
+
+
+def test_a_trend_without_a_fit_is_events_a_day() -> None:
+    _, model, _ = made()
+    features = torch.from_numpy(trend(ALL, ALL.dev_from, 24))
+    parts = dict(model.heads[0].popularity.named_buffers())
+    expected = features[:, :5].exp().mean(1).log()
+    torch.testing.assert_close(trend_score(features, parts), expected)
+
+
+def test_a_scorer_knows_nothing_from_its_time_on() -> None:
+    _, model, _ = made()
+    torch.nn.init.normal_(model.heads[0].own.weight)
+    users = np.arange(10)
+    found = Scorer(model, ALL, ALL.dev_from).scores(users)
+    assert found.shape == (10, 24)
+    past = replace(ALL.between(end=ALL.dev_from), users=ALL.users)
+    np.testing.assert_array_equal(found, Scorer(model, past, ALL.dev_from).scores(users))
+
+
+def test_training_finds_both_tastes() -> None:
+    task, model, rows = made()
+    development = ListDevelopment(
+        task, ITEMS, ALL, development_events(ALL, ITEMS, FACTS), "fp32", 0
+    )
+    before = development(model)
+    optimizer = torch.optim.Adam(model.heads[0].parameters(), 0.02)
+    batches = TimedBatches(rows.at, 32, 0)
+    for epoch in range(6):
+        batches.set_epoch(epoch)
+        for batch in map(rows.batch, batches):
+            optimizer.zero_grad()
+            task.losses(model(**batch).logits, batch).mean().backward()
+            optimizer.step()
+    after = development(model)
+    assert after["ndcg_at_10"] > before["ndcg_at_10"] + 0.1
+    assert set(after) == {"ndcg_at_10", "hit_rate_at_10", "loss", "right"}
+
+
+def test_a_saved_model_has_the_same_items(tmp_path) -> None:
+    _, model, _ = made()
+    torch.nn.init.normal_(model.heads[0].own.weight)
+    model.save_pretrained(tmp_path)
+    loaded = FuselineForTasks.from_pretrained(tmp_path).eval()
+    users = np.arange(5)
+    found, again = (Scorer(one, ALL, ALL.dev_from).scores(users) for one in (model, loaded))
+    np.testing.assert_allclose(found, again, rtol=1e-5)
+
+
+def test_a_modality_alone_says_something_else() -> None:
+    _, model, _ = made()
+    whole, text = encode_items(model, ITEMS), encode_items(model, ITEMS, only="text")
+    assert whole.shape == text.shape
+    assert not torch.allclose(whole, text)
+    assert torch.equal(text, encode_items(model, ITEMS, only="text"))
+
+
+@pytest.mark.parametrize("user", [0, 1])
+def test_parts_of_a_person_sum_up(user: int) -> None:
+    _, model, _ = made()
+    head = model.heads[0]
+    history, ages = Histories.of(ALL).before([user], ALL.dev_from, 5)
+    features = torch.from_numpy(trend(ALL, ALL.dev_from, 24))
+    vectors = head.vectors(torch.from_numpy(history), features)
+    parts, constant = head.person(vectors, torch.ones(1, 5, dtype=bool), torch.from_numpy(ages))
+    whole = head.people(torch.from_numpy(history), torch.from_numpy(ages), features)
+    torch.testing.assert_close(constant + parts.sum(1), whole)
