@@ -16,6 +16,7 @@ def main(
     examples: Annotated[Path, typer.Option(help="Examples table to read, for its labels.")],
     tokens: Annotated[Path, typer.Option(help="Tokens table to read.")],
     features: Annotated[Path, typer.Option(help="Folder of features tables, one per modality.")],
+    interactions: Annotated[Path, typer.Option(help="Table of people's events with the rows.")],
     export: Annotated[Path, typer.Option(help="Folder of the export to write.")],
     metrics: Annotated[Path, typer.Option(help="Metrics file to write.")],
 ) -> None:
@@ -37,6 +38,7 @@ def main(
             features / "audio",
             features / "video",
             features / "tabular",
+            interactions,
         ],
         outputs=[export, metrics],
     ) as run:
@@ -58,6 +60,7 @@ def main(
                 examples,
                 tokens,
                 features,
+                interactions,
             ),
             run.out(export),
             ExportSections(

@@ -24,6 +24,7 @@ from fuseline.learning.model.configuration import FuselineConfig
 from fuseline.learning.model.control_tokens import ControlTokens
 from fuseline.learning.model.decoder import DecoderHead
 from fuseline.learning.model.output import FuselineOutput
+from fuseline.learning.model.recommender import PersonTower
 from fuseline.serving.contract import VECTOR, ControlFacts, DecoderFacts, ExportedTask
 from fuseline.serving.writing import STEP_INPUTS, STEP_OUTPUT
 
@@ -222,6 +223,20 @@ def write_decoder_graph(head: DecoderHead, path: Path) -> None:
     inputs = [*STEP_INPUTS, *(f"own_{name}" for name in names), *(f"memory_{n}" for n in names)]
     outputs = [STEP_OUTPUT, *(f"kept_{name}" for name in names)]
     _write(Step(head).eval(), examples, (*shapes, tuple(open_ones)), inputs, outputs, path)
+
+
+def write_person_graph(person: PersonTower, length: int, path: Path) -> None:
+    """Write the graph of the tower of people, for histories of `length` events, padded."""
+    width = person.constant.shape[0]
+    given = (
+        torch.zeros(ROWS, length, width),
+        torch.ones(ROWS, length, dtype=torch.bool),
+        torch.zeros(ROWS, length),
+    )
+    batch = torch.export.Dim("batch")
+    shapes = tuple({0: batch} for _ in given)
+    names = ["history", "mask", "ages"], ["parts", "constant"]
+    _write(person.eval(), given, shapes, *names, path)
 
 
 def write_encoder_graph(encoder: nn.Module, image_size: int, path: Path) -> None:

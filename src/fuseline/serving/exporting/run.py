@@ -65,6 +65,7 @@ from fuseline.serving.exporting.graphs import (
     write_decoder_graph,
     write_model_graph,
 )
+from fuseline.serving.exporting.recommender import write_recommender
 from fuseline.serving.exporting.reference import reference_scores
 from fuseline.serving.exporting.shown import write_samples, write_thumbnails
 from fuseline.serving.scores import write_reference
@@ -87,6 +88,7 @@ class ExportInputs:
         evaluations: folder of their metrics files.
         examples, tokens: the tables of those names.
         features: folder with one features table per modality.
+        interactions: table of events with the rows, for a task that learns from these.
     """
 
     models: Mapping[str, Path]
@@ -94,6 +96,7 @@ class ExportInputs:
     examples: Path
     tokens: Path
     features: Path
+    interactions: Path | None = None
 
 
 @dataclass(frozen=True)
@@ -142,7 +145,7 @@ def export_model(
     export = _Export(inputs, folder, sections, name)
     steps = (
         *(export.write_graphs, export.fit, export.show, export.write_contract),
-        *(export.write_reference, export.measure),
+        *(export.write_reference, export.write_recommender, export.measure),
     )
     for step in tqdm(steps, desc=f"export {name}", unit="step"):
         step(work)
@@ -325,9 +328,21 @@ class _Export:
                 f" {TOLERANCE:g}, found {difference:g} apart. An operator of this model is exported"
                 " wrongly: choose another pretrain.model.fusion.kind or encoder, and report it."
             )
+        if first.rows_are_events:
+            # Of items alone there is nothing to be right about; lists are for `evaluate`.
+            self.metrics["onnx"] = {"largest_difference": difference}
+            return
         self._measure_formats(judge, difference, work)
         if self.certainty:
             self._measure_sets(judge)
+
+    def write_recommender(self, _: Path) -> None:
+        """Vectors of items, and people's histories, of a model that recommends."""
+        interactions = self.inputs.interactions
+        if self.tasks[0].rows_are_events and interactions:
+            write_recommender(
+                self.model, self.data, self.inputs.examples, interactions, self.folder
+            )
 
     def _measure_formats(self, judge: Judge, difference: float, work: Path) -> None:
         first = self.tasks[0]

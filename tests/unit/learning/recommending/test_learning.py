@@ -107,9 +107,9 @@ def test_a_right_row_is_among_the_first() -> None:
 
 
 def test_the_trend_learns_that_late_events_tell_more() -> None:
-    """All items are taken at first, and then for six days each by all people."""
-    rows = [(u, d // 6, 1 + d + u / 100) for d in range(60) for u in range(10)]
-    rows += [(10, item, item / 100) for item in range(24)]
+    """All items are taken at first, and then for six days each by others every day."""
+    rows = [(1 + 10 * d + u, d // 6, 1 + d + u / 100) for d in range(60) for u in range(10)]
+    rows += [(0, item, item / 100) for item in range(24)]
     late = interactions(rows, dev_day=50, test_day=55)
     _, model, _ = made()
     numbers, at = rows_to_learn(late, 2.0, 0)
