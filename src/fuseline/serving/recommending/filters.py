@@ -14,8 +14,6 @@ from fuseline.registry import suggestion
 _CONDITION = re.compile(
     r"\s*(?P<column>[^<>=]+?)\s*(?P<sign>>=|<=|=)\s*(?P<value>.*?)\s*", re.DOTALL
 )
-    r"\s*(?P<column>[^<>=]+?)\s*(?P<sign>>=|<=|=)\s*(?P<value>.*?)\s*", re.DOTALL
-)
 _PARTED = re.compile(r"[|,]")
 
 

@@ -71,7 +71,7 @@ def seconds_of(given: str | float | None, where: str) -> int | None:
             told = datetime.fromisoformat(given)
             return int((told if told.tzinfo else told.replace(tzinfo=UTC)).timestamp())
         return int(datetime.fromtimestamp(given, UTC).timestamp())
-    except (OSError, OverflowError, ValueError):
+    except (OSError, OverflowError, TypeError, ValueError):
         raise ConfigError(
             f"{where}: time: expected ISO 8601 or seconds since 1970, found '{given}'. Write it as"
             " 2024-05-01T12:00:00Z, or leave it out."

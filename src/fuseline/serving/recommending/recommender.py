@@ -162,7 +162,7 @@ class Recommender:
         if not diversity:
             return best(ranked, count)
         pool = best(ranked, max(POOL, count))
-        return pool[diverse(scores[pool], self._vectors.items[pool], count, diversity)]
+        return np.asarray(pool[diverse(scores[pool], self._vectors.items[pool], count, diversity)])
 
     def _read(self, history: History) -> tuple[np.ndarray, np.ndarray]:
         """Rows and times of the events that the model reads, the newest first."""

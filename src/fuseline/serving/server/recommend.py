@@ -31,7 +31,7 @@ from fuseline.serving.server.schemas import (
 JSON: dict[str, Kind] = {"application/json": "json"}
 OTHERS: dict[int | str, dict[str, Any]] = {
     **FAILURES,
-    404: {"model": Failure, "description": "The export recommends nothing, or the user is unknown."},
+    404: {"model": Failure, "description": "No recommender, or the user is unknown."},
 }
 NO_RECOMMENDER = (
     "This server recommends nothing: its export's first task is not recommendation. Serve one"
