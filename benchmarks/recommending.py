@@ -22,7 +22,7 @@ from fuseline.serving.recommending.filters import Condition
 from fuseline.serving.recommending.recommender import load_recommender
 from tests.support.recommenders import write_recommender
 
-ONE_THREAD = {name: "1" for name in ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS")}
+ONE_THREAD = dict.fromkeys(("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS"), "1")
 HISTORY = 50
 WIDTH = 128
 HOW: dict[str, dict[str, Any]] = {

@@ -34,7 +34,7 @@ def test_a_list_for_a_history_without_a_fault_of_access(visit, look):
     page = opened(one)
     assert one.violations() == []
     page.fill("#query", "film 3")
-    page.click("text=Add >> nth=0")
+    page.click("#found button >> nth=0")
     expect(page.locator("#chosen li")).to_have_count(1)
     page.click("#send")
     expect(page.locator(".listed > li")).to_have_count(10)
@@ -92,7 +92,7 @@ def test_what_was_added_is_removed_and_the_focus_stays(visit):
     page.fill("#query", "film")
     expect(page.locator("#found li")).to_have_count(20)
     for _ in range(2):
-        page.click("text=Add >> nth=0")
+        page.click("#found button >> nth=0")
     page.click("#chosen button >> nth=1")
     expect(page.locator("#chosen button")).to_be_focused()
     page.click("#chosen button")
