@@ -34,6 +34,7 @@ BENCHMARKS = {
     "banking77": "full fine-tuning beside low-rank adapters, on a published test file",
     "banking77_robust": "the same rows under attack, before and after adversarial fine-tuning",
     "retrieval": "answers of StackFAQ found by words, by vectors and by both, and refused",
+    "recommending": "a list of 100,000 items on one thread: plain, filtered, diverse",
     "new_intents": "intents of BANKING77 added from five sentences, without training",
     "class_weights": "ways to learn rare labels, from one pre-trained model",
     "cuts": "small data sets of two and three modalities, beside the linear twin",

@@ -437,6 +437,57 @@ def _media(
     }
 
 
+@app.command()
+def recommend(
+    user: Annotated[
+        str | None, typer.Option(metavar="USER", help="Somebody whose events are known.")
+    ] = None,
+    history: Annotated[
+        Path | None,
+        typer.Option(
+            metavar="FILE.json",
+            help='What somebody used: ["ID", …], or [{"item": ID, "time": ISO or seconds}, …].',
+        ),
+    ] = None,
+    all_users: Annotated[
+        bool, typer.Option("--all-users", help="Lists of all known users, to --output.")
+    ] = False,
+    output: Annotated[
+        Path | None, typer.Option("--output", "-o", help=".parquet, with --all-users.")
+    ] = None,
+    count: Annotated[int, typer.Option("--count", "-k", help="Items of a list.", min=1)] = 10,
+    where: Annotated[
+        list[str] | None,
+        typer.Option(
+            metavar="CONDITION",
+            help="COLUMN=VALUE, COLUMN>=NUMBER or COLUMN<=NUMBER; several times.",
+        ),
+    ] = None,
+    diversity: Annotated[
+        float, typer.Option(help="0: by score alone; 1: as different as can be.", min=0, max=1)
+    ] = 0.0,
+    include_seen: Annotated[
+        bool, typer.Option("--include-seen", help="List items of the history too.")
+    ] = False,
+    as_json: Annotated[bool, typer.Option("--json", help="Tell it as JSON.")] = False,
+    model: Annotated[Path, typer.Option(help="Folder of the export.")] = Path("models/export"),
+) -> None:
+    """List items for a person, and say why, by a model whose first task is recommendation.
+
+    docs/recommendations.md tells more.
+    """
+    from fuseline.serving.recommending import command
+
+    asked = command.Asked(model, count, where or [], diversity, include_seen)
+    with _readable_errors("recommend"):
+        command.check_choice(user, history, all_users, output)
+        if output is not None:
+            print(command.recommend_all(asked, output))
+            return
+        text, content = command.recommend_one(asked, user, history)
+    print(content if as_json else text)
+
+
 Service = Annotated[Path, typer.Option(help="How the service answers.")]
 
 

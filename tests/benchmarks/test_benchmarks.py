@@ -34,6 +34,7 @@ from benchmarks import (
     million,
     monitor,
     new_intents,
+    recommending,
     retrieval,
     scaling,
     slopes,
@@ -221,6 +222,13 @@ def test_new_intents(capsys: pytest.CaptureFixture[str]) -> None:
     found = json.loads(capsys.readouterr().out)
     assert 0 <= found["others_taken"] < 0.05
     assert 0.3 < found["recall"] <= 1
+
+
+def test_recommending(capfd: pytest.CaptureFixture[str]) -> None:
+    recommending.main(300, 3)
+    found = [json.loads(line) for line in capfd.readouterr().out.splitlines()]
+    assert [one["what"] for one in found] == ["load", *recommending.HOW, "command"]
+    assert all(0 < one["median_ms"] <= one["largest_ms"] for one in found)
 
 
 @needs_data

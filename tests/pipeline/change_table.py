@@ -190,6 +190,7 @@ MODULES: dict[str, set[str]] = {
     "src/fuseline/serving/answers/classification.py": EXPORT,
     "src/fuseline/serving/drift/compare.py": NOTHING,
     "src/fuseline/serving/search.py": NOTHING,
+    "src/fuseline/serving/recommending/recommender.py": NOTHING,
     "src/fuseline/serving/predictor.py": NOTHING,
     "src/fuseline/serving/server/engine.py": NOTHING,
     "src/fuseline/evaluation/trust/conformal.py": EXPORT,

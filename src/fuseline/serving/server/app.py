@@ -16,7 +16,7 @@ from fastapi.responses import JSONResponse
 from starlette.exceptions import HTTPException
 from starlette.requests import ClientDisconnect
 
-from fuseline.serving.server import chat, documents, page, protocol, routes
+from fuseline.serving.server import chat, documents, page, protocol, recommend, routes
 from fuseline.serving.server.draining import Draining, Gate
 from fuseline.serving.server.engine import Served
 from fuseline.serving.server.guard import GONE, Guard, failure_headers
@@ -59,7 +59,7 @@ def create_app(settings: Settings, give_up: Callable[[], object] | None = None) 
     app.state.served, app.state.gate, app.state.metrics = served, gate, metrics
     app.state.admission = Admission(settings.max_concurrent_requests)
     app.state.conversations = chat.Conversations(settings, metrics)
-    for part in (page, routes, chat, protocol, documents):
+    for part in (page, routes, chat, recommend, protocol, documents):
         app.include_router(part.router)
     app.add_exception_handler(Rejected, _rejected)
     app.add_exception_handler(HTTPException, _no_route)

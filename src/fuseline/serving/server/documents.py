@@ -18,10 +18,18 @@ from fuseline.serving.server.schemas import (
     IntentRequest,
     PredictForm,
     PredictRequest,
+    RecommendRequest,
 )
 
 REFERENCE = "#/components/schemas/{model}"
-BODIES = (PredictRequest, PredictForm, InferRequest, ChatRequest, IntentRequest)
+BODIES = (
+    PredictRequest,
+    PredictForm,
+    InferRequest,
+    ChatRequest,
+    IntentRequest,
+    RecommendRequest,
+)
 ASSETS = {"swagger-ui.css": "text/css", "swagger-ui-bundle.js": "text/javascript"}
 # Swagger UI styles its elements itself, and draws its pictures from the text of its style sheet.
 POLICY = (

@@ -20,6 +20,9 @@ from fuseline.serving.chat.dialogue import Dialogue
 from fuseline.serving.cleaning import Cleaned, Refused
 from fuseline.serving.contract import VECTOR
 from fuseline.serving.predictor import Predictor
+from fuseline.serving.recommending.catalogue import History
+from fuseline.serving.recommending.files import FOLDER
+from fuseline.serving.recommending.recommender import Recommender, load_recommender
 from fuseline.serving.server.batcher import Batcher
 from fuseline.serving.server.bodies import Asked, Job
 from fuseline.serving.server.decoders import Decoders, Outcome
@@ -48,6 +51,7 @@ class Engine:
         metrics: of the server.
         shadow: that answers beside it.
         dialogue: that conversations are held by; None where there are none.
+        recommender: that lists are made by; None where the export recommends nothing.
     """
 
     def __init__(
@@ -57,9 +61,10 @@ class Engine:
         metrics: Metrics,
         shadow: Shadow | None,
         dialogue: Dialogue | None,
+        recommender: Recommender | None,
     ) -> None:
         self.predictor, self.contract = predictor, predictor.contract
-        self.dialogue = dialogue
+        self.dialogue, self.recommender = dialogue, recommender
         self.limits = Limits.of(self.contract, settings)
         self.card = (settings.model / CARD_FILE).read_text(encoding="utf-8")
         self.shown = Shown.read(settings.model)
@@ -85,7 +90,8 @@ class Engine:
         """
         predictor = await asyncio.to_thread(_tested, settings)
         dialogue = await asyncio.to_thread(_dialogue, settings, predictor)
-        engine = cls(predictor, settings, metrics, shadow, dialogue)
+        recommender = await asyncio.to_thread(_recommender, settings)
+        engine = cls(predictor, settings, metrics, shadow, dialogue, recommender)
         await engine.decoders.start()
         engine.batcher.start()
         return engine
@@ -179,6 +185,15 @@ def _dialogue(settings: Settings, predictor: Predictor) -> Dialogue | None:
     return dialogue
 
 
+def _recommender(settings: Settings) -> Recommender | None:
+    """What lists are made by, if the export has it; it has made one."""
+    if not (settings.model / FOLDER).is_dir():
+        return None
+    recommender = load_recommender(settings.model, settings.threads)
+    recommender.recommend(History.of([], []), count=1)
+    return recommender
+
+
 def _refusal(row: Refused) -> Answer:
     return {
         "row": row.row,
@@ -269,7 +284,8 @@ class Served:
     def _files(self) -> Signature:
         """By what an export is known to be another; nothing while it is being replaced."""
         try:
-            return signature([*self.settings.model.iterdir()])
+            folder = self.settings.model
+            return signature([*folder.iterdir(), *folder.glob(f"{FOLDER}/*")])
         except OSError:
             return ()
 

@@ -23,7 +23,7 @@ from fuseline.serving.server.rejected import Rejected
 HEALTH = ("/health/", "/v2/health/")
 # Without a key too: they say nothing of the model.
 OPEN = ("/docs", "/openapi.json", "/page/")
-PAGES = ("/", "/chat")
+PAGES = ("/", "/chat", "/recommend")
 SEND_SECONDS = 30.0
 # Nobody was there to read the answer.
 GONE = 499

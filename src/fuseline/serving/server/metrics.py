@@ -30,6 +30,7 @@ class Metrics:
         reloads: of the export, by outcome: taken, refused.
         decoders_replaced: processes that died or took too long over a request.
         chat_replies: by kind, and of hand-overs by reason.
+        recommendations: lists, by basis: history, popularity.
         hand_overs: that were sent on, by outcome: sent, failed.
         shadow_rows: rows that the shadow was asked, by outcome: same, different, dropped, failed.
     """
@@ -49,6 +50,7 @@ class Metrics:
         self.reloads = Counter("reloads", "New exports.", ["outcome"], **own)
         self.decoders_replaced = Counter("decoders_replaced", "Decoders replaced.", **own)
         self.chat_replies = Counter("chat_replies", "Replies.", ["kind", "reason"], **own)
+        self.recommendations = Counter("recommendations", "Lists.", ["basis"], **own)
         self.hand_overs = Counter("hand_overs", "Hand-overs sent on.", ["outcome"], **own)
         self.shadow_rows = Counter("shadow_rows", "Rows the shadow was asked.", ["outcome"], **own)
 

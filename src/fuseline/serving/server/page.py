@@ -27,6 +27,10 @@ ASSETS = {
     "chat.css": "text/css",
     "chat.js": "text/javascript",
     "dom.js": "text/javascript",
+    "recommend.html": "text/html",
+    "recommend.css": "text/css",
+    "recommend.js": "text/javascript",
+    "why.js": "text/javascript",
 }
 # Previews and small pictures are blobs of the page's own. Scripts can make no elements of texts.
 POLICY = (
@@ -53,6 +57,12 @@ async def page() -> Response:
 async def chat() -> Response:
     """The page of conversations."""
     return _asset("chat.html")
+
+
+@router.get("/recommend", include_in_schema=False)
+async def recommend() -> Response:
+    """The page of lists for people."""
+    return _asset("recommend.html")
 
 
 @router.get("/page/{name}", include_in_schema=False)
@@ -107,7 +117,8 @@ def _medium(content: bytes | None) -> Medium | None:
     tags=["model"],
 )
 async def thumbnail(request: Request, id: str) -> Response:
-    """The small picture of a training row, by its id: `example_id` of a neighbour."""
+    """The small picture of a training row or an item, by its id: `example_id` of a neighbour."""
     served: Served = request.app.state.served
-    found = served.engine.shown.thumbnail(id)
+    recommender = served.engine.recommender
+    found = served.engine.shown.thumbnail(id) or (recommender and recommender.items.thumbnail(id))
     return Response(status_code=204) if found is None else Response(found, media_type="image/webp")

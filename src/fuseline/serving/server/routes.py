@@ -78,6 +78,7 @@ async def model(request: Request) -> ModelFacts:
         limits=contract.ingest.limits.model_dump(),
         card=engine.card,
         converses=engine.dialogue is not None,
+        recommends=engine.recommender is not None,
     )
 
 

@@ -228,6 +228,96 @@ class ModelFacts(BaseModel):
     limits: Annotated[dict[str, float], Field(description="Of one row, as in training.")]
     card: Annotated[str, Field(description="The model card, in Markdown.")]
     converses: Annotated[bool, Field(description="Whether /v1/chat answers.")]
+    recommends: Annotated[bool, Field(description="Whether /v1/recommend answers.")]
+
+
+Id = Annotated[str, Field(min_length=1, max_length=1024)]
+
+
+class EventBody(Body):
+    """One thing that somebody used."""
+
+    item: Annotated[Id, Field(description="Its `example_id`.")]
+    time: Annotated[
+        int | float | Annotated[str, Field(max_length=64)] | None,
+        Field(description="Seconds since 1970, or ISO 8601; if absent, the export's time."),
+    ] = None
+
+
+class RecommendRequest(Body):
+    """Who a list is for: `user` or `history`."""
+
+    user: Annotated[Id | None, Field(description="Somebody whose events are known.")] = None
+    history: Annotated[
+        Annotated[list[Id | EventBody], Field(max_length=1000)] | None,
+        Field(description="Ids of items, the oldest first, with times or not; empty: somebody new"),
+    ] = None
+    count: Annotated[int, Field(ge=1, le=100, description="Items at most.")] = 10
+    where: Annotated[
+        list[Annotated[str, Field(max_length=256)]],
+        Field(max_length=16, description="Such as `genre=Drama` or `year>=2010`; all must hold."),
+    ] = []
+    diversity: Annotated[
+        float, Field(ge=0, le=1, description="0: by score alone; 1: as different as can be.")
+    ] = 0.0
+    include_seen: Annotated[bool, Field(description="List items of the history too.")] = False
+
+
+class ItemFacts(BaseModel):
+    """An item; /v1/thumbnail has its small picture."""
+
+    id: str
+    text: str | None
+
+
+class EventFacts(ItemFacts):
+    """An event of a history; its time in seconds since 1970."""
+
+    time: int
+
+
+class PartFacts(BaseModel):
+    """What something adds to a score, and its share of what all parts add without their signs."""
+
+    adds: float
+    share: float
+
+
+class SpokeFacts(ItemFacts, PartFacts):
+    """What an item of the history adds."""
+
+
+class WhyFacts(BaseModel):
+    """A score taken apart: history, others, constant and popularity add up to it."""
+
+    history: Annotated[list[SpokeFacts], Field(description="Those that added most.")]
+    others: Annotated[PartFacts, Field(description="The history's other items.")]
+    constant: Annotated[PartFacts, Field(description="For whoever asks, by the item's content.")]
+    popularity: Annotated[PartFacts, Field(description="How much it is asked for, and the trend.")]
+    modalities: Annotated[
+        dict[str, PartFacts],
+        Field(description="If the item had this modality alone; shares are among these."),
+    ]
+
+
+class RecommendedFacts(ItemFacts):
+    """An item of a list."""
+
+    score: float
+    rank: int
+    why: WhyFacts
+
+
+class RecommendResponse(BaseModel):
+    """A list, and the history that it is of."""
+
+    basis: Annotated[
+        Literal["history", "popularity"], Field(description="`popularity`: the history is empty.")
+    ]
+    items: list[RecommendedFacts]
+    history: Annotated[list[EventFacts], Field(description="The last 50 events, newest first.")]
+    num_events: Annotated[int, Field(description="Of the whole history.")]
+    unknown: Annotated[list[str], Field(description="Ids that are of no item, left out.")]
 
 
 class Tensor(Body):
