@@ -10,8 +10,8 @@ from typing import Protocol
 
 import numpy as np
 
-from fuseline.data.histories import Histories
 from fuseline.data.interactions import Interactions
+from fuseline.learning.recommending.people import people_of
 
 
 class Scorer(Protocol):
@@ -76,12 +76,7 @@ def asked_people(
     past, later = interactions.between(end=first), interactions.between(first, end)
     select = np.intersect1d if known else np.setdiff1d
     users = select(np.unique(later.user), np.unique(past.user))
-    before, after = Histories.of(past), Histories.of(later)
-    had = [before.all_of(user) for user in users]
-    wanted = [
-        np.setdiff1d(after.all_of(user), items) for user, items in zip(users, had, strict=True)
-    ]
-    kept = np.flatnonzero([len(items) > 0 for items in wanted])
+    people = people_of(past, later, users)
     warm = np.zeros(num_items, dtype=bool)
     warm[past.item] = True
-    return Asked(first, num_items, users, had, wanted, warm).of(kept)
+    return Asked(first, num_items, people.users, people.had, people.wanted, warm)

@@ -14,10 +14,11 @@ from torch.nn import functional
 
 from fuseline.data.dataset import Batch
 from fuseline.data.histories import NOTHING
-from fuseline.data.trend import NUM_FEATURES
+from fuseline.data.trend import NUM_FEATURES, RATES, WINDOWS
 from fuseline.learning.model.configuration import FuselineConfig
 from fuseline.learning.model.output import FuselineOutput, HeadOutput
-from fuseline.learning.model.trend import TrendScore
+
+WEEK = WINDOWS.index(7.0)
 
 
 class PersonTower(nn.Module):
@@ -31,6 +32,8 @@ class PersonTower(nn.Module):
         num_heads: H.
     """
 
+    share: Tensor
+
     def __init__(self, width: int, num_heads: int) -> None:
         super().__init__()
         self.num_heads = num_heads
@@ -43,6 +46,8 @@ class PersonTower(nn.Module):
         # What attention has to look at beside the history, so that a short one counts less.
         self.nothing = nn.Parameter(torch.zeros(num_heads))
         self.constant = nn.Parameter(torch.zeros(width))
+        # Of what a person's vector says beside the trend; chosen after training.
+        self.register_buffer("share", torch.ones(()))
 
     def forward(self, history: Tensor, mask: Tensor, ages: Tensor) -> tuple[Tensor, Tensor]:
         """What each event adds (B, L, S), and what all people have in common (B, S); the sum of
@@ -61,8 +66,8 @@ class PersonTower(nn.Module):
         nothing = self.nothing.expand(rows, 1, -1)
         weights = torch.cat([scores, nothing], dim=1).softmax(1)[:, :-1]
         values = self.value(history).unflatten(-1, (self.num_heads, -1))
-        parts = self.out((weights.unsqueeze(-1) * values).flatten(2))
-        return parts, self.constant.expand(rows, -1)
+        parts = self.share * self.out((weights.unsqueeze(-1) * values).flatten(2))
+        return parts, (self.share * self.constant).expand(rows, -1)
 
 
 class RecommendationHead(nn.Module):
@@ -94,6 +99,7 @@ class RecommendationHead(nn.Module):
     """
 
     fused: Tensor
+    rates: Tensor
 
     def __init__(self, config: FuselineConfig, facts: dict[str, Any]) -> None:
         super().__init__()
@@ -104,18 +110,29 @@ class RecommendationHead(nn.Module):
         self.own = nn.Embedding(facts["num_items"], width)
         self.trend = nn.Linear(NUM_FEATURES, width, bias=False)
         self.person = PersonTower(width, facts["num_heads"])
-        self.popularity = TrendScore()
+        # Which of the trend's rates counts.
+        self.register_buffer("rates", torch.zeros(len(RATES)))
         # (N, W) of all items, as the model last encoded them.
         self.register_buffer("fused", torch.zeros(facts["num_items"], config.hidden_size))
 
     @torch.no_grad()
     def reset(self) -> None:
-        """Begin with content and events a day alone."""
+        """Begin with content, and with the events of a week."""
         for part in (self.own.weight, self.trend.weight, self.fused):
             part.zero_()
         for part in (self.person.recency, self.person.nothing, self.person.constant):
             part.zero_()
-        self.popularity.reset()
+        self.weigh(WEEK, 1.0)
+
+    @torch.no_grad()
+    def weigh(self, rate: int, share: float) -> None:
+        """Let one of the trend's rates count, and the person's vector by a share."""
+        self.rates.zero_()[rate] = 1.0
+        self.person.share.fill_(share)
+
+    def bias(self, trend: Tensor) -> Tensor:
+        """What the trend (..., F) says of items whoever asks, (...)."""
+        return trend[..., : len(RATES)] @ self.rates
 
     def content(self, fused: Tensor) -> Tensor:
         """What content says of items, (..., S), from fused vectors (..., W)."""

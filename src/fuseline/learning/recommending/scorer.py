@@ -38,10 +38,10 @@ class Scorer:
         self._length = model.config.tasks[0]["facts"]["history"]
         self._histories = Histories.of(interactions.between(end=as_of))
         items = len(self._head.fused)
-        self._trend = torch.from_numpy(trend(interactions, as_of, items))
+        self.trend = torch.from_numpy(trend(interactions, as_of, items))
         with torch.inference_mode():
-            self.vectors: Tensor = self._head.vectors(torch.arange(items), self._trend)
-            self.bias: Tensor = self._head.popularity(self._trend)
+            self.vectors: Tensor = self._head.vectors(torch.arange(items), self.trend)
+            self.bias: Tensor = self._head.bias(self.trend)
 
     def scores(self, users: np.ndarray) -> np.ndarray:
         """(Q, N) float32 of people by number."""
@@ -54,7 +54,7 @@ class Scorer:
         items, ages = self._histories.before(users, self.as_of, self._length)
         with torch.inference_mode():
             found: Tensor = self._head.people(
-                torch.from_numpy(items), torch.from_numpy(ages), self._trend
+                torch.from_numpy(items), torch.from_numpy(ages), self.trend
             )
         return found
 

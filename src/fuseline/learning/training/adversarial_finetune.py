@@ -114,10 +114,11 @@ def adversarial_finetune(
                 callbacks=[RefuseCollapse(development.one_answer)],
                 draws=splits.draws,
             )
+    chosen = splits.choose(model)
     model.config.training_attack = {"method": params.method} | params.attack.model_dump()
     model.save_pretrained(model_folder)
     processor.save_pretrained(model_folder)
-    metrics = training_metrics("adversarial_finetune", history, selection)
+    metrics = training_metrics("adversarial_finetune", history, selection) | chosen
     write_model_card(model_folder, model.config, examples, metrics, params)
     return metrics, history
 

@@ -102,6 +102,12 @@ class Splits:
     dev: TrainingRows
     development: Development | ListDevelopment
 
+    def choose(self, model: Any) -> dict[str, Any]:
+        """What the development split chooses of a trained model, if anything; what came of it."""
+        if not isinstance(self.development, ListDevelopment):
+            return {}
+        return self.development.choose(model)
+
 
 def splits_of(
     tasks: Sequence[Task],

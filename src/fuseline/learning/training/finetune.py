@@ -11,8 +11,6 @@ from typing import Any
 from fuseline.learning.model import FuselineForTasks, FuselineProcessor
 from fuseline.learning.model.card import write_model_card
 from fuseline.learning.objectives.supervised import Supervised
-from fuseline.learning.recommending.events import Events
-from fuseline.learning.recommending.popularity import fit_trend
 from fuseline.learning.tasks.labelled import build_tasks, learn_tasks, with_labels
 from fuseline.learning.training.development import (
     load_rows,
@@ -73,8 +71,6 @@ def finetune(
             **_class_names(data.label_names),
         )
     model.start_decoders()
-    if isinstance(splits.train, Events):
-        fit_trend(model.heads[0], splits.train, base.seed)
     fit_probes(model, tasks, data.select("train"), base.seed)
     weights = [entry["weight"] for entry in entries]
     selection = selection_of(tasks[0], params.training.max_fall)
@@ -100,9 +96,10 @@ def finetune(
                 draws=splits.draws,
             )
     share = blend_probes(model, tasks, data.select("dev"))
+    chosen = {"probe_share": share} | splits.choose(model)
     model.save_pretrained(model_folder)
     processor.save_pretrained(model_folder)
-    metrics = training_metrics("finetune", history, selection) | counts | {"probe_share": share}
+    metrics = training_metrics("finetune", history, selection) | counts | chosen
     write_model_card(model_folder, model.config, examples, metrics, params)
     return metrics, history
 

@@ -13,8 +13,10 @@ from fuseline.data.dataset import MultimodalData
 from fuseline.data.histories import Histories
 from fuseline.data.interactions import DAY, Interactions, load_interactions
 from fuseline.errors import ConfigError, ContractError
+from fuseline.learning.recommending.choosing import choose_trend
 from fuseline.learning.recommending.events import Events, is_first, rows_to_learn
 from fuseline.learning.recommending.lists import best_items, ndcg
+from fuseline.learning.recommending.people import people_of
 from fuseline.learning.recommending.scorer import Scorer, encode_items
 from fuseline.learning.tasks import Task
 from fuseline.pipeline.precision import Precision, autocast
@@ -122,6 +124,10 @@ class ListDevelopment:
         rows: development events.
         precision: of the products that encode items.
         seed: of the people that are drawn, where there are many.
+
+    Attributes:
+        tasks: the task.
+        people: who took something new in the split.
     """
 
     def __init__(
@@ -143,28 +149,20 @@ class ListDevelopment:
         people = asked if len(asked) else np.unique(later.user)
         if len(people) > MAX_PEOPLE:
             people = np.sort(np.random.default_rng(seed).choice(people, MAX_PEOPLE, replace=False))
-        before, after = Histories.of(past), Histories.of(later)
-        had = [before.all_of(user) for user in people]
-        wanted = [
-            np.setdiff1d(after.all_of(user), items) for user, items in zip(people, had, strict=True)
-        ]
-        kept = np.flatnonzero([len(items) > 0 for items in wanted])
-        self._people = people[kept]
-        self._had = [had[place] for place in kept]
-        self._wanted = [wanted[place] for place in kept]
+        self.people = people_of(past, later, people)
 
     def __call__(self, model: Any) -> dict[str, float]:
         """`ndcg_at_10` and `hit_rate_at_10` of lists, and of rows the loss and the share `right`;
         the model's items are encoded anew."""
         model.heads[0].fused.copy_(encode_items(model, self._items, self._precision))
-        scorer = Scorer(model, self._interactions, self._interactions.dev_from)
+        scorer = self.scorer(model)
         gains, hits = [], []
-        for start in range(0, len(self._people), BATCH):
-            block = slice(start, start + BATCH)
-            scores = scorer.scores(self._people[block])
-            lists = best_items(scores, self._had[block], min(TOP, scores.shape[1]))
-            gains.append(ndcg(lists, self._wanted[block]))
-            wanted = zip(lists, self._wanted[block], strict=True)
+        for start in range(0, len(self.people.users), BATCH):
+            block = self.people.of(slice(start, start + BATCH))
+            scores = scorer.scores(block.users)
+            lists = best_items(scores, block.had, min(TOP, scores.shape[1]))
+            gains.append(ndcg(lists, block.wanted))
+            wanted = zip(lists, block.wanted, strict=True)
             hits += [np.isin(one, items).any() for one, items in wanted]
         figures = {
             "ndcg_at_10": float(np.concatenate(gains).mean()) if gains else 0.0,
@@ -172,6 +170,18 @@ class ListDevelopment:
         }
         print("\n" + "\n".join(f"{name:<32}{value:.4f}" for name, value in figures.items()))
         return figures | self._of_rows(model)
+
+    def scorer(self, model: Any) -> Scorer:
+        """Scores as of the development events' start."""
+        return Scorer(model, self._interactions, self._interactions.dev_from)
+
+    def choose(self, model: Any) -> dict[str, Any]:
+        """Encode the items of a trained model, and choose how its trend is counted; what came of
+        it."""
+        model.eval()
+        model.heads[0].fused.copy_(encode_items(model, self._items))
+        way, share = choose_trend(model, lambda: self.scorer(model), self.people)
+        return {"trend": way, "person_share": share}
 
     def _of_rows(self, model: Any) -> dict[str, float]:
         task, losses, right = self.tasks[0], [], []

@@ -341,7 +341,12 @@ class _Export:
         interactions = self.inputs.interactions
         if self.tasks[0].rows_are_events and interactions:
             write_recommender(
-                self.model, self.data, self.inputs.examples, interactions, self.folder
+                self.model,
+                self.data,
+                self.inputs.examples,
+                interactions,
+                self.folder,
+                self.params.thumbnail_pixels,
             )
 
     def _measure_formats(self, judge: Judge, difference: float, work: Path) -> None:

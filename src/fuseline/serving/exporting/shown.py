@@ -47,13 +47,21 @@ def write_thumbnails(
     """
     if not params.thumbnail_pixels:
         return
-    found = {
-        row["example_id"]: shrunk(next(filter(None, row["images"])), params.thumbnail_pixels)
+    found = thumbnails(examples, example_ids, params.thumbnail_pixels)
+    rows = [{"example_id": one, "picture": found[one]} for one in example_ids if one in found]
+    write_shown(folder / THUMBNAILS_FILE, rows, THUMBNAILS)
+
+
+def thumbnails(examples: Path, example_ids: Sequence[str], side: int) -> dict[str, bytes]:
+    """The first picture of each of some rows that has one, as WebP of at most so many pixels a
+    side, by id; none for 0."""
+    if not side:
+        return {}
+    return {
+        row["example_id"]: shrunk(next(filter(None, row["images"])), side)
         for row in _rows(examples, example_ids, [])
         if row["images"]
     }
-    rows = [{"example_id": one, "picture": found[one]} for one in example_ids if one in found]
-    write_shown(folder / THUMBNAILS_FILE, rows, THUMBNAILS)
 
 
 def write_samples(

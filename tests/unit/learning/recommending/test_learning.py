@@ -9,11 +9,9 @@ import pytest
 import torch
 
 from fuseline.data.histories import Histories
-from fuseline.data.trend import trend
+from fuseline.data.trend import RATES, trend
 from fuseline.learning.model import FuselineForTasks
-from fuseline.learning.model.trend import trend_score
 from fuseline.learning.recommending.events import Events, TimedBatches, rows_to_learn
-from fuseline.learning.recommending.popularity import fit_trend
 from fuseline.learning.recommending.scorer import Scorer, encode_items
 from fuseline.learning.tasks.labelled import build_tasks
 from fuseline.learning.training.recommending import ListDevelopment, development_events
@@ -106,34 +104,21 @@ def test_a_right_row_is_among_the_first() -> None:
     assert not task.right(-best, batch).any()
 
 
-def test_the_trend_learns_that_late_events_tell_more() -> None:
+def test_the_trend_is_counted_as_the_development_lists_want_it() -> None:
     """All items are taken at first, and then for six days each by others every day."""
     rows = [(1 + 10 * d + u, d // 6, 1 + d + u / 100) for d in range(60) for u in range(10)]
     rows += [(0, item, item / 100) for item in range(24)]
-    late = interactions(rows, dev_day=50, test_day=55)
-    _, model, _ = made()
-    numbers, at = rows_to_learn(late, 2.0, 0)
-    known = late.between(end=late.dev_from)
-    learnt = Events(
-        ITEMS, Histories.of(known), known, known.user[numbers], known.item[numbers], at, 5, 1
-    )
-    fit_trend(model.heads[0], learnt, 0)
-    popularity = model.heads[0].popularity
-    as_of = late.dev_from
-    scores = popularity(torch.from_numpy(trend(late, as_of, 24)))
-    assert int(scores.argmax()) == late.item[late.time < as_of][-1]
-    before = dict(popularity.named_buffers())
-    fit_trend(model.heads[0], learnt, 0)
-    for name, part in popularity.named_buffers():
-        torch.testing.assert_close(part, before[name], rtol=0, atol=0)
-
-
-def test_a_trend_without_a_fit_is_events_a_day() -> None:
-    _, model, _ = made()
-    features = torch.from_numpy(trend(ALL, ALL.dev_from, 24))
-    parts = dict(model.heads[0].popularity.named_buffers())
-    expected = features[:, :5].exp().mean(1).log()
-    torch.testing.assert_close(trend_score(features, parts), expected)
+    # Those who are asked were there before.
+    rows += [(user, 23, 0.5) for user in range(1, 601)]
+    late = interactions(rows, dev_day=51, test_day=54)
+    task, model, _ = made()
+    lists = ListDevelopment(task, ITEMS, late, development_events(late, ITEMS, FACTS), "fp32", 0)
+    found = lists.choose(model)
+    # The item of these days has more events within a day than any other, and fewer within thirty.
+    assert found["trend"] == RATES[int(model.heads[0].rates.argmax())]
+    assert "30" not in found["trend"]
+    assert float(model.heads[0].person.share) == pytest.approx(found["person_share"])
+    assert lists(model)["ndcg_at_10"] > 0.9
 
 
 def test_a_scorer_knows_nothing_from_its_time_on() -> None:

@@ -1,0 +1,66 @@
+"""How the trend is counted, and how much what a person takes counts beside it: by the lists of the
+development events.
+
+Shapes: Q people, N items.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from typing import Any
+
+import numpy as np
+import torch
+
+from fuseline.data.trend import RATES
+from fuseline.learning.recommending.lists import best_items, ndcg
+from fuseline.learning.recommending.people import People
+from fuseline.learning.recommending.scorer import Scorer
+
+TOP = 10
+SHARES = (0.1, 0.2, 0.3, 0.5, 0.7, 1.0)
+# The share by which ways to count are compared.
+MIDDLE = 0.5
+BLOCK = 256
+
+
+def choose_trend(model: Any, scorer_of: Callable[[], Scorer], people: People) -> tuple[str, float]:
+    """Give the head of a model the way to count the trend and the person's share whose lists are
+    best; of equal ones the first.
+
+    A likelihood of all events would choose for the many items that are taken once, and a list has
+    ten places. Both are single numbers: what few people took cannot be fitted closely by them.
+
+    Args:
+        model: of recommendations, in evaluation mode, trained and its items encoded.
+        scorer_of: gives its scores as of the development events' start.
+        people: of these events.
+
+    Returns:
+        The way's name, and the share.
+    """
+    head = model.heads[0]
+    head.weigh(0, 1.0)
+    scorer = scorer_of()
+    ways = scorer.trend[:, : len(RATES)].T.numpy()
+    way = int(np.argmax(_gains(scorer, people, [(rate, MIDDLE) for rate in ways])))
+    shares = _gains(scorer, people, [(ways[way], share) for share in SHARES])
+    share = SHARES[int(np.argmax(shares))]
+    head.weigh(way, share)
+    return RATES[way], share
+
+
+def _gains(
+    scorer: Scorer, people: People, asked: Sequence[tuple[np.ndarray, float]]
+) -> list[float]:
+    """Mean NDCG@10 of each of some biases (N,) with a share of the towers' products."""
+    found = [0.0] * len(asked)
+    for start in range(0, len(people.users), BLOCK):
+        block = people.of(slice(start, start + BLOCK))
+        with torch.inference_mode():
+            products = (scorer.people(block.users) @ scorer.vectors.T).numpy()
+        for place, (bias, share) in enumerate(asked):
+            count = min(TOP, products.shape[1])
+            lists = best_items(share * products + bias, block.had, count)
+            found[place] += float(ndcg(lists, block.wanted).sum())
+    return [gain / max(1, len(people.users)) for gain in found]
