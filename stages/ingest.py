@@ -35,8 +35,8 @@ def main(
             params,
             run.out(examples),
             run.out(quarantine),
-            run.out(interactions),
             raw=raw,
+            interactions=run.out(interactions),
             evidence=run.work.parent / "refused",
         )
         write_metrics(

@@ -39,9 +39,9 @@ def ingest_examples(
     params: IngestParams,
     examples: Path,
     quarantine: Path,
-    interactions: Path,
     *,
     raw: Path,
+    interactions: Path | None = None,
     evidence: Path | None = None,
 ) -> dict[str, Any]:
     """Read every row of the source once, and write it to one of the two tables.
@@ -51,8 +51,9 @@ def ingest_examples(
         examples: folder of the kept rows, not there yet.
         quarantine: folder of the refused rows, not there yet; the refused events have a folder
             in it.
-        interactions: folder of the events of people with the kept rows, not there yet.
         raw: the folder whose content DVC watches; a manifest elsewhere is warned about.
+        interactions: folder of the events of people with the kept rows, not there yet; None to
+            write none.
         evidence: folder for the refused rows and the metrics of a run that is refused, what is
             there of an earlier one being removed; None to leave none.
 
@@ -84,13 +85,14 @@ def ingest_examples(
         kept_there = keep_evidence(evidence, quarantine, metrics) if evidence else ""
         raise ContractError(f"{problem}{kept_there}")
     rows.finish()
-    metrics["interactions"] = ingest_interactions(
-        params.interactions,
-        events,
-        rows.kept_ids() if events else (),
-        interactions,
-        quarantine / "interactions",
-    )
+    if interactions is not None:
+        metrics["interactions"] = ingest_interactions(
+            params.interactions,
+            events,
+            rows.kept_ids() if events else (),
+            interactions,
+            quarantine / "interactions",
+        )
     _say(ingest_notices(metrics))
     return metrics
 

@@ -6,6 +6,7 @@ of a history, H heads, F features of the trend.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
 import torch
@@ -110,7 +111,7 @@ class RecommendationHead(nn.Module):
         self.own = nn.Embedding(facts["num_items"], width)
         self.trend = nn.Linear(NUM_FEATURES, width, bias=False)
         self.person = PersonTower(width, facts["num_heads"])
-        # Which of the trend's rates counts.
+        # How much each of the trend's rates counts.
         self.register_buffer("rates", torch.zeros(len(RATES)))
         # (N, W) of all items, as the model last encoded them.
         self.register_buffer("fused", torch.zeros(facts["num_items"], config.hidden_size))
@@ -122,12 +123,12 @@ class RecommendationHead(nn.Module):
             part.zero_()
         for part in (self.person.recency, self.person.nothing, self.person.constant):
             part.zero_()
-        self.weigh(WEEK, 1.0)
+        self.weigh([WEEK], 1.0)
 
     @torch.no_grad()
-    def weigh(self, rate: int, share: float) -> None:
-        """Let one of the trend's rates count, and the person's vector by a share."""
-        self.rates.zero_()[rate] = 1.0
+    def weigh(self, rates: Sequence[int], share: float) -> None:
+        """Let the mean of some of the trend's rates count, and the person's vector by a share."""
+        self.rates.zero_()[list(rates)] = 1.0 / len(rates)
         self.person.share.fill_(share)
 
     def bias(self, trend: Tensor) -> Tensor:

@@ -21,15 +21,19 @@ TOP = 10
 SHARES = (0.1, 0.2, 0.3, 0.5, 0.7, 1.0)
 # The share by which ways to count are compared.
 MIDDLE = 0.5
+NUM_WAYS = 5
 BLOCK = 256
 
 
-def choose_trend(model: Any, scorer_of: Callable[[], Scorer], people: People) -> tuple[str, float]:
-    """Give the head of a model the way to count the trend and the person's share whose lists are
-    best; of equal ones the first.
+def choose_trend(
+    model: Any, scorer_of: Callable[[], Scorer], people: People
+) -> tuple[list[str], float]:
+    """Give the head of a model the ways to count the trend, and the person's share, whose lists
+    are best; of equal ones the first.
 
     A likelihood of all events would choose for the many items that are taken once, and a list has
-    ten places. Both are single numbers: what few people took cannot be fitted closely by them.
+    ten places. Which way is best changes from week to week; the mean of several is never far from
+    it.
 
     Args:
         model: of recommendations, in evaluation mode, trained and its items encoded.
@@ -37,17 +41,19 @@ def choose_trend(model: Any, scorer_of: Callable[[], Scorer], people: People) ->
         people: of these events.
 
     Returns:
-        The way's name, and the share.
+        The ways' names, the best first, and the share.
     """
     head = model.heads[0]
-    head.weigh(0, 1.0)
+    head.weigh([0], 1.0)
     scorer = scorer_of()
-    ways = scorer.trend[:, : len(RATES)].T.numpy()
-    way = int(np.argmax(_gains(scorer, people, [(rate, MIDDLE) for rate in ways])))
-    shares = _gains(scorer, people, [(ways[way], share) for share in SHARES])
+    ways = scorer.trend[:, : len(RATES)].numpy()
+    gains = _gains(scorer, people, [(rate, MIDDLE) for rate in ways.T])
+    best = np.argsort([-gain for gain in gains], kind="stable")[:NUM_WAYS]
+    mean = ways[:, best].mean(1)
+    shares = _gains(scorer, people, [(mean, share) for share in SHARES])
     share = SHARES[int(np.argmax(shares))]
-    head.weigh(way, share)
-    return RATES[way], share
+    head.weigh(best.tolist(), share)
+    return [RATES[way] for way in best], share
 
 
 def _gains(

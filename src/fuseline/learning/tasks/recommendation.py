@@ -48,7 +48,8 @@ class Recommendation(Task):
 
     @property
     def head(self) -> Facts:
-        taken = ("num_items", "width", "num_heads")
+        # Where no model is built, there are no settings.
+        taken = [name for name in ("num_items", "width", "num_heads") if name in self.facts]
         return {"kind": "recommendation"} | {name: self.facts[name] for name in taken}
 
     def labels(self, cells: Cells) -> np.ndarray:
@@ -96,6 +97,7 @@ class Recommendation(Task):
         return -self.losses(logits, batch)
 
     def scores(self, outputs: np.ndarray, data: MultimodalData) -> dict[str, float]:
-        """The mean chance, as a logarithm; lists of all items are for `recommending/scorer.py`."""
+        """The mean chance, as a logarithm; lists of all items are for
+        `learning/recommending/scorer.py`."""
         del data
         return {"log_chance": float(outputs.mean()) if len(outputs) else 0.0}

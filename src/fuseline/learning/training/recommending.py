@@ -24,7 +24,7 @@ from fuseline.pipeline.precision import Precision, autocast
 BATCH = 256
 TOP = 10
 # Development people whose lists are made after an epoch, and events that are tried under attack.
-MAX_PEOPLE, MAX_EVENTS = 2000, 1024
+MAX_PEOPLE, MAX_EVENTS = 5000, 1024
 
 
 def read_events(folder: Path | None, items: MultimodalData) -> Interactions:
@@ -180,8 +180,8 @@ class ListDevelopment:
         it."""
         model.eval()
         model.heads[0].fused.copy_(encode_items(model, self._items))
-        way, share = choose_trend(model, lambda: self.scorer(model), self.people)
-        return {"trend": way, "person_share": share}
+        ways, share = choose_trend(model, lambda: self.scorer(model), self.people)
+        return {"trend": ways, "person_share": share}
 
     def _of_rows(self, model: Any) -> dict[str, float]:
         task, losses, right = self.tasks[0], [], []

@@ -122,6 +122,7 @@ def test_every_task_says_what_it_does_and_none_invents_labels(tmp_path):
         entry("ranking", "stars"),
         entry("generation", "caption"),
         entry("retrieval", None),
+        entry("recommendation", None),
     ]
     assert {task["kind"] for task in entries} == set(SENTENCES) - {"classification"}
     card = card_of(tmp_path, config=tiny_models.config(tasks=entries))

@@ -17,7 +17,12 @@ from fuseline.params.adversarial import MartParams, SmartParams, VillaParams
 from fuseline.params.adversarial_finetune import AdversarialFinetuneParams
 from fuseline.params.attack import FinetuneBallParams
 from fuseline.params.base import BaseParams
-from fuseline.params.finetune import DecoderParams, FinetuneParams, TaskParams
+from fuseline.params.finetune import (
+    DecoderParams,
+    FinetuneParams,
+    RecommendationParams,
+    TaskParams,
+)
 from tests.support.tiny_models import (
     classification,
     classifier,
@@ -232,6 +237,9 @@ def test_both_stages_adapt_and_leave_a_plain_model(tmp_path, stages):
             generation=DecoderParams(
                 num_layers=1, num_heads=1, max_length_tokens=8, controls=[], control_dropout=0.0,
                 refusals={},
+            ),
+            recommendation=RecommendationParams(
+                width=4, num_heads=1, history=2, events_per_row=1, horizon_days=1.0
             ),
             class_weights="none", freezing=LORA, modality_dropout=0.0, label_smoothing=0.0,
             classifier_dropout=0.0, unimodal_weight=0.5, linear_probe_max_rows=100,

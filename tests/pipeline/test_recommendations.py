@@ -1,0 +1,114 @@
+"""People's events, from two files to a list with reasons, through every stage."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import numpy as np
+import pyarrow.parquet as pq
+import pytest
+
+from fuseline.pipeline.metrics_file import read_metrics
+from tests.support.first_run import begin, command, run, stages_in_order
+from tests.support.workspace import Workspace
+
+FILMS, PEOPLE, DAYS, DAY = 60, 50, 60, 86400
+START = 1_364_690_142
+CHANGES = {
+    "base.modalities": ["text", "tabular"],
+    "ingest.source": "manifest",
+    "ingest.manifest.path": "data/raw/movies.dat",
+    "ingest.manifest.columns.id": "1",
+    "ingest.manifest.columns.text": "2",
+    "ingest.manifest.columns.image": None,
+    "ingest.manifest.columns.label": None,
+    "ingest.manifest.columns.tabular": ["3"],
+    "ingest.interactions.path": "data/raw/ratings.dat",
+    "ingest.interactions.columns": {
+        "user": "1", "item": "2", "value": "3", "time": "4", "kind": None,
+    },
+    "ingest.interactions.dev": 0.15,
+    "ingest.interactions.test": 0.15,
+    "finetune.tasks": [{"kind": "recommendation", "target": None, "weight": 1.0}],
+    "finetune.recommendation": {
+        "width": 16, "num_heads": 2, "history": 6, "events_per_row": 4, "horizon_days": 6,
+    },
+    "adversarial_finetune.attack.epsilon": {"text_embedding": 0.1},
+    "evaluate.robustness.attack.epsilon": {"text_embedding": 0.1},
+    "stress.transfer.attack.epsilon": {"text_embedding": 0.1},
+    "pretrain.adversarial.attack.epsilon": {"text_embedding": 0.1},
+}  # fmt: skip
+WORDS = ["lake", "storm", "ant", "tower", "song", "river", "clock", "moon", "glass", "wolf"]
+
+
+def lay(raw: Path) -> None:
+    """Films of two genres, and people who take those of one; a line of nobody's, and one twice."""
+    raw.mkdir(parents=True)
+    random = np.random.default_rng(0)
+    genres = ["Drama", "Comedy|Romance"]
+    films = [
+        f"{film}::{WORDS[film % 10]} of the {WORDS[film // 10]} ({2000 + film % 13})::"
+        f"{genres[film % 2]}"
+        for film in range(FILMS)
+    ]
+    (raw / "movies.dat").write_text("\n".join(films), encoding="utf-8")
+    events = []
+    for person in range(PEOPLE):
+        taken = person % 2 + 2 * random.permutation(FILMS // 2)[:12]
+        days = np.sort(random.choice(DAYS, 12, replace=False))
+        events += [
+            f"p{person}::{film}::{random.integers(1, 11)}::{START + int(day) * DAY}"
+            for film, day in zip(taken, days, strict=True)
+        ]
+    events += [events[0], f"::1::5::{START}", f"p1::999::5::{START}"]
+    (raw / "ratings.dat").write_text("\n".join(events), encoding="utf-8")
+
+
+def test_from_two_files_to_a_list(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    root = tmp_path / "clone"
+    begin(root)
+    monkeypatch.chdir(root)
+    lay(root / "data" / "raw")
+    Workspace(root).set_params(CHANGES)
+    for stage in stages_in_order():
+        ran = run(stage)
+        assert ran.exit_code == 0, f"{stage.cell}: {ran.output}{ran.exception!r}"
+    figures = read_metrics(root / "metrics" / "ingest.json")["interactions"]
+    assert (figures["rows_in"], figures["rows_kept"]) == (12 * PEOPLE + 3, 12 * PEOPLE)
+    refused = {reason: count for reason, count in figures["quarantined"].items() if count}
+    assert refused == {"duplicate_event": 1, "no_user": 1, "unknown_item": 1}
+    for model in ("finetuned", "adversarial"):
+        found = read_metrics(root / "metrics" / "evaluate" / f"{model}.json")
+        assert found["task"] == "recommendation"
+        assert set(found["rivals"]) >= {"popularity", "popularity_7_days", "ease"}
+        assert 0 < found["ndcg_at_10"] < 1
+    assert "NDCG@10" in (root / "reports" / "index.html").read_text()
+    _recommends(root)
+
+
+def lines(path: Path) -> list[list[str]]:
+    return [line.split("::") for line in path.read_text(encoding="utf-8").splitlines()]
+
+
+def _recommends(root: Path) -> None:
+    listed = command("recommend", "--user", "p0", "--json", "--where", "3=Drama")
+    assert listed.exit_code == 0, listed.output
+    items = json.loads(listed.output)
+    places = items if isinstance(items, list) else items["items"]
+    assert len(places) == 10
+    rows = {
+        line.split("::")[0]: line
+        for line in (root / "data/raw/movies.dat").read_text().splitlines()
+    }
+    assert all(rows[place["id"]].endswith("Drama") for place in places)
+    written = command("recommend", "--all-users", "-o", "lists.parquet")
+    assert written.exit_code == 0, written.output
+    lists = pq.read_table(root / "lists.parquet").to_pandas()
+    assert lists.groupby("user").size().tolist() == [10] * PEOPLE
+    # Nobody is told of what they had.
+    had = {
+        tuple(line.split("::")[:2])
+        for line in (root / "data/raw/ratings.dat").read_text().splitlines()
+    }
+    assert not had & set(zip(lists["user"], lists["item"], strict=True))
