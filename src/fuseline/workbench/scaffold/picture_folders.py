@@ -7,8 +7,9 @@ from collections import Counter
 from pathlib import Path
 
 from fuseline.data.media.names import medium_of_name
+from fuseline.data.sources.batch_files import has_ending
 from fuseline.data.sources.image_folder import picture_names
-from fuseline.data.sources.manifest_files import MANIFEST_FILES
+from fuseline.data.sources.manifest_files import FOLDER_ENDINGS, MANIFEST_FILES
 from fuseline.data.sources.split_names import split_named
 from fuseline.errors import ConfigError
 from fuseline.workbench.scaffold.media_notes import conversion
@@ -66,7 +67,19 @@ def _no_pictures(path: Path, others: int) -> str:
             f" table {path}/rows.csv: the line audio,label (or video,label), then a line for each"
             " file, with its path below this folder and its label; then run this again."
         )
+    if tables := _read_by_name(path):
+        return (
+            f"{path}: found {', '.join(tables)}, of a kind that is read only where the file itself"
+            " is named. Name the one whose rows are to be learnt from. If another says who took"
+            " which of them when, that is for ingest.interactions: docs/recommendations.md."
+        )
     return (
-        f"{path}: expected pictures, or files ending in {', '.join(MANIFEST_FILES)} or .tar;"
+        f"{path}: expected pictures, or files ending in {', '.join(FOLDER_ENDINGS)} or .tar;"
         " found none. Name the folder that holds them."
     )
+
+
+def _read_by_name(path: Path) -> list[str]:
+    """Tables of the folder itself that no folder is searched for, such as `ratings.dat`."""
+    files = sorted(entry for entry in path.iterdir() if entry.is_file())
+    return [file.name for file in files if has_ending(file, MANIFEST_FILES)]

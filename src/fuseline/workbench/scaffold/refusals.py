@@ -142,9 +142,10 @@ def refuse_interactions(path: Path, profiles: Sequence[Profile]) -> None:
     uses += [f"{item}=tabular"] if what[0].integers else []
     raise ContractError(
         f"{path}: these look like interactions, users by items ({', '.join(names)}), not like rows"
-        f" to classify: one {item} stands in many rows, whose content is the same. Fuseline learns"
-        f" from what a row holds. Make a table with one row for each {item}, with its texts or"
-        f" media and the mean of {rating}, or what users think of it, to learn. To read it as it"
+        f" to classify: one {item} stands in many rows, whose content is the same. To recommend,"
+        f" run init on a table with one row for each {item}, with its texts or media and its id,"
+        " and name this file in ingest.interactions, which needs a time of each row too:"
+        " docs/recommendations.md. To read it as it"
         f" is, say so: {' '.join(f'--use {shlex.quote(use)}' for use in uses)}."
     )
 

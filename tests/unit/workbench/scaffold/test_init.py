@@ -270,6 +270,11 @@ def test_another_repository_can_be_named(root: Path, monkeypatch: pytest.MonkeyP
         ("rows.parquet", b"x", "not readable as Parquet"),
         ("rows.tar", b"x", "expected rows, found none that can be read; the first is bad: "),
         ("empty/notes.txt", b"x", "expected pictures, or files ending in"),
+        (
+            "films/ratings.dat",
+            b"1::2::3::4\n",
+            "films: found ratings.dat, of a kind that is read only where the file itself is named",
+        ),
         ("saved/state.json", b"{}", "not readable as a data set"),
         ("saved/dataset_dict.json", b"{", "names no splits"),
     ],

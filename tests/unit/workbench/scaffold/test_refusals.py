@@ -137,6 +137,7 @@ def test_interactions_are_named_and_refused(root: Path, name: str) -> None:
     result = init(path)
     assert result.exit_code == 2, result.output
     assert "these look like interactions, users by items" in result.output
+    assert "name this file in ingest.interactions" in result.output
     assert (root / "params.yaml").read_bytes() == before
     uses = shlex.split(result.output.partition("say so: ")[2].rstrip().rstrip("."))
     told = init(path, *uses)
