@@ -16,12 +16,16 @@ EVENT_REASONS: dict[str, str] = {
     "malformed_row": "the row cannot be read as the file's format demands",
     "no_user": "the row names nobody",
     "unknown_item": "no row that was kept has the item's id",
-    "bad_time": "the time is no date, and no number of seconds since 1970",
+    "bad_time": "the time is no date, and no number of seconds since 1970, before 2100",
     "bad_value": "the value is no number of 0 or above",
     "duplicate_event": "an earlier row has the same person, item and time",
 }
 # Later than any date in seconds, and earlier than any of these decades in milliseconds.
 MILLISECONDS_FROM = 10**11
+# 1 January 2100. Microseconds, read as milliseconds, lie far behind it.
+TIMES_END = 4_102_444_800
+# Of float32, as the table has values.
+LARGEST_VALUE = 3.4028234663852886e38
 
 
 @dataclass(frozen=True)
@@ -85,14 +89,15 @@ def seconds(cell: Any) -> int:
             return _within(datetime.fromisoformat(text), cell)
         except ValueError:
             raise _bad_time(cell) from None
-    if not math.isfinite(number) or number < 0:
+    time = number / 1000 if number >= MILLISECONDS_FROM else number
+    if not 0 <= time < TIMES_END:
         raise _bad_time(cell)
-    return int(number / 1000 if number >= MILLISECONDS_FROM else number)
+    return int(time)
 
 
 def _within(date: datetime, cell: Any) -> int:
     time = int((date if date.tzinfo else date.replace(tzinfo=UTC)).timestamp())
-    if time < 0:
+    if not 0 <= time < TIMES_END:
         raise _bad_time(cell)
     return time
 
@@ -100,7 +105,8 @@ def _within(date: datetime, cell: Any) -> int:
 def _bad_time(cell: Any) -> EventRefusal:
     return EventRefusal(
         "bad_time",
-        f"{brief(_text(cell))!r} is neither seconds since 1970 nor a date such as 2013-08-14.",
+        f"{brief(_text(cell))!r} is neither seconds since 1970 nor a date such as 2013-08-14,"
+        " before 2100.",
     )
 
 
@@ -112,7 +118,7 @@ def _value(cell: Any) -> float | None:
         number = float(text)
     except ValueError:
         number = math.nan
-    if not (math.isfinite(number) and number >= 0):
+    if not 0 <= number <= LARGEST_VALUE:
         raise EventRefusal("bad_value", f"{brief(text)!r} is no number of 0 or above.")
     return number
 

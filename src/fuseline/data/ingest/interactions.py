@@ -71,7 +71,7 @@ def ingest_interactions(
         Figures of the events and of what the cuts by time part, None without a file.
 
     Raises:
-        ContractError: no event can be kept.
+        ContractError: no event can be kept, or none is left to train on.
     """
     writer = TableWriter(interactions, INTERACTIONS, "interactions")
     if not files:
@@ -156,6 +156,12 @@ class _Reading:
             )
         events = np.array(self.events, dtype=np.int64)
         dev_from, test_from = cut_times(events[:, 2], self.params)
+        if events[:, 2].min() >= dev_from:
+            raise ContractError(
+                f"{WHERE}: expected events before those of dev and test, found {len(events)} of"
+                f" which none is, as events of one second lie on one side. Map a column of finer"
+                f" times as {WHERE}.columns.time, or lower {WHERE}.dev and {WHERE}.test."
+            )
         self.kept.writer.finish(dev_from=dev_from, test_from=test_from)
         counted = {reason: self.reasons[reason] for reason in sorted(EVENT_REASONS)}
         found = {

@@ -68,6 +68,8 @@ def test_events_are_kept_in_the_order_of_their_file_and_cut_by_time(tmp_path: Pa
         ("ann,a,-5,3", "bad_time", "'-5'"),
         ("ann,a,11,-1", "bad_value", "'-1'"),
         ("ann,a,11,nan", "bad_value", "'nan'"),
+        ("ann,a,11,1e39", "bad_value", "'1e39'"),
+        ("ann,a,1e300,3", "bad_time", "before 2100"),
         ("ann,a,10,5", "duplicate_event", "'ann'"),
     ],
 )
@@ -102,6 +104,18 @@ def test_no_event_that_can_be_kept_says_what_to_look_at(tmp_path: Path) -> None:
         ingest(tmp_path, "ann,z,10,3\n")
 
 
+def test_events_of_one_second_leave_nothing_to_train_on(tmp_path: Path) -> None:
+    same = lines([(user, "a", 10) for user in ("ann", "bob", "cid")])
+    with pytest.raises(ContractError, match=r"3 of which none is.*finer times"):
+        ingest(tmp_path, same)
+
+
+def test_with_no_shares_all_of_one_second_are_trained_on(tmp_path: Path) -> None:
+    same = lines([(user, "a", 10) for user in ("ann", "bob", "cid")])
+    found = ingest(tmp_path, same, dev=0.0, test=0.0)
+    assert found["splits"]["train"]["events"] == 3
+
+
 def test_a_column_that_is_not_there_is_named(tmp_path: Path) -> None:
     file = tmp_path / "events.csv"
     file.write_text("user,what,when,stars\n")
@@ -125,7 +139,13 @@ def test_times_are_seconds_milliseconds_or_dates(cell: object, expected: int) ->
     assert seconds(cell) == expected
 
 
-@pytest.mark.parametrize("cell", [None, "", "inf", "31.3.2013", "1901-01-01"])
+@pytest.mark.parametrize(
+    "cell",
+    [
+        None, "", "inf", "nan", "1e300", "31.3.2013", "1901-01-01", "2100-01-01",
+        1364690142000000, "99999999999",
+    ],
+)  # fmt: skip
 def test_other_times_are_refused(cell: object) -> None:
     with pytest.raises(EventRefusal) as caught:
         seconds(cell)
