@@ -76,6 +76,7 @@ PARAMS: dict[str, tuple[object, set[str]]] = {
         FINETUNE | PROMPT | BASELINE,
     ),
     "finetune.generation.num_layers": (3, FINETUNE),
+    "finetune.recommendation.history": (4, FINETUNE),
     "finetune.freezing.policy": ("head", FINETUNE),
     "finetune.freezing.image_policy": ("all", FINETUNE),
     "finetune.freezing.lora.rank": (4, FINETUNE),
@@ -217,6 +218,7 @@ MODULES: dict[str, set[str]] = {
 OUTPUTS: dict[str, set[str]] = {
     "data/examples": ALL - PRETRAIN,
     "data/quarantine": INGEST | REPORT,
+    "data/interactions": INGEST | FINETUNE | ADVERSARIAL | EVALUATE | EXPORT,
     "data/tokens": TOKENIZE | MODELS,
     "data/tokenizer": TOKENIZE | BASELINE | PRETRAIN | PROMPT | EVALUATE,
     "data/features/image": IMAGE | LEAKAGE | MODELS,

@@ -202,7 +202,7 @@ def test_second_opinion(finished: Workspace, capsys: pytest.CaptureFixture[str])
 def test_page(finished: Workspace, capsys: pytest.CaptureFixture[str]) -> None:
     page.main(finished.root, num_rounds=2)
     said = capsys.readouterr().out
-    assert re.search(r"^files: 12, \d+\.\d kB$", said, re.M)
+    assert re.search(r"^files: 16, \d+\.\d kB$", said, re.M)
     assert re.search(r"^2 visits: form \d+ ms, answer \d+ ms, at most \d+$", said, re.M)
 
 

@@ -201,7 +201,8 @@ class Machine:
 
 INGEST = (
     *("-m", "stages.ingest", "--raw", "data/raw", "--examples", "data/examples"),
-    *("--quarantine", "data/quarantine", "--metrics", "metrics/ingest.json"),
+    *("--quarantine", "data/quarantine", "--interactions", "data/interactions"),
+    *("--metrics", "metrics/ingest.json"),
 )
 
 

@@ -30,8 +30,8 @@ SECONDS = f".checkpoints/{durations.FILE}"
 # Read by every stage to check params and to know its own code.
 # `dvc.lock` tells which finished work is recorded, and so can be removed.
 ALWAYS = {"params.yaml", "code.json", "dvc.lock", RECORD}
-# Your own data: the `synthetic` source of these tests reads none of it.
-UNREAD = {"data/raw"}
+# Your own data and events of people: the `synthetic` source of these tests has none of either.
+UNREAD = {"data/raw", "data/interactions"}
 # Of these the one that is not chosen.
 CHOSEN_FROM = {"export": {"models/finetuned", "models/adversarial"}}
 

@@ -10,17 +10,14 @@ from typing import Any
 import numpy as np
 
 from fuseline.data.interactions import Interactions
+from fuseline.evaluation.recommendation.beside import (
+    ByPerson,
+    Resampling,
+    means,
+    measure_rivals,
+)
 from fuseline.evaluation.recommendation.measures import Lists, chance_of_hit, make_lists
 from fuseline.evaluation.recommendation.protocol import Asked, Scorer, asked_people
-from fuseline.evaluation.recommendation.rivals import RIVALS
-from fuseline.evaluation.trust.intervals import bootstrap, differences
-from fuseline.evaluation.trust.shares import Interval
-
-HEADLINE = "ndcg_at_10"
-# The setting of a rival that looks at all time; JSON knows no infinity.
-ALL_TIME = 0.0
-
-ByPerson = dict[str, np.ndarray]
 
 
 def measure_recommendation(
@@ -44,8 +41,7 @@ def measure_recommendation(
         `protocol`, in words; means over known people of each figure of `Lists.by_person`, their
         `intervals`, and those of `Lists.over_all`; `new_users` and `one_event_users`, the same
         means of these people; `cold_items`, how cold items are found among themselves and among
-        all; and `rivals`, by name their means, `setting` and the paired `difference` of the
-        model's less theirs.
+        all; and `rivals`, as `measure_rivals` gives them.
     """
     cut = interactions.test_from
     asked = asked_people(interactions, num_items, cut, None, known=True)
@@ -55,39 +51,22 @@ def measure_recommendation(
     past = interactions.between(end=cut)
     popularity = np.bincount(past.item, minlength=num_items)
     few = np.flatnonzero(asked.events == 1)
-    found = {
+    resampling = Resampling(num_resamples, seed)
+    return {
         "protocol": asked.told(),
         "people": len(asked.users),
         **means(ours),
-        "intervals": _intervals(ours, num_resamples, seed),
+        "intervals": resampling.intervals(ours),
         **lists.over_all(popularity),
         "new_users": {"people": len(new.users), **means(make_lists(scorer, new).by_person())},
-        "one_event_users": {
-            "people": len(few),
-            **means({name: values[few] for name, values in ours.items()}),
-        },
+        "one_event_users": {"people": len(few), **means(_of(ours, few))},
         "cold_items": _cold(scorer, asked, lists),
-    }
-    return found | {"rivals": _rivals(interactions, asked, ours, few, num_resamples, seed)}
-
-
-def means(by_person: ByPerson) -> dict[str, float]:
-    """Over people; 0 of none."""
-    return {
-        name: float(values.mean()) if len(values) else 0.0 for name, values in by_person.items()
+        "rivals": measure_rivals(interactions, asked, new, ours, resampling),
     }
 
 
-def _intervals(ours: ByPerson, num_resamples: int, seed: int) -> dict[str, Interval]:
-    people = len(next(iter(ours.values())))
-    if not people:
-        return {}
-    return bootstrap(
-        lambda rows: {name: float(values[rows].mean()) for name, values in ours.items()},
-        people,
-        num_resamples=num_resamples,
-        seed=seed,
-    )
+def _of(by_person: ByPerson, people: np.ndarray) -> ByPerson:
+    return {name: values[people] for name, values in by_person.items()}
 
 
 def _cold(scorer: Scorer, asked: Asked, lists: Lists) -> dict[str, float]:
@@ -114,51 +93,3 @@ def _cold(scorer: Scorer, asked: Asked, lists: Lists) -> dict[str, float]:
         "recall_among_all": float(among_all.mean()),
         "random_among_all": chance_of_hit(people, np.ones_like(cold)),
     }
-
-
-def _rivals(
-    interactions: Interactions,
-    asked: Asked,
-    ours: ByPerson,
-    few: np.ndarray,
-    num_resamples: int,
-    seed: int,
-) -> dict[str, Any]:
-    if not len(asked.users):
-        return {}
-    past, found = interactions.between(end=asked.cut), {}
-    for name, rival in RIVALS.items():
-        setting = _tuned(name, interactions, asked.num_items)
-        scorer = rival.build(past, asked.num_items, asked.cut, setting)
-        theirs = make_lists(scorer, asked).by_person()
-        apart = differences(
-            lambda rows: {HEADLINE: float(ours[HEADLINE][rows].mean())},
-            lambda rows, theirs=theirs: {HEADLINE: float(theirs[HEADLINE][rows].mean())},  # type: ignore[misc]
-            len(asked.users),
-            num_resamples=num_resamples,
-            seed=seed,
-        )[HEADLINE]
-        found[name] = {
-            **means(theirs),
-            "setting": setting if np.isfinite(setting) else ALL_TIME,
-            "one_event_users": float(theirs[HEADLINE][few].mean()) if len(few) else 0.0,
-            "difference": apart,
-        }
-    return found
-
-
-def _tuned(name: str, interactions: Interactions, num_items: int) -> float:
-    """The setting whose lists are best on the development events; of equal ones the first."""
-    rival = RIVALS[name]
-    if len(rival.settings) == 1:
-        return rival.settings[0]
-    cut = interactions.dev_from
-    asked = asked_people(interactions, num_items, cut, interactions.test_from, known=True)
-    if not len(asked.users):
-        return rival.settings[0]
-    past = interactions.between(end=cut)
-    scored = [
-        means(make_lists(rival.build(past, num_items, cut, one), asked).by_person())[HEADLINE]
-        for one in rival.settings
-    ]
-    return rival.settings[int(np.argmax(scored))]

@@ -9,13 +9,15 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 import numpy as np
-from scipy import sparse
 
 from fuseline.data.interactions import DAY, Interactions
+from fuseline.evaluation.recommendation.factors import Factors, als, bpr, people_by_items
 from fuseline.evaluation.recommendation.protocol import Scorer
 
 # Of items that EASE compares at least, and at most: a matrix of so many squared is inverted.
 LEAST_EVENTS, MOST_ITEMS = 5, 8000
+
+Setting = dict[str, float]
 
 
 class Popularity:
@@ -50,18 +52,21 @@ class Ease:
         past: events that are known.
         num_items: N.
         strength: of the L2 penalty, the paper's lambda.
+        last: of a person's events, those that speak for items.
     """
 
-    def __init__(self, past: Interactions, num_items: int, strength: float) -> None:
-        shape = (len(past.users), num_items)
-        once = sparse.coo_matrix((np.ones(len(past)), (past.user, past.item)), shape).tocsr()
-        once.data[:] = 1.0
+    def __init__(
+        self, past: Interactions, num_items: int, strength: float, last: float = np.inf
+    ) -> None:
+        once = people_by_items(past, num_items)
         counts = np.asarray(once.sum(0)).ravel()
         often = np.argsort(-counts, kind="stable")[:MOST_ITEMS]
         self._compared = np.sort(often[counts[often] >= LEAST_EVENTS])
-        self._people = once[:, self._compared].tocsr()
+        latest = people_by_items(past.latest(last), num_items)
+        self._people = latest[:, self._compared].tocsr()
         self._num_items = num_items
-        gram = (self._people.T @ self._people).toarray()
+        together = once[:, self._compared]
+        gram = (together.T @ together).toarray()
         gram[np.diag_indices_from(gram)] += strength
         inverse = np.linalg.inv(gram)
         self._weights = inverse / -np.diag(inverse)
@@ -73,35 +78,61 @@ class Ease:
         return found
 
 
-Build = Callable[[Interactions, int, int, float], Scorer]
-
-
 @dataclass(frozen=True)
 class Rival:
     """How a rival is made of the events before a time, and the settings of which the development
-    split picks one."""
+    split picks one.
 
-    build: Build
-    settings: tuple[float, ...]
+    Attributes:
+        build: of events, N and the time.
+        settings: keywords of `build`.
+    """
+
+    build: Callable[..., Scorer]
+    settings: tuple[Setting, ...]
+
+    def at(self, interactions: Interactions, num_items: int, cut: int, setting: Setting) -> Scorer:
+        """The rival as it is made at a time, of all events; those from then on are not read."""
+        return self.build(interactions.between(end=cut), num_items, cut, **setting)
 
 
-def _within(past: Interactions, num_items: int, at: int, days: float) -> Scorer:
+def _within(past: Interactions, num_items: int, at: int, days: float = np.inf) -> Scorer:
     return Popularity(past, num_items, at, lambda ages: (ages <= days).astype(float))
 
 
-def _decayed(past: Interactions, num_items: int, at: int, days: float) -> Scorer:
-    return Popularity(past, num_items, at, lambda ages: 0.5 ** (ages / days))
+def _decayed(past: Interactions, num_items: int, at: int, half_life_days: float) -> Scorer:
+    return Popularity(past, num_items, at, lambda ages: 0.5 ** (ages / half_life_days))
 
 
-def _ease(past: Interactions, num_items: int, at: int, strength: float) -> Scorer:
+def _ease(past: Interactions, num_items: int, at: int, **setting: float) -> Scorer:
     del at
-    return Ease(past, num_items, strength)
+    return Ease(past, num_items, **setting)
+
+
+def _als(past: Interactions, num_items: int, at: int, **setting: float) -> Scorer:
+    del at
+    return Factors(als(**setting), past, num_items)
+
+
+def _bpr(past: Interactions, num_items: int, at: int, **setting: float) -> Scorer:
+    del at
+    return Factors(bpr(**setting), past, num_items)
+
+
+def _every(**values: tuple[float, ...]) -> tuple[Setting, ...]:
+    """All combinations, the last name's values changing first."""
+    found: list[Setting] = [{}]
+    for name, ones in values.items():
+        found = [setting | {name: one} for setting in found for one in ones]
+    return tuple(found)
 
 
 RIVALS: dict[str, Rival] = {
-    "popularity": Rival(_within, (float("inf"),)),
-    "popularity_7_days": Rival(_within, (7.0,)),
-    "popularity_30_days": Rival(_within, (30.0,)),
-    "decayed_popularity": Rival(_decayed, (1.0, 2.0, 3.0, 5.0, 7.0, 14.0, 30.0)),
-    "ease": Rival(_ease, (30.0, 100.0, 300.0, 1000.0)),
+    "popularity": Rival(_within, ({},)),
+    "popularity_7_days": Rival(_within, _every(days=(7,))),
+    "popularity_30_days": Rival(_within, _every(days=(30,))),
+    "decayed_popularity": Rival(_decayed, _every(half_life_days=(1, 2, 3, 5, 7, 14, 30))),
+    "ease": Rival(_ease, _every(strength=(30, 100, 300, 1000), last=(10, 1000))),
+    "als": Rival(_als, _every(factors=(16, 64), weight=(1, 10), penalty=(0.01, 1))),
+    "bpr": Rival(_bpr, _every(factors=(16, 32), rate=(0.01, 0.05), penalty=(0.01,))),
 }

@@ -45,6 +45,7 @@ const VIEWS = {
   token_classification: entities,
   generation: written,
   retrieval: vectors,
+  recommendation: content,
 };
 
 function classes({ own, facts, first, level }) {
@@ -192,11 +193,25 @@ function vectors({ own, facts }) {
     view.append(tableOf("How alike the parts of this row are: scaled similarities", rows));
   }
   for (const [name, vector] of found) {
-    const numbers = vector.map((value) => value.toFixed(4)).join(" ");
-    const box = make("pre", { tabindex: 0, role: "region", "aria-label": named(name) }, numbers);
-    view.append(make("details", {}, make("summary", {}, `Numbers: ${named(name)}`), box));
+    view.append(numbers(vector, `Numbers: ${named(name)}`));
   }
   return { view, said: what };
+}
+
+/** Lists of people are made on another page; here stands what the content of one item says. */
+function content({ own }) {
+  const vector = own("content_vector");
+  const what = `A vector of ${vector.length} numbers: what the content of this item says.`;
+  const link = make("a", { href: "recommend" }, "Lists for people");
+  const view = make("div", {}, make("p", {}, `${what} `, link, " are made of it."));
+  view.append(numbers(vector, "Numbers"));
+  return { view, said: what };
+}
+
+function numbers(vector, name) {
+  const said = vector.map((value) => value.toFixed(4)).join(" ");
+  const box = make("pre", { tabindex: 0, role: "region", "aria-label": name }, said);
+  return make("details", {}, make("summary", {}, name), box);
 }
 
 const dot = (left, right) => left.reduce((sum, value, place) => sum + value * right[place], 0);

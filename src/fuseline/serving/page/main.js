@@ -14,6 +14,7 @@ const SAYS = {
   token_classification: ({ name }) => `marks ${name} in the text`,
   generation: ({ name }) => `writes ${name}`,
   retrieval: () => "makes vectors by which rows are found",
+  recommendation: () => "makes vectors of items, by which lists are made for people",
 };
 
 // Kinds of tasks whose labels are named before the first answer, and how many of each.

@@ -103,6 +103,37 @@ def test_ease_recommends_what_goes_together() -> None:
     assert scores[1].argmax() == 3
 
 
+@pytest.mark.parametrize("name", ["als", "bpr"])
+@pytest.mark.parametrize("place", [0, -1])
+def test_factors_tell_tastes_apart_and_are_the_same_again(name: str, place: int) -> None:
+    people, setting = np.arange(8), RIVALS[name].settings[place]
+    scores, again = (RIVALS[name].at(ALL, 24, ALL.test_from, setting).scores(people) for _ in "12")
+    assert scores.shape == (8, 24)
+    assert scores.dtype == np.float32
+    np.testing.assert_array_equal(scores, again)
+    alike = people[:, None] % 2 == np.arange(24) % 2
+    assert scores[alike].mean() > scores[~alike].mean()
+
+
+def test_the_last_events_alone_may_speak() -> None:
+    rows = [
+        (user, item, user + item / 10) for user in range(12) for item in (user % 2, 2 + user % 2)
+    ]
+    past = interactions([*rows, (12, 0, 20.0), (12, 1, 21.0)], dev_day=30, test_day=40)
+    (both,), (last,) = (Ease(past, 4, 1.0, count).scores(np.array([12])) for count in (2, 1))
+    assert both[2] == pytest.approx(both[3], abs=0.1)
+    assert last.argmax() == 3
+    assert past.latest(1).item[past.latest(1).user == 12].tolist() == [1]
+
+
+def test_a_rival_reads_nothing_from_its_time_on() -> None:
+    for rival in RIVALS.values():
+        asked = np.arange(4)
+        all_given = rival.at(ALL, 24, ALL.test_from, rival.settings[0])
+        cut = rival.at(ALL.between(end=ALL.test_from), 24, ALL.test_from, rival.settings[0])
+        np.testing.assert_array_equal(all_given.scores(asked), cut.scores(asked))
+
+
 def test_every_figure_is_there_and_finite() -> None:
     found = measure_recommendation(Tastes(), ALL, 24, num_resamples=50, seed=0)
     json.dumps(found, allow_nan=False)
@@ -116,6 +147,10 @@ def test_every_figure_is_there_and_finite() -> None:
     )
     assert apart["low"] > 0
     assert found["rivals"]["ease"]["ndcg_at_10"] > found["rivals"]["popularity"]["ndcg_at_10"]
+    for name, rival in found["rivals"].items():
+        assert rival["setting"] in RIVALS[name].settings
+        interval = rival["intervals"]["ndcg_at_10"]
+        assert interval["low"] <= rival["ndcg_at_10"] <= interval["high"]
 
 
 def test_what_comes_after_the_cut_changes_no_list_of_a_rival() -> None:
@@ -137,6 +172,9 @@ def test_what_comes_after_the_cut_changes_no_list_of_a_rival() -> None:
         for events in (ALL, grown)
     )
     assert again["new_users"]["people"] == 60
+    for rival in [*found["rivals"].values(), *again["rivals"].values()]:
+        # Of other people.
+        rival.pop("new_users")
     assert again["rivals"] == found["rivals"]
 
 

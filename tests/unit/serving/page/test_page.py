@@ -338,6 +338,11 @@ KINDS = {
         {"text_vector": [1.0, 0.0], "image_vector": [0.6, 0.8]},
         "A vector of 2 numbers each: text and picture.",
     ),
+    "recommendation": (
+        [],
+        {"content_vector": [0.6, 0.8]},
+        "A vector of 2 numbers: what the content of this item says. Lists for people",
+    ),
 }
 
 
