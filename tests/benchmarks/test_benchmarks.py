@@ -34,6 +34,7 @@ from benchmarks import (
     million,
     monitor,
     new_intents,
+    people,
     recommending,
     retrieval,
     scaling,
@@ -229,6 +230,15 @@ def test_recommending(capfd: pytest.CaptureFixture[str]) -> None:
     found = [json.loads(line) for line in capfd.readouterr().out.splitlines()]
     assert [one["what"] for one in found] == ["load", *recommending.HOW, "command"]
     assert all(0 < one["median_ms"] <= one["largest_ms"] for one in found)
+
+
+def test_people(tmp_path: Path) -> None:
+    """What the recipe has is what is made, as far as these people go."""
+    people.main(tmp_path / "events.csv", 12)
+    made = (tmp_path / "events.csv").read_text().splitlines()
+    kept = people.EVENTS.read_text().splitlines()
+    assert made[1:] == [line for line in kept[1:] if int(line[1:4]) < 12]
+    assert len(made) > 100
 
 
 @needs_data

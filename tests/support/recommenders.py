@@ -41,7 +41,7 @@ def write_recommender(
     folder = export / FOLDER
     folder.mkdir(parents=True, exist_ok=True)
     facts = {"version": 1, "as_of": AS_OF, "history": history, "num_items": num_items}
-    facts |= {"width": width, "modalities": ["text", "image"]}
+    facts |= {"width": width, "neighbours": 3, "modalities": ["text", "image"]}
     (folder / FACTS_FILE).write_text(json.dumps(facts))
     random = np.random.default_rng(seed)
     shapes = dict.fromkeys(("vectors", "alone.text", "alone.image"), (num_items, width))
@@ -49,6 +49,9 @@ def write_recommender(
         name: random.normal(size=shape).astype(np.float32)
         for name, shape in (shapes | {"bias": (num_items,)}).items()
     }
+    pairs = num_items, facts["neighbours"]
+    tensors["neighbours"] = random.integers(0, num_items, pairs).astype(np.int32)
+    tensors["neighbour_weights"] = random.normal(size=pairs).astype(np.float32)
     save_file(tensors, folder / VECTORS_FILE)
     write_items(folder / ITEMS_FILE, num_items)
     histories = [

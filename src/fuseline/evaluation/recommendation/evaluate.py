@@ -43,7 +43,7 @@ def evaluate_recommendation(
     model = FuselineForTasks.from_pretrained(inputs.model).eval()
     items, _ = labelled_rows(model.config, inputs.model, inputs, base.modalities)
     interactions = load_interactions(inputs.interactions, items.example_ids)
-    model.heads[0].fused.copy_(encode_items(model, items))
+    model.heads[0].content.keep(encode_items(model, items))
     scorer = Scorer(model, interactions, interactions.test_from)
     figures = measure_recommendation(
         scorer,

@@ -5,41 +5,35 @@ Shapes: Q people, N items, U people in all, F factors.
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any
 
 import numpy as np
-from scipy import sparse
 from threadpoolctl import threadpool_limits
 
 from fuseline.data.interactions import Interactions
+from fuseline.learning.recommending.neighbours import people_by_items
 
 # Factors are drawn at first; one thread, so that each run finds the same.
 SEED, THREADS = 17, 1
 ALS_ROUNDS, BPR_ROUNDS = 15, 100
 
 
-def people_by_items(past: Interactions, num_items: int) -> sparse.csr_matrix:
-    """(U, N) float32, 1 where a person took an item once or more."""
-    shape = (len(past.users), num_items)
-    ones = np.ones(len(past), dtype=np.float32)
-    once = sparse.coo_matrix((ones, (past.user, past.item)), shape).tocsr()
-    once.data[:] = 1.0
-    return once
-
-
 class Factors:
     """Products of a person's factors and an item's; 0 of people without events.
 
     Args:
-        model: of the library `implicit`, to be fitted.
+        make: a model of the library `implicit`, to be fitted.
         past: events that are known.
         num_items: N.
     """
 
-    def __init__(self, model: Any, past: Interactions, num_items: int) -> None:
+    def __init__(self, make: Callable[[], Any], past: Interactions, num_items: int) -> None:
         # Factors are drawn for those alone who are known: how many come later changes none.
         known = np.unique(past.user)
+        # It looks for threads of others when it is made, too.
         with threadpool_limits(THREADS):
+            model = make()
             model.fit(people_by_items(past, num_items)[known], show_progress=False)
         self._items = model.item_factors
         self._people = np.zeros((len(past.users), self._items.shape[1]), dtype=np.float32)

@@ -55,10 +55,11 @@ def measure_promotion(
     moved = _pushed(model, items, chosen, wants.mean(0), params, seed)
     least = _last_listed(scorer, people)
     had = np.array([np.isin(chosen, one) for one in people.had])
-    before = _listed(wants @ scorer.vectors[chosen].T, scorer, chosen, least, had)
+    beside = torch.from_numpy(scorer.beside(people.users)[:, chosen])
+    before = _listed(wants @ scorer.vectors[chosen].T + beside, least, had)
     # What attacked items have beside their content stays.
     vectors = scorer.vectors[chosen] + moved
-    after = _listed(wants @ vectors.T, scorer, chosen, least, had)
+    after = _listed(wants @ vectors.T + beside, least, had)
     return {
         "items": float(len(chosen)),
         "people": float(len(people.users)),
@@ -102,11 +103,8 @@ def _last_listed(scorer: Scorer, people: Asked) -> Tensor:
     return torch.from_numpy(np.take_along_axis(scores, lists[:, -1:], 1)[:, 0])
 
 
-def _listed(
-    products: Tensor, scorer: Scorer, chosen: np.ndarray, least: Tensor, had: np.ndarray
-) -> float:
-    """Mean share of lists that an item is in, of people (Q,) and items (B,) by their products
-    (Q, B), of people who did not have it."""
-    scores = products + scorer.bias[chosen]
+def _listed(scores: Tensor, least: Tensor, had: np.ndarray) -> float:
+    """Mean share of lists that an item is in, of people (Q,) and items (B,) by their scores (Q, B),
+    of people who did not have it."""
     listed = ((scores >= least.unsqueeze(1)).numpy() & ~had).sum()
     return float(listed / max(1, (~had).sum()))

@@ -7,15 +7,14 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import partial
 
 import numpy as np
 
 from fuseline.data.interactions import DAY, Interactions
-from fuseline.evaluation.recommendation.factors import Factors, als, bpr, people_by_items
+from fuseline.evaluation.recommendation.factors import Factors, als, bpr
 from fuseline.evaluation.recommendation.protocol import Scorer
-
-# Of items that EASE compares at least, and at most: a matrix of so many squared is inverted.
-LEAST_EVENTS, MOST_ITEMS = 5, 8000
+from fuseline.learning.recommending.neighbours import item_weights, people_by_items
 
 Setting = dict[str, float]
 
@@ -58,19 +57,10 @@ class Ease:
     def __init__(
         self, past: Interactions, num_items: int, strength: float, last: float = np.inf
     ) -> None:
-        once = people_by_items(past, num_items)
-        counts = np.asarray(once.sum(0)).ravel()
-        often = np.argsort(-counts, kind="stable")[:MOST_ITEMS]
-        self._compared = np.sort(often[counts[often] >= LEAST_EVENTS])
+        self._compared, self._weights = item_weights(past, num_items, strength)
         latest = people_by_items(past.latest(last), num_items)
         self._people = latest[:, self._compared].tocsr()
         self._num_items = num_items
-        together = once[:, self._compared]
-        gram = (together.T @ together).toarray()
-        gram[np.diag_indices_from(gram)] += strength
-        inverse = np.linalg.inv(gram)
-        self._weights = inverse / -np.diag(inverse)
-        np.fill_diagonal(self._weights, 0.0)
 
     def scores(self, users: np.ndarray) -> np.ndarray:
         found = np.zeros((len(users), self._num_items), dtype=np.float32)
@@ -111,12 +101,12 @@ def _ease(past: Interactions, num_items: int, at: int, **setting: float) -> Scor
 
 def _als(past: Interactions, num_items: int, at: int, **setting: float) -> Scorer:
     del at
-    return Factors(als(**setting), past, num_items)
+    return Factors(partial(als, **setting), past, num_items)
 
 
 def _bpr(past: Interactions, num_items: int, at: int, **setting: float) -> Scorer:
     del at
-    return Factors(bpr(**setting), past, num_items)
+    return Factors(partial(bpr, **setting), past, num_items)
 
 
 def _every(**values: tuple[float, ...]) -> tuple[Setting, ...]:

@@ -69,6 +69,12 @@ class FuselineConfig(PretrainedConfig):
         return [*(["text"] if self.text_config else []), *sorted(self.features)]
 
     @property
+    def gives_vectors(self) -> bool:
+        """Whether a head reads what encoders give before anything is fused: probes, and what items
+        to recommend are like."""
+        return self.probed or any(task["kind"] == "recommendation" for task in self.tasks)
+
+    @property
     def special_token_ids(self) -> list[int]:
         """Tokens that attacks and masking leave alone."""
         return sorted(set(self.special_tokens.values()))

@@ -118,10 +118,12 @@ HEADS: dict[str, type[nn.Module]] = {
 
 
 def build_head(config: FuselineConfig, task: dict[str, Any], dims: dict[str, int]) -> nn.Module:
-    """The head of one entry of `config.tasks`, with probes of vectors of the widths `dims` by
-    modality, if there are any."""
+    """The head of one entry of `config.tasks`, with what it wants of the encoders' vectors, of the
+    widths `dims` by modality: probes if there are any, and what items are like."""
     kind = lookup(HEADS, task["head"]["kind"], where="config.tasks.head.kind")
     head = kind(config, task["head"])
     if dims and isinstance(head, PooledHead):
         head.add_probes(dims)
+    if isinstance(head, RecommendationHead):
+        head.add_content(dims)
     return head

@@ -215,7 +215,7 @@ class FuselineModel(FuselinePreTrainedModel):
         alone = self._fuse_each_alone(sequences) if each_alone else {}
         # Heads of pre-training lie outside the autocast that the trainer wraps this call in, and
         # some kinds of fusion end in a product, which autocast leaves in bfloat16.
-        vectors = self._vectors(given, encoded) if self.config.probed else {}
+        vectors = self._vectors(given, encoded) if self.config.gives_vectors else {}
         return FuselineOutput(
             fused.pooled.float(), fused.states, masks, unimodal, present, alone, vectors
         )
@@ -445,7 +445,7 @@ class FuselineForTasks(FuselinePreTrainedModel):
         super().__init__(config)
         self.fuseline = FuselineModel(config)
         # By position: a module may not bear every name that a column may.
-        dims = self.fuseline.vector_dims if config.probed else {}
+        dims = self.fuseline.vector_dims if config.gives_vectors else {}
         self.heads = nn.ModuleList(build_head(config, task, dims) for task in config.tasks)
         self.post_init()
         # Transformers looks for shared weights in direct children alone, and a decoder lies deeper.

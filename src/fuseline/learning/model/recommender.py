@@ -17,6 +17,7 @@ from fuseline.data.dataset import Batch
 from fuseline.data.histories import NOTHING
 from fuseline.data.trend import NUM_FEATURES, RATES, WINDOWS
 from fuseline.learning.model.configuration import FuselineConfig
+from fuseline.learning.model.item_content import Encoded, ItemContent
 from fuseline.learning.model.output import FuselineOutput, HeadOutput
 
 WEEK = WINDOWS.index(7.0)
@@ -74,9 +75,9 @@ class PersonTower(nn.Module):
 class RecommendationHead(nn.Module):
     """How well items fit people, as a product of two towers, beside what the trend says of an item.
 
-    An item's vector is what the fused vector of its content says, a vector of its own that begins
-    at zero, and what its trend says; of an item without events the content alone. A person's is
-    made of the vectors of the last items.
+    An item's vector is what its content says, a vector of its own that begins at zero, and what its
+    trend says; of an item without events the content alone. A person's is made of the vectors of
+    the last items.
 
     The towers learn by telling an event's item from those of the batch's other events, whose people
     took them as often as all did. Their product so comes to be how much more often the person takes
@@ -87,63 +88,83 @@ class RecommendationHead(nn.Module):
     the batch to have both in one product.)
 
     A batch's B rows are items that somebody took, encoded anew, and each of its E >= B events, the
-    rows' own first, somebody taking some item. Fused vectors of all items are kept from when the
-    model last encoded them. What is kept lags behind, and new among old would tell right from
-    wrong; so new vectors are compared with new ones alone, and kept ones with kept ones. Logits are
-    (B + E, E): the first B rows compare the rows' people with the rows' items, minus infinity
-    behind them, all others the events' people with the events' items. An event's own item stands on
-    the diagonal of its part; minus infinity where an item is no wrong answer.
+    rows' own first, somebody taking some item. All items are kept as they were when the model last
+    encoded them. What is kept lags behind, and new among old would tell right from wrong; so new
+    vectors are compared with new ones alone, and kept ones with kept ones. Logits are (B + E, E):
+    the first B rows compare the rows' people with the rows' items, minus infinity behind them, all
+    others the events' people with the events' items. An event's own item stands on the diagonal of
+    its part; minus infinity where an item is no wrong answer.
+
+    Beside the product stands what goes with the items of the history, in closed form
+    (`learning/recommending/neighbours.py`); how much it counts is chosen after training.
 
     Args:
         config: of the model.
         facts: `width` S, `num_heads` H, `num_items` N.
     """
 
-    fused: Tensor
     rates: Tensor
+    neighbour_share: Tensor
+    neighbour_strength: Tensor
+
+    content: ItemContent
 
     def __init__(self, config: FuselineConfig, facts: dict[str, Any]) -> None:
         super().__init__()
+        self._config = config
         width = facts["width"]
-        self.norm = nn.LayerNorm(config.hidden_size)
-        self.dropout = nn.Dropout(config.classifier_dropout)
-        self.project = nn.Linear(config.hidden_size, width)
         self.own = nn.Embedding(facts["num_items"], width)
         self.trend = nn.Linear(NUM_FEATURES, width, bias=False)
         self.person = PersonTower(width, facts["num_heads"])
         # How much each of the trend's rates counts.
         self.register_buffer("rates", torch.zeros(len(RATES)))
-        # (N, W) of all items, as the model last encoded them.
-        self.register_buffer("fused", torch.zeros(facts["num_items"], config.hidden_size))
+        # How much the items that go with those of the history count, and how strictly they do.
+        self.register_buffer("neighbour_share", torch.zeros(()))
+        self.register_buffer("neighbour_strength", torch.ones(()))
+
+    def add_content(self, dims: dict[str, int]) -> None:
+        """Let items be told apart by their content.
+
+        Args:
+            dims: widths of the encoders' vectors by modality.
+        """
+        self.content = ItemContent(self._config, dims, *self.own.weight.shape)
 
     @torch.no_grad()
     def reset(self) -> None:
-        """Begin with content, and with the events of a week."""
-        for part in (self.own.weight, self.trend.weight, self.fused):
+        """Begin with content, people as means of their items, and with the events of a week."""
+        self.content.reset()
+        for part in (self.own.weight, self.trend.weight):
             part.zero_()
         for part in (self.person.recency, self.person.nothing, self.person.constant):
             part.zero_()
+        for layer in (self.person.value, self.person.out):
+            layer.weight.copy_(torch.eye(len(layer.weight)))
         self.weigh([WEEK], 1.0)
+        self.listen(1.0, 0.0)
 
     @torch.no_grad()
-    def weigh(self, rates: Sequence[int], share: float) -> None:
-        """Let the mean of some of the trend's rates count, and the person's vector by a share."""
-        self.rates.zero_()[list(rates)] = 1.0 / len(rates)
+    def weigh(self, rates: Sequence[int], share: float, trend_share: float = 1.0) -> None:
+        """Let the mean of some of the trend's rates and the person's vector count by a share
+        each."""
+        self.rates.zero_()[list(rates)] = trend_share / len(rates)
         self.person.share.fill_(share)
+
+    @torch.no_grad()
+    def listen(self, strength: float, share: float) -> None:
+        """Let items that go with those of the history count by a share
+        (`learning/recommending/neighbours.py`)."""
+        self.neighbour_strength.fill_(strength)
+        self.neighbour_share.fill_(share)
 
     def bias(self, trend: Tensor) -> Tensor:
         """What the trend (..., F) says of items whoever asks, (...)."""
         return trend[..., : len(RATES)] @ self.rates
 
-    def content(self, fused: Tensor) -> Tensor:
-        """What content says of items, (..., S), from fused vectors (..., W)."""
-        vectors: Tensor = self.project(self.dropout(self.norm(fused))).float()
-        return vectors
-
-    def vectors(self, items: Tensor, trend: Tensor, fused: Tensor | None = None) -> Tensor:
+    def vectors(self, items: Tensor, trend: Tensor, encoded: Encoded | None = None) -> Tensor:
         """Vectors (..., S) of items (...) by number, with the trend (N, F), their content new where
-        `fused` (..., W) is given, else as it is kept."""
-        content = self.content(self.fused[items] if fused is None else fused)
+        it is given, else as it is kept."""
+        content = self.content(self.content.kept(items) if encoded is None else encoded)
         vectors: Tensor = content + self.own(items) + self.trend(trend[items])
         return vectors
 
@@ -158,12 +179,13 @@ class RecommendationHead(nn.Module):
     def forward(self, output: FuselineOutput, batch: Batch) -> HeadOutput:
         """Logits; of items alone, without anybody to recommend them to, what their content says,
         (B, S)."""
+        encoded = self.content.encode(output)
         if "taken" not in batch:
-            return HeadOutput(self.content(output.pooled))
+            return HeadOutput(self.content(encoded))
         rows, items, trend = len(output.pooled), batch["taken"], batch["trend"]
         people = self.people(batch["history"], batch["history_ages"], trend)
         of_events = people @ self.vectors(items, trend).T
-        of_rows = people[:rows] @ self.vectors(items[:rows], trend, output.pooled).T
+        of_rows = people[:rows] @ self.vectors(items[:rows], trend, encoded).T
         wide = functional.pad(of_rows, (0, len(items) - rows), value=-torch.inf)
         hidden = _no_wrong_answer(batch)
         scores = torch.cat([wide, of_events]).float()

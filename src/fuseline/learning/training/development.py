@@ -102,6 +102,11 @@ class Splits:
     dev: TrainingRows
     development: Development | ListDevelopment
 
+    def begin(self, model: Any) -> None:
+        """Show a model the rows before its first training, where it keeps anything of them."""
+        if isinstance(self.development, ListDevelopment):
+            self.development.begin(model)
+
     def choose(self, model: Any) -> dict[str, Any]:
         """What the development split chooses of a trained model, if anything; what came of it."""
         if not isinstance(self.development, ListDevelopment):

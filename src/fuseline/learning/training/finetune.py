@@ -72,6 +72,7 @@ def finetune(
         )
     model.start_decoders()
     fit_probes(model, tasks, data.select("train"), base.seed)
+    splits.begin(model)
     weights = [entry["weight"] for entry in entries]
     selection = selection_of(tasks[0], params.training.max_fall)
     with adapters(model, params.freezing, base.seed):

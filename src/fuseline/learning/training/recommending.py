@@ -13,11 +13,11 @@ from fuseline.data.dataset import MultimodalData
 from fuseline.data.histories import Histories
 from fuseline.data.interactions import DAY, Interactions, load_interactions
 from fuseline.errors import ConfigError, ContractError
-from fuseline.learning.recommending.choosing import choose_trend
+from fuseline.learning.recommending.choosing import choose_weights
 from fuseline.learning.recommending.events import Events, is_first, rows_to_learn
 from fuseline.learning.recommending.lists import best_items, ndcg
 from fuseline.learning.recommending.people import people_of
-from fuseline.learning.recommending.scorer import Scorer, encode_items
+from fuseline.learning.recommending.scorer import Scorer, begin_with, encode_items
 from fuseline.learning.tasks import Task
 from fuseline.pipeline.precision import Precision, autocast
 
@@ -141,7 +141,7 @@ class ListDevelopment:
     ) -> None:
         self.tasks = [task]
         self._items, self._interactions, self._rows = items, interactions, rows
-        self._precision = precision
+        self._precision, self._seed = precision, seed
         start = interactions.dev_from
         past, later = interactions.between(end=start), _development(interactions)
         asked = np.intersect1d(later.user, past.user)
@@ -154,7 +154,7 @@ class ListDevelopment:
     def __call__(self, model: Any) -> dict[str, float]:
         """`ndcg_at_10` and `hit_rate_at_10` of lists, and of rows the loss and the share `right`;
         the model's items are encoded anew."""
-        model.heads[0].fused.copy_(encode_items(model, self._items, self._precision))
+        model.heads[0].content.keep(encode_items(model, self._items, self._precision))
         scorer = self.scorer(model)
         gains, hits = [], []
         for start in range(0, len(self.people.users), BATCH):
@@ -171,17 +171,21 @@ class ListDevelopment:
         print("\n" + "\n".join(f"{name:<32}{value:.4f}" for name, value in figures.items()))
         return figures | self._of_rows(model)
 
+    def begin(self, model: Any) -> None:
+        """Encode the items of a model that is to be trained for the first time."""
+        model.eval()
+        begin_with(model, self._items, self._precision, self._seed)
+
     def scorer(self, model: Any) -> Scorer:
         """Scores as of the development events' start."""
         return Scorer(model, self._interactions, self._interactions.dev_from)
 
     def choose(self, model: Any) -> dict[str, Any]:
-        """Encode the items of a trained model, and choose how its trend is counted; what came of
-        it."""
+        """Encode the items of a trained model, and choose how the parts of its scores count; what
+        came of it."""
         model.eval()
-        model.heads[0].fused.copy_(encode_items(model, self._items))
-        ways, share = choose_trend(model, lambda: self.scorer(model), self.people)
-        return {"trend": ways, "person_share": share}
+        model.heads[0].content.keep(encode_items(model, self._items))
+        return choose_weights(model, lambda: self.scorer(model), self.people)._asdict()
 
     def _of_rows(self, model: Any) -> dict[str, float]:
         task, losses, right = self.tasks[0], [], []

@@ -29,6 +29,8 @@ from fuseline.serving.recommending.files import (
     HISTORIES_FILE,
     ITEMS,
     ITEMS_FILE,
+    NEIGHBOUR_WEIGHTS,
+    NEIGHBOURS,
     USER_FILE,
     VECTORS_FILE,
     VERSION,
@@ -60,13 +62,16 @@ def write_recommender(
     folder = export / FOLDER
     folder.mkdir()
     events = load_interactions(interactions, items.example_ids)
-    model.heads[0].fused.copy_(encode_items(model, items))
+    model.heads[0].content.keep(encode_items(model, items))
     as_of = int(events.time[-1]) + 1
     scorer = Scorer(model, events, as_of)
     modalities = list(model.config.modalities) if len(model.config.modalities) > 1 else []
     tensors = {"vectors": scorer.vectors.numpy(), "bias": scorer.bias.numpy()}
     for name in modalities:
         tensors[ALONE + name] = _alone(model, items, name)
+    neighbours = scorer.neighbours
+    if neighbours is not None:
+        tensors |= {NEIGHBOURS: neighbours.items, NEIGHBOUR_WEIGHTS: neighbours.weights}
     save_file(tensors, folder / VECTORS_FILE)
     shown = _shown(examples, items, events, pixels)
     pq.write_table(shown, folder / ITEMS_FILE)
@@ -79,6 +84,7 @@ def write_recommender(
         history=facts["history"],
         num_items=len(items),
         width=facts["width"],
+        neighbours=neighbours.items.shape[1] if neighbours else 0,
         modalities=modalities,
     )
     write_json(folder / FACTS_FILE, found.model_dump())

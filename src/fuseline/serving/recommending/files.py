@@ -24,6 +24,7 @@ FACTS_FILE, ITEMS_FILE, VECTORS_FILE = "recommender.json", "items.parquet", "ite
 USER_FILE, HISTORIES_FILE = "user.onnx", "histories.parquet"
 VERSION = 1
 ALONE = "alone."
+NEIGHBOURS, NEIGHBOUR_WEIGHTS = "neighbours", "neighbour_weights"
 REMEDY = "Export the model again with `dvc repro export`, or fetch it with `dvc pull`."
 # Of each item, in the order of the vectors.
 ITEMS = pa.schema(
@@ -55,6 +56,7 @@ class Facts(BaseModel):
         history: events of a user that the model reads, the last ones.
         num_items: N.
         width: S.
+        neighbours: M, items that each speaks for beside the vectors; 0 for none.
         modalities: that vectors of items alone are kept of.
     """
 
@@ -64,6 +66,7 @@ class Facts(BaseModel):
     history: int
     num_items: int
     width: int
+    neighbours: int
     modalities: list[str]
 
 
@@ -75,11 +78,15 @@ class Vectors:
         items: (N, S) float32.
         bias: (N,) float32: what each has whoever asks.
         alone: (N, S) float32 by modality: vectors if the items had nothing else.
+        neighbours: (N, M) int32 rows of items for which each speaks where it is in a history.
+        weights: (N, M) float32 by how much.
     """
 
     items: np.ndarray
     bias: np.ndarray
     alone: Mapping[str, np.ndarray]
+    neighbours: np.ndarray
+    weights: np.ndarray
 
 
 def read_facts(export: Path) -> Facts:
@@ -131,24 +138,40 @@ def read_vectors(path: Path, facts: Facts) -> Vectors:
     Raises:
         ContractError: they are not those that the facts tell of.
     """
-    whole = (facts.num_items, facts.width)
-    shapes = {"vectors": whole, "bias": whole[:1]}
-    shapes |= {ALONE + name: whole for name in facts.modalities}
+    items, pairs = facts.num_items, (facts.num_items, facts.neighbours)
+    expected: dict[str, tuple[tuple[int, ...], type]] = {
+        "vectors": ((items, facts.width), np.float32),
+        "bias": ((items,), np.float32),
+        **{ALONE + name: ((items, facts.width), np.float32) for name in facts.modalities},
+    }
+    if facts.neighbours:
+        expected |= {NEIGHBOURS: (pairs, np.int32), NEIGHBOUR_WEIGHTS: (pairs, np.float32)}
     found: dict[str, Any] = {}
     try:
         with safe_open(path, framework="numpy") as file:
-            for name in shapes:
+            for name in expected:
                 found[name] = file.get_tensor(name)
     except (OSError, SafetensorError) as error:
         raise ContractError(f"{path}: not readable ({error}). {REMEDY}") from None
-    for name, shape in shapes.items():
+    for name, (shape, kind) in expected.items():
         values = found[name]
-        if values.shape != shape or values.dtype != np.float32:
+        if values.shape != shape or values.dtype != kind:
             raise ContractError(
-                f"{path}: {name}: expected float32 of {shape} as {FACTS_FILE} says, found"
+                f"{path}: {name}: expected {kind.__name__} of {shape} as {FACTS_FILE} says, found"
                 f" {values.dtype} of {values.shape}. {REMEDY}"
             )
         if not np.isfinite(values).all():
             raise ContractError(f"{path}: {name}: expected finite numbers, found others. {REMEDY}")
-    alone = {name: found[ALONE + name] for name in facts.modalities}
-    return Vectors(found["vectors"], found["bias"], alone)
+    neighbours = found.get(NEIGHBOURS, np.zeros(pairs, dtype=np.int32))
+    if neighbours.size and not 0 <= neighbours.min() <= neighbours.max() < items:
+        raise ContractError(
+            f"{path}: {NEIGHBOURS}: expected rows of {items} items, found {neighbours.min()} to"
+            f" {neighbours.max()}. {REMEDY}"
+        )
+    return Vectors(
+        found["vectors"],
+        found["bias"],
+        {name: found[ALONE + name] for name in facts.modalities},
+        neighbours,
+        found.get(NEIGHBOUR_WEIGHTS, np.zeros(pairs, dtype=np.float32)),
+    )

@@ -4,7 +4,7 @@ The score is a sum: of each event of the history, of a constant, and of the item
 what each adds is exact (the sums of floats aside). Shares are of the sum of what all parts add,
 each without its sign; a part with a negative share spoke against the item.
 
-Shapes: L events, S width.
+Shapes: L events.
 """
 
 from __future__ import annotations
@@ -91,16 +91,15 @@ def why(
     )
 
 
-def added(parts: np.ndarray, rows: np.ndarray, vector: np.ndarray) -> dict[int, float]:
+def added(values: np.ndarray, rows: np.ndarray) -> dict[int, float]:
     """What each item of a history adds to one item's score, by row.
 
     Args:
-        parts: (L, S) float32 of the events.
+        values: (L,) float32 of the events.
         rows: (L,) of their items.
-        vector: (S,) of the item.
     """
     found: dict[int, float] = {}
-    for row, value in zip(rows.tolist(), (parts @ vector).tolist(), strict=True):
+    for row, value in zip(rows.tolist(), values.tolist(), strict=True):
         found[row] = found.get(row, 0.0) + value
     return found
 

@@ -56,11 +56,13 @@ class People:
         parts: (B, L, S) float32: what each event adds, the newest first, zeros behind.
         constant: (B, S) float32.
         vectors: (B, S) float32, the sum.
+        events: B times (at most L,) int64, the rows of the items that are read.
     """
 
     parts: np.ndarray
     constant: np.ndarray
     vectors: np.ndarray
+    events: Sequence[np.ndarray]
 
 
 class Recommender:
@@ -122,19 +124,24 @@ class Recommender:
         size = (len(histories), self.facts.history)
         events = np.zeros((*size, self.facts.width), dtype=np.float32)
         mask, ages = np.zeros(size, dtype=bool), np.zeros(size, dtype=np.float32)
+        read = []
         for place, one in enumerate(histories):
             rows, times = self._read(one)
+            read.append(rows)
             events[place, : len(rows)] = self._vectors.items[rows]
             mask[place, : len(rows)] = True
             now = max([self.facts.as_of, *times[:1].tolist()])
             ages[place, : len(rows)] = (now - times) / DAY_SECONDS
         found = self._graph({"history": events, "mask": mask, "ages": ages})
         parts = np.where(mask[:, :, None], found["parts"], np.float32(0))
-        return People(parts, found["constant"], found["constant"] + parts.sum(1))
+        return People(parts, found["constant"], found["constant"] + parts.sum(1), read)
 
     def scores(self, people: People) -> np.ndarray:
         """(B, N) float32."""
-        return np.asarray(people.vectors @ self._vectors.items.T + self._vectors.bias)
+        found = np.asarray(people.vectors @ self._vectors.items.T + self._vectors.bias)
+        for scores, rows in zip(found, people.events, strict=True):
+            np.add.at(scores, self._vectors.neighbours[rows], self._vectors.weights[rows])
+        return found
 
     def allowed(self, where: Sequence[Condition]) -> np.ndarray | None:
         """(N,) bool: items that meet the conditions; None where there are none.
@@ -172,8 +179,10 @@ class Recommender:
     def _why(self, people: People, history: History, row: int) -> Why:
         rows, _ = self._read(history)
         vector = self._vectors.items[row]
+        speaks = self._vectors.neighbours[rows] == row
+        goes_with = (self._vectors.weights[rows] * speaks).sum(1)
         return why(
-            added(people.parts[0, : len(rows)], rows, vector),
+            added(people.parts[0, : len(rows)] @ vector + goes_with, rows),
             {one: (self.items.ids[one], self.items.texts[one]) for one in rows.tolist()},
             float(people.constant[0] @ vector),
             float(self._vectors.bias[row]),

@@ -27,7 +27,7 @@ def overlay(
     """
     content = deepcopy(dict(before))
     set_keys(content, source)
-    values = dict(_leaves(params, content))
+    values = dict(leaves(params, content))
     known = targets_of(content)
     if _TASKS in values and known is not None:
         fitting = [task for task in values[_TASKS] if task["target"] in (None, *known)]
@@ -37,13 +37,13 @@ def overlay(
     return {**source, **values}
 
 
-def _leaves(params: Mapping[str, Any], content: Any, above: str = "") -> Iterator[tuple[str, Any]]:
+def leaves(params: Mapping[str, Any], content: Any, above: str = "") -> Iterator[tuple[str, Any]]:
     """Values by dotted key; a mapping is one value where the project's has not all of its keys."""
     for name, value in params.items():
         key = f"{above}{name}"
         there = content.get(name) if isinstance(content, Mapping) else None
         if _is_below(value, there):
-            yield from _leaves(value, there, f"{key}.")
+            yield from leaves(value, there, f"{key}.")
         else:
             yield key, value
 

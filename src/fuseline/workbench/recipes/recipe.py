@@ -5,11 +5,13 @@
 - `params.yaml` beside it: the part of the params that it sets, any depth of it.
 - `README.md`: how to go on, which comes to lie at the same place in the project.
 - `project/`: files for the project's root, each at its place.
+- `example.yaml` and `example/`, if it brings data: as `params.yaml` and `project/`, where somebody
+  names no data of their own.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -22,6 +24,7 @@ from fuseline.workbench.scaffold.guess import SHARED, Field
 
 README = "README.md"
 ABOUT = "recipe.yaml"
+EXAMPLE = "example"
 
 
 class _About(Section):
@@ -39,6 +42,8 @@ class Recipe:
         params: what it sets, nested as in the params.
         uses: what a column is for, by the name that it may have.
         files: by their place in the project, where they lie.
+        example: params of the data that it brings, nested; empty where it brings none.
+        example_files: of these data, as `files`.
     """
 
     name: str
@@ -46,6 +51,8 @@ class Recipe:
     params: Mapping[str, Any]
     uses: Mapping[str, Field]
     files: Mapping[Path, Path]
+    example: Mapping[str, Any]
+    example_files: Mapping[Path, Path]
 
 
 def read_recipe(name: str) -> Recipe:
@@ -55,13 +62,16 @@ def read_recipe(name: str) -> Recipe:
         ConfigError: there is none of that name; the message lists those there are.
     """
     folder = lookup(_folders(), name, where="--recipe")
+    example = folder / f"{EXAMPLE}.yaml"
     about = parse_section({"recipe": read_yaml(folder / ABOUT)}, "recipe", _About)
     return Recipe(
         name,
         about.about,
         read_yaml(folder / PARAMS_FILE),
         scaffold.told_fields([f"{column}={use}" for column, use in about.uses.items()]),
-        dict(_files(folder)),
+        {Path(RECIPES, folder.name, README): folder / README, **_files(folder / "project")},
+        read_yaml(example) if example.is_file() else {},
+        _files(folder / EXAMPLE),
     )
 
 
@@ -93,9 +103,6 @@ def _folders() -> dict[str, Path]:
     return {path.parent.name: path.parent for path in (carried() / RECIPES).glob(f"*/{ABOUT}")}
 
 
-def _files(folder: Path) -> Iterator[tuple[Path, Path]]:
-    yield Path(RECIPES, folder.name, README), folder / README
-    below = folder / "project"
-    for path in sorted(below.rglob("*")):
-        if path.is_file():
-            yield path.relative_to(below), path
+def _files(below: Path) -> dict[Path, Path]:
+    """Files by their place below a folder, none where there is no folder."""
+    return {path.relative_to(below): path for path in sorted(below.rglob("*")) if path.is_file()}

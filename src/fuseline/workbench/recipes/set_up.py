@@ -11,7 +11,7 @@ from fuseline.config import PARAMS_FILE
 from fuseline.errors import ConfigError
 from fuseline.workbench import scaffold
 from fuseline.workbench.recipes.lay import lay, refuse_blocked
-from fuseline.workbench.recipes.overlay import overlay
+from fuseline.workbench.recipes.overlay import leaves, overlay
 from fuseline.workbench.recipes.recipe import Recipe, propose, read_recipe
 from fuseline.workbench.recipes.show import laid_over
 
@@ -61,15 +61,15 @@ def set_up(asked: Asked, ask: Callable[[str], None] | None) -> str:
         )
     params = asked.root / PARAMS_FILE
     recipe = read_recipe(asked.recipe) if asked.recipe else None
-    if recipe:
-        refuse_blocked(recipe.files, asked.root)
+    files = _files_of(recipe, with_example=asked.file is None)
+    refuse_blocked(files, asked.root)
     before = scaffold.read_params(params)
     data = _found(asked, asked.file, recipe) if asked.file else None
     text = scaffold.with_values(params, before, lambda: _values(before, data, recipe))
     if ask:
         ask(f"Write this to {params}?")
     copied = scaffold.bring(data.proposal, data.folder) if data and data.folder else None
-    laid = lay(recipe.files, asked.root) if recipe else None
+    laid = lay(files, asked.root) if recipe else None
     kept = scaffold.replace_params(params, text)
     told = [scaffold.next_steps(data.proposal, data.place, copied, kept)] if data else []
     if recipe and laid:
@@ -87,7 +87,17 @@ def _found(asked: Asked, file: Path, recipe: Recipe | None) -> _Data:
     return _Data(proposal, *scaffold.place_of(file, asked.root, copy=asked.copy))
 
 
+def _files_of(recipe: Recipe | None, *, with_example: bool) -> dict[Path, Path]:
+    if recipe is None:
+        return {}
+    return {**recipe.files, **(recipe.example_files if with_example else {})}
+
+
 def _values(before: dict[str, Any], data: _Data | None, recipe: Recipe | None) -> dict[str, Any]:
-    """Values by dotted key: of the data, and over them those of the recipe."""
-    source = scaffold.settings(before, data.proposal, data.place) if data else {}
+    """Values by dotted key: of the data, or of those that the recipe brings, and over them the
+    recipe's own."""
+    if data:
+        source = scaffold.settings(before, data.proposal, data.place)
+    else:
+        source = dict(leaves(recipe.example, before)) if recipe else {}
     return overlay(recipe.params, before, source) if recipe else source

@@ -8,11 +8,12 @@ import numpy as np
 import pytest
 import torch
 
-from fuseline.data.histories import Histories
+from fuseline.data.histories import NOTHING, Histories
 from fuseline.data.trend import RATES, trend
 from fuseline.learning.model import FuselineForTasks
 from fuseline.learning.recommending.events import Events, TimedBatches, rows_to_learn
-from fuseline.learning.recommending.scorer import Scorer, encode_items
+from fuseline.learning.recommending.neighbours import Neighbours, item_weights
+from fuseline.learning.recommending.scorer import Scorer, begin_with, encode_items
 from fuseline.learning.tasks.labelled import build_tasks
 from fuseline.learning.training.recommending import ListDevelopment, development_events
 from tests.support.events import interactions, tastes
@@ -41,7 +42,7 @@ def made() -> tuple:
     rows = Events(
         ITEMS, Histories.of(known), known, known.user[numbers], known.item[numbers], at, 5, 2
     )
-    model.heads[0].fused.copy_(encode_items(model, ITEMS))
+    begin_with(model, ITEMS, "fp32", 0)
     return task, model, rows
 
 
@@ -117,10 +118,37 @@ def test_the_trend_is_counted_as_the_development_lists_want_it() -> None:
     # The item of these days has more events within a day than any other, and fewer within thirty.
     counting = model.heads[0].rates.numpy()
     assert {RATES[way] for way in np.flatnonzero(counting)} == set(found["trend"])
-    assert counting.sum() == pytest.approx(1.0)
+    assert counting.sum() == pytest.approx(found["trend_share"])
     assert not any("30" in way for way in found["trend"])
     assert float(model.heads[0].person.share) == pytest.approx(found["person_share"])
     assert lists(model)["ndcg_at_10"] > 0.9
+
+
+def test_items_that_go_together_count_where_lists_want_it() -> None:
+    """Each item is followed by the next one, whoever it is that takes it: no vector was trained."""
+    rows = [
+        (user, item, 20 * group + item % 2 + user / 100)
+        for user in range(60)
+        for group in range(3)
+        for item in (2 * ((user + 5 * group) % 12), 2 * ((user + 5 * group) % 12) + 1)
+        if group < 2 or item % 2
+    ]
+    rows += [(u, 2 * ((u + 10) % 12), 30.0) for u in range(60)]
+    paired = interactions(rows, dev_day=35, test_day=60)
+    task, model, _ = made()
+    lists = ListDevelopment(
+        task, ITEMS, paired, development_events(paired, ITEMS, FACTS), "fp32", 0
+    )
+    before = lists(model)["ndcg_at_10"]
+    found = lists.choose(model)
+    assert found["neighbour_share"] == float(model.heads[0].neighbour_share) > 0
+    assert found["neighbour_strength"] == float(model.heads[0].neighbour_strength)
+    assert lists(model)["ndcg_at_10"] > max(0.9, before + 0.2)
+    # They are nobody's doing who comes later.
+    users = np.arange(10)
+    late = Scorer(model, paired, paired.dev_from).scores(users)
+    past = replace(paired.between(end=paired.dev_from), users=paired.users)
+    np.testing.assert_array_equal(late, Scorer(model, past, paired.dev_from).scores(users))
 
 
 def test_a_scorer_knows_nothing_from_its_time_on() -> None:
@@ -165,9 +193,42 @@ def test_a_saved_model_has_the_same_items(tmp_path) -> None:
 def test_a_modality_alone_says_something_else() -> None:
     _, model, _ = made()
     whole, text = encode_items(model, ITEMS), encode_items(model, ITEMS, only="text")
-    assert whole.shape == text.shape
-    assert not torch.allclose(whole, text)
-    assert torch.equal(text, encode_items(model, ITEMS, only="text"))
+    again = encode_items(model, ITEMS, only="text")
+    for one, part, same in zip(whole, text, again, strict=True):
+        assert one.shape == part.shape
+        assert not torch.allclose(one, part)
+        assert torch.equal(part, same)
+
+
+def test_components_are_what_tells_items_apart() -> None:
+    _, model, _ = made()
+    content = model.heads[0].content
+    found = encode_items(model, ITEMS).components.numpy()
+    used = found.std(0) > 1e-6
+    assert 0 < used.sum() < 24
+    np.testing.assert_allclose(found.mean(0), 0.0, atol=1e-3)
+    together = np.corrcoef(found[:, used].T)
+    np.testing.assert_allclose(together, np.eye(len(together)), atol=0.02)
+    vectors = content(content.kept(torch.arange(24)))
+    assert vectors.std(0).min() > 0
+
+
+def test_neighbours_say_what_the_whole_matrix_says() -> None:
+    past = ALL.between(end=ALL.dev_from)
+    compared, weights = item_weights(past, 24, 3.0)
+    found = Neighbours.of(past, 24, 3.0)
+    history = np.array([[compared[0], compared[2], NOTHING], [NOTHING] * 3])
+    scores = found.scores(history)
+    expected = np.zeros(24)
+    expected[compared] = weights[0] + weights[2]
+    np.testing.assert_allclose(scores[0], expected, rtol=1e-5)
+    np.testing.assert_array_equal(scores[1], np.zeros(24))
+
+
+def test_without_items_that_are_taken_often_there_are_no_neighbours() -> None:
+    once = interactions([(user, user, user) for user in range(6)], dev_day=10, test_day=20)
+    found = Neighbours.of(once, 6, 3.0)
+    np.testing.assert_array_equal(found.scores(np.array([[0, 1]])), np.zeros((1, 6)))
 
 
 @pytest.mark.parametrize("user", [0, 1])

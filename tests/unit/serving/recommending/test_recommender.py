@@ -51,6 +51,11 @@ def test_scores_are_of_the_last_events_by_their_ages(recommender, tensors):
     # The model reads four events: of items 5, 4, 3, 2, which are 4, 5, 6, 7 days old.
     weights = 2.0 ** (-np.array([4, 5, 6, 7]) / 7)
     scores = vectors @ (weights @ vectors[[5, 4, 3, 2]] + 0.1) + tensors["bias"]
+    # And each speaks for three others besides.
+    for row in (5, 4, 3, 2):
+        pairs = zip(tensors["neighbours"][row], tensors["neighbour_weights"][row], strict=True)
+        for item, weight in pairs:
+            scores[item] += weight
     found = recommender.recommend(history, count=40, seen=True)
     assert numbers(found) == np.argsort(-scores).tolist()
     np.testing.assert_allclose([one.score for one in found], np.sort(scores)[::-1], rtol=1e-4)

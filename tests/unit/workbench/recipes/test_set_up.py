@@ -78,8 +78,24 @@ def test_every_recipe_leaves_a_valid_project(root: Path, name: str) -> None:
     check(read_yaml(root / "params.yaml"))
     recipe = read_recipe(name)
     assert all((root / place).read_bytes() == at.read_bytes() for place, at in recipe.files.items())
+    brought = recipe.example_files.items()
+    assert all((root / place).read_bytes() == at.read_bytes() for place, at in brought)
     assert f"How to go on: recipes/{name}/README.md" in result.output
     assert (root / "params.yaml.bak").read_bytes() == (REPOSITORY / "params.yaml").read_bytes()
+
+
+def test_data_that_it_brings_are_for_whoever_names_none(root: Path, made_up: Path) -> None:
+    (made_up / "example/data/raw/people").mkdir(parents=True)
+    (made_up / "example/data/raw/people/events.csv").write_text("user,item,time\n")
+    (made_up / "example.yaml").write_text("ingest: {interactions: {path: data/raw/people}}\n")
+    assert init(news(root), "--recipe", "plain", "--yes").exit_code == 0
+    assert read_yaml(root / "params.yaml")["ingest"]["interactions"]["path"] is None
+    assert not (root / "data/raw/people").exists()
+    assert init("--recipe", "plain", "--yes").exit_code == 0
+    content = read_yaml(root / "params.yaml")
+    assert content["ingest"]["interactions"]["path"] == "data/raw/people"
+    assert content["base"]["seed"] == 4
+    assert (root / "data/raw/people/events.csv").is_file()
 
 
 def test_a_name_that_is_none_lists_those_there_are(root: Path, made_up: Path) -> None:
