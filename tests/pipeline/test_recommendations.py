@@ -81,7 +81,7 @@ def test_from_two_files_to_a_list(tmp_path: Path, monkeypatch: pytest.MonkeyPatc
     for model in ("finetuned", "adversarial"):
         found = read_metrics(root / "metrics" / "evaluate" / f"{model}.json")
         assert found["task"] == "recommendation"
-        assert set(found["rivals"]) >= {"popularity", "popularity_7_days", "ease"}
+        assert set(found["rivals"]) >= {"popularity", "popularity_7_days", "ease", "als", "bpr"}
         assert 0 < found["ndcg_at_10"] < 1
     assert "NDCG@10" in (root / "reports" / "index.html").read_text()
     _recommends(root)
