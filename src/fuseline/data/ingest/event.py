@@ -74,7 +74,8 @@ def read_event(
 
 def seconds(cell: Any) -> int:
     """Seconds since 1970, UTC, of a cell that holds them, milliseconds, or a date as ISO 8601 has
-    it; without a zone it is taken as UTC.
+    it; without a zone it is taken as UTC. Eight digits are a date where they can be one, 20130814:
+    read as seconds they all lie in August 1970.
 
     Raises:
         EventRefusal: none of these.
@@ -82,17 +83,26 @@ def seconds(cell: Any) -> int:
     if isinstance(cell, datetime):
         return _within(cell, cell)
     text = _text(cell)
+    date = _date(text)
     try:
         number = float(text)
     except ValueError:
-        try:
-            return _within(datetime.fromisoformat(text), cell)
-        except ValueError:
+        if date is None:
             raise _bad_time(cell) from None
+        return _within(date, cell)
+    if date and len(text) == len("20130814"):
+        return _within(date, cell)
     time = number / 1000 if number >= MILLISECONDS_FROM else number
     if not 0 <= time < TIMES_END:
         raise _bad_time(cell)
     return int(time)
+
+
+def _date(text: str) -> datetime | None:
+    try:
+        return datetime.fromisoformat(text)
+    except ValueError:
+        return None
 
 
 def _within(date: datetime, cell: Any) -> int:
