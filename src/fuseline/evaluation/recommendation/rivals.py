@@ -122,7 +122,7 @@ RIVALS: dict[str, Rival] = {
     "popularity_7_days": Rival(_within, _every(days=(7,))),
     "popularity_30_days": Rival(_within, _every(days=(30,))),
     "decayed_popularity": Rival(_decayed, _every(half_life_days=(1, 2, 3, 5, 7, 14, 30))),
-    "ease": Rival(_ease, _every(strength=(30, 100, 300, 1000), last=(10, 1000))),
+    "ease": Rival(_ease, _every(strength=(10, 30, 100, 300, 1000), last=(10, 1000))),
     "als": Rival(_als, _every(factors=(16, 64), weight=(1, 10), penalty=(0.01, 1))),
     "bpr": Rival(_bpr, _every(factors=(16, 32), rate=(0.01, 0.05), penalty=(0.01,))),
 }

@@ -45,6 +45,7 @@ class ItemContent(nn.Module):
     fused: Tensor
     components: Tensor
     axes: Tensor
+    fused_mean: Tensor
 
     def __init__(
         self, config: FuselineConfig, dims: dict[str, int], num_items: int, width: int
@@ -57,6 +58,7 @@ class ItemContent(nn.Module):
         # Of all items, as the model last encoded them.
         self.register_buffer("fused", torch.zeros(num_items, config.hidden_size))
         self.register_buffer("components", torch.zeros(num_items, COMPONENTS))
+        self.register_buffer("fused_mean", torch.zeros(config.hidden_size))
         self.norm = nn.LayerNorm(config.hidden_size)
         self.dropout = nn.Dropout(config.classifier_dropout)
         self.project = nn.Linear(COMPONENTS, width, bias=False)
@@ -65,8 +67,9 @@ class ItemContent(nn.Module):
     @torch.no_grad()
     def reset(self) -> None:
         """Begin with what the encoders give; nothing is encoded yet."""
-        for part in (self.project_fused.weight, self.fused, self.components, self.axes):
+        for part in (self.fused, self.fused_mean, self.components, self.axes):
             part.zero_()
+        self.project_fused.weight.zero_()
 
     def encode(self, output: FuselineOutput) -> Encoded:
         """A batch's items, (B, W) and (B, R)."""
@@ -76,7 +79,7 @@ class ItemContent(nn.Module):
     def forward(self, encoded: Encoded) -> Tensor:
         """Vectors (..., S) float32."""
         components = self.project(self.dropout(encoded.components))
-        fused = self.project_fused(self.dropout(self.norm(encoded.fused)))
+        fused = self.project_fused(self.dropout(self.norm(encoded.fused) - self.fused_mean))
         vectors: Tensor = (components + fused).float()
         return vectors
 
@@ -89,6 +92,8 @@ class ItemContent(nn.Module):
         """Keep all N items as they are encoded now."""
         self.fused.copy_(encoded.fused)
         self.components.copy_(encoded.components)
+        # Fused vectors lie close together: what they share would outweigh all else.
+        self.fused_mean.copy_(self.norm(self.fused).mean(0))
 
     @torch.no_grad()
     def fit(self, vectors: dict[str, Tensor], present: dict[str, Tensor]) -> None:

@@ -20,10 +20,10 @@ from fuseline.learning.recommending.people import People
 from fuseline.learning.recommending.scorer import Scorer
 
 TOP = 10
-SHARES = (0.0, 0.1, 0.2, 0.3, 0.5, 0.7, 1.0, 2.0, 4.0)
+SHARES = (0.0, 0.1, 0.2, 0.3, 0.5, 0.7, 1.0, 2.0, 4.0, 10.0)
 TREND_SHARES = (0.0, 0.1, 0.3)
 # Strengths of the neighbours' penalty, and what they count beside logarithms of rates.
-STRENGTHS = (30.0, 100.0, 300.0, 1000.0)
+STRENGTHS = (10.0, 30.0, 100.0, 300.0, 1000.0)
 NEIGHBOURS = (1.0, 3.0, 10.0, 30.0, 100.0)
 # The share by which ways to count are compared.
 MIDDLE = 0.5
