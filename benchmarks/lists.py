@@ -44,7 +44,7 @@ def main(
     origin: Path = ROOT,
     seeds: Sequence[int] = SEEDS,
     changes: Mapping[str, Any] | None = None,
-    films: Path | None = None,
+    sets: Mapping[str, Path | None] | None = None,
 ) -> None:
     """Run the pipeline up to the fine-tuned model's evaluation once per seed, of which there are
     two or more, on each set; print a table of it.
@@ -53,15 +53,18 @@ def main(
         origin: the repository.
         seeds: of the runs.
         changes: further params.
-        films: folder of MovieTweetings; that of `FUSELINE_TEST_DATA` where it is not given.
+        sets: by name the folder of films, None for the recipe's people; these and MovieTweetings
+            where they are not given.
     """
-    outside = os.environ.get("FUSELINE_TEST_DATA")
-    found = films or (Path(outside, "movietweetings") if outside else None)
-    for name, folder in {"people": None, "films": found}.items():
-        if name == "films" and folder is None:
-            sys.exit("FUSELINE_TEST_DATA is not set: name the folder of the outside data sets.")
+    for name, folder in (_sets() if sets is None else sets).items():
         results = [measured(origin, seed, folder, changes or {}) for seed in seeds]
         print(f"\n{name}: {results[0]['protocol']}\n{table(results)}", flush=True)
+
+
+def _sets() -> dict[str, Path | None]:
+    if outside := os.environ.get("FUSELINE_TEST_DATA"):
+        return {"people": None, "films": Path(outside, "movietweetings")}
+    sys.exit("FUSELINE_TEST_DATA is not set: name the folder of the outside data sets.")
 
 
 def measured(

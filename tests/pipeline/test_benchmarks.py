@@ -24,6 +24,7 @@ from benchmarks import (
     fusion,
     hostile,
     kills,
+    lists,
     page,
     pipeline,
     predicting,
@@ -35,12 +36,15 @@ from benchmarks import (
     trimodal,
 )
 from fuseline.config import read_yaml
+from fuseline.evaluation.recommendation.rivals import RIVALS
 from fuseline.params.evaluate import EvaluateParams
 from fuseline.params.whole import set_keys
 from tests.support.browser import needs_chromium
+from tests.support.events import lay_films
 from tests.support.repository import PARAMS_FILE
 from tests.support.workspace import Workspace
 
+SEED = 17
 SALT = 0  # that of the finished repository
 
 
@@ -97,6 +101,21 @@ def test_quality(origin: Path, capsys: pytest.CaptureFixture[str]) -> None:
     for _, *cells in rows:
         numbers(cells)
         assert all(cell.endswith(" ± 0.0000") for cell in cells)
+
+
+def test_lists(origin: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    lay_films(tmp_path / "films")
+    few = {
+        "finetune.recommendation.horizon_days": 6,
+        "finetune.training.num_epochs": 1,
+        "ingest.interactions.test": 0.15,
+    }
+    lists.main(origin, (SEED, SEED), few, {"films": tmp_path / "films"})
+    runs, (_, *rows) = printed(capsys)
+    assert runs[0] == runs[1]
+    assert [name for name, *_ in rows] == ["model", *sorted(RIVALS)]
+    assert all(float(cells[0]) == pytest.approx(runs[0][name], abs=1e-4) for name, *cells in rows)
+    assert all(cells[1].endswith(" ± 0.0000") for _, *cells in rows[1:])
 
 
 def test_fusion(origin: Path, capsys: pytest.CaptureFixture[str]) -> None:

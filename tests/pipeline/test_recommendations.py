@@ -5,16 +5,14 @@ from __future__ import annotations
 import json
 from pathlib import Path
 
-import numpy as np
 import pyarrow.parquet as pq
 import pytest
 
 from fuseline.pipeline.metrics_file import read_metrics
+from tests.support.events import PEOPLE, lay_films
 from tests.support.first_run import begin, command, run, stages_in_order
 from tests.support.workspace import Workspace
 
-FILMS, PEOPLE, DAYS, DAY = 60, 50, 60, 86400
-START = 1_364_690_142
 CHANGES = {
     "base.modalities": ["text", "tabular"],
     "ingest.source": "manifest",
@@ -39,37 +37,13 @@ CHANGES = {
     "stress.transfer.attack.epsilon": {"text_embedding": 0.1},
     "pretrain.adversarial.attack.epsilon": {"text_embedding": 0.1},
 }  # fmt: skip
-WORDS = ["lake", "storm", "ant", "tower", "song", "river", "clock", "moon", "glass", "wolf"]
-
-
-def lay(raw: Path) -> None:
-    """Films of two genres, and people who take those of one; a line of nobody's, and one twice."""
-    raw.mkdir(parents=True)
-    random = np.random.default_rng(0)
-    genres = ["Drama", "Comedy|Romance"]
-    films = [
-        f"{film}::{WORDS[film % 10]} of the {WORDS[film // 10]} ({2000 + film % 13})::"
-        f"{genres[film % 2]}"
-        for film in range(FILMS)
-    ]
-    (raw / "movies.dat").write_text("\n".join(films), encoding="utf-8")
-    events = []
-    for person in range(PEOPLE):
-        taken = person % 2 + 2 * random.permutation(FILMS // 2)[:12]
-        days = np.sort(random.choice(DAYS, 12, replace=False))
-        events += [
-            f"p{person}::{film}::{random.integers(1, 11)}::{START + int(day) * DAY}"
-            for film, day in zip(taken, days, strict=True)
-        ]
-    events += [events[0], f"::1::5::{START}", f"p1::999::5::{START}"]
-    (raw / "ratings.dat").write_text("\n".join(events), encoding="utf-8")
 
 
 def test_from_two_files_to_a_list(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     root = tmp_path / "clone"
     begin(root)
     monkeypatch.chdir(root)
-    lay(root / "data" / "raw")
+    lay_films(root / "data" / "raw")
     Workspace(root).set_params(CHANGES)
     for stage in stages_in_order():
         ran = run(stage)
