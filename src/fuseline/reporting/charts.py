@@ -1,67 +1,13 @@
-"""The report's charts: inline SVG, the same bytes for the same figures.
-
-They take the page's text colour, so that they read on light and dark. Marks are never clipped:
-the ids of clip paths are counted through the life of the process and would differ from run to
-run.
-"""
+"""The report's charts of rows: how many are right, sure, or stand under attack."""
 
 from __future__ import annotations
 
-from html import escape
-from typing import Any
-
 import altair as alt
-import vl_convert
 
-Row = dict[str, Any]
+from fuseline.reporting.drawing import PALETTE, Row, in_order, inline, lines_sized, sized, svg
 
-# Eight hues that stay apart on white and on near-black.
-PALETTE = [
-    "#3d7be0",
-    "#e07b2e",
-    "#2f9e74",
-    "#b0509c",
-    "#8a7a1f",
-    "#d0505f",
-    "#3f9fb5",
-    "#7f7f8c",
-]
-WIDTH = 290
-HEIGHT = 190
-# Of a line of the answer.
-LINE_HEIGHT = 34
 # Above so many classes a cell is too small for its count.
 MAX_COUNTED_CLASSES = 20
-
-_CONFIG: Row = {
-    "background": None,
-    "font": "system-ui, sans-serif",
-    "view": {"stroke": None},
-    "axis": {
-        "labelColor": "currentColor",
-        "titleColor": "currentColor",
-        "titleFontWeight": "normal",
-        "titleLimit": 300,
-        "domainColor": "currentColor",
-        "domainOpacity": 0.4,
-        "tickColor": "currentColor",
-        "tickOpacity": 0.4,
-        "gridColor": "currentColor",
-        "gridOpacity": 0.12,
-        "labelLimit": 180,
-    },
-    "legend": {
-        "labelColor": "currentColor",
-        "titleColor": "currentColor",
-        "orient": "bottom",
-        "columns": 2,
-        "columnPadding": 16,
-        "labelLimit": 220,
-        "symbolStrokeWidth": 2,
-    },
-    "range": {"category": PALETTE},
-    "text": {"color": "currentColor"},
-}
 
 
 def confusion_chart(labels: list[str], matrix: list[list[int]]) -> str:
@@ -77,7 +23,7 @@ def confusion_chart(labels: list[str], matrix: list[list[int]]) -> str:
         for predicted, count in zip(labels, row, strict=True)
     ]
     side = 24 if len(labels) <= MAX_COUNTED_CLASSES else 10
-    chart = alt.Chart(_data(rows)).encode(
+    chart = alt.Chart(inline(rows)).encode(
         x=alt.X("predicted:N", title="predicted", sort=labels, axis=alt.Axis(labelAngle=-50)),
         y=alt.Y("actual:N", title="actual", sort=labels),
     )
@@ -95,7 +41,7 @@ def confusion_chart(labels: list[str], matrix: list[list[int]]) -> str:
     )
     layers = cells + counts if len(labels) <= MAX_COUNTED_CLASSES else cells
     right = sum(matrix[place][place] for place in range(len(labels)))
-    return _svg(
+    return svg(
         layers.properties(width=alt.Step(side), height=alt.Step(side)),
         f"Heat map of {len(labels)} actual by predicted labels:"
         f" {right} of {sum(map(sum, matrix))} rows lie on the diagonal.",
@@ -110,13 +56,13 @@ def history_chart(rows: list[Row], title: str) -> str:
         title: of the vertical axis.
     """
     epochs = sorted({row["epoch"] for row in rows})
-    chart = alt.Chart(_data(rows)).encode(
+    chart = alt.Chart(inline(rows)).encode(
         x=alt.X("epoch:Q", axis=alt.Axis(values=epochs, format="d", grid=False)),
         y=alt.Y("value:Q", title=title, scale=alt.Scale(zero=False)),
         color=alt.Color("series:N", title=None),
     )
-    named = ", ".join(_in_order(rows, "series"))
-    return _svg(_sized(chart.mark_line(point={"size": 24})), f"{title} by epoch: {named}")
+    named = ", ".join(in_order(rows, "series"))
+    return svg(sized(chart.mark_line(point={"size": 24})), f"{title} by epoch: {named}")
 
 
 def robustness_chart(rows: list[Row], headline: str) -> str:
@@ -127,14 +73,14 @@ def robustness_chart(rows: list[Row], headline: str) -> str:
         headline: what scale 1 stands for.
     """
     scales = sorted({row["scale"] for row in rows})
-    chart = alt.Chart(_data(rows)).encode(
+    chart = alt.Chart(inline(rows)).encode(
         x=alt.X(
             "scale:Q",
             title=["times epsilon", f"({headline})"],
             scale=alt.Scale(type="log", nice=False),
             axis=alt.Axis(values=scales, format="~g", grid=False),
         ),
-        color=alt.Color("model:N", title=None, sort=_in_order(rows, "model")),
+        color=alt.Color("model:N", title=None, sort=in_order(rows, "model")),
     )
     share = alt.Scale(domain=[0, 1])
     accuracy = alt.Y("robust_accuracy:Q", title="accuracy under attack", scale=share)
@@ -144,8 +90,8 @@ def robustness_chart(rows: list[Row], headline: str) -> str:
     fgm = chart.mark_line(strokeDash=[4, 3], strokeWidth=1).encode(
         y=alt.Y("fgm_robust_accuracy:Q", scale=share)
     )
-    return _svg(
-        _sized(fgm + pgd), "Accuracy under attack by multiple of epsilon, which the table has too"
+    return svg(
+        sized(fgm + pgd), "Accuracy under attack by multiple of epsilon, which the table has too"
     )
 
 
@@ -156,8 +102,8 @@ def shots_chart(rows: list[Row], title: str) -> str:
         rows: `method`, `shots`, `mean`, `low`, `high`.
         title: of the vertical axis.
     """
-    methods = _in_order(rows, "method")
-    chart = alt.Chart(_data(rows)).encode(
+    methods = in_order(rows, "method")
+    chart = alt.Chart(inline(rows)).encode(
         x=alt.X(
             "shots:O",
             title="training rows per label",
@@ -174,9 +120,7 @@ def shots_chart(rows: list[Row], title: str) -> str:
     )
     line = chart.mark_line(point={"size": 24}).encode(y=alt.Y("mean:Q", scale=share))
     named = ", ".join(methods)
-    return _svg(
-        _sized(bars + line), f"{title} by training rows per label, as in the table: {named}"
-    )
+    return svg(sized(bars + line), f"{title} by training rows per label, as in the table: {named}")
 
 
 def reliability_chart(bins: list[Row]) -> str:
@@ -190,17 +134,17 @@ def reliability_chart(bins: list[Row]) -> str:
     share = alt.Scale(domain=[0, 1])
     perfect = (
         alt.Chart(
-            _data([{"confidence": 0.0, "accuracy": 0.0}, {"confidence": 1.0, "accuracy": 1.0}])
+            inline([{"confidence": 0.0, "accuracy": 0.0}, {"confidence": 1.0, "accuracy": 1.0}])
         )
         .mark_line(color="gray", strokeDash=[2, 3], strokeWidth=1)
         .encode(x="confidence:Q", y="accuracy:Q")
     )
-    dots = alt.Chart(_data(rows)).encode(
+    dots = alt.Chart(inline(rows)).encode(
         x=alt.X("confidence:Q", scale=share, axis=alt.Axis(format="%")),
         y=alt.Y("accuracy:Q", scale=share, axis=alt.Axis(format="%")),
-        color=alt.Color("condition:N", title=None, sort=_in_order(rows, "condition")),
+        color=alt.Color("condition:N", title=None, sort=in_order(rows, "condition")),
     )
-    sized = dots.mark_circle(opacity=0.75).encode(
+    areas = dots.mark_circle(opacity=0.75).encode(
         size=alt.Size("count:Q", legend=None, scale=alt.Scale(range=[20, 300]))
     )
     named = "; ".join(
@@ -208,8 +152,8 @@ def reliability_chart(bins: list[Row]) -> str:
         f" in {row['accuracy']:.2f}"
         for row in rows
     )
-    return _svg(
-        _sized(perfect + dots.mark_line(strokeWidth=1) + sized), f"Accuracy by confidence. {named}"
+    return svg(
+        sized(perfect + dots.mark_line(strokeWidth=1) + areas), f"Accuracy by confidence. {named}"
     )
 
 
@@ -219,7 +163,7 @@ def selective_chart(rows: list[Row]) -> str:
     Args:
         rows: `model`, `condition`, `coverage`, `risk`.
     """
-    chart = alt.Chart(_data(rows)).encode(
+    chart = alt.Chart(inline(rows)).encode(
         x=alt.X(
             "coverage:Q",
             title="rows answered, the surest first",
@@ -227,15 +171,15 @@ def selective_chart(rows: list[Row]) -> str:
             axis=alt.Axis(format="%"),
         ),
         y=alt.Y("risk:Q", title="wrong among them", axis=alt.Axis(format="%")),
-        color=alt.Color("model:N", title=None, sort=_in_order(rows, "model")),
+        color=alt.Color("model:N", title=None, sort=in_order(rows, "model")),
         strokeDash=alt.StrokeDash(
             "condition:N",
             legend=None,
             scale=alt.Scale(domain=["clean", "attack"], range=[[1, 0], [4, 3]]),
         ),
     )
-    return _svg(
-        _sized(chart.mark_line(strokeWidth=1.5)),
+    return svg(
+        sized(chart.mark_line(strokeWidth=1.5)),
         "Share of wrong answers by share of rows answered, the surest first, of every model",
     )
 
@@ -247,13 +191,13 @@ def noise_chart(rows: list[Row], title: str) -> str:
         rows: `model`, `noise`, `score`, a share; noises in the order of lines.
         title: of the score.
     """
-    chart = alt.Chart(_data(rows)).encode(
+    chart = alt.Chart(inline(rows)).encode(
         x=alt.X("score:Q", title=title, scale=alt.Scale(zero=False), axis=alt.Axis(format="%")),
-        y=alt.Y("noise:N", title=None, sort=_in_order(rows, "noise"), axis=alt.Axis(grid=True)),
-        color=alt.Color("model:N", title=None, sort=_in_order(rows, "model")),
+        y=alt.Y("noise:N", title=None, sort=in_order(rows, "noise"), axis=alt.Axis(grid=True)),
+        color=alt.Color("model:N", title=None, sort=in_order(rows, "model")),
     )
-    return _svg(
-        _sized(chart.mark_circle(size=60, opacity=0.85)),
+    return svg(
+        sized(chart.mark_circle(size=60, opacity=0.85)),
         f"{title} of every model by noise on the text, as in the table",
     )
 
@@ -266,8 +210,8 @@ def answer_chart(rows: list[Row], measure: str) -> str:
             lines.
         measure: what they are.
     """
-    models, conditions = _in_order(rows, "model"), _in_order(rows, "condition")
-    chart = alt.Chart(_data(rows)).encode(
+    models, conditions = in_order(rows, "model"), in_order(rows, "condition")
+    chart = alt.Chart(inline(rows)).encode(
         y=alt.Y("condition:N", title=None, sort=conditions, scale=alt.Scale(type="point")),
         # Below each other, so that the bars of one line can be told apart.
         yOffset=alt.YOffset("model:N", sort=models, scale=alt.Scale(range=[-5, 5])),
@@ -284,30 +228,4 @@ def answer_chart(rows: list[Row], measure: str) -> str:
         f" ({100 * row['low']:.0f} to {100 * row['high']:.0f})"
         for row in rows
     )
-    sized = (bars + dots).properties(
-        width=WIDTH,
-        height=LINE_HEIGHT * max(len(conditions), 2),
-        # Fonts are wider elsewhere than where this is drawn.
-        padding={"left": 20, "right": 8, "top": 4, "bottom": 4},
-    )
-    return _svg(sized, f"{measure}. {said}")
-
-
-def _in_order(rows: list[Row], name: str) -> list[str]:
-    return list(dict.fromkeys(row[name] for row in rows))
-
-
-def _data(rows: list[Row]) -> alt.InlineData:
-    return alt.InlineData(values=rows)
-
-
-def _sized(chart: Any) -> Any:
-    return chart.properties(width=WIDTH, height=HEIGHT)
-
-
-def _svg(chart: Any, alternative: str) -> str:
-    """A drawing, and what it is told as to who does not see it."""
-    # Altair's own configuration refuses `currentColor`, which SVG knows and the page needs.
-    spec = chart.to_dict() | {"config": _CONFIG}
-    drawn = str(vl_convert.vegalite_to_svg(spec))
-    return drawn.replace("<svg ", f'<svg role="img" aria-label="{escape(alternative)}" ', 1)
+    return svg(lines_sized(bars + dots, len(conditions)), f"{measure}. {said}")

@@ -8,7 +8,7 @@ from typing import Any
 import altair as alt
 import vl_convert
 
-from fuseline.reporting.charts import PALETTE
+from fuseline.reporting.drawing import PALETTE
 
 Row = dict[str, Any]
 
