@@ -8,7 +8,7 @@ import altair as alt
 
 from fuseline.reporting.drawing import PALETTE, Row, in_order, inline, lines_sized, svg
 
-# Further lines than names of models.
+# The kind of the lines that are of no model.
 RIVALS = "rivals"
 
 
@@ -25,9 +25,8 @@ def lists_chart(rows: list[Row], measure: str) -> str:
     hues = [PALETTE[-1] if kind == RIVALS else PALETTE[place] for place, kind in enumerate(kinds)]
     chart = alt.Chart(inline(rows)).encode(
         y=_lines(in_order(rows, "name"), "name"),
-        color=alt.Color(
-            "kind:N", title=None, sort=kinds, scale=alt.Scale(domain=kinds, range=hues)
-        ),
+        # Names stand beside the lines.
+        color=alt.Color("kind:N", legend=None, scale=alt.Scale(domain=kinds, range=hues)),
     )
     drawn = _bars_and_dots(chart, measure, alt.Axis(format="%", grid=True, tickCount=5))
     return svg(lines_sized(drawn, len(rows)), f"{measure}. {_told(rows, ('name',), 100, ' %')}")

@@ -40,6 +40,7 @@ from fuseline.reporting.sections.data import read_data_section
 from fuseline.reporting.sections.examples import Example, choose_examples, read_predictions
 from fuseline.reporting.sections.leakage import read_leakage_section
 from fuseline.reporting.sections.prompt import read_prompt_section
+from fuseline.reporting.sections.recommendations import read_recommendations_section
 from fuseline.reporting.sections.stress import StressSection, read_stress_section
 from fuseline.reporting.sections.trust import read_trust_section
 
@@ -54,6 +55,7 @@ TITLES = {
 # What the page has below the answer, in its order: each has a template in `sections` that bears the
 # name of its anchor.
 PARTS = {
+    "recommendations": "Recommendations",
     "scores": "Scores",
     "tasks": "Further tasks",
     "presence": "By what a row holds",
@@ -164,7 +166,13 @@ def _content(inputs: ReportInputs, models: list[Evaluated], params: ReportParams
     leakage = read_leakage_section(
         metrics["leakage"], inputs.leakage, inputs.examples, params.num_pairs
     )
+    recommendations = read_recommendations_section(
+        {model.title: model.metrics for model in models}, metrics["ingest"]
+    )
     return {
+        "recommendations": recommendations,
+        # All that is measured of lists stands in their own part.
+        "scores": recommendations is None,
         "answer": read_answer(
             [Model(model.name, model.title, model.metrics) for model in models],
             metrics,

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, Literal
 
-from fuseline.reporting.figures import shown, title
+from fuseline.reporting.figures import points, shown, title
 
 # What lists are compared by.
 JUDGED_BY = "ndcg_at_10"
@@ -19,6 +19,8 @@ TITLES = {
     "als": "ALS",
     "bpr": "BPR",
 }
+# Rivals whose titles have their setting.
+FIXED = ("popularity_7_days", "popularity_30_days")
 Standing = Literal["above", "level with", "below"]
 
 
@@ -45,7 +47,7 @@ class Ends:
 
     def __str__(self) -> str:
         """Percentage points, with signs."""
-        value, low, high = (f"{100 * one:+.1f}" for one in (self.value, self.low, self.high))
+        value, low, high = map(points, (self.value, self.low, self.high))
         return f"{value} points [{low}, {high}]"
 
 
@@ -67,7 +69,8 @@ class Rival:
 
     @property
     def setting(self) -> str:
-        return setting_words(self.figures.get("setting"))
+        """In words; empty where there is none or the title has it."""
+        return "" if self.name in FIXED else setting_words(self.figures.get("setting"))
 
     @property
     def score(self) -> float:

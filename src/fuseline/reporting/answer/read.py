@@ -13,10 +13,14 @@ from fuseline.evaluation.leakage.verdicts import Verdict
 from fuseline.reporting.answer.certainty import certainty
 from fuseline.reporting.answer.choice import Choice, choose
 from fuseline.reporting.answer.harm import Condition, conditions, harm
+from fuseline.reporting.answer.lists import certainty_of_lists, choose_by_lists
+from fuseline.reporting.answer.lists_harm import harm_of_lists, looks_of_lists
 from fuseline.reporting.answer.looks import looks
 from fuseline.reporting.answer.measured import Measured, Model, Said, headline
 from fuseline.reporting.charts import answer_chart
 from fuseline.reporting.figures import title
+from fuseline.reporting.list_charts import differences_chart
+from fuseline.reporting.rivals import JUDGED_BY, Ends, is_of_lists, rivals_of
 
 
 @dataclass(frozen=True)
@@ -26,13 +30,13 @@ class AnswerSection:
     Attributes:
         choice: which model to use.
         chart: the models as they are and under what breaks them; None where no figure is a share.
-        measure: what the chart shows.
+        caption: what the chart shows.
         certainty, harm, looks: sentences.
     """
 
     choice: Choice
     chart: Markup | None
-    measure: str
+    caption: str
     certainty: list[Said]
     harm: list[Said]
     looks: list[Said]
@@ -52,6 +56,8 @@ def read_answer(
         notices: on the data.
         leaks: on leakage and shortcuts.
     """
+    if is_of_lists(models[0].metrics):
+        return _of_lists(models, metrics, notices)
     stress = metrics["stress"]
     majority = metrics["leakage"]["majority_accuracy"]
     choice = choose(models, stress.get("paired", {}), majority)
@@ -59,10 +65,50 @@ def read_answer(
     return AnswerSection(
         choice,
         _chart(models, found),
-        _measure(models[0], found),
+        _caption(models[0], found),
         certainty(choice.models),
         harm(choice.models, found),
         looks(choice.models, metrics["ingest"], notices, leaks, stress),
+    )
+
+
+def _of_lists(
+    models: Sequence[Model],
+    metrics: Mapping[str, Mapping[str, Any]],
+    notices: Iterable[Notice],
+) -> AnswerSection:
+    """The same of models of recommendations, whose figures are of people, not of rows."""
+    choice = choose_by_lists(models)
+    return AnswerSection(
+        choice,
+        _beside_rivals(models),
+        f"{title(JUDGED_BY)} of the model less that of each rival, in percentage points, with"
+        " 95\u202f% intervals over the same people. Right of the line the model is better.",
+        certainty_of_lists(choice.models),
+        harm_of_lists(choice.models),
+        looks_of_lists(choice.models, metrics["ingest"], notices, metrics["stress"]),
+    )
+
+
+def _beside_rivals(models: Sequence[Model]) -> Markup | None:
+    rows = [
+        {"model": model.title, "rival": rival.title, **_points(rival.difference)}
+        for model in models
+        for rival in rivals_of(model.metrics)
+    ]
+    measure = f"{title(JUDGED_BY)} less that of the rival, points"
+    return Markup(differences_chart(rows, measure)) if rows else None
+
+
+def _points(ends: Ends) -> dict[str, float]:
+    return {name: 100 * value for name, value in vars(ends).items()}
+
+
+def _caption(first: Model, found: Sequence[Condition]) -> str:
+    measure = _measure(first, found)
+    return (
+        f"{measure[0].upper()}{measure[1:]}, with 95\u202f% intervals. The attack and the inputs"
+        " that go wrong may be of fewer rows than the first line."
     )
 
 
