@@ -57,8 +57,19 @@ def test_from_two_files_to_a_list(tmp_path: Path, monkeypatch: pytest.MonkeyPatc
         assert found["task"] == "recommendation"
         assert set(found["rivals"]) >= {"popularity", "popularity_7_days", "ease", "als", "bpr"}
         assert 0 < found["ndcg_at_10"] < 1
-    assert "NDCG@10" in (root / "reports" / "index.html").read_text()
+    _is_told(root)
     _recommends(root)
+
+
+def _is_told(root: Path) -> None:
+    """The report and the summary set the models beside their rivals."""
+    page = (root / "reports" / "index.html").read_text(encoding="utf-8")
+    assert 'id="recommendations"' in page
+    assert "the best rival" in page
+    assert "What the cuts by time part" in page
+    summary = command("summary")
+    assert summary.exit_code == 0, summary.output
+    assert summary.output.count("rivals: NDCG@10 differs by") == 2
 
 
 def lines(path: Path) -> list[list[str]]:

@@ -51,7 +51,7 @@ def differences_chart(rows: list[Row], measure: str) -> str:
         .mark_rule(color="gray", strokeDash=[2, 3])
         .encode(x="value:Q")
     )
-    drawn = _bars_and_dots(chart, measure, alt.Axis(format="+~g", grid=True, tickCount=5))
+    drawn = _bars_and_dots(chart, measure, alt.Axis(format="+.2~f", grid=True, tickCount=5))
     told = _told(rows, ("rival", "model"), 1, " points")
     return svg(lines_sized(zero + drawn, len(rivals)), f"{measure}. {told}")
 

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, Literal
 
-from fuseline.reporting.figures import points, shown, title
+from fuseline.reporting.figures import points, title
 
 # What lists are compared by.
 JUDGED_BY = "ndcg_at_10"
@@ -112,9 +112,8 @@ def beside_best(metrics: Mapping[str, Any]) -> str:
     if not rivals:
         return ""
     best = rivals[0]
-    own, other = (shown(one, JUDGED_BY, "\u202f%") for one in (metrics[JUDGED_BY], best.score))
     setting = f" ({best.setting})" if best.setting else ""
     return (
-        f"{title(JUDGED_BY)} {own}, {best.difference.standing} {best.title}{setting}, {other}, the"
-        f" best of {len(rivals)} rivals; difference {best.difference}"
+        f"{best.difference.standing} {best.title}{setting}, the best of {len(rivals)} rivals:"
+        f" {title(JUDGED_BY)} differs by {best.difference}"
     )

@@ -13,6 +13,7 @@ from fuseline.pipeline import durations
 from fuseline.pipeline.metrics_file import read_metrics
 from fuseline.pipeline.stage import WORK_FOLDER, leaf
 from fuseline.reporting.figures import labels_without_rows, named_figures
+from fuseline.reporting.rivals import beside_best, is_of_lists, rivals_of
 from fuseline.workbench.one_run import read_other_runs
 from fuseline.workbench.terminal import aligned, duration
 
@@ -93,6 +94,7 @@ def _scores(models: list[Path], held: list[str], other_runs: Collection[Path]) -
             table.append([f"{path.stem} (other run)", *(_known(path, key) for key in keys)])
         else:
             table.append([path.stem, *(f"{value:.4f}" for value in _figures(path, keys))])
+    table += _best_rival(first, keys)
     meaning = f"; {parts[0]} to {parts[-1]}: {compared}" if parts else ""
     further = [
         f"{path.stem}, further task {task}: " + ", ".join(f"{k} {v:.4g}" for k, v in scores.items())
@@ -102,8 +104,32 @@ def _scores(models: list[Path], held: list[str], other_runs: Collection[Path]) -
     trust = [line for path in models for line in _trust(path)]
     absent = ", ".join(labels_without_rows(first))
     left_out = [f"macro_f1 leaves out labels without test rows: {absent}"] if absent else []
-    lines = [*aligned(table), f"on the test split{meaning}", *left_out, *further]
-    return [*lines, *trust, *_audits(models)]
+    of = "events" if is_of_lists(first) else "split"
+    lines = [*aligned(table), f"on the test {of}{meaning}", *left_out, *further]
+    return [*lines, *trust, *_rivals(models, other_runs), *_audits(models)]
+
+
+def _best_rival(metrics: dict[str, Any], keys: list[str]) -> list[list[str]]:
+    """The figures of the best rival of a model of recommendations, as far as it has them."""
+    return [
+        [
+            rival.title,
+            *(f"{rival.figures[key]:.4f}" if key in rival.figures else "-" for key in keys),
+        ]
+        for rival in rivals_of(metrics)[:1]
+    ]
+
+
+def _rivals(models: list[Path], other_runs: Collection[Path]) -> list[str]:
+    """Where each model of recommendations of the last run stands beside the best of its rivals."""
+    found = []
+    for path in models:
+        try:
+            words = "" if path in other_runs else beside_best(_model(path))
+        except KeyError as error:
+            raise _lacking(path, error) from None
+        found += [f"{path.stem}: {words}"] if words else []
+    return found
 
 
 def _known(path: Path, key: str) -> str:

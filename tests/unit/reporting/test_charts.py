@@ -14,6 +14,7 @@ from fuseline.reporting.charts import (
     selective_chart,
     shots_chart,
 )
+from fuseline.reporting.list_charts import RIVALS, differences_chart, lists_chart
 
 EVIL = "<script>alert(\"x\")</script> & 'y'"
 HISTORY = [
@@ -52,7 +53,18 @@ ANSWERS = [
     for model in ("plain", EVIL)
     for condition in ("as they are", EVIL)
 ]
+LISTS = [
+    {"name": name, "kind": kind, "value": 0.3, "low": 0.2, "high": 0.4}
+    for name, kind in (("plain", "plain"), (EVIL, EVIL), ("EASE", RIVALS))
+]
+APART = [
+    {"model": model, "rival": rival, "value": 10.0, "low": -5.0, "high": 20.0}
+    for model in ("plain", EVIL)
+    for rival in ("EASE", EVIL)
+]
 CHARTS = {
+    "lists": lambda: lists_chart(LISTS, "NDCG@10"),
+    "differences": lambda: differences_chart(APART, "points"),
     "answer": lambda: answer_chart(ANSWERS, "right"),
     "confusion": lambda: confusion_chart(["a", EVIL], [[3, 1], [0, 0]]),
     "history": lambda: history_chart(HISTORY, "loss"),
@@ -122,3 +134,10 @@ def test_every_drawing_says_what_it_shows(draw):
 def test_the_answer_is_told_with_its_figures():
     said = ElementTree.fromstring(answer_chart(ANSWERS, "right")).get("aria-label")
     assert said.startswith("right. as they are, plain: 50 % (40 to 60); ")
+
+
+def test_differences_are_numbers_with_signs_not_powers():
+    drawn = differences_chart(APART, "points")
+    assert "+10" in drawn
+    assert "e+1" not in drawn
+    assert "EASE, plain: 10.0 points (-5.0 to 20.0)" in drawn

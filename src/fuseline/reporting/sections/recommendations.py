@@ -20,8 +20,17 @@ COLUMNS = (JUDGED_BY, "recall_at_10", "recall_at_50", "mrr", "hit_rate_at_10")
 OVER_ALL = {
     "coverage": "of all items, those that any list of ten holds",
     "novelty": "how rare the listed items are, in bits: one more is half as many events",
-    "popularity_lift": "by how many % listed items have more events than those that people had before",
+    "popularity_lift": "by how many % listed items have more events than those that people had",
     "cold_share": "of all places of the lists of ten, those with an item that had no event",
+}
+# Rows of the table of the cuts by time.
+PARTED = {
+    "events": "events",
+    "days": "days",
+    "users": "people",
+    "new_users": "of them new",
+    "items": "items",
+    "new_items": "of them new",
 }
 # Parts of the people who are asked, and what they are called.
 PEOPLE = {"one_event_users": "people with one event", "new_users": "new people, with none"}
@@ -60,6 +69,7 @@ class RecommendationsSection:
         splits: by split what the cuts part, in the order of time; empty where it is not known.
         columns: figures of the table of lists.
         over_all: figures over all lists, and what they mean.
+        parted: figures of the cuts, and what they are called.
     """
 
     protocol: str
@@ -72,6 +82,7 @@ class RecommendationsSection:
     splits: dict[str, Figures]
     columns: tuple[str, ...] = COLUMNS
     over_all: Mapping[str, str] = field(default_factory=lambda: OVER_ALL)
+    parted: Mapping[str, str] = field(default_factory=lambda: PARTED)
 
 
 def read_recommendations_section(
