@@ -182,6 +182,7 @@ MODULES: dict[str, set[str]] = {
     "src/fuseline/evaluation/twins/classification.py": EVALUATE | BASELINE | EXPORT,
     "src/fuseline/reporting/charts.py": REPORT,
     "src/fuseline/reporting/answer/choice.py": REPORT,
+    "src/fuseline/reporting/rivals.py": REPORT,
     "src/fuseline/reporting/sections/stress.py": REPORT,
     "src/fuseline/serving/exporting/graphs.py": EXPORT,
     "src/fuseline/serving/contract.py": EXPORT,
